@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * plugin-jkvmaudio:
+ *
+ * Sound capture through ALSA, coded as Opus.
+ *
+ * Since: 0.1
+ */
+#include "gstjkvmaudiosrc.h"
+
+static gboolean plugin_init(GstPlugin *plugin)
+{
+    return gst_element_register(plugin, "jkvmaudiosrc", GST_RANK_NONE, GST_TYPE_JKVM_AUDIO_SRC);
+}
+
+#define PACKAGE "jkvm"
+GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, jkvmaudio, "ALSA capture coded as Opus",
+                  plugin_init, PACKAGE_VERSION, "LGPL", "jkvm", "Unknown package origin")

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/audio/frame_timeline.h"
+
+#include <algorithm>
+
+namespace jkvm {
+
+FrameTimeline::Stamp FrameTimeline::place(nanoseconds captured, nanoseconds duration)
+{
+    Stamp stamp{captured, true, nanoseconds(0)};
+    if (next_) {
+        const auto difference = captured - *next_;
+        if (hole_expected_) {
+            // Time does not run backwards because frames were lost.
+            stamp.time = std::max(captured, *next_);
+            stamp.hole = stamp.time - *next_;
+        } else if (std::chrono::abs(difference) <= tolerance_) {
+            stamp = {*next_, false, nanoseconds(0)};
+        } else {
+            stamp.hole = std::max(difference, nanoseconds(0));
+        }
+    }
+    hole_expected_ = false;
+    next_ = stamp.time + duration;
+    return stamp;
+}
+
+void FrameTimeline::reset()
+{
+    next_.reset();
+    hole_expected_ = false;
+}
+
+} // namespace jkvm

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Timestamps that advance by exactly one frame, made from capture times that jitter.
+#pragma once
+
+#include "core/base/time.h"
+
+#include <optional>
+
+namespace jkvm {
+
+/// Uneven timestamps make sound choppy, so a frame stands where the last one ended, whatever small
+/// difference its capture time shows. Only a difference beyond `tolerance` is a hole (or a clock
+/// that stepped): then the capture time counts again, and the frame is a discontinuity.
+class FrameTimeline {
+public:
+    explicit FrameTimeline(nanoseconds tolerance) : tolerance_(tolerance) {}
+
+    struct Stamp {
+        nanoseconds time;
+        bool discontinuity; ///< it does not stand where the last frame ended; also the first one
+        nanoseconds hole;   ///< how long nothing is between the last frame and this one; >= 0
+    };
+
+    /// Where the frame goes that was captured at `captured`, on the caller's time line.
+    Stamp place(nanoseconds captured, nanoseconds duration);
+
+    /// The next frame takes its own capture time, however small the difference: something is known
+    /// to be missing before it. The hole is still counted from the last frame's end.
+    void expect_hole() { hole_expected_ = true; }
+    /// A new time line: what was before is forgotten.
+    void reset();
+
+private:
+    nanoseconds tolerance_;
+    std::optional<nanoseconds> next_; // the end of the last frame
+    bool hole_expected_ = false;
+};
+
+} // namespace jkvm

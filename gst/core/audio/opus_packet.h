@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What an Opus packet says about itself in its first bytes, without decoding it (RFC 6716, 3.1).
+#pragma once
+
+#include "core/base/time.h"
+
+#include <cstddef>
+#include <optional>
+#include <span>
+
+namespace jkvm {
+
+enum class OpusMode { silk, hybrid, celt };
+
+struct OpusPacketFacts {
+    OpusMode mode;
+    bool stereo; ///< coded as stereo; a mono packet may well belong to a stereo stream
+    int frames;  ///< 1 .. 48
+    nanoseconds frame_duration;                                                    ///< 2.5 .. 60 ms
+    [[nodiscard]] nanoseconds duration() const { return frames * frame_duration; } ///< <= 120 ms
+};
+
+/// Nothing for a packet that is empty, cut short or longer than the 120 ms that the standard
+/// allows.
+std::optional<OpusPacketFacts> opus_packet_facts(std::span<const std::byte> packet);
+
+} // namespace jkvm

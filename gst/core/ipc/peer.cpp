@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/ipc/peer.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cerrno>
+
+namespace jkvm {
+
+namespace {
+
+iovec to_iovec(std::span<const std::byte> bytes)
+{
+    // sendmsg() only reads, but iovec serves reading and writing alike.
+    return {const_cast<std::byte *>(bytes.data()), bytes.size()};
+}
+
+/// The bytes that the kernel took, 0 when it can take none now, -1 for a broken connection.
+ssize_t send_some(int fd, std::span<iovec> parts)
+{
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
+    for (;;) {
+        const auto sent = ::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent >= 0)
+            return sent;
+        if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)
+            return 0;
+        if (errno != EINTR)
+            return -1;
+    }
+}
+
+} // namespace
+
+const OutgoingMessage::Bytes &OutgoingMessage::stored()
+{
+    if (!stored_) {
+        auto bytes = std::make_shared<std::vector<std::byte>>();
+        bytes->reserve(size());
+        bytes->insert(bytes->end(), header().begin(), header().end());
+        bytes->insert(bytes->end(), payload_.begin(), payload_.end());
+        stored_ = std::move(bytes);
+    }
+    return stored_;
+}
+
+bool Peer::send(OutgoingMessage &message)
+{
+    if (is_waiting()) { // its turn comes after those that wait
+        enqueue(message);
+        return flush();
+    }
+    std::array parts{to_iovec(message.header()), to_iovec(message.payload())};
+    const auto sent = send_some(fd(), parts);
+    if (sent < 0)
+        return false;
+    counters_.bytes += static_cast<std::uint64_t>(sent);
+    if (static_cast<std::size_t>(sent) == message.size()) {
+        ++counters_.frames;
+        return true;
+    }
+    enqueue(message);
+    begun_ = static_cast<std::size_t>(sent);
+    return true;
+}
+
+void Peer::enqueue(OutgoingMessage &message)
+{
+    queue_.push_back({message.stored(), message.duration()});
+    queued_ += message.duration();
+    while (queued_ > max_queued_) {
+        // A message once begun is finished, else the peer would lose its place in the stream.
+        auto oldest = queue_.begin();
+        if (begun_ > 0)
+            ++oldest;
+        if (oldest == queue_.end())
+            break;
+        queued_ -= oldest->duration;
+        queue_.erase(oldest);
+        ++counters_.dropped;
+    }
+}
+
+bool Peer::flush()
+{
+    while (is_waiting()) {
+        const auto rest = std::span<const std::byte>(*queue_.front().bytes).subspan(begun_);
+        std::array parts{to_iovec(rest)};
+        const auto sent = send_some(fd(), parts);
+        if (sent < 0)
+            return false;
+        counters_.bytes += static_cast<std::uint64_t>(sent);
+        if (static_cast<std::size_t>(sent) < rest.size()) {
+            begun_ += static_cast<std::size_t>(sent);
+            return true;
+        }
+        ++counters_.frames;
+        begun_ = 0;
+        queued_ -= queue_.front().duration;
+        queue_.pop_front();
+    }
+    return true;
+}
+
+} // namespace jkvm

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The sending side of one connection: what the kernel does not take at once waits here, bounded.
+#pragma once
+
+#include "core/ipc/unique_fd.h"
+#include "core/wire/header.h"
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+namespace jkvm {
+
+/// One message on its way to any number of peers. The bytes are copied to the heap only when some
+/// peer has to wait, and then once for all of them. Lives no longer than its payload.
+class OutgoingMessage {
+public:
+    using Bytes = std::shared_ptr<const std::vector<std::byte>>;
+
+    OutgoingMessage(const wire::HeaderBytes &header, std::span<const std::byte> payload,
+                    nanoseconds duration)
+        : header_(header), payload_(payload), duration_(duration)
+    {}
+
+    [[nodiscard]] std::span<const std::byte> header() const { return header_.bytes(); }
+    [[nodiscard]] std::span<const std::byte> payload() const { return payload_; }
+    [[nodiscard]] std::size_t size() const { return header().size() + payload_.size(); }
+    /// How much sound it carries.
+    [[nodiscard]] nanoseconds duration() const { return duration_; }
+    [[nodiscard]] const Bytes &stored();
+
+private:
+    wire::HeaderBytes header_;
+    std::span<const std::byte> payload_;
+    nanoseconds duration_;
+    Bytes stored_;
+};
+
+/// Not thread-safe: the server that owns it holds its lock.
+class Peer {
+public:
+    struct Counters {
+        std::uint64_t frames = 0;  ///< handed to the kernel whole
+        std::uint64_t bytes = 0;   ///< handed to the kernel
+        std::uint64_t dropped = 0; ///< frames given up because the peer was too slow
+    };
+
+    /// `max_queued`: how much sound may wait, beside a message that is already begun.
+    Peer(UniqueFd connection, nanoseconds max_queued)
+        : connection_(std::move(connection)), max_queued_(max_queued)
+    {}
+
+    /// Never blocks. Writes as much as the kernel takes, keeps the rest; when too much waits, the
+    /// oldest frame that is not yet begun goes. False: the connection is broken.
+    bool send(OutgoingMessage &message);
+    /// Goes on with what waits. False: the connection is broken.
+    bool flush();
+
+    /// Whether flush() has something to do once the connection is writable.
+    [[nodiscard]] bool is_waiting() const { return !queue_.empty(); }
+    [[nodiscard]] nanoseconds queued() const { return queued_; }
+    [[nodiscard]] const Counters &counters() const { return counters_; }
+    [[nodiscard]] int fd() const { return connection_.get(); }
+
+private:
+    struct Waiting {
+        OutgoingMessage::Bytes bytes;
+        nanoseconds duration;
+    };
+
+    void enqueue(OutgoingMessage &message);
+
+    UniqueFd connection_;
+    nanoseconds max_queued_;
+    std::deque<Waiting> queue_;
+    std::size_t begun_ = 0; // bytes of queue_.front() that are already sent
+    nanoseconds queued_{0}; // sum over queue_
+    Counters counters_;
+};
+
+} // namespace jkvm

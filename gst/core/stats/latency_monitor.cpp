@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/stats/latency_monitor.h"
+
+#include <algorithm>
+
+namespace jkvm {
+
+void LatencyMonitor::record(nanoseconds latency)
+{
+    auto &v = values_;
+    v.current = latency;
+    if (v.samples++ == 0) {
+        v.average = v.minimum = v.maximum = latency;
+        return;
+    }
+    v.average += (latency - v.average) / 10;
+    v.minimum = std::min(v.minimum, latency);
+    v.maximum = std::max(v.maximum, latency);
+}
+
+} // namespace jkvm

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The forms that the protocol had over time, as data: header size, limits, message numbers.
+#pragma once
+
+#include "core/wire/message.h"
+
+#include <optional>
+
+namespace jkvm::wire {
+
+enum class Dialect {
+    v1, ///< 17-byte header, types 0..4 without OpusConfig
+    v2, ///< 17-byte header, types 0..5 (September 2025)
+    v3, ///< 9-byte header without a timestamp, types 0..5 (October 2025)
+};
+
+struct DialectTraits {
+    std::size_t header_size;   ///< bytes
+    std::uint32_t max_payload; ///< bytes; a longer message is a protocol violation
+    bool has_timestamp;
+    bool has_opus_config;
+};
+
+inline constexpr std::size_t max_header_size = 17;
+inline constexpr std::size_t max_message_size = max_header_size + 4096;
+
+const DialectTraits &traits(Dialect dialect);
+
+/// The number that stands for `type` on the wire; nothing where the dialect has no such message.
+std::optional<std::uint8_t> type_code(Dialect dialect, MessageType type);
+/// MessageType::unknown for a number that the dialect does not define.
+MessageType type_of_code(Dialect dialect, std::uint8_t code);
+
+} // namespace jkvm::wire

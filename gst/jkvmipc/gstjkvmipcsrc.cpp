@@ -1,0 +1,537 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * SECTION:element-jkvmipcsrc
+ * @title: jkvmipcsrc
+ * @short_description: receives Opus frames from a JetKVM audio socket
+ *
+ * Connects to the Unix socket of a server that speaks the JetKVM audio protocol (jkvmipcsink, or
+ * the capture process of a JetKVM) and pushes every Opus packet it receives. It may be started
+ * before the server, and by default connects again whenever the server goes away, with pauses of
+ * 50 ms to 2 s.
+ *
+ * A buffer's timestamp is the capture time that the server sent, on this pipeline's clock, and each
+ * buffer follows the last one by exactly one packet duration. Only a difference beyond 40 ms is
+ * taken for a hole; the buffer behind it is marked DISCONT.
+ *
+ * |[
+ * gst-launch-1.0 jkvmipcsrc socket-path=/tmp/a.sock ! opusdec plc=true ! audioconvert !
+ * autoaudiosink gst-launch-1.0 -e jkvmipcsrc socket-path=/tmp/a.sock ! oggmux ! filesink
+ * location=a.ogg
+ * ]|
+ *
+ * ## Statistics
+ *
+ * The structure application/x-jkvm-ipcsrc-stats in the property stats has these fields; with
+ * stats-interval it is posted as an element message too. Counters only grow from NULL to NULL.
+ *
+ * | field | type | meaning |
+ * |---|---|---|
+ * | connected | gboolean | whether a server is connected now |
+ * | connects | guint64 | connections made |
+ * | frames | guint64 | Opus packets received |
+ * | bytes | guint64 | of Opus received |
+ * | lost | guint64 | frames that are missing, as the holes between the timestamps show |
+ * | invalid | guint64 | frames that are no Opus packets, not pushed |
+ * | implausible-timestamps | guint64 | frames whose capture time lay in the future or more than 10
+ * s back; their arrival counted instead | | protocol-errors | guint64 | connections given up for
+ * what the server sent | | latency-current, -average, -min, -max | guint64 | from the capture of a
+ * frame's first sample to its arrival here, ns |
+ *
+ * ## Messages
+ *
+ * The element message jkvm-link says what becomes of the connection: reason (connected,
+ * unreachable, closed, violation), socket-path, detail.
+ *
+ * Since: 0.1
+ */
+#include "gstjkvmipcsrc.h"
+
+#include "common/clocks.h"
+#include "common/element_error.h"
+#include "common/element_message.h"
+#include "common/element_type.h"
+#include "common/opus_caps.h"
+#include "core/audio/frame_timeline.h"
+#include "core/audio/opus_packet.h"
+#include "core/base/guarded.h"
+#include "core/ipc/frame_client.h"
+#include "core/ipc/socket_address.h"
+#include "core/stats/latency_monitor.h"
+#include "ipc_defaults.h"
+
+#include <atomic>
+#include <memory>
+
+GST_DEBUG_CATEGORY_STATIC(jkvm_ipc_src_debug);
+#define GST_CAT_DEFAULT jkvm_ipc_src_debug
+
+namespace {
+
+using namespace jkvm;
+using namespace std::chrono_literals;
+
+enum Property {
+    property_socket_path = 1,
+    property_on_disconnect,
+    property_stats_interval,
+    property_stats,
+};
+
+enum OnDisconnect { on_disconnect_reconnect, on_disconnect_eos, on_disconnect_error };
+
+// Beyond that a difference between a frame's capture time and the end of the last frame is a hole,
+// not jitter.
+constexpr auto hole_tolerance = 40ms;
+// A capture time older than this was not taken from a clock that agrees with ours.
+constexpr auto oldest_plausible = 10s;
+// The frame of the protocol and the look-ahead of the encoder: what is known before the first
+// frame.
+constexpr auto latency_before_first_frame = 26500us;
+// What scheduling on a busy machine may add to the latency of a connection's first frame.
+constexpr auto latency_margin = 10ms;
+// What the kernel holds back for a reader that waits: some 170 frames of 20 ms fit into the default
+// socket buffer.
+constexpr auto socket_depth = 1s;
+
+class IpcSrc {
+public:
+    explicit IpcSrc(GstJkvmIpcSrc *element)
+        : element_(GST_ELEMENT(element)), src_(GST_BASE_SRC(element)), link_(element_, "jkvm-link")
+    {
+        gst_base_src_set_live(src_, TRUE);
+        gst_base_src_set_format(src_, GST_FORMAT_TIME);
+    }
+
+    void set_property(guint id, const GValue *value, GParamSpec *spec);
+    void get_property(guint id, GValue *value, GParamSpec *spec);
+    bool start();
+    bool stop();
+    void unlock();
+    void unlock_stop() { client_->resume(); }
+    GstFlowReturn create(GstBuffer **buffer);
+    bool answer_latency(GstQuery *query) const;
+
+private:
+    struct Settings {
+        std::string socket_path = default_output_socket;
+        OnDisconnect on_disconnect = on_disconnect_reconnect;
+        nanoseconds stats_interval{0};
+    };
+    struct Stats {
+        bool connected = false;
+        guint64 connects = 0;
+        guint64 frames = 0;
+        guint64 bytes = 0;
+        guint64 lost = 0;
+        guint64 invalid = 0;
+        guint64 implausible_timestamps = 0;
+        guint64 protocol_errors = 0;
+        LatencyMonitor latency;
+    };
+
+    void on_connected();
+    /// GST_FLOW_OK to go on.
+    GstFlowReturn on_disconnected();
+    /// Nothing when the message is not to be pushed.
+    GstRef<GstBuffer> make_buffer(const wire::Message &message);
+    /// When the first sample was captured, as running time.
+    nanoseconds capture_time(const wire::Message &message, const ClockPair &now,
+                             nanoseconds duration);
+    void set_latency(nanoseconds measured);
+    void post_stats_when_due();
+    GstStructure *stats() const;
+
+    GstElement *element_;
+    GstBaseSrc *src_;
+    ElementMessages link_;
+    Guarded<Settings> settings_;
+    Guarded<Stats> stats_;
+    std::atomic<GstClockTime> latency_{0};
+
+    // From start() to stop(); only interrupt() and resume() are called from other threads.
+    std::unique_ptr<FrameClient> client_;
+    std::atomic<bool> was_unlocked_{false};
+
+    // Streaming thread.
+    FrameTimeline timeline_{hole_tolerance};
+    bool is_first_of_connection_ = true;
+    MonotonicTime next_stats_{};
+};
+
+GType on_disconnect_get_type()
+{
+    static const GEnumValue values[] = {
+        {on_disconnect_reconnect, "Connect again, for ever", "reconnect"},
+        {on_disconnect_eos, "End the stream", "eos"},
+        {on_disconnect_error, "Stop with an error", "error"},
+        {0, nullptr, nullptr},
+    };
+    static const GType type = [] {
+        const GType registered = g_enum_register_static("GstJkvmIpcSrcOnDisconnect", values);
+        gst_type_mark_as_plugin_api(registered, static_cast<GstPluginAPIFlags>(0));
+        return registered;
+    }();
+    return type;
+}
+
+} // namespace
+
+struct _GstJkvmIpcSrc {
+    GstPushSrc parent;
+};
+
+JKVM_DEFINE_ELEMENT(GstJkvmIpcSrc, gst_jkvm_ipc_src, GST_TYPE_PUSH_SRC, IpcSrc)
+
+static void gst_jkvm_ipc_src_configure_class(GstJkvmIpcSrcClass *klass)
+{
+    GST_DEBUG_CATEGORY_INIT(jkvm_ipc_src_debug, "jkvmipcsrc", 0, "JetKVM audio socket client");
+
+    auto *object_class = G_OBJECT_CLASS(klass);
+    object_class->set_property = [](GObject *self, guint id, const GValue *value,
+                                    GParamSpec *spec) noexcept {
+        impl(self).set_property(id, value, spec);
+    };
+    object_class->get_property = [](GObject *self, guint id, GValue *value,
+                                    GParamSpec *spec) noexcept {
+        impl(self).get_property(id, value, spec);
+    };
+
+    /**
+     * GstJkvmIpcSrc:socket-path:
+     *
+     * Path of the Unix socket to connect to, at most 107 bytes.
+     *
+     * Since: 0.1
+     */
+    g_object_class_install_property(
+        object_class, property_socket_path,
+        g_param_spec_string("socket-path", "Socket path",
+                            "Path of the Unix socket to connect to, at most 107 bytes (since 0.1)",
+                            default_output_socket,
+                            static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                     GST_PARAM_MUTABLE_READY)));
+    /**
+     * GstJkvmIpcSrc:on-disconnect:
+     *
+     * What to do when a connection that was there ends. A server that is not there yet is always
+     * waited for.
+     *
+     * Since: 0.1
+     */
+    g_object_class_install_property(
+        object_class, property_on_disconnect,
+        g_param_spec_enum("on-disconnect", "On disconnect",
+                          "What to do when the connection ends (since 0.1)",
+                          on_disconnect_get_type(), on_disconnect_reconnect,
+                          static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                   GST_PARAM_MUTABLE_PLAYING)));
+    /**
+     * GstJkvmIpcSrc:stats-interval:
+     *
+     * How often the statistics are posted as an element message, in milliseconds; 0 = never. They
+     * are posted with a frame, so not while nothing arrives.
+     *
+     * Since: 0.1
+     */
+    g_object_class_install_property(
+        object_class, property_stats_interval,
+        g_param_spec_uint("stats-interval", "Statistics interval",
+                          "How often the statistics are posted as an element message, in "
+                          "milliseconds; 0 = never (since 0.1)",
+                          0, 3600000, 0,
+                          static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                   GST_PARAM_MUTABLE_PLAYING)));
+    /**
+     * GstJkvmIpcSrc:stats:
+     *
+     * Counters and latencies; the fields stand in the element's description.
+     *
+     * Since: 0.1
+     */
+    g_object_class_install_property(
+        object_class, property_stats,
+        g_param_spec_boxed("stats", "Statistics",
+                           "Counters, and latencies in nanoseconds (since 0.1)", GST_TYPE_STRUCTURE,
+                           static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
+
+    auto *element_class = GST_ELEMENT_CLASS(klass);
+    static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
+        "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(JKVM_OPUS_CAPS));
+    gst_element_class_add_static_pad_template(element_class, &src_template);
+    gst_element_class_set_static_metadata(
+        element_class, "JetKVM audio socket source", "Source/Audio/Network",
+        "Receives Opus frames from a JetKVM audio socket", "the jkvm developers");
+
+    auto *src_class = GST_BASE_SRC_CLASS(klass);
+    src_class->start = [](GstBaseSrc *self) noexcept -> gboolean { return impl(self).start(); };
+    src_class->stop = [](GstBaseSrc *self) noexcept -> gboolean { return impl(self).stop(); };
+    src_class->unlock = [](GstBaseSrc *self) noexcept -> gboolean {
+        impl(self).unlock();
+        return TRUE;
+    };
+    src_class->unlock_stop = [](GstBaseSrc *self) noexcept -> gboolean {
+        impl(self).unlock_stop();
+        return TRUE;
+    };
+    src_class->negotiate = [](GstBaseSrc *self) noexcept -> gboolean {
+        const auto caps = make_opus_caps({}, "jkvmipcsrc");
+        return gst_base_src_set_caps(self, caps.get());
+    };
+    src_class->query = [](GstBaseSrc *self, GstQuery *query) noexcept -> gboolean {
+        if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY)
+            return impl(self).answer_latency(query);
+        return GST_BASE_SRC_CLASS(gst_jkvm_ipc_src_parent_class)->query(self, query);
+    };
+    GST_PUSH_SRC_CLASS(klass)->create = [](GstPushSrc *self, GstBuffer **buffer) noexcept {
+        return impl(self).create(buffer);
+    };
+}
+
+namespace {
+
+void IpcSrc::set_property(guint id, const GValue *value, GParamSpec *spec)
+{
+    auto settings = settings_.lock();
+    switch (id) {
+    case property_socket_path: {
+        const char *path = g_value_get_string(value);
+        settings->socket_path = path != nullptr ? path : default_output_socket;
+        break;
+    }
+    case property_on_disconnect:
+        settings->on_disconnect = static_cast<OnDisconnect>(g_value_get_enum(value));
+        break;
+    case property_stats_interval:
+        settings->stats_interval = std::chrono::milliseconds(g_value_get_uint(value));
+        break;
+    default:
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
+    }
+}
+
+void IpcSrc::get_property(guint id, GValue *value, GParamSpec *spec)
+{
+    const auto settings = settings_.snapshot();
+    switch (id) {
+    case property_socket_path:
+        g_value_set_string(value, settings.socket_path.c_str());
+        break;
+    case property_on_disconnect:
+        g_value_set_enum(value, settings.on_disconnect);
+        break;
+    case property_stats_interval:
+        g_value_set_uint(value, static_cast<guint>(settings.stats_interval / 1ms));
+        break;
+    case property_stats:
+        g_value_take_boxed(value, stats());
+        break;
+    default:
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
+    }
+}
+
+bool IpcSrc::start()
+{
+    const auto settings = settings_.snapshot();
+    // A path that can never be connected to is an error now, not a server to wait for.
+    if (auto address = SocketAddress::from_path(settings.socket_path); !address) {
+        post_error(element_, address.error());
+        return false;
+    }
+    *stats_.lock() = {};
+    timeline_.reset();
+    latency_ = static_cast<GstClockTime>(nanoseconds(latency_before_first_frame).count());
+    client_ = std::make_unique<FrameClient>(
+        FrameClient::Config{.path = settings.socket_path, .seed = g_random_int()});
+    return true;
+}
+
+bool IpcSrc::stop()
+{
+    client_.reset();
+    stats_.lock()->connected = false;
+    return true;
+}
+
+void IpcSrc::unlock()
+{
+    was_unlocked_ = true;
+    client_->interrupt();
+}
+
+GstFlowReturn IpcSrc::create(GstBuffer **buffer)
+{
+    // What waits in the socket since the pipeline was paused is old, and so is its time line: a new
+    // connection starts with a new frame.
+    if (was_unlocked_.exchange(false)) {
+        client_->disconnect();
+        timeline_.reset();
+    }
+    for (;;) {
+        switch (client_->wait()) {
+        case FrameClient::Event::interrupted:
+            return GST_FLOW_FLUSHING;
+        case FrameClient::Event::connected:
+            on_connected();
+            break;
+        case FrameClient::Event::unreachable:
+            GST_DEBUG_OBJECT(element_, "%s", client_->error().detail.c_str());
+            link_.post("unreachable", "socket-path", G_TYPE_STRING,
+                       client_->error().subject.c_str(), "detail", G_TYPE_STRING,
+                       client_->error().detail.c_str(), nullptr);
+            break;
+        case FrameClient::Event::disconnected:
+            if (const auto flow = on_disconnected(); flow != GST_FLOW_OK)
+                return flow;
+            break;
+        case FrameClient::Event::message:
+            if (auto made = make_buffer(client_->message())) {
+                *buffer = made.release();
+                post_stats_when_due();
+                return GST_FLOW_OK;
+            }
+            break;
+        }
+    }
+}
+
+void IpcSrc::on_connected()
+{
+    {
+        auto stats = stats_.lock();
+        stats->connected = true;
+        ++stats->connects;
+    }
+    is_first_of_connection_ = true;
+    timeline_.expect_hole();
+    const auto path = settings_.lock()->socket_path;
+    GST_INFO_OBJECT(element_, "connected to %s", path.c_str());
+    link_.post("connected", "socket-path", G_TYPE_STRING, path.c_str(), nullptr);
+}
+
+GstFlowReturn IpcSrc::on_disconnected()
+{
+    const auto &error = client_->error();
+    const bool is_violation = error.kind == ErrorKind::protocol_violation;
+    {
+        auto stats = stats_.lock();
+        stats->connected = false;
+        stats->protocol_errors += is_violation ? 1 : 0;
+    }
+    GST_INFO_OBJECT(element_, "disconnected: %s", error.detail.c_str());
+    link_.post(is_violation ? "violation" : "closed", "socket-path", G_TYPE_STRING,
+               error.subject.c_str(), "detail", G_TYPE_STRING, error.detail.c_str(), nullptr);
+    switch (settings_.lock()->on_disconnect) {
+    case on_disconnect_eos:
+        return GST_FLOW_EOS;
+    case on_disconnect_error:
+        break;
+    case on_disconnect_reconnect:
+        return GST_FLOW_OK;
+    }
+    post_error(element_, error);
+    return GST_FLOW_ERROR;
+}
+
+GstRef<GstBuffer> IpcSrc::make_buffer(const wire::Message &message)
+{
+    if (message.type != wire::MessageType::opus_frame || message.payload.empty())
+        return {};
+    const auto now = read_clocks(element_);
+    if (!now)
+        return {}; // the clock went away: the pipeline is leaving PLAYING
+    const auto facts = opus_packet_facts(message.payload);
+    if (!facts) {
+        ++stats_.lock()->invalid;
+        GST_WARNING_OBJECT(element_, "a frame of %zu bytes is no Opus packet",
+                           message.payload.size());
+        return {};
+    }
+    const auto captured = capture_time(message, *now, facts->duration());
+    const auto latency = now->running - captured;
+    const auto stamp = timeline_.place(captured, facts->duration());
+    if (std::exchange(is_first_of_connection_, false))
+        set_latency(latency);
+    {
+        auto stats = stats_.lock();
+        ++stats->frames;
+        stats->bytes += message.payload.size();
+        stats->lost += static_cast<guint64>(stamp.hole / facts->duration());
+        stats->latency.record(latency);
+    }
+    // Captured before this pipeline started: it has no place on its time line.
+    if (stamp.time < 0ns)
+        return {};
+
+    auto buffer = GstRef<GstBuffer>::adopt(
+        gst_buffer_new_memdup(message.payload.data(), message.payload.size()));
+    GST_BUFFER_PTS(buffer.get()) = static_cast<GstClockTime>(stamp.time.count());
+    GST_BUFFER_DURATION(buffer.get()) = static_cast<GstClockTime>(facts->duration().count());
+    if (stamp.discontinuity) {
+        GST_BUFFER_FLAG_SET(buffer.get(), GST_BUFFER_FLAG_DISCONT);
+        GST_BUFFER_FLAG_SET(buffer.get(), GST_BUFFER_FLAG_RESYNC);
+    }
+    return buffer;
+}
+
+nanoseconds IpcSrc::capture_time(const wire::Message &message, const ClockPair &now,
+                                 nanoseconds duration)
+{
+    const auto age = now.wall - message.timestamp;
+    if (age >= 0ns && age <= oldest_plausible)
+        return now.running - age;
+    ++stats_.lock()->implausible_timestamps;
+    GST_LOG_OBJECT(element_, "implausible capture time, %" G_GINT64_FORMAT " ms ago",
+                   static_cast<gint64>(age / 1ms));
+    return now.running - duration;
+}
+
+void IpcSrc::set_latency(nanoseconds measured)
+{
+    // In steps of 10 ms, so that it does not change with every connection.
+    const auto rounded = std::chrono::ceil<std::chrono::duration<gint64, std::centi>>(
+        std::max(measured, 0ns) + latency_margin);
+    const auto latency = static_cast<GstClockTime>(nanoseconds(rounded).count());
+    if (latency_.exchange(latency) == latency)
+        return;
+    GST_INFO_OBJECT(element_, "latency is now %" GST_TIME_FORMAT, GST_TIME_ARGS(latency));
+    gst_element_post_message(element_, gst_message_new_latency(GST_OBJECT(element_)));
+}
+
+bool IpcSrc::answer_latency(GstQuery *query) const
+{
+    const GstClockTime latency = latency_;
+    gst_query_set_latency(query, TRUE, latency,
+                          latency + static_cast<GstClockTime>(nanoseconds(socket_depth).count()));
+    return true;
+}
+
+void IpcSrc::post_stats_when_due()
+{
+    const auto interval = settings_.lock()->stats_interval;
+    if (interval == 0ns)
+        return;
+    const auto now = monotonic_now();
+    if (now < next_stats_)
+        return;
+    next_stats_ = now + interval;
+    gst_element_post_message(element_, gst_message_new_element(GST_OBJECT(element_), stats()));
+}
+
+GstStructure *IpcSrc::stats() const
+{
+    const auto stats = stats_.snapshot();
+    const auto &latency = stats.latency.values();
+    const auto count = [](nanoseconds time) { return static_cast<guint64>(time.count()); };
+    return gst_structure_new(
+        "application/x-jkvm-ipcsrc-stats", "connected", G_TYPE_BOOLEAN, stats.connected, "connects",
+        G_TYPE_UINT64, stats.connects, "frames", G_TYPE_UINT64, stats.frames, "bytes",
+        G_TYPE_UINT64, stats.bytes, "lost", G_TYPE_UINT64, stats.lost, "invalid", G_TYPE_UINT64,
+        stats.invalid, "implausible-timestamps", G_TYPE_UINT64, stats.implausible_timestamps,
+        "protocol-errors", G_TYPE_UINT64, stats.protocol_errors, "latency-current", G_TYPE_UINT64,
+        count(latency.current), "latency-average", G_TYPE_UINT64, count(latency.average),
+        "latency-min", G_TYPE_UINT64, count(latency.minimum), "latency-max", G_TYPE_UINT64,
+        count(latency.maximum), nullptr);
+}
+
+} // namespace

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/audio/frame_timeline.h"
+
+#include <gtest/gtest.h>
+
+namespace jkvm {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr nanoseconds frame = 20ms;
+
+class FrameTimelineTest : public testing::Test {
+protected:
+    FrameTimeline timeline_{40ms};
+};
+
+TEST_F(FrameTimelineTest, FirstFrameTakesItsCaptureTime)
+{
+    const auto stamp = timeline_.place(123ms, frame);
+    EXPECT_EQ(stamp.time, 123ms);
+    EXPECT_TRUE(stamp.discontinuity);
+    EXPECT_EQ(stamp.hole, 0ns);
+}
+
+TEST_F(FrameTimelineTest, JitterWithinTheToleranceDoesNotShow)
+{
+    timeline_.place(100ms, frame);
+    nanoseconds expected = 100ms;
+    for (const auto jitter : {0ms, 40ms, -40ms, 13ms, -1ms}) {
+        expected += frame;
+        const auto stamp = timeline_.place(expected + jitter, frame);
+        EXPECT_EQ(stamp.time, expected);
+        EXPECT_FALSE(stamp.discontinuity);
+    }
+}
+
+TEST_F(FrameTimelineTest, DifferenceBeyondTheToleranceIsAHole)
+{
+    timeline_.place(100ms, frame);
+    const auto stamp = timeline_.place(161ms, frame);
+    EXPECT_EQ(stamp.time, 161ms);
+    EXPECT_TRUE(stamp.discontinuity);
+    EXPECT_EQ(stamp.hole, 41ms);
+    EXPECT_EQ(timeline_.place(181ms, frame).discontinuity, false);
+}
+
+TEST_F(FrameTimelineTest, ClockThatStepsBackIsFollowedAndIsNoHole)
+{
+    timeline_.place(1000ms, frame);
+    const auto stamp = timeline_.place(900ms, frame);
+    EXPECT_EQ(stamp.time, 900ms);
+    EXPECT_TRUE(stamp.discontinuity);
+    EXPECT_EQ(stamp.hole, 0ns);
+}
+
+TEST_F(FrameTimelineTest, HoleThatIsKnownCountsHoweverSmall)
+{
+    timeline_.place(100ms, frame);
+    timeline_.expect_hole();
+    const auto stamp = timeline_.place(125ms, frame);
+    EXPECT_EQ(stamp.time, 125ms);
+    EXPECT_TRUE(stamp.discontinuity);
+    EXPECT_EQ(stamp.hole, 5ms);
+    EXPECT_FALSE(timeline_.place(146ms, frame).discontinuity) << "only the first one after it";
+}
+
+TEST_F(FrameTimelineTest, TimeDoesNotRunBackwardsAcrossAKnownHole)
+{
+    timeline_.place(100ms, frame);
+    timeline_.expect_hole();
+    const auto stamp = timeline_.place(110ms, frame);
+    EXPECT_EQ(stamp.time, 120ms);
+    EXPECT_TRUE(stamp.discontinuity);
+    EXPECT_EQ(stamp.hole, 0ns);
+}
+
+TEST_F(FrameTimelineTest, ADayOfFramesIsExact)
+{
+    constexpr int frames = 24 * 3600 * 50;
+    nanoseconds last{};
+    for (int i = 0; i < frames; ++i)
+        last = timeline_.place(i * frame + (i % 3) * 5ms, frame).time;
+    EXPECT_EQ(last, (frames - 1) * frame);
+}
+
+TEST_F(FrameTimelineTest, ResetBeginsAnew)
+{
+    timeline_.place(5000ms, frame);
+    timeline_.expect_hole();
+    timeline_.reset();
+    const auto stamp = timeline_.place(10ms, frame);
+    EXPECT_EQ(stamp.time, 10ms);
+    EXPECT_EQ(stamp.hole, 0ns);
+}
+
+} // namespace
+} // namespace jkvm

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/ipc/listening_socket.h"
+
+#include "support/raw_socket.h"
+#include "support/temporary_directory.h"
+
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+namespace jkvm {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::connect_to;
+using testing::listen_at;
+
+class ListeningSocketTest : public ::testing::Test {
+protected:
+    Result<ListeningSocket> open() { return ListeningSocket::open({.path = path_}); }
+
+    testing::TemporaryDirectory directory_;
+    std::string path_ = directory_.file("a.sock");
+};
+
+TEST_F(ListeningSocketTest, CanBeConnectedToAndLeavesNothingBehind)
+{
+    {
+        auto socket = open();
+        ASSERT_TRUE(socket);
+        EXPECT_TRUE(connect_to(path_));
+    }
+    EXPECT_TRUE(fs::is_empty(directory_.path()));
+}
+
+TEST_F(ListeningSocketTest, OnlyTheOwnerMayConnectByDefault)
+{
+    auto socket = open();
+    ASSERT_TRUE(socket);
+    struct stat info {};
+    ASSERT_EQ(::stat(path_.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0600u);
+}
+
+TEST_F(ListeningSocketTest, SecondServerIsToldThatThePathIsBusyAndDoesNoHarm)
+{
+    auto first = open();
+    ASSERT_TRUE(first);
+    auto second = open();
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().kind, ErrorKind::path_busy);
+    EXPECT_EQ(second.error().subject, path_);
+    EXPECT_TRUE(connect_to(path_));
+}
+
+TEST_F(ListeningSocketTest, StaleSocketIsTakenOver)
+{
+    listen_at(path_).reset(); // closed without unlink, as after kill -9
+    ASSERT_TRUE(fs::is_socket(path_));
+    auto socket = open();
+    ASSERT_TRUE(socket) << socket.error().detail;
+    EXPECT_TRUE(connect_to(path_));
+}
+
+TEST_F(ListeningSocketTest, LiveServerWithoutALockIsRecognisedAndNotDisturbed)
+{
+    const auto foreign = listen_at(path_);
+    ASSERT_EQ(::fcntl(foreign.get(), F_SETFL, O_NONBLOCK), 0);
+    auto socket = open();
+    ASSERT_FALSE(socket);
+    EXPECT_EQ(socket.error().kind, ErrorKind::path_busy);
+    // It must not even have been connected to: a newest-client-wins server would drop its client.
+    EXPECT_LT(::accept(foreign.get(), nullptr, nullptr), 0);
+    EXPECT_TRUE(connect_to(path_));
+}
+
+TEST_F(ListeningSocketTest, FileThatIsNoSocketIsLeftAlone)
+{
+    std::ofstream(path_) << "precious";
+    auto over_file = open();
+    ASSERT_FALSE(over_file);
+    EXPECT_EQ(over_file.error().kind, ErrorKind::path_unusable);
+    EXPECT_EQ(fs::file_size(path_), 8u);
+    fs::remove(path_);
+
+    fs::create_directory(path_);
+    EXPECT_EQ(open().error().kind, ErrorKind::path_unusable);
+    EXPECT_TRUE(fs::is_directory(path_));
+    fs::remove(path_);
+
+    ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+    EXPECT_EQ(open().error().kind, ErrorKind::path_unusable);
+    EXPECT_TRUE(fs::is_fifo(path_));
+}
+
+TEST_F(ListeningSocketTest, PathThatCannotBeBoundSaysWhy)
+{
+    auto missing = ListeningSocket::open({.path = directory_.file("no/such/dir.sock")});
+    ASSERT_FALSE(missing);
+    EXPECT_EQ(missing.error().kind, ErrorKind::path_unusable);
+    EXPECT_EQ(missing.error().errno_value, ENOENT);
+
+    const std::string long_path = directory_.file(std::string(200, 'x'));
+    auto too_long = ListeningSocket::open({.path = long_path});
+    ASSERT_FALSE(too_long);
+    EXPECT_EQ(too_long.error().kind, ErrorKind::path_unusable);
+    EXPECT_EQ(too_long.error().subject, long_path);
+    EXPECT_TRUE(fs::is_empty(directory_.path()));
+
+    EXPECT_EQ(ListeningSocket::open({.path = ""}).error().kind, ErrorKind::path_unusable);
+}
+
+TEST_F(ListeningSocketTest, FileOfAnotherServerIsNotRemovedAtTheEnd)
+{
+    UniqueFd other;
+    {
+        auto socket = open();
+        ASSERT_TRUE(socket);
+        fs::remove(path_);
+        other = listen_at(path_);
+        ASSERT_TRUE(other);
+    }
+    EXPECT_TRUE(connect_to(path_));
+}
+
+TEST_F(ListeningSocketTest, StaleLockFileIsNoObstacle)
+{
+    std::ofstream(path_ + ".lock") << "";
+    EXPECT_TRUE(open());
+    EXPECT_TRUE(fs::is_empty(directory_.path()));
+}
+
+} // namespace
+} // namespace jkvm
