@@ -42,8 +42,10 @@
 #include "common/element_error.h"
 #include "common/element_message.h"
 #include "common/element_type.h"
+#include "common/live_source.h"
 #include "common/mapped_buffer.h"
 #include "common/opus_caps.h"
+#include "common/properties.h"
 #include "core/audio/frame_timeline.h"
 #include "core/base/guarded.h"
 #include "core/ipc/wake_event.h"
@@ -152,88 +154,37 @@ static void gst_jkvm_audio_src_configure_class(GstJkvmAudioSrcClass *klass)
     GST_DEBUG_CATEGORY_INIT(jkvm_audio_src_debug, "jkvmaudiosrc", 0, "ALSA capture coded as Opus");
 
     auto *object_class = G_OBJECT_CLASS(klass);
-    object_class->set_property = [](GObject *self, guint id, const GValue *value,
-                                    GParamSpec *spec) noexcept {
-        impl(self).set_property(id, value, spec);
-    };
-    object_class->get_property = [](GObject *self, guint id, GValue *value,
-                                    GParamSpec *spec) noexcept {
-        impl(self).get_property(id, value, spec);
-    };
     const auto microseconds = [](nanoseconds time) { return static_cast<gint64>(time / 1us); };
 
-    /**
-     * GstJkvmAudioSrc:device:
-     *
-     * ALSA's name of the capture device; `arecord -L` lists them.
-     *
-     * Since: 0.1
-     */
     g_object_class_install_property(
         object_class, property_device,
         g_param_spec_string(
             "device", "Device",
             "ALSA's name of the capture device, as arecord -L lists them (since 0.1)",
-            default_device,
-            static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                     GST_PARAM_MUTABLE_READY)));
-    /**
-     * GstJkvmAudioSrc:buffer-time:
-     *
-     * Size of the device's ring in microseconds: for how long the pipeline may be held up before
-     * samples are lost. It is no latency. Rounded up to whole frames, at least two.
-     *
-     * Since: 0.1
-     */
+            default_device, mutable_ready));
     g_object_class_install_property(
         object_class, property_buffer_time,
         g_param_spec_int64(
             "buffer-time", "Buffer time",
             "Size of the device's ring in microseconds: how long the pipeline may be "
             "held up before samples are lost; no latency (since 0.1)",
-            40000, 2000000, microseconds(default_buffer_time),
-            static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                     GST_PARAM_MUTABLE_READY)));
-    /**
-     * GstJkvmAudioSrc:actual-buffer-time:
-     *
-     * The size of the ring that the device granted, in microseconds; 0 while it is closed.
-     *
-     * Since: 0.1
-     */
+            40000, 2000000, microseconds(default_buffer_time), mutable_ready));
     g_object_class_install_property(
         object_class, property_actual_buffer_time,
         g_param_spec_int64("actual-buffer-time", "Actual buffer time",
                            "Size of the ring that the device granted, in microseconds; 0 while it "
                            "is closed (since 0.1)",
-                           0, G_MAXINT64, 0,
-                           static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
-    /**
-     * GstJkvmAudioSrc:actual-latency-time:
-     *
-     * The period that the device granted, in microseconds; 0 while it is closed.
-     *
-     * Since: 0.1
-     */
+                           0, G_MAXINT64, 0, read_only));
     g_object_class_install_property(
         object_class, property_actual_latency_time,
         g_param_spec_int64("actual-latency-time", "Actual latency time",
                            "Period that the device granted, in microseconds; 0 while it is closed "
                            "(since 0.1)",
-                           0, G_MAXINT64, 0,
-                           static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
-    /**
-     * GstJkvmAudioSrc:stats:
-     *
-     * Counters; the fields stand in the element's description.
-     *
-     * Since: 0.1
-     */
+                           0, G_MAXINT64, 0, read_only));
     g_object_class_install_property(
         object_class, property_stats,
         g_param_spec_boxed("stats", "Statistics", "Counters, and times in nanoseconds (since 0.1)",
-                           GST_TYPE_STRUCTURE,
-                           static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
+                           GST_TYPE_STRUCTURE, read_only));
 
     auto *element_class = GST_ELEMENT_CLASS(klass);
     static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
@@ -245,6 +196,11 @@ static void gst_jkvm_audio_src_configure_class(GstJkvmAudioSrcClass *klass)
     gst_element_class_set_static_metadata(
         element_class, "JetKVM audio source", "Source/Audio/Encoder/Hardware",
         "Captures sound through ALSA and codes it as Opus", "the jkvm developers");
+
+    element_class->change_state = [](GstElement *self, GstStateChange transition) noexcept {
+        interrupt_while_paused(impl(self), transition);
+        return GST_ELEMENT_CLASS(gst_jkvm_audio_src_parent_class)->change_state(self, transition);
+    };
 
     auto *src_class = GST_BASE_SRC_CLASS(klass);
     src_class->start = [](GstBaseSrc *self) noexcept -> gboolean { return impl(self).start(); };
@@ -469,8 +425,7 @@ GstFlowReturn AudioSrc::encode(GstBuffer **buffer)
     const auto stamp = timeline_.place(captured, frame);
     if (stamp.hole > 0ns) {
         stats_.lock()->lost_time += stamp.hole;
-        xruns_.post("overrun", "lost-time", G_TYPE_UINT64, static_cast<guint64>(stamp.hole.count()),
-                    nullptr);
+        xruns_.post("overrun", std::move(Fields().set("lost-time", stamp.hole)));
         GST_WARNING_OBJECT(element_, "lost %" G_GINT64_FORMAT " ms of sound",
                            static_cast<gint64>(stamp.hole / 1ms));
     }
@@ -496,10 +451,12 @@ GstFlowReturn AudioSrc::encode(GstBuffer **buffer)
 GstStructure *AudioSrc::stats() const
 {
     const auto stats = stats_.snapshot();
-    return gst_structure_new("application/x-jkvm-audiosrc-stats", "frames", G_TYPE_UINT64,
-                             stats.frames, "bytes", G_TYPE_UINT64, stats.bytes, "overruns",
-                             G_TYPE_UINT64, stats.overruns, "lost-time", G_TYPE_UINT64,
-                             static_cast<guint64>(stats.lost_time.count()), nullptr);
+    return Fields()
+        .set("frames", stats.frames)
+        .set("bytes", stats.bytes)
+        .set("overruns", stats.overruns)
+        .set("lost-time", stats.lost_time)
+        .release("application/x-jkvm-audiosrc-stats");
 }
 
 } // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The element's running time and the wall clock, read together, to convert between them.
+// An element's running time and the wall clock, read together.
 #pragma once
 
 #include "core/base/time.h"
@@ -9,21 +9,6 @@
 #include <optional>
 
 namespace jkvm {
-
-/// One moment on both clocks.
-struct ClockPair {
-    nanoseconds running; ///< since the pipeline's base time
-    WallTime wall;
-
-    [[nodiscard]] WallTime wall_of(nanoseconds running_time) const
-    {
-        return wall + (running_time - running);
-    }
-    [[nodiscard]] nanoseconds running_of(WallTime wall_time) const
-    {
-        return running + (wall_time - wall);
-    }
-};
 
 /// Nothing while the element has no clock (below PLAYING).
 inline std::optional<ClockPair> read_clocks(GstElement *element)

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "common/element_message.h"
 
-#include <cstdarg>
 #include <utility>
 
 namespace jkvm {
 
-void ElementMessages::post(const char *reason, const char *first_field, ...)
+void ElementMessages::post(const char *reason, Fields fields)
 {
     unsigned suppressed = 0;
     {
@@ -20,13 +19,7 @@ void ElementMessages::post(const char *reason, const char *first_field, ...)
         limit.last = now;
         suppressed = std::exchange(limit.suppressed, 0);
     }
-    GstStructure *structure = gst_structure_new(name_, "reason", G_TYPE_STRING, reason,
-                                                "suppressed", G_TYPE_UINT, suppressed, nullptr);
-    std::va_list fields;
-    va_start(fields, first_field);
-    if (first_field != nullptr)
-        gst_structure_set_valist(structure, first_field, fields);
-    va_end(fields);
+    auto *structure = fields.set("reason", reason).set("suppressed", suppressed).release(name_);
     gst_element_post_message(element_, gst_message_new_element(GST_OBJECT(element_), structure));
 }
 

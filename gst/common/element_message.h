@@ -2,10 +2,8 @@
 // The jkvm-... element messages: at most one of a kind per second, none lost without a count.
 #pragma once
 
+#include "common/fields.h"
 #include "core/base/guarded.h"
-#include "core/base/time.h"
-
-#include <gst/gst.h>
 
 #include <map>
 #include <optional>
@@ -21,10 +19,9 @@ public:
     /// `name`: of the structure, "jkvm-client"; it and the element outlive this object.
     ElementMessages(GstElement *element, const char *name) : element_(element), name_(name) {}
 
-    /// `reason`: a nick, "closed"; a literal. The rest are field names, GTypes and values as
-    /// gst_structure_new takes them, NULL at the end. Takes no lock of the caller's and must be
-    /// called with none held: the application may answer in a sync handler.
-    void post(const char *reason, const char *first_field, ...) G_GNUC_NULL_TERMINATED;
+    /// `reason`: a nick, "closed"; a literal. Must be called with no lock held: the application may
+    /// answer in a sync handler.
+    void post(const char *reason, Fields fields);
 
 private:
     struct Limit {

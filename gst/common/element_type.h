@@ -12,12 +12,17 @@
 ///     static void type_name_configure_class(TypeNameClass *klass);
 ///
 /// and reaches its object with `impl(self)`, where self may be any pointer to the instance.
-/// Impl's constructor must not throw, and must not use the element beyond storing the pointer and
-/// calling its parents' functions: subclass code has not run yet.
+/// Impl has
+///
+///     explicit Impl(TypeName *element);   // must not throw; no subclass code has run yet
+///     void set_property(guint id, const GValue *value, GParamSpec *spec);
+///     void get_property(guint id, GValue *value, GParamSpec *spec);
+///
+/// Every function that GStreamer calls is noexcept: an exception must not unwind through C.
 #define JKVM_DEFINE_ELEMENT(TypeName, type_name, PARENT_TYPE, Impl)                                \
     using TypeName##Private = Impl;                                                                \
     G_DEFINE_TYPE_WITH_PRIVATE(TypeName, type_name, PARENT_TYPE)                                   \
-    [[maybe_unused]] static Impl &impl(gpointer self)                                              \
+    static Impl &impl(gpointer self)                                                               \
     {                                                                                              \
         return *static_cast<Impl *>(                                                               \
             type_name##_get_instance_private(static_cast<TypeName *>(self)));                      \
@@ -26,14 +31,21 @@
     {                                                                                              \
         new (type_name##_get_instance_private(self)) Impl(self);                                   \
     }                                                                                              \
-    static void type_name##_finalize(GObject *object)                                              \
-    {                                                                                              \
-        impl(object).~Impl();                                                                      \
-        G_OBJECT_CLASS(type_name##_parent_class)->finalize(object);                                \
-    }                                                                                              \
     static void type_name##_configure_class(TypeName##Class *klass);                               \
     static void type_name##_class_init(TypeName##Class *klass)                                     \
     {                                                                                              \
-        G_OBJECT_CLASS(klass)->finalize = type_name##_finalize;                                    \
+        auto *object_class = G_OBJECT_CLASS(klass);                                                \
+        object_class->finalize = [](GObject *self) noexcept {                                      \
+            impl(self).~Impl();                                                                    \
+            G_OBJECT_CLASS(type_name##_parent_class)->finalize(self);                              \
+        };                                                                                         \
+        object_class->set_property = [](GObject *self, guint id, const GValue *value,              \
+                                        GParamSpec *spec) noexcept {                               \
+            impl(self).set_property(id, value, spec);                                              \
+        };                                                                                         \
+        object_class->get_property = [](GObject *self, guint id, GValue *value,                    \
+                                        GParamSpec *spec) noexcept {                               \
+            impl(self).get_property(id, value, spec);                                              \
+        };                                                                                         \
         type_name##_configure_class(klass);                                                        \
     }

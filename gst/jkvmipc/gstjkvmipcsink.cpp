@@ -48,6 +48,7 @@
 #include "common/element_message.h"
 #include "common/element_type.h"
 #include "common/mapped_buffer.h"
+#include "common/properties.h"
 #include "core/audio/opus_packet.h"
 #include "core/ipc/frame_server.h"
 #include "ipc_defaults.h"
@@ -74,6 +75,11 @@ const char *nick(RemovalReason reason)
         return "server-end";
     }
     return "";
+}
+
+Fields describe(const ClientInfo &client)
+{
+    return std::move(Fields().set("id", client.id).set("pid", client.pid).set("uid", client.uid));
 }
 
 class IpcSink final : public FrameServer::Observer {
@@ -130,42 +136,17 @@ static void gst_jkvm_ipc_sink_configure_class(GstJkvmIpcSinkClass *klass)
     GST_DEBUG_CATEGORY_INIT(jkvm_ipc_sink_debug, "jkvmipcsink", 0, "JetKVM audio socket server");
 
     auto *object_class = G_OBJECT_CLASS(klass);
-    object_class->set_property = [](GObject *self, guint id, const GValue *value,
-                                    GParamSpec *spec) noexcept {
-        impl(self).set_property(id, value, spec);
-    };
-    object_class->get_property = [](GObject *self, guint id, GValue *value,
-                                    GParamSpec *spec) noexcept {
-        impl(self).get_property(id, value, spec);
-    };
 
-    /**
-     * GstJkvmIpcSink:socket-path:
-     *
-     * Path of the Unix socket to listen on, at most 107 bytes.
-     *
-     * Since: 0.1
-     */
     g_object_class_install_property(
         object_class, property_socket_path,
         g_param_spec_string("socket-path", "Socket path",
                             "Path of the Unix socket to listen on, at most 107 bytes (since 0.1)",
-                            default_output_socket,
-                            static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                     GST_PARAM_MUTABLE_READY)));
-    /**
-     * GstJkvmIpcSink:stats:
-     *
-     * Counters and the clients connected now; the fields stand in the element's description.
-     *
-     * Since: 0.1
-     */
+                            default_output_socket, mutable_ready));
     g_object_class_install_property(
         object_class, property_stats,
         g_param_spec_boxed("stats", "Statistics",
                            "Counters, and the clients connected now (since 0.1)",
-                           GST_TYPE_STRUCTURE,
-                           static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
+                           GST_TYPE_STRUCTURE, read_only));
 
     auto *element_class = GST_ELEMENT_CLASS(klass);
     static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
@@ -287,38 +268,32 @@ GstStructure *IpcSink::stats() const
         stats = session->server ? session->server->stats() : session->last;
         oversized = session->oversized;
     }
-    GstStructure *structure =
-        gst_structure_new("application/x-jkvm-ipcsink-stats", "frames", G_TYPE_UINT64, stats.frames,
-                          "bytes", G_TYPE_UINT64, stats.bytes, "dropped", G_TYPE_UINT64,
-                          stats.dropped, "oversized", G_TYPE_UINT64, oversized, "connects",
-                          G_TYPE_UINT64, stats.connects, "rejects", G_TYPE_UINT64, stats.rejects,
-                          "protocol-errors", G_TYPE_UINT64, stats.protocol_errors, nullptr);
-    GValue clients = G_VALUE_INIT;
-    gst_value_array_init(&clients, static_cast<guint>(stats.clients.size()));
+    std::vector<Fields> clients;
     for (const auto &client : stats.clients) {
-        GValue entry = G_VALUE_INIT;
-        g_value_init(&entry, GST_TYPE_STRUCTURE);
-        g_value_take_boxed(
-            &entry,
-            gst_structure_new("client", "id", G_TYPE_UINT64, client.info.id, "pid", G_TYPE_INT,
-                              static_cast<gint>(client.info.pid), "uid", G_TYPE_UINT,
-                              static_cast<guint>(client.info.uid), "frames", G_TYPE_UINT64,
-                              client.sent.frames, "bytes", G_TYPE_UINT64, client.sent.bytes,
-                              "dropped", G_TYPE_UINT64, client.sent.dropped, "queued-time",
-                              G_TYPE_UINT64, static_cast<guint64>(client.queued.count()), nullptr));
-        gst_value_array_append_and_take_value(&clients, &entry);
+        clients.push_back(describe(client.info));
+        clients.back()
+            .set("frames", client.sent.frames)
+            .set("bytes", client.sent.bytes)
+            .set("dropped", client.sent.dropped)
+            .set("queued-time", client.queued);
     }
-    gst_structure_take_value(structure, "clients", &clients);
-    return structure;
+    return Fields()
+        .set("frames", stats.frames)
+        .set("bytes", stats.bytes)
+        .set("dropped", stats.dropped)
+        .set("oversized", oversized)
+        .set("connects", stats.connects)
+        .set("rejects", stats.rejects)
+        .set("protocol-errors", stats.protocol_errors)
+        .set("clients", "client", std::move(clients))
+        .release("application/x-jkvm-ipcsink-stats");
 }
 
 void IpcSink::client_added(const ClientInfo &client)
 {
     GST_INFO_OBJECT(element_, "client %" G_GUINT64_FORMAT " added: pid %d, uid %u", client.id,
                     client.pid, client.uid);
-    clients_.post("added", "id", G_TYPE_UINT64, client.id, "pid", G_TYPE_INT,
-                  static_cast<gint>(client.pid), "uid", G_TYPE_UINT, static_cast<guint>(client.uid),
-                  nullptr);
+    clients_.post("added", describe(client));
 }
 
 void IpcSink::client_removed(const ClientInfo &client, RemovalReason reason,
@@ -326,9 +301,7 @@ void IpcSink::client_removed(const ClientInfo &client, RemovalReason reason,
 {
     GST_INFO_OBJECT(element_, "client %" G_GUINT64_FORMAT " removed: %s %s", client.id,
                     nick(reason), detail.c_str());
-    clients_.post(nick(reason), "id", G_TYPE_UINT64, client.id, "pid", G_TYPE_INT,
-                  static_cast<gint>(client.pid), "uid", G_TYPE_UINT, static_cast<guint>(client.uid),
-                  "detail", G_TYPE_STRING, detail.c_str(), nullptr);
+    clients_.post(nick(reason), std::move(describe(client).set("detail", detail)));
 }
 
 } // namespace

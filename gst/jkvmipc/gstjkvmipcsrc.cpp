@@ -50,13 +50,13 @@
 #include "common/element_error.h"
 #include "common/element_message.h"
 #include "common/element_type.h"
+#include "common/live_source.h"
 #include "common/opus_caps.h"
-#include "core/audio/frame_timeline.h"
-#include "core/audio/opus_packet.h"
+#include "common/properties.h"
+#include "core/audio/frame_stamper.h"
 #include "core/base/guarded.h"
 #include "core/ipc/frame_client.h"
 #include "core/ipc/socket_address.h"
-#include "core/stats/latency_monitor.h"
 #include "ipc_defaults.h"
 
 #include <atomic>
@@ -79,11 +79,6 @@ enum Property {
 
 enum OnDisconnect { on_disconnect_reconnect, on_disconnect_eos, on_disconnect_error };
 
-// Beyond that a difference between a frame's capture time and the end of the last frame is a hole,
-// not jitter.
-constexpr auto hole_tolerance = 40ms;
-// A capture time older than this was not taken from a clock that agrees with ours.
-constexpr auto oldest_plausible = 10s;
 // The frame of the protocol and the look-ahead of the encoder: what is known before the first
 // frame.
 constexpr auto latency_before_first_frame = 26500us;
@@ -92,6 +87,11 @@ constexpr auto latency_margin = 10ms;
 // What the kernel holds back for a reader that waits: some 170 frames of 20 ms fit into the default
 // socket buffer.
 constexpr auto socket_depth = 1s;
+
+Fields describe(const Error &error)
+{
+    return std::move(Fields().set("socket-path", error.subject).set("detail", error.detail));
+}
 
 class IpcSrc {
 public:
@@ -120,13 +120,8 @@ private:
     struct Stats {
         bool connected = false;
         guint64 connects = 0;
-        guint64 frames = 0;
-        guint64 bytes = 0;
-        guint64 lost = 0;
-        guint64 invalid = 0;
-        guint64 implausible_timestamps = 0;
         guint64 protocol_errors = 0;
-        LatencyMonitor latency;
+        FrameStamper::Stats frames;
     };
 
     void on_connected();
@@ -134,9 +129,6 @@ private:
     GstFlowReturn on_disconnected();
     /// Nothing when the message is not to be pushed.
     GstRef<GstBuffer> make_buffer(const wire::Message &message);
-    /// When the first sample was captured, as running time.
-    nanoseconds capture_time(const wire::Message &message, const ClockPair &now,
-                             nanoseconds duration);
     void set_latency(nanoseconds measured);
     void post_stats_when_due();
     GstStructure *stats() const;
@@ -153,7 +145,7 @@ private:
     std::atomic<bool> was_unlocked_{false};
 
     // Streaming thread.
-    FrameTimeline timeline_{hole_tolerance};
+    FrameStamper stamper_;
     bool is_first_of_connection_ = true;
     MonotonicTime next_stats_{};
 };
@@ -187,72 +179,28 @@ static void gst_jkvm_ipc_src_configure_class(GstJkvmIpcSrcClass *klass)
     GST_DEBUG_CATEGORY_INIT(jkvm_ipc_src_debug, "jkvmipcsrc", 0, "JetKVM audio socket client");
 
     auto *object_class = G_OBJECT_CLASS(klass);
-    object_class->set_property = [](GObject *self, guint id, const GValue *value,
-                                    GParamSpec *spec) noexcept {
-        impl(self).set_property(id, value, spec);
-    };
-    object_class->get_property = [](GObject *self, guint id, GValue *value,
-                                    GParamSpec *spec) noexcept {
-        impl(self).get_property(id, value, spec);
-    };
 
-    /**
-     * GstJkvmIpcSrc:socket-path:
-     *
-     * Path of the Unix socket to connect to, at most 107 bytes.
-     *
-     * Since: 0.1
-     */
     g_object_class_install_property(
         object_class, property_socket_path,
         g_param_spec_string("socket-path", "Socket path",
                             "Path of the Unix socket to connect to, at most 107 bytes (since 0.1)",
-                            default_output_socket,
-                            static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                     GST_PARAM_MUTABLE_READY)));
-    /**
-     * GstJkvmIpcSrc:on-disconnect:
-     *
-     * What to do when a connection that was there ends. A server that is not there yet is always
-     * waited for.
-     *
-     * Since: 0.1
-     */
+                            default_output_socket, mutable_ready));
     g_object_class_install_property(
         object_class, property_on_disconnect,
         g_param_spec_enum("on-disconnect", "On disconnect",
                           "What to do when the connection ends (since 0.1)",
-                          on_disconnect_get_type(), on_disconnect_reconnect,
-                          static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                   GST_PARAM_MUTABLE_PLAYING)));
-    /**
-     * GstJkvmIpcSrc:stats-interval:
-     *
-     * How often the statistics are posted as an element message, in milliseconds; 0 = never. They
-     * are posted with a frame, so not while nothing arrives.
-     *
-     * Since: 0.1
-     */
+                          on_disconnect_get_type(), on_disconnect_reconnect, mutable_playing));
     g_object_class_install_property(
         object_class, property_stats_interval,
         g_param_spec_uint("stats-interval", "Statistics interval",
                           "How often the statistics are posted as an element message, in "
                           "milliseconds; 0 = never (since 0.1)",
-                          0, 3600000, 0,
-                          static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                   GST_PARAM_MUTABLE_PLAYING)));
-    /**
-     * GstJkvmIpcSrc:stats:
-     *
-     * Counters and latencies; the fields stand in the element's description.
-     *
-     * Since: 0.1
-     */
+                          0, 3600000, 0, mutable_playing));
     g_object_class_install_property(
         object_class, property_stats,
         g_param_spec_boxed("stats", "Statistics",
                            "Counters, and latencies in nanoseconds (since 0.1)", GST_TYPE_STRUCTURE,
-                           static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
+                           read_only));
 
     auto *element_class = GST_ELEMENT_CLASS(klass);
     static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
@@ -261,6 +209,11 @@ static void gst_jkvm_ipc_src_configure_class(GstJkvmIpcSrcClass *klass)
     gst_element_class_set_static_metadata(
         element_class, "JetKVM audio socket source", "Source/Audio/Network",
         "Receives Opus frames from a JetKVM audio socket", "the jkvm developers");
+
+    element_class->change_state = [](GstElement *self, GstStateChange transition) noexcept {
+        interrupt_while_paused(impl(self), transition);
+        return GST_ELEMENT_CLASS(gst_jkvm_ipc_src_parent_class)->change_state(self, transition);
+    };
 
     auto *src_class = GST_BASE_SRC_CLASS(klass);
     src_class->start = [](GstBaseSrc *self) noexcept -> gboolean { return impl(self).start(); };
@@ -339,7 +292,7 @@ bool IpcSrc::start()
         return false;
     }
     *stats_.lock() = {};
-    timeline_.reset();
+    stamper_ = {};
     latency_ = static_cast<GstClockTime>(nanoseconds(latency_before_first_frame).count());
     client_ = std::make_unique<FrameClient>(
         FrameClient::Config{.path = settings.socket_path, .seed = g_random_int()});
@@ -365,7 +318,7 @@ GstFlowReturn IpcSrc::create(GstBuffer **buffer)
     // connection starts with a new frame.
     if (was_unlocked_.exchange(false)) {
         client_->disconnect();
-        timeline_.reset();
+        stamper_.restart();
     }
     for (;;) {
         switch (client_->wait()) {
@@ -376,9 +329,7 @@ GstFlowReturn IpcSrc::create(GstBuffer **buffer)
             break;
         case FrameClient::Event::unreachable:
             GST_DEBUG_OBJECT(element_, "%s", client_->error().detail.c_str());
-            link_.post("unreachable", "socket-path", G_TYPE_STRING,
-                       client_->error().subject.c_str(), "detail", G_TYPE_STRING,
-                       client_->error().detail.c_str(), nullptr);
+            link_.post("unreachable", describe(client_->error()));
             break;
         case FrameClient::Event::disconnected:
             if (const auto flow = on_disconnected(); flow != GST_FLOW_OK)
@@ -403,10 +354,10 @@ void IpcSrc::on_connected()
         ++stats->connects;
     }
     is_first_of_connection_ = true;
-    timeline_.expect_hole();
+    stamper_.expect_hole();
     const auto path = settings_.lock()->socket_path;
     GST_INFO_OBJECT(element_, "connected to %s", path.c_str());
-    link_.post("connected", "socket-path", G_TYPE_STRING, path.c_str(), nullptr);
+    link_.post("connected", std::move(Fields().set("socket-path", path)));
 }
 
 GstFlowReturn IpcSrc::on_disconnected()
@@ -419,8 +370,7 @@ GstFlowReturn IpcSrc::on_disconnected()
         stats->protocol_errors += is_violation ? 1 : 0;
     }
     GST_INFO_OBJECT(element_, "disconnected: %s", error.detail.c_str());
-    link_.post(is_violation ? "violation" : "closed", "socket-path", G_TYPE_STRING,
-               error.subject.c_str(), "detail", G_TYPE_STRING, error.detail.c_str(), nullptr);
+    link_.post(is_violation ? "violation" : "closed", describe(error));
     switch (settings_.lock()->on_disconnect) {
     case on_disconnect_eos:
         return GST_FLOW_EOS;
@@ -440,50 +390,28 @@ GstRef<GstBuffer> IpcSrc::make_buffer(const wire::Message &message)
     const auto now = read_clocks(element_);
     if (!now)
         return {}; // the clock went away: the pipeline is leaving PLAYING
-    const auto facts = opus_packet_facts(message.payload);
-    if (!facts) {
-        ++stats_.lock()->invalid;
+    const auto frame = stamper_.stamp(message.payload, message.timestamp, *now);
+    stats_.lock()->frames = stamper_.stats();
+    if (!frame) {
         GST_WARNING_OBJECT(element_, "a frame of %zu bytes is no Opus packet",
                            message.payload.size());
         return {};
     }
-    const auto captured = capture_time(message, *now, facts->duration());
-    const auto latency = now->running - captured;
-    const auto stamp = timeline_.place(captured, facts->duration());
     if (std::exchange(is_first_of_connection_, false))
-        set_latency(latency);
-    {
-        auto stats = stats_.lock();
-        ++stats->frames;
-        stats->bytes += message.payload.size();
-        stats->lost += static_cast<guint64>(stamp.hole / facts->duration());
-        stats->latency.record(latency);
-    }
+        set_latency(frame->latency);
     // Captured before this pipeline started: it has no place on its time line.
-    if (stamp.time < 0ns)
+    if (frame->time < 0ns)
         return {};
 
     auto buffer = GstRef<GstBuffer>::adopt(
         gst_buffer_new_memdup(message.payload.data(), message.payload.size()));
-    GST_BUFFER_PTS(buffer.get()) = static_cast<GstClockTime>(stamp.time.count());
-    GST_BUFFER_DURATION(buffer.get()) = static_cast<GstClockTime>(facts->duration().count());
-    if (stamp.discontinuity) {
+    GST_BUFFER_PTS(buffer.get()) = static_cast<GstClockTime>(frame->time.count());
+    GST_BUFFER_DURATION(buffer.get()) = static_cast<GstClockTime>(frame->duration.count());
+    if (frame->discontinuity) {
         GST_BUFFER_FLAG_SET(buffer.get(), GST_BUFFER_FLAG_DISCONT);
         GST_BUFFER_FLAG_SET(buffer.get(), GST_BUFFER_FLAG_RESYNC);
     }
     return buffer;
-}
-
-nanoseconds IpcSrc::capture_time(const wire::Message &message, const ClockPair &now,
-                                 nanoseconds duration)
-{
-    const auto age = now.wall - message.timestamp;
-    if (age >= 0ns && age <= oldest_plausible)
-        return now.running - age;
-    ++stats_.lock()->implausible_timestamps;
-    GST_LOG_OBJECT(element_, "implausible capture time, %" G_GINT64_FORMAT " ms ago",
-                   static_cast<gint64>(age / 1ms));
-    return now.running - duration;
 }
 
 void IpcSrc::set_latency(nanoseconds measured)
@@ -521,17 +449,21 @@ void IpcSrc::post_stats_when_due()
 GstStructure *IpcSrc::stats() const
 {
     const auto stats = stats_.snapshot();
-    const auto &latency = stats.latency.values();
-    const auto count = [](nanoseconds time) { return static_cast<guint64>(time.count()); };
-    return gst_structure_new(
-        "application/x-jkvm-ipcsrc-stats", "connected", G_TYPE_BOOLEAN, stats.connected, "connects",
-        G_TYPE_UINT64, stats.connects, "frames", G_TYPE_UINT64, stats.frames, "bytes",
-        G_TYPE_UINT64, stats.bytes, "lost", G_TYPE_UINT64, stats.lost, "invalid", G_TYPE_UINT64,
-        stats.invalid, "implausible-timestamps", G_TYPE_UINT64, stats.implausible_timestamps,
-        "protocol-errors", G_TYPE_UINT64, stats.protocol_errors, "latency-current", G_TYPE_UINT64,
-        count(latency.current), "latency-average", G_TYPE_UINT64, count(latency.average),
-        "latency-min", G_TYPE_UINT64, count(latency.minimum), "latency-max", G_TYPE_UINT64,
-        count(latency.maximum), nullptr);
+    const auto &latency = stats.frames.latency.values();
+    return Fields()
+        .set("connected", stats.connected)
+        .set("connects", stats.connects)
+        .set("frames", stats.frames.frames)
+        .set("bytes", stats.frames.bytes)
+        .set("lost", stats.frames.lost)
+        .set("invalid", stats.frames.invalid)
+        .set("implausible-timestamps", stats.frames.implausible_timestamps)
+        .set("protocol-errors", stats.protocol_errors)
+        .set("latency-current", latency.current)
+        .set("latency-average", latency.average)
+        .set("latency-min", latency.minimum)
+        .set("latency-max", latency.maximum)
+        .release("application/x-jkvm-ipcsrc-stats");
 }
 
 } // namespace

@@ -6,7 +6,7 @@
 #include <sys/un.h>
 
 #include <array>
-#include <cstring>
+#include <ctime>
 
 namespace jkvm::testing {
 
@@ -27,6 +27,13 @@ bool is_readable_in_time(int fd)
 }
 
 } // namespace
+
+std::int64_t wall_clock_ns()
+{
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    return std::int64_t{1'000'000'000} * now.tv_sec + now.tv_nsec;
+}
 
 UniqueFd connect_to(const std::string &path)
 {
@@ -92,14 +99,17 @@ std::vector<std::uint8_t> message_v1(const std::string &magic_on_the_wire, std::
                                      std::int64_t timestamp_ns,
                                      std::span<const std::uint8_t> payload)
 {
-    std::vector<std::uint8_t> bytes(magic_on_the_wire.begin(), magic_on_the_wire.end());
+    std::vector<std::uint8_t> bytes;
+    for (const char letter : magic_on_the_wire)
+        bytes.push_back(static_cast<std::uint8_t>(letter));
     bytes.push_back(type);
     for (unsigned i = 0; i < 4; ++i)
         bytes.push_back(static_cast<std::uint8_t>(payload.size() >> (8 * i)));
+    const auto timestamp = static_cast<std::uint64_t>(timestamp_ns);
     for (unsigned i = 0; i < 8; ++i)
-        bytes.push_back(
-            static_cast<std::uint8_t>(static_cast<std::uint64_t>(timestamp_ns) >> (8 * i)));
-    bytes.insert(bytes.end(), payload.begin(), payload.end());
+        bytes.push_back(static_cast<std::uint8_t>(timestamp >> (8 * i)));
+    for (const auto byte : payload)
+        bytes.push_back(byte);
     return bytes;
 }
 

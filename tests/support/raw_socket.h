@@ -18,6 +18,9 @@ namespace jkvm::testing {
 /// How long a test waits for what must happen; far more than it ever takes.
 inline constexpr std::chrono::seconds patience{20};
 
+/// CLOCK_REALTIME, nanoseconds since the Unix epoch.
+std::int64_t wall_clock_ns();
+
 /// A blocking stream socket connected to `path`; empty when that fails.
 UniqueFd connect_to(const std::string &path);
 /// A blocking listening stream socket bound to `path`; empty when that fails.

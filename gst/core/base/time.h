@@ -24,4 +24,19 @@ inline MonotonicTime monotonic_now()
     return std::chrono::time_point_cast<nanoseconds>(std::chrono::steady_clock::now());
 }
 
+/// One moment on two clocks: a pipeline's running time and the wall clock.
+struct ClockPair {
+    nanoseconds running; ///< since the pipeline's base time
+    WallTime wall;
+
+    [[nodiscard]] WallTime wall_of(nanoseconds running_time) const
+    {
+        return wall + (running_time - running);
+    }
+    [[nodiscard]] nanoseconds running_of(WallTime wall_time) const
+    {
+        return running + (wall_time - wall);
+    }
+};
+
 } // namespace jkvm

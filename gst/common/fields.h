@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Builds the GstStructures of statistics and messages with the right type for each field.
+#pragma once
+
+#include "core/base/time.h"
+
+#include <gst/gst.h>
+
+#include <algorithm>
+#include <concepts>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace jkvm {
+
+/// Field names must be literals, or live as long as the process.
+///
+///     return Fields().set("frames", frames).set("latency", 20ms).release("application/x-...");
+class Fields {
+public:
+    Fields() : structure_(gst_structure_new_empty("fields")) {}
+
+    /// As gboolean, gint, guint, gint64 or guint64, by the type of the value.
+    template <std::integral T>
+    Fields &set(const char *name, T value)
+    {
+        if constexpr (std::same_as<T, bool>)
+            gst_structure_set(get(), name, G_TYPE_BOOLEAN, static_cast<gboolean>(value), nullptr);
+        else if constexpr (sizeof(T) <= sizeof(gint) && std::is_signed_v<T>)
+            gst_structure_set(get(), name, G_TYPE_INT, static_cast<gint>(value), nullptr);
+        else if constexpr (sizeof(T) <= sizeof(gint))
+            gst_structure_set(get(), name, G_TYPE_UINT, static_cast<guint>(value), nullptr);
+        else if constexpr (std::is_signed_v<T>)
+            gst_structure_set(get(), name, G_TYPE_INT64, static_cast<gint64>(value), nullptr);
+        else
+            gst_structure_set(get(), name, G_TYPE_UINT64, static_cast<guint64>(value), nullptr);
+        return *this;
+    }
+    /// As guint64, in nanoseconds; a negative time as 0.
+    Fields &set(const char *name, nanoseconds value)
+    {
+        return set(name, static_cast<guint64>(std::max(value, nanoseconds(0)).count()));
+    }
+    Fields &set(const char *name, const std::string &value)
+    {
+        gst_structure_set(get(), name, G_TYPE_STRING, value.c_str(), nullptr);
+        return *this;
+    }
+    /// As a GstValueArray of GstStructure, each named `entry_name`.
+    Fields &set(const char *name, const char *entry_name, std::vector<Fields> entries)
+    {
+        GValue array = G_VALUE_INIT;
+        gst_value_array_init(&array, static_cast<guint>(entries.size()));
+        for (auto &entry : entries) {
+            GValue value = G_VALUE_INIT;
+            g_value_init(&value, GST_TYPE_STRUCTURE);
+            g_value_take_boxed(&value, entry.release(entry_name));
+            gst_value_array_append_and_take_value(&array, &value);
+        }
+        gst_structure_take_value(get(), name, &array);
+        return *this;
+    }
+
+    /// Hands the structure, under its final name, to the caller.
+    [[nodiscard]] GstStructure *release(const char *name)
+    {
+        gst_structure_set_name(get(), name);
+        return structure_.release();
+    }
+
+private:
+    struct Free {
+        void operator()(GstStructure *structure) const { gst_structure_free(structure); }
+    };
+    [[nodiscard]] GstStructure *get() const { return structure_.get(); }
+
+    std::unique_ptr<GstStructure, Free> structure_;
+};
+
+} // namespace jkvm

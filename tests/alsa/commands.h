@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// How a test talks to the test PCM: command lines, and the control directory they arrive in.
+//
+// A control directory serves one open PCM at a time (two readers of one FIFO would each get some
+// of the commands) and holds:
+//   cmd         FIFO, one command per line, made by the PCM if missing; taken at once
+//   log         what happened, one line each: seconds (CLOCK_MONOTONIC), process, event
+//   open_errno  as long as it is there, opening fails with the error it names, e.g. EBUSY
+//   rate        only this rate is offered, in Hz; read when the PCM is opened
+//   channels    only this number of channels is offered; read when the PCM is opened
+//   format      only these formats are offered, e.g. "S16_LE S32_LE"; read when opened
+//   continue    the content goes on in real time across re-opens; holds the time it started at
+//               (CLOCK_MONOTONIC in ns); an empty file is filled in by the next open. Without
+//               it, every open starts at the beginning.
+//
+// The source plays on in real time while the stream is stopped, suspended or in an xrun: what went
+// by is missing afterwards.
+//
+// Commands:
+//   xrun            an overrun now; needs a running stream
+//   suspend         SUSPENDED until resumed or prepared; needs a running stream
+//   unplug          the device is gone: DISCONNECTED, and open_errno says ENODEV until removed
+//   freeze MS       the device's clock stands still, nothing else; 0 thaws it
+//   err ERRNO       one read fails, e.g. err EIO
+//   errs ERRNO|0    every read fails, until 0
+//   short N|0       never more than N unread frames are visible
+//   freq HZ         frequency of the tone, without a step in its phase
+//   amp A           peak of the tone or gain of the file, 1 = full scale or unchanged
+//   constant V|off  every sample is V (-1..1), as on a dead input
+//   srcrate HZ|0    the source's true rate while the PCM claims its own; eight times that or more
+//                   is free-running: as fast as it is read, without overruns
+//   ppm X           the clock is this much too fast, in parts per million
+//   gap FRAMES      the next frames of the source are lost without an error
+//
+// Events in the log: opened, refused, hw_params, prepare, start, stop, resume, overrun, thaw,
+// "read fails", closed, "cmd <the line>", and for commands without effect "unknown command" or
+// "ignored".
+#pragma once
+
+#include "core/ipc/unique_fd.h"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace jkvm::testing {
+
+struct Command {
+    enum class Kind {
+        xrun,
+        suspend,
+        unplug,
+        freeze,
+        fail_once,
+        fail_always,
+        short_reads,
+        frequency,
+        amplitude,
+        constant,
+        source_rate,
+        drift,
+        gap,
+        unknown,
+    };
+    Kind kind = Kind::unknown;
+    double value = 0; ///< the argument: a number in the unit of the table above, or an errno
+    bool off = false; ///< the argument was "off"
+
+    bool operator==(const Command &) const = default;
+};
+
+/// Kind::unknown for anything that is not exactly a command of the table with its argument.
+[[nodiscard]] Command parse_command(std::string_view line);
+
+/// The number of an errno given as its name ("EBUSY") or in digits; nullopt for anything else.
+[[nodiscard]] std::optional<int> parse_errno(std::string_view text);
+
+/// "EBUSY", or the digits of a number that has no name.
+[[nodiscard]] std::string errno_name(int number);
+
+/// Puts bytes together to lines, however they were cut.
+class LineSplitter {
+public:
+    /// Calls `take` for each line that `bytes` completes, without its end; empty lines are left
+    /// out.
+    void feed(std::string_view bytes, const std::function<void(std::string_view)> &take);
+
+private:
+    static constexpr size_t max_line = 4096; // a longer one is cut
+    std::string begun_;
+};
+
+/// One process's end of a control directory. Nothing here fails: what cannot be opened is absent.
+/// Not thread-safe; its owner locks.
+class ControlDirectory {
+public:
+    /// Without a directory (`path` empty): no commands, no log.
+    explicit ControlDirectory(std::string path);
+
+    /// Opens the FIFO, making it if it is missing.
+    void open_commands();
+
+    /// To be polled for POLLIN; -1 when there is none.
+    [[nodiscard]] int command_fd() const { return commands_.get(); }
+
+    /// Takes all the commands that are there; never blocks.
+    void read_commands(const std::function<void(std::string_view)> &take);
+
+    /// Appends one line to the log.
+    void log(std::string_view event);
+
+    /// The file's content without surrounding white space; nullopt if it is not there.
+    [[nodiscard]] std::optional<std::string> read(const char *name) const;
+    void write(const char *name, std::string_view content);
+
+    /// The number in a file; nullopt if it is not there or holds no positive number.
+    [[nodiscard]] std::optional<unsigned> read_number(const char *name) const;
+
+private:
+    std::string path_;
+    UniqueFd log_;
+    UniqueFd commands_;
+    LineSplitter lines_;
+};
+
+} // namespace jkvm::testing

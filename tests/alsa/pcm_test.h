@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What the tests of the test PCM share: a PCM, a capture program, in both access modes.
+//
+// The source's own speed is used to come quickly to what takes long, and a frozen clock to have
+// nothing happen; nothing here sleeps.
+#pragma once
+
+#include "alsa/pcm_capture.h"
+#include "support/alsa_device.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace jkvm::testing {
+
+using std::chrono::milliseconds;
+using Bytes = PcmCapture::Bytes;
+
+constexpr milliseconds patience{10'000};
+
+/// For snd_lib_error_set_handler(), around what is meant to fail.
+inline void ignore_error(const char *, int, const char *, int, const char *, ...) {}
+
+/// Every test runs in read/write mode and in mmap mode.
+class PcmTest : public ::testing::TestWithParam<bool> {
+protected:
+    PcmTest() { settings_.mmap = GetParam(); }
+
+    // What is cached for the process would show up as a leak.
+    static void TearDownTestSuite() { snd_config_update_free_global(); }
+
+    void open_running()
+    {
+        int error = capture_.open(test_.device(), settings_);
+        if (error == 0)
+            error = capture_.start();
+        if (error < 0) // fails the test before it uses the PCM
+            throw std::runtime_error(snd_strerror(error));
+    }
+
+    std::vector<double> read_samples(snd_pcm_uframes_t frames)
+    {
+        Bytes bytes;
+        EXPECT_EQ(capture_.read_all(frames, bytes), 0);
+        return channel_of(bytes, settings_.channels);
+    }
+
+    /// Sends a command to the running stream and sees to it that it is taken.
+    void send(const char *command)
+    {
+        test_.send(command);
+        snd_pcm_avail(capture_.pcm());
+        ASSERT_EQ(test_.count_log(std::string("cmd ") + command), 1u);
+    }
+
+    /// Reads until nothing is left of what was there when the clock was stopped.
+    void freeze_and_drain()
+    {
+        send("freeze 3600000");
+        Bytes bytes;
+        while (capture_.read(capture_.buffer_size(), bytes) > 0) {
+        }
+    }
+
+    CaptureSettings settings_{.channels = 1};
+    TestPcm test_;
+    PcmCapture capture_;
+};
+
+} // namespace jkvm::testing

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The virtual capture device behind the test PCM: signal, clock, faults and wake-ups in one.
+#pragma once
+
+#include "alsa/commands.h"
+#include "alsa/device_clock.h"
+#include "alsa/sample_format.h"
+#include "alsa/signal.h"
+#include "core/ipc/unique_fd.h"
+
+#include <alsa/asoundlib.h>
+#include <alsa/pcm_external.h>
+
+#include <mutex>
+#include <vector>
+
+namespace jkvm::testing {
+
+/// The state of one open PCM. It is owned by the PCM: alsa-lib's close callback deletes it.
+///
+/// Its public functions are alsa-lib's callbacks. Some come with the PCM locked and some without,
+/// from any thread of the program; mutex_ is the only lock taken here and is taken last.
+class VirtualDevice {
+public:
+    VirtualDevice(ControlDirectory control, Signal signal);
+
+    /// To be passed to snd_pcm_ioplug_create(); points to this object.
+    [[nodiscard]] snd_pcm_ioplug_t *io() { return &io_; }
+
+    int set_hw_params();
+    int set_sw_params(const snd_pcm_sw_params_t *params);
+    int prepare();
+    int start();
+    int stop();
+    int resume();
+    snd_pcm_sframes_t pointer();
+    snd_pcm_sframes_t transfer(const snd_pcm_channel_area_t *areas, snd_pcm_uframes_t offset,
+                               snd_pcm_uframes_t frames);
+    int delay(snd_pcm_sframes_t &frames);
+    unsigned short poll_events();
+    void log(std::string_view event) { control_.log(event); }
+
+private:
+    void read_commands(int64_t now);
+    void apply(const Command &command, int64_t now);
+    void apply_to_stream(const Command &command, int64_t now);
+    void disconnect();
+    void sync(int64_t now);
+    void set_alarm(snd_pcm_state_t state, snd_pcm_uframes_t read, int64_t now);
+    void wake_at(int64_t time);
+    [[nodiscard]] bool is_mmap() const { return io_.access == SND_PCM_ACCESS_MMAP_INTERLEAVED; }
+    [[nodiscard]] uint64_t unread() const;
+    [[nodiscard]] uint64_t wake_threshold() const;
+    void update_visible();
+    void store(uint64_t frame, const snd_pcm_channel_area_t *areas, snd_pcm_uframes_t offset,
+               snd_pcm_uframes_t frames);
+
+    std::mutex mutex_;
+    snd_pcm_ioplug_t io_ = {}; // io_.state and io_.appl_ptr belong to alsa-lib
+    ControlDirectory control_;
+    Signal signal_;
+    DeviceClock clock_;
+    UniqueFd timer_; // expired = poll again; never read, only set anew
+    UniqueFd epoll_; // the descriptor programs poll: timer_ and the command FIFO
+    int64_t alarm_ = DeviceClock::never;
+    std::vector<int32_t> scratch_;
+
+    snd_pcm_uframes_t avail_min_ = 1;
+    snd_pcm_uframes_t stop_threshold_ = 0;
+    snd_pcm_uframes_t boundary_ = 0;
+    SampleFormat format_ = SampleFormat::s16_le;
+
+    uint64_t visible_ = 0; // frames alsa-lib was told of; never decreases until prepared
+    uint64_t short_ = 0;   // at most so many unread frames visible; 0 = all
+    int read_error_ = 0;
+    bool read_error_stays_ = false;
+    bool frozen_ = false;
+};
+
+} // namespace jkvm::testing

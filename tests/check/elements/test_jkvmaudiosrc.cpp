@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "support/alsa_device.h"
+#include "support/gst_test.h"
+#include "support/raw_socket.h"
+
+#include <gst/app/gstappsink.h>
+#include <gtest/gtest.h>
+
+namespace jkvm {
+namespace {
+
+using testing::Pipeline;
+using testing::PostedError;
+using testing::stat;
+using testing::TestPcm;
+
+constexpr GstClockTime frame = 20 * GST_MSECOND;
+constexpr GstClockTime look_ahead = 6500 * GST_USECOND;
+
+/// The element in front of an appsink that keeps everything.
+class JkvmAudioSrc : public ::testing::Test {
+protected:
+    void open(const std::string &properties = {})
+    {
+        pipeline_ =
+            std::make_unique<Pipeline>("jkvmaudiosrc name=src device=" + pcm_.device() + " " +
+                                       properties + " ! appsink name=sink sync=false");
+        pipeline_->play();
+    }
+    GstElement *src() { return pipeline_->element("src"); }
+    GstRef<GstSample> pull()
+    {
+        auto sample = GstRef<GstSample>::adopt(gst_app_sink_try_pull_sample(
+            GST_APP_SINK(pipeline_->element("sink")), 20 * GST_SECOND));
+        EXPECT_TRUE(sample) << "no sound came";
+        return sample;
+    }
+    static GstBuffer *buffer_of(const GstRef<GstSample> &sample)
+    {
+        return gst_sample_get_buffer(sample.get());
+    }
+
+    TestPcm pcm_;
+    std::unique_ptr<Pipeline> pipeline_;
+};
+
+TEST_F(JkvmAudioSrc, EachFrameFollowsTheLastByExactlyTwentyMilliseconds)
+{
+    open();
+    auto sample = pull();
+    EXPECT_TRUE(GST_BUFFER_IS_DISCONT(buffer_of(sample)));
+    auto expected = GST_BUFFER_PTS(buffer_of(sample));
+    for (int i = 0; i < 30; ++i) {
+        EXPECT_EQ(GST_BUFFER_DURATION(buffer_of(sample)), frame);
+        expected += frame;
+        sample = pull();
+        EXPECT_EQ(GST_BUFFER_PTS(buffer_of(sample)), expected);
+        EXPECT_FALSE(GST_BUFFER_IS_DISCONT(buffer_of(sample)));
+    }
+    EXPECT_GE(stat(src(), "frames"), 31u);
+    EXPECT_EQ(stat(src(), "overruns"), 0u);
+}
+
+TEST_F(JkvmAudioSrc, CapsAreThoseOfOpusenc)
+{
+    open();
+    const auto sample = pull();
+    Pipeline peer("audiotestsrc num-buffers=10 ! audio/x-raw,rate=48000,channels=2 ! opusenc ! "
+                  "appsink name=sink sync=false");
+    peer.play();
+    const auto peer_sample = GstRef<GstSample>::adopt(
+        gst_app_sink_try_pull_sample(GST_APP_SINK(peer.element("sink")), 20 * GST_SECOND));
+    const auto ours = GstRef<GstCaps>::adopt(gst_caps_copy(gst_sample_get_caps(sample.get())));
+    const auto theirs =
+        GstRef<GstCaps>::adopt(gst_caps_copy(gst_sample_get_caps(peer_sample.get())));
+
+    // The OpusHead, byte for byte: version, channels, pre-skip, rate, gain, mapping.
+    const auto head = [](const GstRef<GstCaps> &caps) {
+        const auto *headers =
+            gst_structure_get_value(gst_caps_get_structure(caps.get(), 0), "streamheader");
+        auto *buffer = gst_value_get_buffer(gst_value_array_get_value(headers, 0));
+        std::string bytes(gst_buffer_get_size(buffer), '\0');
+        gst_buffer_extract(buffer, 0, bytes.data(), bytes.size());
+        return bytes;
+    };
+    EXPECT_EQ(head(ours), head(theirs));
+    EXPECT_EQ(head(ours).substr(0, 8), "OpusHead");
+
+    // All other fields. The OpusTags name the program that encoded.
+    gst_structure_remove_field(gst_caps_get_structure(ours.get(), 0), "streamheader");
+    gst_structure_remove_field(gst_caps_get_structure(theirs.get(), 0), "streamheader");
+    EXPECT_TRUE(gst_caps_is_strictly_equal(ours.get(), theirs.get()))
+        << gst_caps_to_string(ours.get()) << " and " << gst_caps_to_string(theirs.get());
+}
+
+TEST_F(JkvmAudioSrc, LatencyIsOneFrameAndTheLookAhead)
+{
+    open();
+    pull();
+    auto query = GstRef<GstQuery>::adopt(gst_query_new_latency());
+    ASSERT_TRUE(gst_element_query(src(), query.get()));
+    gboolean is_live = FALSE;
+    GstClockTime minimum = 0;
+    GstClockTime maximum = 0;
+    gst_query_parse_latency(query.get(), &is_live, &minimum, &maximum);
+    EXPECT_TRUE(is_live);
+    EXPECT_EQ(minimum, frame + look_ahead);
+    EXPECT_EQ(maximum, minimum + 80 * GST_MSECOND);
+}
+
+TEST_F(JkvmAudioSrc, BufferArrivesAfterTheLatencyThatItReports)
+{
+    open();
+    GstClockTimeDiff least = G_MAXINT64;
+    for (int i = 0; i < 25; ++i) {
+        const auto sample = pull();
+        const auto now = gst_element_get_current_running_time(src());
+        least = std::min(least, GST_CLOCK_DIFF(GST_BUFFER_PTS(buffer_of(sample)), now));
+    }
+    // The machine may be late, never early; of 25 frames one comes through undisturbed.
+    EXPECT_GE(least, static_cast<GstClockTimeDiff>(frame + look_ahead - GST_MSECOND));
+    EXPECT_LE(least, static_cast<GstClockTimeDiff>(frame + look_ahead + 10 * GST_MSECOND));
+}
+
+TEST_F(JkvmAudioSrc, OverrunIsADiscontinuityOfItsTrueLength)
+{
+    open();
+    const auto first = pull();
+    pcm_.send("xrun");
+    auto sample = pull();
+    auto previous_end = GST_BUFFER_PTS(buffer_of(first)) + frame;
+    while (!GST_BUFFER_IS_DISCONT(buffer_of(sample))) {
+        previous_end = GST_BUFFER_PTS(buffer_of(sample)) + frame;
+        sample = pull();
+    }
+    EXPECT_GE(GST_BUFFER_PTS(buffer_of(sample)), previous_end);
+    EXPECT_EQ(stat(src(), "overruns"), 1u);
+    EXPECT_EQ(stat(src(), "lost-time"), GST_BUFFER_PTS(buffer_of(sample)) - previous_end);
+    if (stat(src(), "lost-time") > 0)
+        pipeline_->wait_for_element_message("jkvm-xrun", "overrun");
+    EXPECT_FALSE(GST_BUFFER_IS_DISCONT(buffer_of(pull())));
+}
+
+TEST_F(JkvmAudioSrc, SuspendedDeviceGoesOn)
+{
+    open();
+    pull();
+    pcm_.send("suspend");
+    while (!GST_BUFFER_IS_DISCONT(buffer_of(pull()))) {
+    }
+    EXPECT_EQ(stat(src(), "overruns"), 1u);
+}
+
+TEST_F(JkvmAudioSrc, DeviceThatGoesAwayIsOneError)
+{
+    open();
+    pull();
+    pcm_.send("unplug");
+    const auto error = pipeline_->wait_for_error();
+    EXPECT_EQ(error.domain, GST_RESOURCE_ERROR);
+    EXPECT_EQ(error.code, GST_RESOURCE_ERROR_READ);
+    EXPECT_NE(error.text.find(pcm_.device()), std::string::npos) << error.text;
+}
+
+TEST_F(JkvmAudioSrc, StopsAtOnceWhenTheDeviceIsSilent)
+{
+    open();
+    pull();
+    pcm_.send("freeze 3600000");
+    ASSERT_TRUE(pcm_.wait_for_log("cmd freeze", testing::patience));
+    pipeline_->set_state(GST_STATE_NULL); // hangs if it waits for the device
+    EXPECT_TRUE(pcm_.wait_for_log("close", testing::patience));
+}
+
+TEST_F(JkvmAudioSrc, AfterAPauseSoundIsNewAndTheClockGoesOn)
+{
+    open();
+    pull();
+    pipeline_->set_state(GST_STATE_PAUSED);
+    pipeline_->play();
+    ASSERT_TRUE(pcm_.wait_for_log("start at", testing::patience, 2));
+    // Frames from before the pause may still be in the sink.
+    GstRef<GstSample> sample = pull();
+    while (!GST_BUFFER_IS_DISCONT(buffer_of(sample)))
+        sample = pull();
+    const auto now = gst_element_get_current_running_time(src());
+    EXPECT_LT(now - GST_BUFFER_PTS(buffer_of(sample)), 200 * GST_MSECOND);
+    EXPECT_EQ(stat(src(), "overruns"), 0u);
+}
+
+TEST_F(JkvmAudioSrc, RingIsAsLargeAsAskedForInWholeFrames)
+{
+    open("buffer-time=130000");
+    pull();
+    gint64 buffer_time = 0;
+    gint64 latency_time = 0;
+    g_object_get(src(), "actual-buffer-time", &buffer_time, "actual-latency-time", &latency_time,
+                 nullptr);
+    EXPECT_EQ(buffer_time, 140000);
+    EXPECT_EQ(latency_time, 20000);
+}
+
+TEST_F(JkvmAudioSrc, StartAndStopLeaveNothingBehind)
+{
+    open();
+    pull();
+    pipeline_->set_state(GST_STATE_NULL);
+    const auto descriptors = testing::open_descriptors();
+    for (int i = 0; i < 20; ++i) {
+        pipeline_->play();
+        pull();
+        pipeline_->set_state(GST_STATE_NULL);
+    }
+    EXPECT_EQ(testing::open_descriptors(), descriptors);
+}
+
+struct BadDevice {
+    const char *open_errno;
+    gint code;
+};
+class JkvmAudioSrcBadDevice : public ::testing::TestWithParam<BadDevice> {};
+
+TEST_P(JkvmAudioSrcBadDevice, IsOneErrorThatNamesIt)
+{
+    TestPcm pcm;
+    pcm.set_open_errno(GetParam().open_errno);
+    Pipeline pipeline("jkvmaudiosrc device=" + pcm.device() + " ! fakesink");
+    EXPECT_EQ(pipeline.set_state(GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+    const auto error = pipeline.wait_for_error();
+    EXPECT_EQ(error.domain, GST_RESOURCE_ERROR);
+    EXPECT_EQ(error.code, GetParam().code);
+    EXPECT_NE(error.text.find(pcm.device()), std::string::npos) << error.text;
+}
+
+INSTANTIATE_TEST_SUITE_P(Open, JkvmAudioSrcBadDevice,
+                         ::testing::Values(BadDevice{"ENODEV", GST_RESOURCE_ERROR_NOT_FOUND},
+                                           BadDevice{"ENOENT", GST_RESOURCE_ERROR_NOT_FOUND},
+                                           BadDevice{"EBUSY", GST_RESOURCE_ERROR_BUSY},
+                                           BadDevice{"EACCES", GST_RESOURCE_ERROR_NOT_AUTHORIZED}),
+                         [](const auto &info) { return info.param.open_errno; });
+
+TEST(JkvmAudioSrcDevice, ThatDoesNotExistIsNamedInTheError)
+{
+    Pipeline pipeline("jkvmaudiosrc device=nosuch ! fakesink");
+    EXPECT_EQ(pipeline.set_state(GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+    const auto error = pipeline.wait_for_error();
+    EXPECT_EQ(error.domain, GST_RESOURCE_ERROR);
+    EXPECT_EQ(error.code, GST_RESOURCE_ERROR_NOT_FOUND);
+    EXPECT_EQ(error.text, "There is no sound device \"nosuch\".");
+}
+
+TEST(JkvmAudioSrcDevice, ThatCannotDoTheRateSaysSo)
+{
+    TestPcm pcm({.rate = 44100});
+    Pipeline pipeline("jkvmaudiosrc device=" + pcm.device() + " ! fakesink");
+    EXPECT_EQ(pipeline.set_state(GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+    const auto error = pipeline.wait_for_error();
+    EXPECT_EQ(error.domain, GST_RESOURCE_ERROR);
+    EXPECT_EQ(error.code, GST_RESOURCE_ERROR_SETTINGS);
+    EXPECT_NE(error.debug.find("rate 48000"), std::string::npos) << error.debug;
+}
+
+} // namespace
+} // namespace jkvm

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "support/gst_test.h"
+#include "support/raw_socket.h"
+#include "support/temporary_directory.h"
+
+#include <gst/check/gstharness.h>
+#include <gst/check/gsttestclock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <thread>
+
+namespace jkvm {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::connect_to;
+using testing::Pipeline;
+using testing::receive;
+using testing::stat;
+using testing::wall_clock_ns;
+namespace fs = std::filesystem;
+
+constexpr const char *opus_caps = "audio/x-opus, channel-mapping-family=0, channels=2, rate=48000";
+
+class JkvmIpcSink : public ::testing::Test {
+protected:
+    JkvmIpcSink()
+    {
+        element_ = gst_element_factory_make("jkvmipcsink", nullptr);
+        g_object_set(element_, "socket-path", path_.c_str(), nullptr);
+        harness_ = gst_harness_new_with_element(element_, "sink", nullptr);
+        gst_object_unref(element_); // the harness has it
+        gst_harness_set_src_caps_str(harness_, opus_caps);
+    }
+    ~JkvmIpcSink() override { gst_harness_teardown(harness_); }
+
+    /// Whether a client that connects gets there before the next frame is sent shows in the stats.
+    UniqueFd add_client()
+    {
+        const auto before = stat(element_, "connects");
+        auto fd = connect_to(path_);
+        const auto deadline = std::chrono::steady_clock::now() + testing::patience;
+        while (stat(element_, "connects") == before && std::chrono::steady_clock::now() < deadline)
+            std::this_thread::yield();
+        return fd;
+    }
+    GstFlowReturn push(const std::string &packet, GstClockTime pts)
+    {
+        auto *buffer = gst_buffer_new_memdup(packet.data(), packet.size());
+        GST_BUFFER_PTS(buffer) = pts;
+        return gst_harness_push(harness_, buffer);
+    }
+
+    testing::TemporaryDirectory directory_;
+    std::string path_ = directory_.file("a.sock");
+    GstElement *element_ = nullptr;
+    GstHarness *harness_ = nullptr;
+};
+
+std::int64_t timestamp_of(const std::vector<std::uint8_t> &message)
+{
+    std::uint64_t value = 0;
+    for (unsigned i = 0; i < 8; ++i)
+        value |= static_cast<std::uint64_t>(message[9 + i]) << (8 * i);
+    return static_cast<std::int64_t>(value);
+}
+
+TEST_F(JkvmIpcSink, ClientReadsAMessageOfTheProtocol)
+{
+    const auto client = add_client();
+    ASSERT_EQ(push("\xFCopus", 0), GST_FLOW_OK);
+    auto bytes = receive(client.get(), 22);
+    const std::vector<std::uint8_t> head{0x55, 0x4F, 0x4B, 0x4A, 0x00, 5, 0, 0, 0};
+    EXPECT_EQ(std::vector(bytes.begin(), bytes.begin() + 9), head);
+    EXPECT_EQ(std::string(bytes.begin() + 17, bytes.end()), "\xFCopus");
+}
+
+TEST_F(JkvmIpcSink, TimestampOnTheWireIsTheCaptureTimeNotTheTimeOfSending)
+{
+    const auto client = add_client();
+    gst_harness_set_time(harness_, 1000 * GST_MSECOND);
+    const auto before = wall_clock_ns();
+    ASSERT_EQ(push("\xFC", 970 * GST_MSECOND), GST_FLOW_OK); // captured 30 ms ago
+    const auto after = wall_clock_ns();
+    const auto timestamp = timestamp_of(receive(client.get(), 18));
+    EXPECT_GE(timestamp, before - 30'000'000);
+    EXPECT_LE(timestamp, after - 30'000'000);
+}
+
+TEST_F(JkvmIpcSink, BufferWithoutATimestampIsTakenToEndNow)
+{
+    const auto client = add_client();
+    const auto before = wall_clock_ns();
+    ASSERT_EQ(push("\xFC", GST_CLOCK_TIME_NONE), GST_FLOW_OK);
+    const auto timestamp = timestamp_of(receive(client.get(), 18));
+    EXPECT_GE(timestamp, before - 20'000'000);
+    EXPECT_LE(timestamp, wall_clock_ns() - 20'000'000);
+}
+
+TEST_F(JkvmIpcSink, WithoutAClientNothingBlocksAndNothingIsLost)
+{
+    for (int i = 0; i < 100; ++i)
+        ASSERT_EQ(push("\xFC", static_cast<GstClockTime>(i) * 20 * GST_MSECOND), GST_FLOW_OK);
+    EXPECT_EQ(stat(element_, "frames"), 100u);
+    EXPECT_EQ(stat(element_, "bytes"), 100u);
+    EXPECT_EQ(stat(element_, "dropped"), 0u);
+}
+
+TEST_F(JkvmIpcSink, StreamHeadersStayInTheCaps)
+{
+    const auto client = add_client();
+    auto *header = gst_buffer_new_memdup("OpusHead", 8);
+    GST_BUFFER_FLAG_SET(header, GST_BUFFER_FLAG_HEADER);
+    ASSERT_EQ(gst_harness_push(harness_, header), GST_FLOW_OK);
+    ASSERT_EQ(push("\xFC", 0), GST_FLOW_OK);
+    EXPECT_EQ(receive(client.get(), 18)[17], 0xFC);
+    EXPECT_EQ(stat(element_, "frames"), 1u);
+}
+
+TEST_F(JkvmIpcSink, BufferTooLargeForAMessageIsCountedAndDropped)
+{
+    const auto client = add_client();
+    ASSERT_EQ(push(std::string(4097, '\xFC'), 0), GST_FLOW_OK);
+    ASSERT_EQ(push(std::string(4096, '\xFC'), 0), GST_FLOW_OK);
+    EXPECT_EQ(stat(element_, "oversized"), 1u);
+    EXPECT_EQ(receive(client.get(), 17 + 4096).size(), 17u + 4096u);
+}
+
+TEST_F(JkvmIpcSink, StatsNameEachClient)
+{
+    const auto client = add_client();
+    push("\xFC\x01", 0);
+    const auto stats = testing::stats_of(element_);
+    EXPECT_STREQ(gst_structure_get_name(stats.get()), "application/x-jkvm-ipcsink-stats");
+    const GValue *clients = gst_structure_get_value(stats.get(), "clients");
+    ASSERT_EQ(gst_value_array_get_size(clients), 1u);
+    const auto *entry = gst_value_get_structure(gst_value_array_get_value(clients, 0));
+    gint pid = 0;
+    guint64 frames = 0;
+    guint64 bytes = 0;
+    ASSERT_TRUE(gst_structure_get(entry, "pid", G_TYPE_INT, &pid, "frames", G_TYPE_UINT64, &frames,
+                                  "bytes", G_TYPE_UINT64, &bytes, nullptr));
+    EXPECT_EQ(pid, ::getpid());
+    EXPECT_EQ(frames, 1u);
+    EXPECT_EQ(bytes, 19u);
+}
+
+TEST(JkvmIpcSinkPipeline, ReachesPlayingWithoutDataAndWithoutAClient)
+{
+    testing::TemporaryDirectory directory;
+    Pipeline pipeline("appsrc ! jkvmipcsink socket-path=" + directory.file("a.sock"));
+    EXPECT_EQ(pipeline.set_state(GST_STATE_PLAYING), GST_STATE_CHANGE_SUCCESS);
+}
+
+TEST(JkvmIpcSinkPipeline, ClientsThatComeAndGoAreReportedOnTheBus)
+{
+    testing::TemporaryDirectory directory;
+    Pipeline pipeline("appsrc ! jkvmipcsink name=s socket-path=" + directory.file("a.sock"));
+    pipeline.play();
+    auto client = connect_to(directory.file("a.sock"));
+    const auto added = pipeline.wait_for_element_message("jkvm-client", "added");
+    gint pid = 0;
+    gst_structure_get_int(gst_message_get_structure(added.get()), "pid", &pid);
+    EXPECT_EQ(pid, ::getpid());
+    testing::send_all(client.get(), std::vector<std::uint8_t>(17, 'x'));
+    const auto removed = pipeline.wait_for_element_message("jkvm-client", "violation");
+    EXPECT_STREQ(gst_structure_get_string(gst_message_get_structure(removed.get()), "detail"),
+                 "wrong magic 78 78 78 78");
+    EXPECT_EQ(stat(pipeline.element("s"), "protocol-errors"), 1u);
+}
+
+TEST(JkvmIpcSinkPipeline, PathOfALiveServerIsAnErrorThatNamesIt)
+{
+    testing::TemporaryDirectory directory;
+    const auto path = directory.file("a.sock");
+    Pipeline first("appsrc ! jkvmipcsink socket-path=" + path);
+    ASSERT_NE(first.set_state(GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+    Pipeline second("appsrc ! jkvmipcsink socket-path=" + path);
+    EXPECT_EQ(second.set_state(GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+    const auto error = second.wait_for_error();
+    EXPECT_EQ(error.domain, GST_RESOURCE_ERROR);
+    EXPECT_EQ(error.code, GST_RESOURCE_ERROR_BUSY);
+    EXPECT_NE(error.text.find(path), std::string::npos) << error.text;
+    EXPECT_TRUE(connect_to(path)) << "the first one is not disturbed";
+}
+
+TEST(JkvmIpcSinkPipeline, PathThatCannotBeBoundIsAnErrorThatSaysWhy)
+{
+    testing::TemporaryDirectory directory;
+    fs::create_directory(directory.file("dir"));
+    for (const auto &path : {directory.file("missing/a.sock"), directory.file("dir"),
+                             directory.file(std::string(150, 'x'))}) {
+        Pipeline pipeline("appsrc ! jkvmipcsink socket-path=" + path);
+        EXPECT_EQ(pipeline.set_state(GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+        const auto error = pipeline.wait_for_error();
+        EXPECT_EQ(error.domain, GST_RESOURCE_ERROR);
+        EXPECT_EQ(error.code, GST_RESOURCE_ERROR_OPEN_READ_WRITE);
+        EXPECT_NE(error.text.find(path), std::string::npos) << error.text;
+    }
+}
+
+TEST(JkvmIpcSinkPipeline, StartAndStopLeaveNothingBehind)
+{
+    testing::TemporaryDirectory directory;
+    Pipeline pipeline("appsrc ! jkvmipcsink socket-path=" + directory.file("a.sock"));
+    pipeline.play();
+    pipeline.set_state(GST_STATE_NULL);
+    const auto descriptors = testing::open_descriptors();
+    for (int i = 0; i < 50; ++i) {
+        ASSERT_NE(pipeline.set_state(GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+        const auto client = connect_to(directory.file("a.sock"));
+        pipeline.set_state(GST_STATE_NULL);
+        ASSERT_TRUE(fs::is_empty(directory.path()));
+    }
+    EXPECT_EQ(testing::open_descriptors(), descriptors);
+}
+
+} // namespace
+} // namespace jkvm

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "support/gst_test.h"
+#include "support/raw_socket.h"
+#include "support/temporary_directory.h"
+
+#include <gst/check/gstharness.h>
+#include <gst/check/gsttestclock.h>
+#include <gtest/gtest.h>
+
+namespace jkvm {
+namespace {
+
+using testing::accept_from;
+using testing::listen_at;
+using testing::message_v1;
+using testing::Pipeline;
+using testing::send_all;
+using testing::stat;
+using testing::wall_clock_ns;
+
+const std::vector<std::uint8_t> packet{0xFC, 1, 2, 3}; // CELT, 20 ms, stereo
+
+/// The element against a server in the test's hand, on a clock that stands at one second.
+class JkvmIpcSrc : public ::testing::Test {
+protected:
+    JkvmIpcSrc() : listener_(listen_at(path_))
+    {
+        element_ = gst_element_factory_make("jkvmipcsrc", nullptr);
+        g_object_set(element_, "socket-path", path_.c_str(), nullptr);
+        harness_ = gst_harness_new_with_element(element_, nullptr, "src");
+        gst_object_unref(element_); // the harness has it
+        gst_harness_set_time(harness_, GST_SECOND);
+    }
+    ~JkvmIpcSrc() override { gst_harness_teardown(harness_); }
+
+    void connect()
+    {
+        gst_harness_play(harness_);
+        server_ = accept_from(listener_.get());
+        ASSERT_TRUE(server_);
+    }
+    /// A frame captured that long ago.
+    void send_frame(std::int64_t age_ms)
+    {
+        send_all(server_.get(),
+                 message_v1("UOKJ", 0, wall_clock_ns() - age_ms * 1'000'000, packet));
+    }
+    GstRef<GstBuffer> pull() { return GstRef<GstBuffer>::adopt(gst_harness_pull(harness_)); }
+
+    testing::TemporaryDirectory directory_;
+    std::string path_ = directory_.file("a.sock");
+    UniqueFd listener_;
+    UniqueFd server_;
+    GstElement *element_ = nullptr;
+    GstHarness *harness_ = nullptr;
+};
+
+constexpr GstClockTime slack = 15 * GST_MSECOND; // of a busy machine, between two statements
+
+TEST_F(JkvmIpcSrc, FrameArrivesWithItsCaptureTimeAndDuration)
+{
+    connect();
+    send_frame(30);
+    const auto buffer = pull();
+    EXPECT_NEAR(static_cast<double>(GST_BUFFER_PTS(buffer.get())), 970.0 * GST_MSECOND, slack);
+    EXPECT_EQ(GST_BUFFER_DURATION(buffer.get()), 20 * GST_MSECOND);
+    EXPECT_TRUE(GST_BUFFER_IS_DISCONT(buffer.get()));
+    EXPECT_EQ(gst_buffer_memcmp(buffer.get(), 0, packet.data(), packet.size()), 0);
+    EXPECT_EQ(gst_buffer_get_size(buffer.get()), packet.size());
+}
+
+TEST_F(JkvmIpcSrc, EachFrameFollowsTheLastByExactlyItsDuration)
+{
+    connect();
+    send_frame(30);
+    const auto first = GST_BUFFER_PTS(pull().get());
+    for (GstClockTime i = 1; i <= 20; ++i) {
+        gst_harness_set_time(harness_, GST_SECOND + i * 20 * GST_MSECOND);
+        send_frame(i % 2 == 0 ? 25 : 40);
+        const auto buffer = pull();
+        EXPECT_EQ(GST_BUFFER_PTS(buffer.get()), first + i * 20 * GST_MSECOND);
+        EXPECT_FALSE(GST_BUFFER_IS_DISCONT(buffer.get()));
+    }
+    EXPECT_EQ(stat(element_, "lost"), 0u);
+}
+
+TEST_F(JkvmIpcSrc, HoleIsADiscontinuityAndIsCounted)
+{
+    connect();
+    send_frame(30);
+    pull();
+    gst_harness_set_time(harness_, GST_SECOND + 220 * GST_MSECOND); // 20 ms was due
+    send_frame(20);
+    const auto buffer = pull();
+    EXPECT_TRUE(GST_BUFFER_IS_DISCONT(buffer.get()));
+    EXPECT_NEAR(static_cast<double>(GST_BUFFER_PTS(buffer.get())), 1200.0 * GST_MSECOND, slack);
+    EXPECT_GE(stat(element_, "lost"), 9u);
+    EXPECT_LE(stat(element_, "lost"), 11u);
+}
+
+TEST_F(JkvmIpcSrc, CapsAreThoseThatDecodersAndMuxersNeed)
+{
+    connect();
+    send_frame(30);
+    pull();
+    const auto pad = GstRef<GstPad>::adopt(gst_element_get_static_pad(element_, "src"));
+    const auto caps = GstRef<GstCaps>::adopt(gst_pad_get_current_caps(pad.get()));
+    const auto *structure = gst_caps_get_structure(caps.get(), 0);
+    EXPECT_STREQ(gst_structure_get_name(structure), "audio/x-opus");
+    gint rate = 0;
+    gint channels = 0;
+    gst_structure_get(structure, "rate", G_TYPE_INT, &rate, "channels", G_TYPE_INT, &channels,
+                      nullptr);
+    EXPECT_EQ(rate, 48000);
+    EXPECT_EQ(channels, 2);
+    const GValue *headers = gst_structure_get_value(structure, "streamheader");
+    ASSERT_NE(headers, nullptr);
+    ASSERT_EQ(gst_value_array_get_size(headers), 2u);
+    auto *head = gst_value_get_buffer(gst_value_array_get_value(headers, 0));
+    EXPECT_EQ(gst_buffer_memcmp(head, 0, "OpusHead\1\2", 10), 0);
+}
+
+TEST_F(JkvmIpcSrc, LatencyCoversTheFirstFrameAndIsAnnounced)
+{
+    connect();
+    send_frame(123);
+    pull();
+    const auto latency = gst_harness_query_latency(harness_);
+    EXPECT_GE(latency, 130 * GST_MSECOND);
+    EXPECT_LE(latency, 160 * GST_MSECOND);
+}
+
+TEST_F(JkvmIpcSrc, WhatIsNotASoundFrameIsPassedOver)
+{
+    connect();
+    const std::vector<std::uint8_t> config(12, 0);
+    send_all(server_.get(), message_v1("UOKJ", 1, 0, config));
+    send_all(server_.get(), message_v1("UOKJ", 3, 0, {}));
+    send_all(server_.get(), message_v1("UOKJ", 200, 0, config));
+    send_all(server_.get(), message_v1("UOKJ", 0, wall_clock_ns(), {})); // empty
+    send_all(server_.get(),
+             message_v1("UOKJ", 0, wall_clock_ns(), std::vector<std::uint8_t>{0xFB})); // no Opus
+    send_frame(20);
+    EXPECT_EQ(gst_buffer_get_size(pull().get()), packet.size());
+    EXPECT_EQ(stat(element_, "frames"), 1u);
+    EXPECT_EQ(stat(element_, "invalid"), 1u);
+}
+
+TEST_F(JkvmIpcSrc, ServerThatSendsGarbageLosesTheConnectionAndIsTriedAgain)
+{
+    connect();
+    send_all(server_.get(), std::vector<std::uint8_t>(100, 0));
+    EXPECT_TRUE(testing::is_closed_by_peer(server_.get()));
+    server_ = accept_from(listener_.get());
+    ASSERT_TRUE(server_);
+    send_frame(20);
+    pull();
+    EXPECT_EQ(stat(element_, "protocol-errors"), 1u);
+    EXPECT_EQ(stat(element_, "connects"), 2u);
+}
+
+TEST_F(JkvmIpcSrc, ReconnectIsADiscontinuity)
+{
+    connect();
+    send_frame(20);
+    const auto first = GST_BUFFER_PTS(pull().get());
+    server_.reset();
+    server_ = accept_from(listener_.get());
+    gst_harness_set_time(harness_, 4 * GST_SECOND);
+    send_frame(20);
+    const auto buffer = pull();
+    EXPECT_TRUE(GST_BUFFER_IS_DISCONT(buffer.get()));
+    EXPECT_NEAR(static_cast<double>(GST_BUFFER_PTS(buffer.get()) - first), 3.0 * GST_SECOND, slack);
+}
+
+TEST_F(JkvmIpcSrc, AfterAPauseItBeginsWithANewConnection)
+{
+    connect();
+    send_frame(20);
+    pull();
+    gst_element_set_state(element_, GST_STATE_PAUSED);
+    send_frame(20); // old by the time it goes on
+    gst_element_set_state(element_, GST_STATE_PLAYING);
+    EXPECT_TRUE(testing::is_closed_by_peer(server_.get()));
+    server_ = accept_from(listener_.get());
+    EXPECT_TRUE(server_);
+}
+
+TEST(JkvmIpcSrcPipeline, WaitsForItsServerAndStopsAtOnce)
+{
+    testing::TemporaryDirectory directory;
+    Pipeline pipeline("jkvmipcsrc socket-path=" + directory.file("a.sock") + " ! fakesink");
+    EXPECT_EQ(pipeline.set_state(GST_STATE_PLAYING), GST_STATE_CHANGE_ASYNC);
+    pipeline.wait_for_element_message("jkvm-link", "unreachable");
+    const auto listener = listen_at(directory.file("a.sock"));
+    EXPECT_TRUE(accept_from(listener.get()));
+    pipeline.wait_for_element_message("jkvm-link", "connected");
+    pipeline.set_state(GST_STATE_NULL);
+}
+
+TEST(JkvmIpcSrcPipeline, EndOfTheConnectionEndsTheStreamWhenToldSo)
+{
+    testing::TemporaryDirectory directory;
+    const auto path = directory.file("a.sock");
+    const auto listener = listen_at(path);
+    Pipeline pipeline("jkvmipcsrc on-disconnect=eos socket-path=" + path + " ! fakesink");
+    pipeline.play();
+    accept_from(listener.get()).reset();
+    pipeline.wait_for_eos();
+}
+
+TEST(JkvmIpcSrcPipeline, EndOfTheConnectionIsAnErrorWhenToldSo)
+{
+    testing::TemporaryDirectory directory;
+    const auto path = directory.file("a.sock");
+    const auto listener = listen_at(path);
+    Pipeline pipeline("jkvmipcsrc on-disconnect=error socket-path=" + path + " ! fakesink");
+    pipeline.play();
+    accept_from(listener.get()).reset();
+    auto error = pipeline.wait_for_error();
+    EXPECT_EQ(error.domain, GST_RESOURCE_ERROR);
+    EXPECT_EQ(error.code, GST_RESOURCE_ERROR_READ);
+    EXPECT_NE(error.text.find(path), std::string::npos) << error.text;
+
+    pipeline.set_state(GST_STATE_NULL);
+    pipeline.play();
+    const auto server = accept_from(listener.get());
+    send_all(server.get(), std::vector<std::uint8_t>(17, 0x20));
+    error = pipeline.wait_for_error();
+    EXPECT_EQ(error.domain, GST_STREAM_ERROR);
+    EXPECT_EQ(error.code, GST_STREAM_ERROR_WRONG_TYPE);
+    EXPECT_NE(error.debug.find("wrong magic 20 20 20 20"), std::string::npos) << error.debug;
+}
+
+TEST(JkvmIpcSrcPipeline, PathThatNoSocketCanHaveIsAnError)
+{
+    const std::string path(120, 'x');
+    Pipeline pipeline("jkvmipcsrc socket-path=" + path + " ! fakesink");
+    EXPECT_EQ(pipeline.set_state(GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+    const auto error = pipeline.wait_for_error();
+    EXPECT_EQ(error.domain, GST_RESOURCE_ERROR);
+    EXPECT_NE(error.text.find(path), std::string::npos) << error.text;
+}
+
+TEST(JkvmIpcSrcPipeline, StatisticsArePostedAtTheirInterval)
+{
+    testing::TemporaryDirectory directory;
+    const auto path = directory.file("a.sock");
+    const auto listener = listen_at(path);
+    Pipeline pipeline("jkvmipcsrc stats-interval=1 socket-path=" + path + " ! fakesink");
+    pipeline.play();
+    const auto server = accept_from(listener.get());
+    send_all(server.get(), message_v1("UOKJ", 0, wall_clock_ns(), packet));
+    const auto message = pipeline.wait_for_element_message("application/x-jkvm-ipcsrc-stats");
+    guint64 frames = 0;
+    gst_structure_get_uint64(gst_message_get_structure(message.get()), "frames", &frames);
+    EXPECT_EQ(frames, 1u);
+}
+
+TEST(JkvmIpcSrcPipeline, StartAndStopLeaveNothingBehind)
+{
+    testing::TemporaryDirectory directory;
+    const auto path = directory.file("a.sock");
+    const auto listener = listen_at(path);
+    Pipeline pipeline("jkvmipcsrc socket-path=" + path + " ! fakesink");
+    pipeline.play();
+    accept_from(listener.get());
+    pipeline.set_state(GST_STATE_NULL);
+    const auto descriptors = testing::open_descriptors();
+    for (int i = 0; i < 30; ++i) {
+        pipeline.play();
+        const auto server = accept_from(listener.get());
+        ASSERT_TRUE(server);
+        pipeline.set_state(GST_STATE_NULL);
+    }
+    EXPECT_EQ(testing::open_descriptors(), descriptors);
+}
+
+} // namespace
+} // namespace jkvm
