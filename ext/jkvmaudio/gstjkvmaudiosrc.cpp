@@ -42,17 +42,15 @@
 #include "common/element_error.h"
 #include "common/element_message.h"
 #include "common/element_type.h"
-#include "common/live_source.h"
 #include "common/mapped_buffer.h"
 #include "common/opus_caps.h"
 #include "common/properties.h"
 #include "core/audio/frame_timeline.h"
 #include "core/base/guarded.h"
-#include "core/ipc/wake_event.h"
+#include "core/ipc/wait_control.h"
 #include "opus_encoder.h"
 #include "pcm.h"
 
-#include <atomic>
 #include <optional>
 
 GST_DEBUG_CATEGORY_STATIC(jkvm_audio_src_debug);
@@ -89,12 +87,10 @@ public:
     void get_property(guint id, GValue *value, GParamSpec *spec);
     bool start();
     bool stop();
-    void unlock()
-    {
-        was_unlocked_ = true;
-        wake_.set();
-    }
-    void unlock_stop() { wake_.clear(); }
+    void unlock() { control_.interrupt(); }
+    void unlock_stop() { control_.resume(); }
+    /// What the device captured while the pipeline was paused is old.
+    void restart() { control_.ask_restart(); }
     bool negotiate();
     bool answer_latency(GstQuery *query);
     GstFlowReturn create(GstBuffer **buffer);
@@ -119,7 +115,6 @@ private:
 
     bool start_pool();
     bool start_device();
-    void stop_device();
     /// GST_FLOW_CUSTOM_SUCCESS: the frame lies before the start of the stream and is not pushed.
     GstFlowReturn encode(GstBuffer **buffer);
     GstStructure *stats() const;
@@ -127,7 +122,7 @@ private:
     GstElement *element_;
     GstBaseSrc *src_;
     ElementMessages xruns_;
-    WakeEvent wake_;
+    WaitControl control_;
     Guarded<Settings> settings_;
     Guarded<Stats> stats_;
     Guarded<Actual> actual_;
@@ -138,7 +133,6 @@ private:
     GstRef<GstBufferPool> pool_;
     FrameTimeline timeline_{timeline_tolerance};
     bool is_running_ = false;
-    std::atomic<bool> was_unlocked_{false};
 };
 
 } // namespace
@@ -198,7 +192,8 @@ static void gst_jkvm_audio_src_configure_class(GstJkvmAudioSrcClass *klass)
         "Captures sound through ALSA and codes it as Opus", "the jkvm developers");
 
     element_class->change_state = [](GstElement *self, GstStateChange transition) noexcept {
-        interrupt_while_paused(impl(self), transition);
+        if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
+            impl(self).restart();
         return GST_ELEMENT_CLASS(gst_jkvm_audio_src_parent_class)->change_state(self, transition);
     };
 
@@ -363,24 +358,18 @@ bool AudioSrc::start_device()
     return true;
 }
 
-void AudioSrc::stop_device()
-{
-    pcm_->stop();
-    is_running_ = false;
-}
-
 GstFlowReturn AudioSrc::create(GstBuffer **buffer)
 {
-    // What the device captured while the pipeline was paused is not wanted.
-    if (was_unlocked_.exchange(false) && is_running_)
-        stop_device();
-    if (!is_running_ && !start_device())
-        return GST_FLOW_ERROR;
     for (;;) {
-        switch (pcm_->wait(wake_.fd())) {
+        if (!is_running_ && !start_device())
+            return GST_FLOW_ERROR;
+        switch (pcm_->wait(control_)) {
         case Pcm::Outcome::interrupted:
-            stop_device();
-            return GST_FLOW_FLUSHING;
+            pcm_->stop();
+            is_running_ = false;
+            if (!control_.take_restart())
+                return GST_FLOW_FLUSHING;
+            break;
         case Pcm::Outcome::overrun:
             GST_DEBUG_OBJECT(element_, "overrun");
             ++stats_.lock()->overruns;

@@ -141,10 +141,12 @@ void Pcm::stop()
     snd_pcm_prepare(handle_.get());
 }
 
-Pcm::Outcome Pcm::wait(int wake_fd)
+Pcm::Outcome Pcm::wait(const WaitControl &control)
 {
     auto *pcm = handle_.get();
     for (;;) {
+        if (control.is_set())
+            return Outcome::interrupted;
         snd_pcm_sframes_t available = 0;
         snd_pcm_sframes_t delay = 0;
         if (const int code = snd_pcm_avail_delay(pcm, &available, &delay); code < 0)
@@ -156,11 +158,9 @@ Pcm::Outcome Pcm::wait(int wake_fd)
         }
         const auto count = static_cast<unsigned>(poll_fds_.size() - 1);
         snd_pcm_poll_descriptors(pcm, poll_fds_.data(), count);
-        poll_fds_.back() = {wake_fd, POLLIN, 0};
+        poll_fds_.back() = {control.fd(), POLLIN, 0};
         if (::poll(poll_fds_.data(), poll_fds_.size(), -1) < 0)
             continue; // EINTR
-        if (poll_fds_.back().revents != 0)
-            return Outcome::interrupted;
         // Lets a plugin's device take its own events off the descriptors; what they mean shows in
         // the next round.
         unsigned short events = 0;

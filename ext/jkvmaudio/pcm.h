@@ -4,6 +4,7 @@
 
 #include "core/base/result.h"
 #include "core/base/time.h"
+#include "core/ipc/wait_control.h"
 
 #include <alsa/asoundlib.h>
 
@@ -19,7 +20,7 @@ namespace jkvm {
 /// S16, interleaved, memory-mapped. Thread-bound.
 ///
 ///     pcm.start();
-///     while (pcm.wait(wake_fd) == Pcm::Outcome::ready) { encode(pcm.frame()); pcm.release(); }
+///     while (pcm.wait(control) == Pcm::Outcome::ready) { encode(pcm.frame()); pcm.release(); }
 class Pcm {
 public:
     struct Config {
@@ -33,7 +34,7 @@ public:
 
     enum class Outcome {
         ready,       ///< frame() has one
-        interrupted, ///< the wake descriptor became readable
+        interrupted, ///< something is wanted of this thread
         overrun,     ///< samples are lost; the device runs again from now
         failed,      ///< error() says why
     };
@@ -47,8 +48,8 @@ public:
     /// What was captured and not read is forgotten; start() begins anew.
     void stop();
 
-    /// Blocks until one frame can be read, or `wake_fd` is readable.
-    Outcome wait(int wake_fd);
+    /// Blocks until one frame can be read, or something is wanted of this thread.
+    Outcome wait(const WaitControl &control);
     /// After Outcome::failed.
     [[nodiscard]] const Error &error() const { return error_; }
 
@@ -80,7 +81,7 @@ private:
 
     Config config_;
     std::unique_ptr<snd_pcm_t, Close> handle_;
-    std::vector<pollfd> poll_fds_;      // the last one is the wake descriptor
+    std::vector<pollfd> poll_fds_;      // the last one is the control's
     std::vector<std::int16_t> staging_; // for a frame that wraps around the ring
     snd_pcm_uframes_t buffer_size_ = 0;
     snd_pcm_uframes_t period_size_ = 0;

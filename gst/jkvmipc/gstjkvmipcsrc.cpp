@@ -50,7 +50,6 @@
 #include "common/element_error.h"
 #include "common/element_message.h"
 #include "common/element_type.h"
-#include "common/live_source.h"
 #include "common/opus_caps.h"
 #include "common/properties.h"
 #include "core/audio/frame_stamper.h"
@@ -106,8 +105,10 @@ public:
     void get_property(guint id, GValue *value, GParamSpec *spec);
     bool start();
     bool stop();
-    void unlock();
+    void unlock() { client_->interrupt(); }
     void unlock_stop() { client_->resume(); }
+    /// What the server sent while the pipeline was paused is old.
+    void restart() { client_->restart(); }
     GstFlowReturn create(GstBuffer **buffer);
     bool answer_latency(GstQuery *query) const;
 
@@ -140,9 +141,8 @@ private:
     Guarded<Stats> stats_;
     std::atomic<GstClockTime> latency_{0};
 
-    // From start() to stop(); only interrupt() and resume() are called from other threads.
+    // From start() to stop(); see there for what other threads may call.
     std::unique_ptr<FrameClient> client_;
-    std::atomic<bool> was_unlocked_{false};
 
     // Streaming thread.
     FrameStamper stamper_;
@@ -211,7 +211,8 @@ static void gst_jkvm_ipc_src_configure_class(GstJkvmIpcSrcClass *klass)
         "Receives Opus frames from a JetKVM audio socket", "the jkvm developers");
 
     element_class->change_state = [](GstElement *self, GstStateChange transition) noexcept {
-        interrupt_while_paused(impl(self), transition);
+        if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
+            impl(self).restart();
         return GST_ELEMENT_CLASS(gst_jkvm_ipc_src_parent_class)->change_state(self, transition);
     };
 
@@ -306,20 +307,8 @@ bool IpcSrc::stop()
     return true;
 }
 
-void IpcSrc::unlock()
-{
-    was_unlocked_ = true;
-    client_->interrupt();
-}
-
 GstFlowReturn IpcSrc::create(GstBuffer **buffer)
 {
-    // What waits in the socket since the pipeline was paused is old, and so is its time line: a new
-    // connection starts with a new frame.
-    if (was_unlocked_.exchange(false)) {
-        client_->disconnect();
-        stamper_.restart();
-    }
     for (;;) {
         switch (client_->wait()) {
         case FrameClient::Event::interrupted:

@@ -134,12 +134,27 @@ TEST_F(FrameClientTest, InterruptEndsTheWaitForAServer)
     other.join();
 }
 
-TEST_F(FrameClientTest, DisconnectMakesANewConnection)
+TEST_F(FrameClientTest, RestartMakesANewConnectionHoweverLateItIsNoticed)
 {
     connect();
-    client_.disconnect();
+    send_all(server_.get(), message_v1("UOKJ", 0, 1, packet_)); // old: must not come out
+    client_.restart();
+    client_.interrupt();
+    client_.resume();
+    ASSERT_EQ(client_.wait(), Event::connected);
     EXPECT_TRUE(testing::is_closed_by_peer(server_.get()));
-    EXPECT_EQ(client_.wait(), Event::connected);
+    server_ = accept_from(listener_.get());
+    send_all(server_.get(), message_v1("UOKJ", 0, 2, packet_));
+    ASSERT_EQ(client_.wait(), Event::message);
+    EXPECT_EQ(client_.message().timestamp.time_since_epoch(), 2ns);
+}
+
+TEST_F(FrameClientTest, InterruptCountsMoreThanARestart)
+{
+    connect();
+    client_.restart();
+    client_.interrupt();
+    EXPECT_EQ(client_.wait(), Event::interrupted);
 }
 
 } // namespace

@@ -19,7 +19,20 @@ FrameClient::FrameClient(Config config)
 
 FrameClient::Event FrameClient::wait()
 {
-    while (connection_) {
+    for (;;) {
+        const auto event = connection_ ? wait_for_message() : wait_for_connection();
+        if (event != Event::interrupted || !control_.take_restart())
+            return event;
+        connection_.reset();
+        next_try_ = {};
+    }
+}
+
+FrameClient::Event FrameClient::wait_for_message()
+{
+    for (;;) {
+        if (control_.is_set())
+            return Event::interrupted;
         switch (parser_.next(message_)) {
         case wire::Parser::Outcome::message:
             backoff_.reset();
@@ -30,12 +43,9 @@ FrameClient::Event FrameClient::wait()
         case wire::Parser::Outcome::need_more:
             break;
         }
-        std::array<pollfd, 2> fds{{{interrupt_.fd(), POLLIN, 0}, {connection_.get(), POLLIN, 0}}};
-        if (::poll(fds.data(), fds.size(), -1) < 0)
-            continue; // EINTR
-        if (fds[0].revents != 0)
-            return Event::interrupted;
-
+        std::array<pollfd, 2> fds{{{control_.fd(), POLLIN, 0}, {connection_.get(), POLLIN, 0}}};
+        if (::poll(fds.data(), fds.size(), -1) < 0 || fds[0].revents != 0)
+            continue; // EINTR, or the control
         const auto space = parser_.space();
         const auto count = ::recv(connection_.get(), space.data(), space.size(), MSG_DONTWAIT);
         if (count > 0)
@@ -45,6 +55,10 @@ FrameClient::Event FrameClient::wait()
         else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
             return lose_connection(system_error(ErrorKind::peer_gone, config_.path, "recv", errno));
     }
+}
+
+FrameClient::Event FrameClient::wait_for_connection()
+{
     return sleep_until_next_try() ? connect() : Event::interrupted;
 }
 
@@ -53,8 +67,8 @@ bool FrameClient::sleep_until_next_try()
     for (;;) {
         const auto pause = std::max(next_try_ - monotonic_now(), nanoseconds(0));
         const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(pause);
-        pollfd interrupt{interrupt_.fd(), POLLIN, 0};
-        const int count = ::poll(&interrupt, 1, static_cast<int>(milliseconds.count()));
+        pollfd control{control_.fd(), POLLIN, 0};
+        const int count = ::poll(&control, 1, static_cast<int>(milliseconds.count()));
         if (count >= 0)
             return count == 0;
     }
@@ -78,12 +92,6 @@ FrameClient::Event FrameClient::connect()
     connection_ = std::move(fd);
     parser_.reset();
     return Event::connected;
-}
-
-void FrameClient::disconnect()
-{
-    connection_.reset();
-    next_try_ = {};
 }
 
 FrameClient::Event FrameClient::lose_connection(Error error)

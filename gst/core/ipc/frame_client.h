@@ -5,14 +5,14 @@
 #include "core/base/result.h"
 #include "core/ipc/backoff.h"
 #include "core/ipc/unique_fd.h"
-#include "core/ipc/wake_event.h"
+#include "core/ipc/wait_control.h"
 #include "core/wire/parser.h"
 
 #include <string>
 
 namespace jkvm {
 
-/// Thread-bound to the one that calls wait(), but for interrupt() and resume().
+/// Thread-bound to the one that calls wait(), but for interrupt(), resume() and restart().
 class FrameClient {
 public:
     struct Config {
@@ -40,21 +40,23 @@ public:
     /// After Event::unreachable and Event::disconnected: why.
     [[nodiscard]] const Error &error() const { return error_; }
 
-    /// Gives the connection up; the next wait() makes a new one.
-    void disconnect();
-
     /// Any thread: wait() returns Event::interrupted at once, until resume().
-    void interrupt() { interrupt_.set(); }
-    void resume() { interrupt_.clear(); }
+    void interrupt() { control_.interrupt(); }
+    void resume() { control_.resume(); }
+    /// Any thread: what was sent by now is not wanted. wait() gives the connection up and makes a
+    /// new one, which starts with a new frame.
+    void restart() { control_.ask_restart(); }
 
 private:
+    Event wait_for_message();
+    Event wait_for_connection();
     Event connect();
     Event lose_connection(Error error);
-    /// False when interrupted.
+    /// False when the control has something to say.
     bool sleep_until_next_try();
 
     Config config_;
-    WakeEvent interrupt_;
+    WaitControl control_;
     Backoff backoff_;
     MonotonicTime next_try_{};
     UniqueFd connection_;

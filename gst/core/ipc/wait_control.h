@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What other threads may want of a streaming thread that waits for sound.
+#pragma once
+
+#include "core/base/guarded.h"
+#include "core/ipc/wake_event.h"
+
+#include <atomic>
+
+namespace jkvm {
+
+/// The streaming thread polls fd() beside what it waits for, and looks at is_set() before it takes
+/// what is there already. When one of them says so it asks take_restart(); if there is no restart,
+/// it has to return.
+class WaitControl {
+public:
+    /// Any thread: the wait has to end, and every later one, until resume().
+    void interrupt();
+    void resume();
+    /// Any thread: what is there by now is old, begin anew. Stays asked for until it is taken.
+    void ask_restart();
+
+    /// Streaming thread: whether a restart was asked for; it is then no longer.
+    [[nodiscard]] bool take_restart();
+    /// Streaming thread: whether anything is wanted. Costs nothing.
+    [[nodiscard]] bool is_set() const { return is_set_; }
+    [[nodiscard]] int fd() const { return event_.fd(); }
+
+private:
+    struct Wanted {
+        bool end = false;
+        bool restart = false;
+    };
+    void announce(const Wanted &wanted);
+
+    Guarded<Wanted> wanted_; // the two below change under its lock
+    std::atomic<bool> is_set_{false};
+    WakeEvent event_;
+};
+
+} // namespace jkvm
