@@ -75,13 +75,4 @@ private:
 [[nodiscard]] std::vector<double> channel_of(const PcmCapture::Bytes &bytes, unsigned channels,
                                              unsigned channel = 0);
 
-/// The frequency of a sine near `expected` (within 1 Hz for half a second), in Hz.
-[[nodiscard]] double measure_frequency(const std::vector<double> &samples, double rate,
-                                       double expected);
-
-/// At how many places `samples` do not continue as a sine of `frequency` would. One hole counts
-/// twice: the two samples after it do not follow from those before.
-[[nodiscard]] size_t count_breaks(const std::vector<double> &samples, double rate,
-                                  double frequency);
-
 } // namespace jkvm::testing

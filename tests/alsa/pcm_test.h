@@ -7,6 +7,7 @@
 
 #include "alsa/pcm_capture.h"
 #include "support/alsa_device.h"
+#include "support/tone.h"
 
 #include <gtest/gtest.h>
 

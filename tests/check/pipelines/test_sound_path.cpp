@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The whole path that README shows, from the device to decoded sound.
+#include "support/alsa_device.h"
+#include "support/gst_test.h"
+#include "support/temporary_directory.h"
+#include "support/tone.h"
+
+#include <gst/app/gstappsink.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace jkvm {
+namespace {
+
+using testing::Pipeline;
+using testing::stat;
+
+constexpr double tone = 997; // Hz, what the test device plays
+constexpr std::size_t rate = 48000;
+
+/// What arrives at the appsink `sink` up to the end of the stream.
+std::vector<double> pull_samples(Pipeline &pipeline)
+{
+    std::vector<double> samples;
+    auto *sink = GST_APP_SINK(pipeline.element("sink"));
+    for (;;) {
+        const auto sample =
+            GstRef<GstSample>::adopt(gst_app_sink_try_pull_sample(sink, 20 * GST_SECOND));
+        if (!sample)
+            break;
+        auto *buffer = gst_sample_get_buffer(sample.get());
+        std::vector<std::int16_t> part(gst_buffer_get_size(buffer) / 2);
+        gst_buffer_extract(buffer, 0, part.data(), 2 * part.size());
+        samples.insert(samples.end(), part.begin(), part.end());
+    }
+    EXPECT_TRUE(gst_app_sink_is_eos(sink));
+    return samples;
+}
+
+constexpr const char *to_samples =
+    " ! audioconvert ! audio/x-raw,format=S16LE,channels=1 ! appsink name=sink sync=false";
+
+/// The tone, whole, after the codec has settled.
+void expect_tone(const std::vector<double> &samples)
+{
+    constexpr std::size_t settling = rate / 10;
+    ASSERT_GT(samples.size(), 3 * settling);
+    const std::vector<double> settled(samples.begin() + settling, samples.end());
+    EXPECT_NEAR(testing::measure_frequency(settled, rate, tone), tone, 0.05);
+    double power = 0;
+    for (const auto sample : settled)
+        power += sample * sample / static_cast<double>(settled.size());
+    EXPECT_NEAR(std::sqrt(power), 32767 * 0.5 / std::sqrt(2), 300); // half of full scale
+    // What the codec adds is far below this; a missing frame is far above.
+    EXPECT_EQ(testing::count_breaks(settled, rate, tone, 300), 0u);
+}
+
+class SoundPath : public ::testing::Test {
+protected:
+    [[nodiscard]] std::string sender() const
+    {
+        return "jkvmaudiosrc device=" + pcm_.device() +
+               " ! jkvmipcsink name=ipc socket-path=" + path_;
+    }
+    [[nodiscard]] std::string receiver(const std::string &properties) const
+    {
+        return "jkvmipcsrc name=ipc socket-path=" + path_ + " " + properties +
+               " ! opusdec plc=true" + to_samples;
+    }
+
+    testing::TestPcm pcm_;
+    testing::TemporaryDirectory directory_;
+    std::string path_ = directory_.file("a.sock");
+};
+
+TEST_F(SoundPath, ToneOfTheDeviceComesOutOfTheOtherPipelineWhole)
+{
+    Pipeline receiving(receiver("num-buffers=100"));
+    receiving.play(); // before there is a server
+    receiving.wait_for_element_message("jkvm-link", "unreachable");
+    Pipeline sending(sender());
+    sending.play();
+    const auto samples = pull_samples(receiving);
+    EXPECT_EQ(samples.size(), 100 * rate / 50);
+    expect_tone(samples);
+    EXPECT_EQ(stat(receiving.element("ipc"), "lost"), 0u);
+    EXPECT_EQ(stat(sending.element("ipc"), "dropped"), 0u);
+}
+
+TEST_F(SoundPath, LatencyFromCaptureToReceiverIsTheFrameTheLookAheadAndLittleMore)
+{
+    Pipeline sending(sender());
+    sending.play();
+    Pipeline receiving(receiver("num-buffers=50"));
+    receiving.play();
+    pull_samples(receiving);
+    const auto least = stat(receiving.element("ipc"), "latency-min");
+    EXPECT_GE(least, 26 * GST_MSECOND);
+    EXPECT_LE(least, 40 * GST_MSECOND);
+}
+
+TEST_F(SoundPath, SeveralReceiversHearTheSame)
+{
+    Pipeline sending(sender());
+    sending.play();
+    std::vector<std::unique_ptr<Pipeline>> receivers;
+    for (int i = 0; i < 4; ++i) {
+        receivers.push_back(std::make_unique<Pipeline>(receiver("num-buffers=40")));
+        receivers.back()->play();
+    }
+    for (auto &receiving : receivers)
+        expect_tone(pull_samples(*receiving));
+}
+
+TEST_F(SoundPath, ReceiverEndsWhenTheSenderDoes)
+{
+    Pipeline receiving(receiver("on-disconnect=eos"));
+    receiving.play();
+    Pipeline sending("jkvmaudiosrc num-buffers=50 device=" + pcm_.device() +
+                     " ! jkvmipcsink socket-path=" + path_);
+    sending.play();
+    sending.wait_for_eos();
+    sending.set_state(GST_STATE_NULL);
+    EXPECT_GT(pull_samples(receiving).size(), 30 * rate / 50); // it connected within 20 frames
+}
+
+TEST_F(SoundPath, CaptureCanBeMuxedIntoOggAndPlays)
+{
+    const auto file = directory_.file("a.ogg");
+    Pipeline recording("jkvmaudiosrc num-buffers=100 device=" + pcm_.device() +
+                       " ! oggmux ! filesink location=" + file);
+    recording.play();
+    recording.wait_for_eos();
+    recording.set_state(GST_STATE_NULL);
+    Pipeline playing("filesrc location=" + file + " ! oggdemux ! opusdec" + to_samples);
+    playing.play();
+    const auto samples = pull_samples(playing);
+    // Whole but for the encoder's look-ahead, which the header tells players to leave out.
+    EXPECT_NEAR(static_cast<double>(samples.size()), 2.0 * rate, 480);
+    expect_tone(samples);
+}
+
+TEST_F(SoundPath, ReceivedSoundCanBeMuxedIntoOggAndPlays)
+{
+    const auto file = directory_.file("a.ogg");
+    Pipeline sending(sender());
+    sending.play();
+    Pipeline recording("jkvmipcsrc num-buffers=100 socket-path=" + path_ +
+                       " ! oggmux ! filesink location=" + file);
+    recording.play();
+    recording.wait_for_eos();
+    recording.set_state(GST_STATE_NULL);
+    Pipeline playing("filesrc location=" + file + " ! oggdemux ! opusdec" + to_samples);
+    playing.play();
+    const auto samples = pull_samples(playing);
+    EXPECT_NEAR(static_cast<double>(samples.size()), 2.0 * rate, 480);
+    expect_tone(samples);
+}
+
+} // namespace
+} // namespace jkvm
