@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// clang-format off: tables and launch lines
 /**
  * SECTION:element-jkvmaudiosrc
  * @title: jkvmaudiosrc
@@ -32,10 +33,14 @@
  *
  * ## Messages
  *
+ * At most one message with the same name and reason is posted a second; the next one says in its
+ * field suppressed (guint) how many were not.
+ *
  * The element message jkvm-xrun says that samples were lost: reason (overrun), lost-time (ns).
  *
  * Since: 0.1
  */
+// clang-format on
 #include "gstjkvmaudiosrc.h"
 
 #include "common/clocks.h"

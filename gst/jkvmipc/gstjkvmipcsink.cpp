@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// clang-format off: tables and launch lines
 /**
  * SECTION:element-jkvmipcsink
  * @title: jkvmipcsink
@@ -30,17 +31,21 @@
  * | dropped | guint64 | frames that a client did not get because it was too slow, over all clients
  * | | oversized | guint64 | buffers that do not fit into a message of the protocol, sent to nobody
  * | | connects | guint64 | clients accepted | | rejects | guint64 | clients turned away, because
- * there were too many | | protocol-errors | guint64 | clients disconnected for what they sent | |
- * clients | GstValueArray of GstStructure | those connected now: id, pid, uid, frames, bytes,
+ * there were eight already | | protocol-errors | guint64 | clients disconnected for what they sent
+ * | | clients | GstValueArray of GstStructure | those connected now: id, pid, uid, frames, bytes,
  * dropped, queued-time (ns) |
  *
  * ## Messages
+ *
+ * At most one message with the same name and reason is posted a second; the next one says in its
+ * field suppressed (guint) how many were not.
  *
  * The element message jkvm-client says who comes and goes: reason (added, closed, violation,
  * too-many, server-end), id, pid, uid, detail.
  *
  * Since: 0.1
  */
+// clang-format on
 #include "gstjkvmipcsink.h"
 
 #include "common/clocks.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// clang-format off: tables and launch lines
 /**
  * SECTION:element-jkvmipcsrc
  * @title: jkvmipcsrc
@@ -34,16 +35,20 @@
  * | invalid | guint64 | frames that are no Opus packets, not pushed |
  * | implausible-timestamps | guint64 | frames whose capture time lay in the future or more than 10
  * s back; their arrival counted instead | | protocol-errors | guint64 | connections given up for
- * what the server sent | | latency-current, -average, -min, -max | guint64 | from the capture of a
- * frame's first sample to its arrival here, ns |
+ * what the server sent | | latency-current, latency-average, latency-min, latency-max | guint64 |
+ * from the capture of a frame's first sample to its arrival here, ns |
  *
  * ## Messages
+ *
+ * At most one message with the same name and reason is posted a second; the next one says in its
+ * field suppressed (guint) how many were not.
  *
  * The element message jkvm-link says what becomes of the connection: reason (connected,
  * unreachable, closed, violation), socket-path, detail.
  *
  * Since: 0.1
  */
+// clang-format on
 #include "gstjkvmipcsrc.h"
 
 #include "common/clocks.h"

@@ -10,9 +10,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::optional<OpusPacketFacts> facts_of(std::vector<unsigned> values)
+std::optional<OpusPacketFacts> facts_of(const std::vector<unsigned> &values)
 {
     std::vector<std::byte> packet;
+    packet.reserve(values.size());
     for (const auto value : values)
         packet.push_back(static_cast<std::byte>(value));
     return opus_packet_facts(packet);

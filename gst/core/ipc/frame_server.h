@@ -100,7 +100,7 @@ private:
         std::string detail;
     };
 
-    FrameServer(const Config &config, Observer &observer, ListeningSocket socket, UniqueFd epoll);
+    FrameServer(Config config, Observer &observer, ListeningSocket socket, UniqueFd epoll);
 
     void serve();
     void accept_clients();
