@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// clang-format off: tables and launch lines
+// clang-format off
 /**
  * SECTION:element-jkvmaudiosrc
  * @title: jkvmaudiosrc
@@ -28,8 +28,8 @@
  * |---|---|---|
  * | frames | guint64 | Opus frames pushed |
  * | bytes | guint64 | of Opus pushed |
- * | overruns | guint64 | times that samples were lost because nobody read them in time, or the
- * device was suspended | | lost-time | guint64 | sound lost that way, ns |
+ * | overruns | guint64 | times that samples were lost because nobody read them in time, or the device was suspended |
+ * | lost-time | guint64 | sound lost that way, ns |
  *
  * ## Messages
  *

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// clang-format off: tables and launch lines
+// clang-format off
 /**
  * SECTION:element-jkvmipcsink
  * @title: jkvmipcsink
@@ -28,12 +28,12 @@
  * |---|---|---|
  * | frames | guint64 | frames received from upstream and offered to the clients |
  * | bytes | guint64 | of Opus in these frames |
- * | dropped | guint64 | frames that a client did not get because it was too slow, over all clients
- * | | oversized | guint64 | buffers that do not fit into a message of the protocol, sent to nobody
- * | | connects | guint64 | clients accepted | | rejects | guint64 | clients turned away, because
- * there were eight already | | protocol-errors | guint64 | clients disconnected for what they sent
- * | | clients | GstValueArray of GstStructure | those connected now: id, pid, uid, frames, bytes,
- * dropped, queued-time (ns) |
+ * | dropped | guint64 | frames that a client did not get because it was too slow, over all clients |
+ * | oversized | guint64 | buffers that do not fit into a message of the protocol, sent to nobody |
+ * | connects | guint64 | clients accepted |
+ * | rejects | guint64 | clients turned away, because there were eight already |
+ * | protocol-errors | guint64 | clients disconnected for what they sent |
+ * | clients | GstValueArray of GstStructure | those connected now: id, pid, uid, frames, bytes, dropped, queued-time (ns) |
  *
  * ## Messages
  *

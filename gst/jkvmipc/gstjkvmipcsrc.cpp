@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// clang-format off: tables and launch lines
+// clang-format off
 /**
  * SECTION:element-jkvmipcsrc
  * @title: jkvmipcsrc
@@ -15,9 +15,8 @@
  * taken for a hole; the buffer behind it is marked DISCONT.
  *
  * |[
- * gst-launch-1.0 jkvmipcsrc socket-path=/tmp/a.sock ! opusdec plc=true ! audioconvert !
- * autoaudiosink gst-launch-1.0 -e jkvmipcsrc socket-path=/tmp/a.sock ! oggmux ! filesink
- * location=a.ogg
+ * gst-launch-1.0 jkvmipcsrc socket-path=/tmp/a.sock ! opusdec plc=true ! audioconvert ! autoaudiosink
+ * gst-launch-1.0 -e jkvmipcsrc socket-path=/tmp/a.sock ! oggmux ! filesink location=a.ogg
  * ]|
  *
  * ## Statistics
@@ -33,10 +32,9 @@
  * | bytes | guint64 | of Opus received |
  * | lost | guint64 | frames that are missing, as the holes between the timestamps show |
  * | invalid | guint64 | frames that are no Opus packets, not pushed |
- * | implausible-timestamps | guint64 | frames whose capture time lay in the future or more than 10
- * s back; their arrival counted instead | | protocol-errors | guint64 | connections given up for
- * what the server sent | | latency-current, latency-average, latency-min, latency-max | guint64 |
- * from the capture of a frame's first sample to its arrival here, ns |
+ * | implausible-timestamps | guint64 | frames whose capture time lay in the future or more than 10 s back; their arrival counted instead |
+ * | protocol-errors | guint64 | connections given up for what the server sent |
+ * | latency-current, latency-average, latency-min, latency-max | guint64 | from the capture of a frame's first sample to its arrival here, ns |
  *
  * ## Messages
  *
