@@ -419,7 +419,7 @@ GstFlowReturn AudioSrc::encode(GstBuffer **buffer)
     const auto stamp = timeline_.place(captured, frame);
     if (stamp.hole > 0ns) {
         stats_.lock()->lost_time += stamp.hole;
-        xruns_.post("overrun", std::move(Fields().set("lost-time", stamp.hole)));
+        xruns_.post("overrun", Fields().set("lost-time", stamp.hole));
         GST_WARNING_OBJECT(element_, "lost %" G_GINT64_FORMAT " ms of sound",
                            static_cast<gint64>(stamp.hole / 1ms));
     }

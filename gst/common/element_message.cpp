@@ -5,7 +5,7 @@
 
 namespace jkvm {
 
-void ElementMessages::post(const char *reason, Fields fields)
+void ElementMessages::post(const char *reason, const Fields &fields)
 {
     unsigned suppressed = 0;
     {
@@ -19,7 +19,9 @@ void ElementMessages::post(const char *reason, Fields fields)
         limit.last = now;
         suppressed = std::exchange(limit.suppressed, 0);
     }
-    auto *structure = fields.set("reason", reason).set("suppressed", suppressed).release(name_);
+    // The reason comes first, for those who read it.
+    auto *structure =
+        Fields().set("reason", reason).set("suppressed", suppressed).append(fields).release(name_);
     gst_element_post_message(element_, gst_message_new_element(GST_OBJECT(element_), structure));
 }
 

@@ -21,7 +21,7 @@ public:
 
     /// `reason`: a nick, "closed"; a literal. Must be called with no lock held: the application may
     /// answer in a sync handler.
-    void post(const char *reason, Fields fields);
+    void post(const char *reason, const Fields &fields);
 
 private:
     struct Limit {

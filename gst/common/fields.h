@@ -63,6 +63,17 @@ public:
         return *this;
     }
 
+    /// All fields of another one, behind those that are there.
+    Fields &append(const Fields &other)
+    {
+        const auto copy = [](GQuark id, const GValue *value, gpointer to) noexcept -> gboolean {
+            gst_structure_id_set_value(static_cast<GstStructure *>(to), id, value);
+            return TRUE;
+        };
+        gst_structure_foreach(other.get(), copy, get());
+        return *this;
+    }
+
     /// Hands the structure, under its final name, to the caller.
     [[nodiscard]] GstStructure *release(const char *name)
     {

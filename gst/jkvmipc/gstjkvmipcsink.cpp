@@ -306,7 +306,7 @@ void IpcSink::client_removed(const ClientInfo &client, RemovalReason reason,
 {
     GST_INFO_OBJECT(element_, "client %" G_GUINT64_FORMAT " removed: %s %s", client.id,
                     nick(reason), detail.c_str());
-    clients_.post(nick(reason), std::move(describe(client).set("detail", detail)));
+    clients_.post(nick(reason), describe(client).set("detail", detail));
 }
 
 } // namespace

@@ -349,7 +349,7 @@ void IpcSrc::on_connected()
     stamper_.expect_hole();
     const auto path = settings_.lock()->socket_path;
     GST_INFO_OBJECT(element_, "connected to %s", path.c_str());
-    link_.post("connected", std::move(Fields().set("socket-path", path)));
+    link_.post("connected", Fields().set("socket-path", path));
 }
 
 GstFlowReturn IpcSrc::on_disconnected()

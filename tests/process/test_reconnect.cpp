@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Two gst-launch-1.0 processes, as a user types them, one of which dies.
+#include "support/alsa_device.h"
+#include "support/program.h"
+#include "support/temporary_directory.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+
+namespace jkvm::testing {
+namespace {
+
+class Reconnect : public ::testing::Test {
+protected:
+    void start_sender()
+    {
+        sender_.emplace(gst_launch("-m jkvmaudiosrc device=" + pcm_.device() +
+                                   " ! jkvmipcsink socket-path=" + path_));
+    }
+    void start_receiver()
+    {
+        receiver_.emplace(gst_launch("-m -e jkvmipcsrc stats-interval=20 socket-path=" + path_ +
+                                     " ! oggmux ! filesink location=" + directory_.file("a.ogg")));
+    }
+    /// Waits for sound at the receiver, new since the last call.
+    void expect_sound()
+    {
+        constexpr auto stats = "x-jkvm-ipcsrc-stats, connected=(boolean)true";
+        sounds_ += 3;
+        ASSERT_TRUE(receiver_->wait_for_output(stats, sounds_)) << receiver_->output();
+    }
+
+    TestPcm pcm_;
+    TemporaryDirectory directory_;
+    std::string path_ = directory_.file("a.sock");
+    std::optional<Program> sender_;
+    std::optional<Program> receiver_;
+    int sounds_ = 0;
+};
+
+TEST_F(Reconnect, ReceiverMayBeKilledAndStartedAgainAtWill)
+{
+    start_sender();
+    for (int i = 0; i < 3; ++i) {
+        start_receiver();
+        sounds_ = 0;
+        expect_sound();
+        receiver_->send(SIGKILL);
+        EXPECT_EQ(receiver_->wait(), 128 + SIGKILL);
+    }
+    ASSERT_TRUE(sender_->wait_for_output("jkvm-client, reason=(string)added")) << sender_->output();
+    ASSERT_TRUE(sender_->wait_for_output("jkvm-client, reason=(string)closed"))
+        << sender_->output();
+    sender_->send(SIGINT);
+    EXPECT_EQ(sender_->wait(), 0) << sender_->output();
+    EXPECT_EQ(sender_->output().find("ERROR"), std::string::npos) << sender_->output();
+}
+
+TEST_F(Reconnect, SenderThatIsKilledIsComeBackTo)
+{
+    start_receiver(); // before there is a server
+    ASSERT_TRUE(receiver_->wait_for_output("jkvm-link, reason=(string)unreachable"));
+    for (int i = 0; i < 3; ++i) {
+        start_sender(); // each time over the socket that the killed one left
+        expect_sound();
+        sender_->send(SIGKILL);
+        EXPECT_EQ(sender_->wait(), 128 + SIGKILL);
+    }
+    receiver_->send(SIGINT);
+    EXPECT_EQ(receiver_->wait(), 0) << receiver_->output();
+    EXPECT_NE(receiver_->output().find("Got EOS"), std::string::npos) << receiver_->output();
+}
+
+TEST_F(Reconnect, SecondSenderOnThePathSaysSoAndEnds)
+{
+    start_sender();
+    start_receiver();
+    expect_sound();
+    TestPcm other;
+    Program second(gst_launch("jkvmaudiosrc device=" + other.device() +
+                              " ! jkvmipcsink socket-path=" + path_));
+    EXPECT_NE(second.wait(), 0);
+    EXPECT_NE(second.output().find("Another server holds the socket path \"" + path_ + "\"."),
+              std::string::npos)
+        << second.output();
+    expect_sound();
+}
+
+} // namespace
+} // namespace jkvm::testing
