@@ -80,7 +80,7 @@ TEST_P(AnySplit, OfTheStreamGivesTheSameMessages)
     std::mt19937 random(1);
     for (const std::size_t longest : {1u, 2u, 16u, 17u, 18u, 300u, 5000u, 100000u}) {
         for (int round = 0; round < 5; ++round) {
-            Parser parser(format);
+            Parser parser(format.direction, format.dialect);
             std::vector<Received> received;
             std::span<const std::byte> rest(stream);
             std::uniform_int_distribution<std::size_t> length(1, longest);
@@ -99,7 +99,7 @@ INSTANTIATE_TEST_SUITE_P(Parser, AnySplit, testing::Values(Dialect::v1, Dialect:
 TEST(Parser, SaysWhatTheWrongMagicWas)
 {
     std::vector<std::byte> stream(17, std::byte{0x47});
-    Parser parser(v1_output);
+    Parser parser(v1_output.direction, v1_output.dialect);
     std::vector<Received> received;
     EXPECT_EQ(feed(parser, stream, received), Parser::Outcome::violation);
     EXPECT_EQ(parser.violation(), "wrong magic 47 47 47 47");
@@ -111,7 +111,7 @@ TEST(Parser, WrongMagicInMidStreamEndsItForGood)
     append(stream, v1_output, 0, 1, payload_of(10, 1));
     append(stream, {Direction::microphone, Dialect::v1}, 0, 2, payload_of(10, 2));
     append(stream, v1_output, 0, 3, payload_of(10, 3));
-    Parser parser(v1_output);
+    Parser parser(v1_output.direction, v1_output.dialect);
     std::vector<Received> received;
     EXPECT_EQ(feed(parser, stream, received), Parser::Outcome::violation);
     EXPECT_EQ(received.size(), 1u);
@@ -122,7 +122,7 @@ TEST(Parser, WrongMagicInMidStreamEndsItForGood)
 TEST(Parser, ImpossibleLengthIsRefusedBeforeAnyOfThePayloadComes)
 {
     for (const std::uint32_t length : {4097u, 0x7FFFFFFFu, 0xFFFFFFFFu}) {
-        Parser parser(v1_output);
+        Parser parser(v1_output.direction, v1_output.dialect);
         std::vector<Received> received;
         const HeaderBytes header(v1_output, {.length = length});
         EXPECT_EQ(feed(parser, header.bytes(), received), Parser::Outcome::violation);
@@ -133,7 +133,7 @@ TEST(Parser, ImpossibleLengthIsRefusedBeforeAnyOfThePayloadComes)
 
 TEST(Parser, ResetForgetsAHalfMessageAndAViolation)
 {
-    Parser parser(v1_output);
+    Parser parser(v1_output.direction, v1_output.dialect);
     std::vector<Received> received;
     feed(parser, std::vector<std::byte>(20, std::byte{1}), received);
     parser.reset();

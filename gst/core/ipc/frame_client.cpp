@@ -14,7 +14,8 @@ namespace jkvm {
 
 FrameClient::FrameClient(Config config)
     : config_(std::move(config)),
-      backoff_(config_.first_pause, config_.longest_pause, config_.seed), parser_(config_.format)
+      backoff_(config_.first_pause, config_.longest_pause, config_.seed),
+      parser_(config_.format.direction, config_.format.dialect)
 {}
 
 FrameClient::Event FrameClient::wait()

@@ -56,9 +56,9 @@ Result<std::unique_ptr<FrameServer>> FrameServer::start(const Config &config, Ob
     return server;
 }
 
-FrameServer::FrameServer(Config config, Observer &observer, ListeningSocket socket,
-                         UniqueFd epoll)
-    : config_(std::move(config)), observer_(observer), socket_(std::move(socket)), epoll_(std::move(epoll))
+FrameServer::FrameServer(Config config, Observer &observer, ListeningSocket socket, UniqueFd epoll)
+    : config_(std::move(config)), observer_(observer), socket_(std::move(socket)),
+      epoll_(std::move(epoll))
 {}
 
 FrameServer::~FrameServer()

@@ -82,7 +82,7 @@ public:
 private:
     struct Client {
         Client(ClientInfo client_info, Peer peer_, wire::Format format)
-            : info(client_info), peer(std::move(peer_)), parser(format)
+            : info(client_info), peer(std::move(peer_)), parser(format.direction, format.dialect)
         {}
         ClientInfo info;
         Peer peer;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/wire/header.h"
 
-#include <concepts>
+#include "core/wire/bytes.h"
 
 namespace jkvm::wire {
 
@@ -20,22 +20,6 @@ constexpr std::uint32_t magic(Direction direction)
     return direction == Direction::output ? magic_output : magic_microphone;
 }
 
-template <std::unsigned_integral T>
-void put_le(std::span<std::byte> out, std::size_t offset, T value)
-{
-    for (std::size_t i = 0; i < sizeof(T); ++i)
-        out[offset + i] = static_cast<std::byte>(value >> (8 * i));
-}
-
-template <std::unsigned_integral T>
-T get_le(std::span<const std::byte> in, std::size_t offset)
-{
-    T value = 0;
-    for (std::size_t i = 0; i < sizeof(T); ++i)
-        value |= static_cast<T>(std::to_integer<T>(in[offset + i]) << (8 * i));
-    return value;
-}
-
 } // namespace
 
 HeaderBytes::HeaderBytes(Format format, const Header &header)
@@ -49,10 +33,15 @@ HeaderBytes::HeaderBytes(Format format, const Header &header)
                static_cast<std::uint64_t>(header.timestamp.time_since_epoch().count()));
 }
 
+bool starts_with_magic(Direction direction, std::span<const std::byte> bytes)
+{
+    return get_le<std::uint32_t>(bytes, offset_magic) == magic(direction);
+}
+
 HeaderError decode_header(Format format, std::span<const std::byte> bytes, Header &header)
 {
     header = {};
-    if (get_le<std::uint32_t>(bytes, offset_magic) != magic(format.direction))
+    if (!starts_with_magic(format.direction, bytes))
         return HeaderError::wrong_magic;
     header.type_code = std::to_integer<std::uint8_t>(bytes[offset_type]);
     header.length = get_le<std::uint32_t>(bytes, offset_length);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The header in front of every message, byte by byte: no packed structs, no host byte order.
+// The header in front of every message.
 #pragma once
 
 #include "core/wire/dialect.h"
@@ -33,6 +33,9 @@ private:
     std::array<std::byte, max_header_size> storage_{};
     std::size_t size_;
 };
+
+/// `bytes` holds at least 4.
+bool starts_with_magic(Direction direction, std::span<const std::byte> bytes);
 
 enum class HeaderError { none, wrong_magic, impossible_length };
 

@@ -4,6 +4,7 @@
 
 #include "core/wire/header.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,8 @@ public:
         violation, ///< not this protocol, for good: violation() says why
     };
 
-    explicit Parser(Format format);
+    /// Without a dialect it is recognised from the first message.
+    Parser(Direction direction, std::optional<Dialect> dialect);
 
     /// Where the next bytes belong; once next() said need_more, at least one whole message fits.
     /// Ends the life of every payload handed out before.
@@ -32,8 +34,13 @@ public:
     /// The payload of `message` is valid until the next call of space() or reset().
     Outcome next(Message &message);
 
-    /// Ready for a new connection: forgets all bytes and any violation.
+    /// Ready for a new connection: forgets all bytes, any violation, and a dialect that it
+    /// recognised.
     void reset();
+
+    /// The dialect that was given or recognised; nothing as long as the bytes do not tell. A peer
+    /// that turns out to speak v2 is taken for one that speaks v1 until then.
+    [[nodiscard]] std::optional<Dialect> dialect() const { return dialect_; }
 
     /// A sentence for logs and errors, with the offending value; empty if there was none.
     [[nodiscard]] const std::string &violation() const { return violation_; }
@@ -42,7 +49,13 @@ private:
     // Large enough that one read takes many frames when the reader was held up.
     static constexpr std::size_t capacity = 4 * max_message_size;
 
-    Format format_;
+    /// Whether the dialect is known.
+    bool recognize(std::span<const std::byte> unread);
+    Outcome violate(std::string why);
+
+    Direction direction_;
+    std::optional<Dialect> given_;
+    std::optional<Dialect> dialect_;
     std::vector<std::byte> buffer_;
     std::size_t begin_ = 0; // first byte not yet taken
     std::size_t end_ = 0;   // one past the last byte read

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Little-endian integers at an offset, byte by byte: no packed structs, no host byte order.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <span>
+
+namespace jkvm::wire {
+
+/// The span has room for it; so has the caller checked.
+template <std::unsigned_integral T>
+void put_le(std::span<std::byte> out, std::size_t offset, T value)
+{
+    for (std::size_t i = 0; i < sizeof(T); ++i)
+        out[offset + i] = static_cast<std::byte>(value >> (8 * i));
+}
+
+template <std::unsigned_integral T>
+T get_le(std::span<const std::byte> in, std::size_t offset)
+{
+    T value = 0;
+    for (std::size_t i = 0; i < sizeof(T); ++i)
+        value |= static_cast<T>(std::to_integer<T>(in[offset + i]) << (8 * i));
+    return value;
+}
+
+} // namespace jkvm::wire
