@@ -22,7 +22,7 @@
  * ## Statistics
  *
  * The structure application/x-jkvm-audiosrc-stats in the property stats has these fields. Counters
- * only grow from NULL to NULL.
+ * only grow while the element is in PAUSED or PLAYING, and stay readable after.
  *
  * | field | type | meaning |
  * |---|---|---|
@@ -30,6 +30,7 @@
  * | bytes | guint64 | of Opus pushed |
  * | overruns | guint64 | times that samples were lost because nobody read them in time, or the device was suspended |
  * | lost-time | guint64 | sound lost that way, ns |
+ * | resyncs | guint64 | times that the count of samples was more than 40 ms off the pipeline's clock, and the timestamps followed the clock |
  *
  * ## Messages
  *
@@ -90,8 +91,8 @@ public:
 
     void set_property(guint id, const GValue *value, GParamSpec *spec);
     void get_property(guint id, GValue *value, GParamSpec *spec);
-    bool start();
-    bool stop();
+    bool open();
+    void close();
     void unlock() { control_.interrupt(); }
     void unlock_stop() { control_.resume(); }
     /// What the device captured while the pipeline was paused is old.
@@ -109,6 +110,7 @@ private:
         guint64 frames = 0;
         guint64 bytes = 0;
         guint64 overruns = 0;
+        guint64 resyncs = 0;
         nanoseconds lost_time{0};
     };
     /// What start() found out; the application may ask for it at any time.
@@ -138,6 +140,8 @@ private:
     GstRef<GstBufferPool> pool_;
     FrameTimeline timeline_{timeline_tolerance};
     bool is_running_ = false;
+    bool has_overrun_ = false; // since the last frame
+    bool is_first_ = true;     // since the device was started
 };
 
 } // namespace
@@ -196,15 +200,21 @@ static void gst_jkvm_audio_src_configure_class(GstJkvmAudioSrcClass *klass)
         element_class, "JetKVM audio source", "Source/Audio/Encoder/Hardware",
         "Captures sound through ALSA and codes it as Opus", "the jkvm developers");
 
+    // The device is opened here and not in GstBaseSrc's start(), which adds an error of its own.
     element_class->change_state = [](GstElement *self, GstStateChange transition) noexcept {
+        if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !impl(self).open())
+            return GST_STATE_CHANGE_FAILURE;
         if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
             impl(self).restart();
-        return GST_ELEMENT_CLASS(gst_jkvm_audio_src_parent_class)->change_state(self, transition);
+        const auto result =
+            GST_ELEMENT_CLASS(gst_jkvm_audio_src_parent_class)->change_state(self, transition);
+        if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
+            (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE))
+            impl(self).close();
+        return result;
     };
 
     auto *src_class = GST_BASE_SRC_CLASS(klass);
-    src_class->start = [](GstBaseSrc *self) noexcept -> gboolean { return impl(self).start(); };
-    src_class->stop = [](GstBaseSrc *self) noexcept -> gboolean { return impl(self).stop(); };
     src_class->unlock = [](GstBaseSrc *self) noexcept -> gboolean {
         impl(self).unlock();
         return TRUE;
@@ -268,9 +278,13 @@ void AudioSrc::get_property(guint id, GValue *value, GParamSpec *spec)
     }
 }
 
-bool AudioSrc::start()
+bool AudioSrc::open()
 {
     const auto settings = settings_.snapshot();
+    if (control_.fd() < 0) {
+        post_error(element_, {ErrorKind::out_of_resources, "an event", "eventfd failed"});
+        return false;
+    }
     auto encoder = OpusFrameEncoder::create({});
     if (!encoder) {
         post_error(element_, encoder.error());
@@ -321,14 +335,13 @@ bool AudioSrc::start_pool()
     return false;
 }
 
-bool AudioSrc::stop()
+void AudioSrc::close()
 {
     gst_buffer_pool_set_active(pool_.get(), FALSE);
     pool_ = {};
     pcm_.reset();
     encoder_.reset();
     *actual_.lock() = {};
-    return true;
 }
 
 bool AudioSrc::negotiate()
@@ -359,6 +372,7 @@ bool AudioSrc::start_device()
         return false;
     }
     is_running_ = true;
+    is_first_ = true;
     timeline_.reset();
     return true;
 }
@@ -366,8 +380,11 @@ bool AudioSrc::start_device()
 GstFlowReturn AudioSrc::create(GstBuffer **buffer)
 {
     for (;;) {
-        if (!is_running_ && !start_device())
-            return GST_FLOW_ERROR;
+        if (!is_running_) {
+            (void)control_.take_restart(); // this is one
+            if (!start_device())
+                return GST_FLOW_ERROR;
+        }
         switch (pcm_->wait(control_)) {
         case Pcm::Outcome::interrupted:
             pcm_->stop();
@@ -378,6 +395,7 @@ GstFlowReturn AudioSrc::create(GstBuffer **buffer)
         case Pcm::Outcome::overrun:
             GST_DEBUG_OBJECT(element_, "overrun");
             ++stats_.lock()->overruns;
+            has_overrun_ = true;
             timeline_.expect_hole();
             break;
         case Pcm::Outcome::failed:
@@ -411,18 +429,20 @@ GstFlowReturn AudioSrc::encode(GstBuffer **buffer)
         size = *encoded;
     }
     pcm_->release();
-    if (!now)
-        return GST_FLOW_FLUSHING; // the clock went away: the pipeline is leaving PLAYING
 
     const auto frame = encoder_->config().frame;
-    const auto captured = now->running - pcm_->age() - encoder_->look_ahead();
+    const auto captured = now.running - pcm_->age() - encoder_->look_ahead();
     const auto stamp = timeline_.place(captured, frame);
-    if (stamp.hole > 0ns) {
+    if (std::exchange(has_overrun_, false)) {
         stats_.lock()->lost_time += stamp.hole;
         xruns_.post("overrun", Fields().set("lost-time", stamp.hole));
         GST_WARNING_OBJECT(element_, "lost %" G_GINT64_FORMAT " ms of sound",
                            static_cast<gint64>(stamp.hole / 1ms));
+    } else if (stamp.discontinuity && !is_first_) {
+        ++stats_.lock()->resyncs;
+        GST_INFO_OBJECT(element_, "followed the pipeline's clock");
     }
+    is_first_ = false;
     if (stamp.time < 0ns)
         return GST_FLOW_CUSTOM_SUCCESS;
 
@@ -450,6 +470,7 @@ GstStructure *AudioSrc::stats() const
         .set("bytes", stats.bytes)
         .set("overruns", stats.overruns)
         .set("lost-time", stats.lost_time)
+        .set("resyncs", stats.resyncs)
         .release("application/x-jkvm-audiosrc-stats");
 }
 

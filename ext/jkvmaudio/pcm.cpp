@@ -23,6 +23,10 @@ ErrorKind kind_of_open_error(int code)
         return ErrorKind::device_forbidden;
     case EINVAL:
         return ErrorKind::device_unsupported;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+        return ErrorKind::out_of_resources;
     default:
         return ErrorKind::device_missing;
     }
@@ -76,10 +80,6 @@ Status Pcm::configure()
     code = snd_pcm_hw_params_set_channels(pcm, hw, config_.channels);
     if (code < 0)
         return unsupported((std::to_string(config_.channels) + " channels").c_str(), code);
-    // No conversion behind our back: what the device cannot do is not pretended.
-    code = snd_pcm_hw_params_set_rate_resample(pcm, hw, 0);
-    if (code < 0)
-        return unsupported("snd_pcm_hw_params_set_rate_resample", code);
     code = snd_pcm_hw_params_set_rate(pcm, hw, config_.rate, 0);
     if (code < 0)
         return unsupported(("rate " + std::to_string(config_.rate)).c_str(), code);

@@ -2,20 +2,18 @@
 // An element's running time and the wall clock, read together.
 #pragma once
 
+#include "common/gst_ref.h"
 #include "core/base/time.h"
-
-#include <gst/gst.h>
-
-#include <optional>
 
 namespace jkvm {
 
-/// Nothing while the element has no clock (below PLAYING).
-inline std::optional<ClockPair> read_clocks(GstElement *element)
+/// The running time is negative before the pipeline's base time, which may lie ahead. A pipeline
+/// that was told to do without a clock gets the system's monotonic one.
+inline ClockPair read_clocks(GstElement *element)
 {
-    const GstClockTime running = gst_element_get_current_running_time(element);
-    if (!GST_CLOCK_TIME_IS_VALID(running))
-        return std::nullopt;
+    const auto clock = GstRef<GstClock>::adopt(gst_element_get_clock(element));
+    const GstClockTime now = clock ? gst_clock_get_time(clock.get()) : gst_util_get_timestamp();
+    const auto running = GST_CLOCK_DIFF(gst_element_get_base_time(element), now);
     return ClockPair{nanoseconds(running), wall_now()};
 }
 

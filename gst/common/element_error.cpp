@@ -34,8 +34,7 @@ Row row(ErrorKind kind)
     case ErrorKind::path_busy:
         return {resource, GST_RESOURCE_ERROR_BUSY, "Another server holds the socket path ", "."};
     case ErrorKind::path_unusable:
-        return {resource, GST_RESOURCE_ERROR_OPEN_READ_WRITE, "Cannot serve at the socket path ",
-                "."};
+        return {resource, GST_RESOURCE_ERROR_OPEN_READ_WRITE, "Cannot use the socket path ", "."};
     case ErrorKind::peer_unreachable:
         return {resource, GST_RESOURCE_ERROR_OPEN_READ, "Cannot connect to ", "."};
     case ErrorKind::peer_gone:

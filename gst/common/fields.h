@@ -45,7 +45,10 @@ public:
     }
     Fields &set(const char *name, const std::string &value)
     {
-        gst_structure_set(get(), name, G_TYPE_STRING, value.c_str(), nullptr);
+        // A path need not be UTF-8, a GstStructure's strings must be.
+        gchar *valid = g_utf8_make_valid(value.c_str(), static_cast<gssize>(value.size()));
+        gst_structure_set(get(), name, G_TYPE_STRING, valid, nullptr);
+        g_free(valid);
         return *this;
     }
     /// As a GstValueArray of GstStructure, each named `entry_name`.

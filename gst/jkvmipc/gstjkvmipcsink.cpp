@@ -6,10 +6,14 @@
  * @short_description: serves Opus frames on a JetKVM audio socket
  *
  * Listens on a Unix socket and sends every Opus packet it gets, as one message of the JetKVM audio
- * protocol, to each client that is connected. It never waits for a client: a client that cannot
- * keep up loses its oldest frames beyond 100 ms, alone, and the loss is counted. A new client
- * starts with the next frame. Each frame bears the capture time of its first sample on the system's
- * wall clock, taken from the buffer's timestamp.
+ * protocol, to each client that is connected. With direction=microphone, or mode=connect, it connects
+ * to a server instead, and does so again whenever that is gone.
+ *
+ * It never waits for a client. What a client does not read stays in the kernel's socket buffer; when
+ * that is full (after some seconds), the client loses its oldest frames beyond 100 ms, alone, and the
+ * loss is counted. One that loses 50 frames in a row, or takes nothing for 2 s, is disconnected. A
+ * new client starts with the next frame. Each frame bears the capture time of its first sample on the
+ * system's wall clock, taken from the buffer's timestamp.
  *
  * The socket path is guarded by a lock on PATH.lock. A stale socket of a server that died is taken
  * over; a live server's is not, and a file that is not a socket is left alone.
@@ -22,26 +26,28 @@
  * ## Statistics
  *
  * The structure application/x-jkvm-ipcsink-stats in the property stats has these fields. Counters
- * only grow from NULL to NULL.
+ * only grow while the element is in PAUSED or PLAYING, and stay readable after.
  *
  * | field | type | meaning |
  * |---|---|---|
  * | frames | guint64 | frames received from upstream and offered to the clients |
  * | bytes | guint64 | of Opus in these frames |
  * | dropped | guint64 | frames that a client did not get because it was too slow, over all clients |
- * | oversized | guint64 | buffers that do not fit into a message of the protocol, sent to nobody |
+ * | invalid | guint64 | buffers that are no Opus packet or too large for a message, sent to nobody |
  * | connects | guint64 | clients accepted |
  * | rejects | guint64 | clients turned away, because there were eight already |
  * | protocol-errors | guint64 | clients disconnected for what they sent |
- * | clients | GstValueArray of GstStructure | those connected now: id, pid, uid, frames, bytes, dropped, queued-time (ns) |
+ * | slow-clients | guint64 | clients disconnected for being too slow: they lost 50 frames in a row or took nothing for 2 s |
+ * | clients | GstValueArray of GstStructure | those connected now: id, pid, uid, frames, bytes, dropped, queued-time (ns), max-queued-time (ns), send-buffer (bytes, as the kernel counts) |
  *
  * ## Messages
  *
  * At most one message with the same name and reason is posted a second; the next one says in its
  * field suppressed (guint) how many were not.
  *
- * The element message jkvm-client says who comes and goes: reason (added, closed, violation,
- * too-many, server-end), id, pid, uid, detail.
+ * The element message jkvm-client says who comes and goes: reason (added, closed, violation, slow,
+ * replaced, too-many, forbidden, ended), id, pid, uid, detail. An end that connects tells of every
+ * failed try: reason (unreachable), socket-path, detail.
  *
  * Since: 0.1
  */
@@ -55,8 +61,8 @@
 #include "common/mapped_buffer.h"
 #include "common/properties.h"
 #include "core/audio/opus_packet.h"
-#include "core/ipc/frame_server.h"
-#include "ipc_defaults.h"
+#include "core/ipc/frame_sender.h"
+#include "ipc_settings.h"
 
 GST_DEBUG_CATEGORY_STATIC(jkvm_ipc_sink_debug);
 #define GST_CAT_DEFAULT jkvm_ipc_sink_debug
@@ -65,7 +71,7 @@ namespace {
 
 using namespace jkvm;
 
-enum Property { property_socket_path = 1, property_stats };
+enum Property : guint { property_stats = IpcSettings::own };
 
 const char *nick(RemovalReason reason)
 {
@@ -74,20 +80,26 @@ const char *nick(RemovalReason reason)
         return "closed";
     case RemovalReason::violation:
         return "violation";
+    case RemovalReason::slow:
+        return "slow";
+    case RemovalReason::replaced:
+        return "replaced";
     case RemovalReason::too_many:
         return "too-many";
-    case RemovalReason::server_end:
-        return "server-end";
+    case RemovalReason::forbidden:
+        return "forbidden";
+    case RemovalReason::ended:
+        return "ended";
     }
     return "";
 }
 
-Fields describe(const ClientInfo &client)
+Fields describe(const PeerInfo &client)
 {
     return std::move(Fields().set("id", client.id).set("pid", client.pid).set("uid", client.uid));
 }
 
-class IpcSink final : public FrameServer::Observer {
+class IpcSink final : public FrameSender::Observer {
 public:
     explicit IpcSink(GstJkvmIpcSink *element)
         : element_(GST_ELEMENT(element)), sink_(GST_BASE_SINK(element)),
@@ -100,22 +112,24 @@ public:
 
     void set_property(guint id, const GValue *value, GParamSpec *spec);
     void get_property(guint id, GValue *value, GParamSpec *spec);
-    bool start();
-    bool stop();
+    bool open();
+    void close();
+    bool set_caps(const GstCaps *caps);
     GstFlowReturn render(GstBuffer *buffer);
 
-    void client_added(const ClientInfo &client) override;
-    void client_removed(const ClientInfo &client, RemovalReason reason,
-                        const std::string &detail) override;
+    bool may_connect(const PeerInfo &) override { return true; }
+    void peer_added(const PeerInfo &peer) override;
+    void peer_removed(const PeerInfo &peer, RemovalReason reason,
+                      const std::string &detail) override;
+    void peer_unreachable(const Error &error) override;
+    void encoder_requested(const wire::EncoderConfig &) override {}
 
 private:
-    struct Settings {
-        std::string socket_path = default_output_socket;
-    };
     struct Session {
-        std::unique_ptr<FrameServer> server; // from start() to stop()
-        FrameServer::Stats last;             // of the server before
-        guint64 oversized = 0;
+        std::unique_ptr<FrameSender> sender; // from READY to PAUSED and back
+        FrameSender::Stats last;             // of the sender before
+        guint64 invalid = 0;
+        std::size_t max_packet = 0; // that the dialect can carry, bytes
     };
 
     WallTime capture_time(GstBuffer *buffer, nanoseconds duration) const;
@@ -124,8 +138,8 @@ private:
     GstElement *element_;
     GstBaseSink *sink_;
     ElementMessages clients_;
-    Guarded<Settings> settings_;
-    Guarded<Session> session_; // taken before the server's own lock
+    Guarded<IpcSettings> settings_{true};
+    Guarded<Session> session_; // taken before the sender's own lock
 };
 
 } // namespace
@@ -142,11 +156,7 @@ static void gst_jkvm_ipc_sink_configure_class(GstJkvmIpcSinkClass *klass)
 
     auto *object_class = G_OBJECT_CLASS(klass);
 
-    g_object_class_install_property(
-        object_class, property_socket_path,
-        g_param_spec_string("socket-path", "Socket path",
-                            "Path of the Unix socket to listen on, at most 107 bytes (since 0.1)",
-                            default_output_socket, mutable_ready));
+    IpcSettings::install(object_class, true);
     g_object_class_install_property(
         object_class, property_stats,
         g_param_spec_boxed("stats", "Statistics",
@@ -161,9 +171,22 @@ static void gst_jkvm_ipc_sink_configure_class(GstJkvmIpcSinkClass *klass)
         element_class, "JetKVM audio socket sink", "Sink/Audio/Network",
         "Serves Opus frames to the clients of a JetKVM audio socket", "the jkvm developers");
 
+    // Not in GstBaseSink's start(), which comes before READY and adds an error of its own.
+    element_class->change_state = [](GstElement *self, GstStateChange transition) noexcept {
+        if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !impl(self).open())
+            return GST_STATE_CHANGE_FAILURE;
+        const auto result =
+            GST_ELEMENT_CLASS(gst_jkvm_ipc_sink_parent_class)->change_state(self, transition);
+        if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
+            (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE))
+            impl(self).close();
+        return result;
+    };
+
     auto *sink_class = GST_BASE_SINK_CLASS(klass);
-    sink_class->start = [](GstBaseSink *self) noexcept -> gboolean { return impl(self).start(); };
-    sink_class->stop = [](GstBaseSink *self) noexcept -> gboolean { return impl(self).stop(); };
+    sink_class->set_caps = [](GstBaseSink *self, GstCaps *caps) noexcept -> gboolean {
+        return impl(self).set_caps(caps);
+    };
     sink_class->render = [](GstBaseSink *self, GstBuffer *buffer) noexcept {
         return impl(self).render(buffer);
     };
@@ -173,58 +196,65 @@ namespace {
 
 void IpcSink::set_property(guint id, const GValue *value, GParamSpec *spec)
 {
-    switch (id) {
-    case property_socket_path: {
-        const char *path = g_value_get_string(value);
-        settings_.lock()->socket_path = path != nullptr ? path : default_output_socket;
-        break;
-    }
-    default:
+    if (!settings_.lock()->set(id, value))
         G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
-    }
 }
 
 void IpcSink::get_property(guint id, GValue *value, GParamSpec *spec)
 {
-    switch (id) {
-    case property_socket_path:
-        g_value_set_string(value, settings_.lock()->socket_path.c_str());
-        break;
-    case property_stats:
+    if (id == property_stats)
         g_value_take_boxed(value, stats());
-        break;
-    default:
+    else if (!settings_.lock()->get(id, value))
         G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
-    }
 }
 
-bool IpcSink::start()
+bool IpcSink::open()
 {
     const auto settings = settings_.snapshot();
-    auto server = FrameServer::start({.socket = {.path = settings.socket_path}}, *this);
-    if (!server) {
-        post_error(element_, server.error());
+    const auto endpoint = settings.endpoint();
+    const auto dialect = settings.spoken_dialect().value_or(wire::Dialect::v1);
+    auto sender = FrameSender::start(
+        {.endpoint = endpoint, .dialect = dialect, .seed = g_random_int()}, *this);
+    if (!sender) {
+        post_error(element_, sender.error());
         return false;
     }
-    GST_INFO_OBJECT(element_, "serving at %s", settings.socket_path.c_str());
+    GST_INFO_OBJECT(element_, "%s %s",
+                    endpoint.role == Role::listen ? "serving at" : "connecting to",
+                    endpoint.path.c_str());
     auto session = session_.lock();
     session->last = {};
-    session->oversized = 0;
-    session->server = std::move(*server);
+    session->invalid = 0;
+    session->max_packet = wire::traits(dialect).max_payload;
+    session->sender = std::move(*sender);
     return true;
 }
 
-bool IpcSink::stop()
+void IpcSink::close()
 {
-    std::unique_ptr<FrameServer> server;
+    std::unique_ptr<FrameSender> sender;
     {
         auto session = session_.lock();
-        session->last = session->server->stats();
-        session->last.clients.clear();
-        server = std::move(session->server);
+        session->last = session->sender->stats();
+        session->last.peers.clear();
+        sender = std::move(session->sender);
     }
     // Its end reports to the observer, which must not happen under the lock.
-    server.reset();
+    sender.reset();
+}
+
+bool IpcSink::set_caps(const GstCaps *caps)
+{
+    wire::StreamConfig stream;
+    const auto *structure = gst_caps_get_structure(caps, 0);
+    gint rate = 0;
+    gint channels = 0;
+    if (gst_structure_get_int(structure, "rate", &rate))
+        stream.sample_rate = static_cast<std::uint32_t>(rate);
+    if (gst_structure_get_int(structure, "channels", &channels))
+        stream.channels = static_cast<std::uint32_t>(channels);
+    stream.frame_size = stream.sample_rate / 50; // the protocol's usual 20 ms
+    session_.lock()->sender->set_stream(stream);
     return true;
 }
 
@@ -240,73 +270,83 @@ GstFlowReturn IpcSink::render(GstBuffer *buffer)
     }
     const std::span<const std::byte> packet = map.bytes();
     const auto facts = opus_packet_facts(packet);
-    const auto duration = facts ? facts->duration() : nanoseconds(0);
 
     auto session = session_.lock();
-    if (packet.size() > wire::traits(wire::Dialect::v1).max_payload) {
-        ++session->oversized;
-        GST_WARNING_OBJECT(element_, "dropped a buffer of %zu bytes: too large for a message",
-                           packet.size());
+    if (!facts || packet.size() > session->max_packet) {
+        ++session->invalid;
+        GST_WARNING_OBJECT(element_, "dropped a buffer of %zu bytes: %s", packet.size(),
+                           facts ? "too large for a message" : "no Opus packet");
         return GST_FLOW_OK;
     }
-    session->server->send(packet, capture_time(buffer, duration), duration);
+    session->sender->send(packet, capture_time(buffer, facts->duration()), facts->duration());
     return GST_FLOW_OK;
 }
 
 /// Of the buffer's first sample. A buffer without a timestamp is taken to end now.
 WallTime IpcSink::capture_time(GstBuffer *buffer, nanoseconds duration) const
 {
-    const auto now = read_clocks(element_);
+    const auto &segment = sink_->segment;
+    if (segment.format != GST_FORMAT_TIME || !GST_BUFFER_PTS_IS_VALID(buffer))
+        return wall_now() - duration;
     const guint64 running =
-        gst_segment_to_running_time(&sink_->segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
-    if (now && GST_CLOCK_TIME_IS_VALID(running))
-        return now->wall_of(nanoseconds(running));
-    return wall_now() - duration;
+        gst_segment_to_running_time(&segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
+    if (!GST_CLOCK_TIME_IS_VALID(running))
+        return wall_now() - duration;
+    return read_clocks(element_).wall_of(nanoseconds(running));
 }
 
 GstStructure *IpcSink::stats() const
 {
-    FrameServer::Stats stats;
-    guint64 oversized = 0;
+    FrameSender::Stats stats;
+    guint64 invalid = 0;
     {
         const auto session = session_.lock();
-        stats = session->server ? session->server->stats() : session->last;
-        oversized = session->oversized;
+        stats = session->sender ? session->sender->stats() : session->last;
+        invalid = session->invalid;
     }
     std::vector<Fields> clients;
-    for (const auto &client : stats.clients) {
+    for (const auto &client : stats.peers) {
         clients.push_back(describe(client.info));
         clients.back()
             .set("frames", client.sent.frames)
             .set("bytes", client.sent.bytes)
             .set("dropped", client.sent.dropped)
-            .set("queued-time", client.queued);
+            .set("queued-time", client.queued)
+            .set("max-queued-time", client.sent.max_queued)
+            .set("send-buffer", client.buffers.send);
     }
     return Fields()
         .set("frames", stats.frames)
         .set("bytes", stats.bytes)
         .set("dropped", stats.dropped)
-        .set("oversized", oversized)
+        .set("invalid", invalid)
         .set("connects", stats.connects)
         .set("rejects", stats.rejects)
         .set("protocol-errors", stats.protocol_errors)
+        .set("slow-clients", stats.slow_peers)
         .set("clients", "client", std::move(clients))
         .release("application/x-jkvm-ipcsink-stats");
 }
 
-void IpcSink::client_added(const ClientInfo &client)
+void IpcSink::peer_added(const PeerInfo &peer)
 {
-    GST_INFO_OBJECT(element_, "client %" G_GUINT64_FORMAT " added: pid %d, uid %u", client.id,
-                    client.pid, client.uid);
-    clients_.post("added", describe(client));
+    GST_INFO_OBJECT(element_, "client %" G_GUINT64_FORMAT " added: pid %d, uid %u", peer.id,
+                    peer.pid, peer.uid);
+    clients_.post("added", describe(peer));
 }
 
-void IpcSink::client_removed(const ClientInfo &client, RemovalReason reason,
-                             const std::string &detail)
+void IpcSink::peer_removed(const PeerInfo &peer, RemovalReason reason, const std::string &detail)
 {
-    GST_INFO_OBJECT(element_, "client %" G_GUINT64_FORMAT " removed: %s %s", client.id,
-                    nick(reason), detail.c_str());
-    clients_.post(nick(reason), describe(client).set("detail", detail));
+    GST_INFO_OBJECT(element_, "client %" G_GUINT64_FORMAT " removed: %s %s", peer.id, nick(reason),
+                    detail.c_str());
+    clients_.post(nick(reason), describe(peer).set("detail", detail));
+}
+
+void IpcSink::peer_unreachable(const Error &error)
+{
+    GST_DEBUG_OBJECT(element_, "%s", error.detail.c_str());
+    clients_.post("unreachable",
+                  Fields().set("socket-path", error.subject).set("detail", error.detail));
 }
 
 } // namespace

@@ -8,7 +8,8 @@
  * Connects to the Unix socket of a server that speaks the JetKVM audio protocol (jkvmipcsink, or
  * the capture process of a JetKVM) and pushes every Opus packet it receives. It may be started
  * before the server, and by default connects again whenever the server goes away, with pauses of
- * 50 ms to 2 s.
+ * 50 ms to 2 s. With direction=microphone, or mode=listen, it listens instead and serves the newest
+ * client, as JetKVM's playback process does.
  *
  * A buffer's timestamp is the capture time that the server sent, on this pipeline's clock, and each
  * buffer follows the last one by exactly one packet duration. Only a difference beyond 40 ms is
@@ -22,7 +23,7 @@
  * ## Statistics
  *
  * The structure application/x-jkvm-ipcsrc-stats in the property stats has these fields; with
- * stats-interval it is posted as an element message too. Counters only grow from NULL to NULL.
+ * stats-interval it is posted as an element message too. Counters only grow while the element is in PAUSED or PLAYING, and stay readable after.
  *
  * | field | type | meaning |
  * |---|---|---|
@@ -57,9 +58,8 @@
 #include "common/properties.h"
 #include "core/audio/frame_stamper.h"
 #include "core/base/guarded.h"
-#include "core/ipc/frame_client.h"
-#include "core/ipc/socket_address.h"
-#include "ipc_defaults.h"
+#include "core/ipc/frame_receiver.h"
+#include "ipc_settings.h"
 
 #include <atomic>
 #include <memory>
@@ -72,9 +72,8 @@ namespace {
 using namespace jkvm;
 using namespace std::chrono_literals;
 
-enum Property {
-    property_socket_path = 1,
-    property_on_disconnect,
+enum Property : guint {
+    property_on_disconnect = IpcSettings::own,
     property_stats_interval,
     property_stats,
 };
@@ -86,8 +85,8 @@ enum OnDisconnect { on_disconnect_reconnect, on_disconnect_eos, on_disconnect_er
 constexpr auto latency_before_first_frame = 26500us;
 // What scheduling on a busy machine may add to the latency of a connection's first frame.
 constexpr auto latency_margin = 10ms;
-// What the kernel holds back for a reader that waits: some 170 frames of 20 ms fit into the default
-// socket buffer.
+// What the kernel holds back for a reader that waits. Some 170 frames of 20 ms fit into the default
+// socket buffer, but the other end may have set a smaller one.
 constexpr auto socket_depth = 1s;
 
 Fields describe(const Error &error)
@@ -106,18 +105,18 @@ public:
 
     void set_property(guint id, const GValue *value, GParamSpec *spec);
     void get_property(guint id, GValue *value, GParamSpec *spec);
-    bool start();
-    bool stop();
-    void unlock() { client_->interrupt(); }
-    void unlock_stop() { client_->resume(); }
+    bool open();
+    void close();
+    void unlock() { control_.interrupt(); }
+    void unlock_stop() { control_.resume(); }
     /// What the server sent while the pipeline was paused is old.
-    void restart() { client_->restart(); }
+    void restart() { control_.ask_restart(); }
     GstFlowReturn create(GstBuffer **buffer);
     bool answer_latency(GstQuery *query) const;
 
 private:
     struct Settings {
-        std::string socket_path = default_output_socket;
+        IpcSettings ipc{false};
         OnDisconnect on_disconnect = on_disconnect_reconnect;
         nanoseconds stats_interval{0};
     };
@@ -144,10 +143,10 @@ private:
     Guarded<Stats> stats_;
     std::atomic<GstClockTime> latency_{0};
 
-    // From start() to stop(); see there for what other threads may call.
-    std::unique_ptr<FrameClient> client_;
+    WaitControl control_;
 
-    // Streaming thread.
+    // From READY to PAUSED and back; used by the streaming thread in between.
+    std::unique_ptr<FrameReceiver> receiver_;
     FrameStamper stamper_;
     bool is_first_of_connection_ = true;
     MonotonicTime next_stats_{};
@@ -183,11 +182,7 @@ static void gst_jkvm_ipc_src_configure_class(GstJkvmIpcSrcClass *klass)
 
     auto *object_class = G_OBJECT_CLASS(klass);
 
-    g_object_class_install_property(
-        object_class, property_socket_path,
-        g_param_spec_string("socket-path", "Socket path",
-                            "Path of the Unix socket to connect to, at most 107 bytes (since 0.1)",
-                            default_output_socket, mutable_ready));
+    IpcSettings::install(object_class, false);
     g_object_class_install_property(
         object_class, property_on_disconnect,
         g_param_spec_enum("on-disconnect", "On disconnect",
@@ -197,7 +192,7 @@ static void gst_jkvm_ipc_src_configure_class(GstJkvmIpcSrcClass *klass)
         object_class, property_stats_interval,
         g_param_spec_uint("stats-interval", "Statistics interval",
                           "How often the statistics are posted as an element message, in "
-                          "milliseconds; 0 = never (since 0.1)",
+                          "milliseconds, with a frame; 0 = never (since 0.1)",
                           0, 3600000, 0, mutable_playing));
     g_object_class_install_property(
         object_class, property_stats,
@@ -213,15 +208,22 @@ static void gst_jkvm_ipc_src_configure_class(GstJkvmIpcSrcClass *klass)
         element_class, "JetKVM audio socket source", "Source/Audio/Network",
         "Receives Opus frames from a JetKVM audio socket", "the jkvm developers");
 
+    // The connection is opened here and not in GstBaseSrc's start(), which adds an error of its
+    // own.
     element_class->change_state = [](GstElement *self, GstStateChange transition) noexcept {
+        if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !impl(self).open())
+            return GST_STATE_CHANGE_FAILURE;
         if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
             impl(self).restart();
-        return GST_ELEMENT_CLASS(gst_jkvm_ipc_src_parent_class)->change_state(self, transition);
+        const auto result =
+            GST_ELEMENT_CLASS(gst_jkvm_ipc_src_parent_class)->change_state(self, transition);
+        if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
+            (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE))
+            impl(self).close();
+        return result;
     };
 
     auto *src_class = GST_BASE_SRC_CLASS(klass);
-    src_class->start = [](GstBaseSrc *self) noexcept -> gboolean { return impl(self).start(); };
-    src_class->stop = [](GstBaseSrc *self) noexcept -> gboolean { return impl(self).stop(); };
     src_class->unlock = [](GstBaseSrc *self) noexcept -> gboolean {
         impl(self).unlock();
         return TRUE;
@@ -250,11 +252,6 @@ void IpcSrc::set_property(guint id, const GValue *value, GParamSpec *spec)
 {
     auto settings = settings_.lock();
     switch (id) {
-    case property_socket_path: {
-        const char *path = g_value_get_string(value);
-        settings->socket_path = path != nullptr ? path : default_output_socket;
-        break;
-    }
     case property_on_disconnect:
         settings->on_disconnect = static_cast<OnDisconnect>(g_value_get_enum(value));
         break;
@@ -262,7 +259,8 @@ void IpcSrc::set_property(guint id, const GValue *value, GParamSpec *spec)
         settings->stats_interval = std::chrono::milliseconds(g_value_get_uint(value));
         break;
     default:
-        G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
+        if (!settings->ipc.set(id, value))
+            G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
     }
 }
 
@@ -270,9 +268,6 @@ void IpcSrc::get_property(guint id, GValue *value, GParamSpec *spec)
 {
     const auto settings = settings_.snapshot();
     switch (id) {
-    case property_socket_path:
-        g_value_set_string(value, settings.socket_path.c_str());
-        break;
     case property_on_disconnect:
         g_value_set_enum(value, settings.on_disconnect);
         break;
@@ -283,52 +278,62 @@ void IpcSrc::get_property(guint id, GValue *value, GParamSpec *spec)
         g_value_take_boxed(value, stats());
         break;
     default:
-        G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
+        if (!settings.ipc.get(id, value))
+            G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
     }
 }
 
-bool IpcSrc::start()
+bool IpcSrc::open()
 {
     const auto settings = settings_.snapshot();
-    // A path that can never be connected to is an error now, not a server to wait for.
-    if (auto address = SocketAddress::from_path(settings.socket_path); !address) {
-        post_error(element_, address.error());
+    if (control_.fd() < 0) {
+        post_error(element_, {ErrorKind::out_of_resources, "an event", "eventfd failed"});
         return false;
     }
+    auto receiver = FrameReceiver::open({.endpoint = settings.ipc.endpoint(),
+                                         .dialect = settings.ipc.spoken_dialect(),
+                                         .seed = g_random_int()},
+                                        control_);
+    if (!receiver) {
+        post_error(element_, receiver.error());
+        return false;
+    }
+    receiver_ = std::move(*receiver);
     *stats_.lock() = {};
     stamper_ = {};
     latency_ = static_cast<GstClockTime>(nanoseconds(latency_before_first_frame).count());
-    client_ = std::make_unique<FrameClient>(
-        FrameClient::Config{.path = settings.socket_path, .seed = g_random_int()});
     return true;
 }
 
-bool IpcSrc::stop()
+void IpcSrc::close()
 {
-    client_.reset();
+    receiver_.reset();
     stats_.lock()->connected = false;
-    return true;
 }
 
 GstFlowReturn IpcSrc::create(GstBuffer **buffer)
 {
     for (;;) {
-        switch (client_->wait()) {
-        case FrameClient::Event::interrupted:
+        switch (receiver_->wait()) {
+        case FrameReceiver::Event::interrupted:
             return GST_FLOW_FLUSHING;
-        case FrameClient::Event::connected:
+        case FrameReceiver::Event::connected:
             on_connected();
             break;
-        case FrameClient::Event::unreachable:
-            GST_DEBUG_OBJECT(element_, "%s", client_->error().detail.c_str());
-            link_.post("unreachable", describe(client_->error()));
+        case FrameReceiver::Event::unreachable:
+            GST_DEBUG_OBJECT(element_, "%s", receiver_->error().detail.c_str());
+            link_.post("unreachable", describe(receiver_->error()));
             break;
-        case FrameClient::Event::disconnected:
+        case FrameReceiver::Event::refused:
+            GST_INFO_OBJECT(element_, "refused: %s", receiver_->error().detail.c_str());
+            link_.post("forbidden", describe(receiver_->error()));
+            break;
+        case FrameReceiver::Event::disconnected:
             if (const auto flow = on_disconnected(); flow != GST_FLOW_OK)
                 return flow;
             break;
-        case FrameClient::Event::message:
-            if (auto made = make_buffer(client_->message())) {
+        case FrameReceiver::Event::message:
+            if (auto made = make_buffer(receiver_->message())) {
                 *buffer = made.release();
                 post_stats_when_due();
                 return GST_FLOW_OK;
@@ -347,14 +352,14 @@ void IpcSrc::on_connected()
     }
     is_first_of_connection_ = true;
     stamper_.expect_hole();
-    const auto path = settings_.lock()->socket_path;
+    const auto path = settings_.lock()->ipc.endpoint().path;
     GST_INFO_OBJECT(element_, "connected to %s", path.c_str());
     link_.post("connected", Fields().set("socket-path", path));
 }
 
 GstFlowReturn IpcSrc::on_disconnected()
 {
-    const auto &error = client_->error();
+    const auto &error = receiver_->error();
     const bool is_violation = error.kind == ErrorKind::protocol_violation;
     {
         auto stats = stats_.lock();
@@ -379,10 +384,7 @@ GstRef<GstBuffer> IpcSrc::make_buffer(const wire::Message &message)
 {
     if (message.type != wire::MessageType::opus_frame || message.payload.empty())
         return {};
-    const auto now = read_clocks(element_);
-    if (!now)
-        return {}; // the clock went away: the pipeline is leaving PLAYING
-    const auto frame = stamper_.stamp(message.payload, message.timestamp, *now);
+    const auto frame = stamper_.stamp(message.payload, message.timestamp, read_clocks(element_));
     stats_.lock()->frames = stamper_.stats();
     if (!frame) {
         GST_WARNING_OBJECT(element_, "a frame of %zu bytes is no Opus packet",

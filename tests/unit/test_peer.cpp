@@ -15,13 +15,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t payload_size = 1000;
-constexpr std::size_t message_size = 17 + payload_size;
-
 /// A peer whose reader is in our hand.
 class PeerTest : public ::testing::Test {
 protected:
-    PeerTest()
+    PeerTest() { connect(); }
+
+    void connect()
     {
         std::array<int, 2> fds{};
         EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()), 0);
@@ -29,12 +28,13 @@ protected:
         peer_.emplace(UniqueFd(fds[1]), 100ms);
     }
 
-    bool send(unsigned number)
+    bool send(unsigned number, nanoseconds duration = 20ms)
     {
-        payload_.assign(payload_size, static_cast<std::byte>(number));
-        OutgoingMessage message(wire::HeaderBytes({}, {.length = payload_size,
-                                                       .timestamp = WallTime(nanoseconds(number))}),
-                                payload_, 20ms);
+        payload_.assign(payload_size_, static_cast<std::byte>(number));
+        OutgoingMessage message(
+            wire::HeaderBytes({}, {.length = static_cast<std::uint32_t>(payload_size_),
+                                   .timestamp = WallTime(nanoseconds(number))}),
+            payload_, duration);
         return peer_->send(message);
     }
     /// Sends frames until the kernel takes no more; the number of frames that went out whole.
@@ -45,13 +45,30 @@ protected:
             EXPECT_TRUE(send(number++));
         return number - 1;
     }
+    /// Finds a size of the kernel's buffer at which it takes a part of a message of 4000 bytes; how
+    /// many went out whole before it. Their duration is that of every message.
+    unsigned begin_a_message(nanoseconds duration)
+    {
+        payload_size_ = 4000;
+        for (int buffer = 2000; buffer < 60000; buffer += 500) {
+            connect();
+            EXPECT_EQ(::setsockopt(peer_->fd(), SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer), 0);
+            unsigned number = 0;
+            while (!peer_->is_waiting() && peer_->counters().dropped == 0)
+                EXPECT_TRUE(send(number++, duration));
+            if (peer_->counters().bytes % (17 + payload_size_) != 0)
+                return number - 1;
+        }
+        ADD_FAILURE() << "the kernel never splits a message, so nothing is tested";
+        return 0;
+    }
     /// The number of the next frame on the wire; -1 when the stream is out of step.
     int read_frame()
     {
-        const auto bytes = testing::receive(reader_.get(), message_size);
-        if (bytes.size() != message_size || bytes[0] != 0x55 || bytes[3] != 0x4A)
+        const auto bytes = testing::receive(reader_.get(), 17 + payload_size_);
+        if (bytes.size() != 17 + payload_size_ || bytes[0] != 0x55 || bytes[3] != 0x4A)
             return -1;
-        for (std::size_t i = 17; i < message_size; ++i)
+        for (std::size_t i = 17; i < bytes.size(); ++i)
             if (bytes[i] != bytes[9])
                 return -1;
         return bytes[9];
@@ -60,6 +77,7 @@ protected:
     UniqueFd reader_;
     std::optional<Peer> peer_;
     std::vector<std::byte> payload_;
+    std::size_t payload_size_ = 1000;
 };
 
 TEST_F(PeerTest, FrameGoesOutAtOnceAndIsCountedOnce)
@@ -68,7 +86,7 @@ TEST_F(PeerTest, FrameGoesOutAtOnceAndIsCountedOnce)
     EXPECT_FALSE(peer_->is_waiting());
     EXPECT_EQ(read_frame(), 7);
     EXPECT_EQ(peer_->counters().frames, 1u);
-    EXPECT_EQ(peer_->counters().bytes, message_size);
+    EXPECT_EQ(peer_->counters().bytes, 1017u);
     EXPECT_EQ(peer_->counters().dropped, 0u);
 }
 
@@ -92,23 +110,42 @@ TEST_F(PeerTest, SlowReaderLosesTheOldestFramesAndTheQueueStaysWithinItsTime)
 
 TEST_F(PeerTest, MessageOnceBegunIsFinishedWhateverHadToGo)
 {
-    // A small, odd amount of room makes the kernel take a part of a message.
-    const int small = 5000;
-    ASSERT_EQ(::setsockopt(peer_->fd(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
-    const unsigned whole = fill();
-    for (unsigned i = 1; i < 50; ++i)
-        ASSERT_TRUE(send(whole + i));
-    unsigned seen = 0;
-    int last = -1;
-    while (peer_->is_waiting() || seen < peer_->counters().frames) {
-        const int number = read_frame();
-        ASSERT_GE(number, 0) << "the reader lost its place in the stream";
-        ASSERT_GT(number, last);
-        last = number;
-        ++seen;
+    const int whole = static_cast<int>(begin_a_message(20ms));
+    for (int i = 1; i < 50; ++i)
+        ASSERT_TRUE(send(static_cast<unsigned>(whole + i)));
+    EXPECT_EQ(peer_->counters().dropped, 45u); // the begun one and four more stay
+    std::vector<int> seen;
+    while (peer_->is_waiting()) {
+        seen.push_back(read_frame());
         ASSERT_TRUE(peer_->flush());
     }
-    EXPECT_EQ(seen + peer_->counters().dropped, whole + 50);
+    while (seen.size() < peer_->counters().frames)
+        seen.push_back(read_frame());
+    std::vector<int> expected;
+    for (int i = 0; i <= whole; ++i)
+        expected.push_back(i);
+    for (int i = 46; i < 50; ++i)
+        expected.push_back(whole + i);
+    EXPECT_EQ(seen, expected);
+}
+
+TEST_F(PeerTest, BegunMessageThatIsLongerThanTheBoundIsFinishedToo)
+{
+    const int whole = static_cast<int>(begin_a_message(120ms));
+    EXPECT_EQ(peer_->counters().dropped, 0u);
+    for (int i = 0; i <= whole; ++i) {
+        EXPECT_EQ(read_frame(), i);
+        ASSERT_TRUE(peer_->flush());
+    }
+}
+
+TEST_F(PeerTest, WhatMustNotBeDroppedIsBoundedToo)
+{
+    fill();
+    int accepted = 0;
+    while (accepted < 100000 && send(1, 0ms))
+        ++accepted;
+    EXPECT_LE(accepted, 1000);
 }
 
 TEST_F(PeerTest, ReaderThatWentAwayIsReported)

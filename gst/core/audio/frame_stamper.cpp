@@ -15,26 +15,21 @@ std::optional<FrameStamper::StampedFrame> FrameStamper::stamp(std::span<const st
         return std::nullopt;
     }
     const auto duration = facts->duration();
-    const auto running = running_capture_time(captured, now, duration);
+    // The other end decides what stands in the message, so there is no arithmetic with it before
+    // this.
+    const bool is_plausible = captured <= now.wall && captured >= now.wall - oldest_plausible;
+    stats_.implausible_timestamps += is_plausible ? 0 : 1;
+    // The first sample cannot be younger than the frame is long.
+    const auto running = is_plausible ? now.running_of(captured) : now.running - duration;
     const auto latency = now.running - running;
-    const auto stamp = timeline_.place(running, duration);
+    const auto stamp = is_plausible ? timeline_.place(running, duration)
+                                    : timeline_.place_arrival(running, duration);
 
     ++stats_.frames;
     stats_.bytes += packet.size();
     stats_.lost += static_cast<std::uint64_t>(stamp.hole / duration);
     stats_.latency.record(latency);
     return StampedFrame{stamp.time, duration, latency, stamp.discontinuity};
-}
-
-nanoseconds FrameStamper::running_capture_time(WallTime captured, const ClockPair &now,
-                                               nanoseconds duration)
-{
-    const auto age = now.wall - captured;
-    if (age >= nanoseconds(0) && age <= oldest_plausible)
-        return now.running_of(captured);
-    // The first sample cannot be younger than the frame is long.
-    ++stats_.implausible_timestamps;
-    return now.running - duration;
 }
 
 } // namespace jkvm

@@ -48,8 +48,6 @@ public:
     [[nodiscard]] const Stats &stats() const { return stats_; }
 
 private:
-    nanoseconds running_capture_time(WallTime captured, const ClockPair &now, nanoseconds duration);
-
     FrameTimeline timeline_{hole_tolerance};
     Stats stats_;
 };

@@ -25,6 +25,11 @@ FrameTimeline::Stamp FrameTimeline::place(nanoseconds captured, nanoseconds dura
     return stamp;
 }
 
+FrameTimeline::Stamp FrameTimeline::place_arrival(nanoseconds arrived, nanoseconds duration)
+{
+    return place(next_ ? std::max(arrived, *next_) : arrived, duration);
+}
+
 void FrameTimeline::reset()
 {
     next_.reset();

@@ -24,6 +24,11 @@ public:
     /// Where the frame goes that was captured at `captured`, on the caller's time line.
     Stamp place(nanoseconds captured, nanoseconds duration);
 
+    /// The same for a frame whose capture time nobody knows: `arrived` is when it came, less its
+    /// own duration. Frames that come in a burst were captured one after the other, so this never
+    /// steps back.
+    Stamp place_arrival(nanoseconds arrived, nanoseconds duration);
+
     /// The next frame takes its own capture time, however small the difference: something is known
     /// to be missing before it. The hole is still counted from the last frame's end.
     void expect_hole() { hole_expected_ = true; }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdlib>
 
 namespace jkvm {
 
@@ -49,12 +50,15 @@ Result<UniqueFd> take_lock(const std::string &path)
     }
 }
 
-/// Whether a live socket is bound to `path`, without disturbing it: a datagram socket cannot be
-/// connected to a stream socket, and the kernel says ECONNREFUSED only when nobody is there.
-bool has_live_server(const SocketAddress &address)
+/// Whether nobody is bound to the socket any more, found out without disturbing who may be: a
+/// datagram socket cannot be connected to a stream socket, and the kernel says ECONNREFUSED only
+/// when nobody is there. Any other answer may come from a live one, such as one that we may not
+/// connect to.
+bool is_stale(const SocketAddress &address)
 {
     const UniqueFd probe(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    return ::connect(probe.get(), address.get(), address.size()) == 0 || errno == EPROTOTYPE;
+    return probe && ::connect(probe.get(), address.get(), address.size()) != 0 &&
+           errno == ECONNREFUSED;
 }
 
 Status remove_stale_socket(const std::string &path, const SocketAddress &address)
@@ -68,7 +72,7 @@ Status remove_stale_socket(const std::string &path, const SocketAddress &address
     if (!S_ISSOCK(info.st_mode))
         return Error{ErrorKind::path_unusable, path,
                      "there is a file that is not a socket; it was left alone", EEXIST};
-    if (has_live_server(address))
+    if (!is_stale(address))
         return Error{ErrorKind::path_busy, path, "a server that takes no lock is bound to it",
                      EADDRINUSE};
     if (::unlink(path.c_str()) != 0)
@@ -76,53 +80,103 @@ Status remove_stale_socket(const std::string &path, const SocketAddress &address
     return Done{};
 }
 
+/// A listening socket for this address that the process was started with.
+UniqueFd take_handed_over(const SocketAddress &address)
+{
+    const auto number = [](const char *name) {
+        const char *text = std::getenv(name); // NOLINT(concurrency-mt-unsafe): read only
+        return text != nullptr ? std::atoi(text) : 0;
+    };
+    if (number("LISTEN_PID") != ::getpid())
+        return {};
+    constexpr int first = 3; // SD_LISTEN_FDS_START
+    for (int fd = first; fd < first + number("LISTEN_FDS"); ++fd) {
+        sockaddr_un bound{};
+        socklen_t size = sizeof bound;
+        if (::getsockname(fd, reinterpret_cast<sockaddr *>(&bound), &size) == 0 &&
+            address.is_same(bound)) {
+            // A copy, so that the element can be stopped and started again.
+            UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, first));
+            ::fcntl(copy.get(), F_SETFL, O_NONBLOCK);
+            return copy;
+        }
+    }
+    return {};
+}
+
+constexpr int backlog = 16;
+
 } // namespace
 
-Result<ListeningSocket> ListeningSocket::open(const Config &config)
+Result<ListeningSocket> ListeningSocket::open(const Endpoint &endpoint)
 {
-    const auto &path = config.path;
+    const auto &path = endpoint.path;
     auto address = SocketAddress::from_path(path);
     if (!address)
         return address.error();
-    auto lock = take_lock(path);
-    if (!lock)
-        return lock.error();
 
     // From here on its destructor cleans up on every way out.
-    ListeningSocket result(path, std::move(*lock));
-    if (auto removed = remove_stale_socket(path, *address); !removed)
-        return removed.error();
+    ListeningSocket result(path);
+    result.socket_ = take_handed_over(*address);
+    if (result.socket_)
+        return result;
 
+    if (!SocketAddress::is_abstract(path)) {
+        auto lock = take_lock(path);
+        if (!lock)
+            return lock.error();
+        result.lock_ = std::move(*lock);
+        if (auto removed = remove_stale_socket(path, *address); !removed)
+            return removed.error();
+    }
+    if (auto bound = result.bind(endpoint); !bound)
+        return bound.error();
+    return result;
+}
+
+Status ListeningSocket::bind(const Endpoint &endpoint)
+{
+    const auto unusable = [this](const char *call) {
+        const auto kind = errno == EADDRINUSE ? ErrorKind::path_busy : ErrorKind::path_unusable;
+        return system_error(kind, path_, call, errno);
+    };
+    const auto address = *SocketAddress::from_path(path_);
     UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!fd)
-        return system_error(ErrorKind::out_of_resources, path, "socket", errno);
-    // Before bind, so that the file never exists with the rights that the umask alone would give.
-    if (::fchmod(fd.get(), config.mode) != 0)
-        return system_error(ErrorKind::path_unusable, path, "fchmod", errno);
-    if (::bind(fd.get(), address->get(), address->size()) != 0)
-        return system_error(ErrorKind::path_unusable, path, "bind", errno);
-    struct stat info {};
-    if (::lstat(path.c_str(), &info) == 0) {
-        result.device_ = info.st_dev;
-        result.inode_ = info.st_ino;
+        return system_error(ErrorKind::out_of_resources, path_, "socket", errno);
+    // Before bind, so that the file never exists with more rights than asked for.
+    if (::fchmod(fd.get(), endpoint.mode) != 0)
+        return unusable("fchmod");
+    if (::bind(fd.get(), address.get(), address.size()) != 0)
+        return unusable("bind");
+    if (!SocketAddress::is_abstract(path_)) {
+        struct stat info {};
+        if (::lstat(path_.c_str(), &info) != 0)
+            return unusable("lstat");
+        device_ = info.st_dev;
+        inode_ = info.st_ino;
+        constexpr auto same_owner = static_cast<uid_t>(-1);
+        if (endpoint.group && ::lchown(path_.c_str(), same_owner, *endpoint.group) != 0)
+            return unusable("chown");
+        // The umask took its part of the mode away; nobody can connect before listen().
+        if (::chmod(path_.c_str(), endpoint.mode) != 0)
+            return unusable("chmod");
     }
-    if (::listen(fd.get(), config.backlog) != 0)
-        return system_error(ErrorKind::path_unusable, path, "listen", errno);
-    result.socket_ = std::move(fd);
-    return result;
+    if (::listen(fd.get(), backlog) != 0)
+        return unusable("listen");
+    socket_ = std::move(fd);
+    return Done{};
 }
 
 ListeningSocket::~ListeningSocket()
 {
-    if (!lock_)
-        return; // moved from
     struct stat info {};
     if (inode_ != 0 && ::lstat(path_.c_str(), &info) == 0 && S_ISSOCK(info.st_mode) &&
         info.st_dev == device_ && info.st_ino == inode_)
         ::unlink(path_.c_str());
     // While the lock is held, so that nobody can lock a file that is about to go.
     const auto name = lock_path(path_);
-    if (same_file(name, lock_.get()))
+    if (lock_ && same_file(name, lock_.get()))
         ::unlink(name.c_str());
 }
 

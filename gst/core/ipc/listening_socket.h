@@ -4,11 +4,11 @@
 #pragma once
 
 #include "core/base/result.h"
+#include "core/ipc/endpoint.h"
 #include "core/ipc/unique_fd.h"
 
-#include <sys/types.h>
-
 #include <string>
+#include <utility>
 
 namespace jkvm {
 
@@ -16,19 +16,20 @@ namespace jkvm {
 ///
 /// The right to the path is a lock (flock) on PATH.lock. Whoever has it may remove a stale socket,
 /// never anything that is not a socket. A server that takes no lock is recognised too, without
-/// connecting to it: that could throw its client out.
+/// connecting to it: that could throw its client out. An abstract socket needs none of this.
+///
+/// When systemd (or whoever started the process) hands over a listening socket bound to the same
+/// path, as sd_listen_fds(3) describes, that one is used; its file is not ours to make or remove.
 class ListeningSocket {
 public:
-    struct Config {
-        std::string path;
-        mode_t mode = 0600; ///< of the socket file; there is no moment with wider rights
-        int backlog = 16;
-    };
-
     /// Errors: `path_busy` when a live server has the path; `path_unusable` for everything else.
-    static Result<ListeningSocket> open(const Config &config);
+    static Result<ListeningSocket> open(const Endpoint &endpoint);
 
-    ListeningSocket(ListeningSocket &&) noexcept = default;
+    ListeningSocket(ListeningSocket &&other) noexcept
+        : path_(std::move(other.path_)), lock_(std::move(other.lock_)),
+          socket_(std::move(other.socket_)), device_(other.device_),
+          inode_(std::exchange(other.inode_, 0))
+    {}
     ListeningSocket &operator=(ListeningSocket &&) noexcept = delete;
     /// Removes the socket and the lock file, if they are still the ones that open() made.
     ~ListeningSocket();
@@ -36,15 +37,14 @@ public:
     [[nodiscard]] int fd() const { return socket_.get(); }
 
 private:
-    ListeningSocket(std::string path, UniqueFd lock)
-        : path_(std::move(path)), lock_(std::move(lock))
-    {}
+    explicit ListeningSocket(std::string path) : path_(std::move(path)) {}
+    Status bind(const Endpoint &endpoint);
 
     std::string path_;
-    UniqueFd lock_;
+    UniqueFd lock_; // empty for an abstract socket and for one that was handed over
     UniqueFd socket_;
     dev_t device_ = 0; // of the file that bind() made
-    ino_t inode_ = 0;
+    ino_t inode_ = 0;  // 0 as long as there is none
 };
 
 } // namespace jkvm

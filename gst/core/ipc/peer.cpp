@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -51,8 +52,7 @@ const OutgoingMessage::Bytes &OutgoingMessage::stored()
 bool Peer::send(OutgoingMessage &message)
 {
     if (is_waiting()) { // its turn comes after those that wait
-        enqueue(message);
-        return flush();
+        return enqueue(message, 0) && flush();
     }
     std::array parts{to_iovec(message.header()), to_iovec(message.payload())};
     const auto sent = send_some(fd(), parts);
@@ -60,29 +60,49 @@ bool Peer::send(OutgoingMessage &message)
         return false;
     counters_.bytes += static_cast<std::uint64_t>(sent);
     if (static_cast<std::size_t>(sent) == message.size()) {
-        ++counters_.frames;
+        note_sent(message.duration());
         return true;
     }
-    enqueue(message);
-    begun_ = static_cast<std::size_t>(sent);
+    return enqueue(message, static_cast<std::size_t>(sent));
+}
+
+bool Peer::enqueue(OutgoingMessage &message, std::size_t begun)
+{
+    // 100 ms are at most 40 frames.
+    constexpr std::size_t max_waiting = 1000;
+    if (queue_.size() >= max_waiting)
+        return false;
+    if (queue_.empty())
+        begun_ = begun;
+    queue_.push_back({message.stored(), message.duration()});
+    queued_ += message.duration();
+    while (queued_ > max_queued_ && drop_oldest()) {
+    }
+    counters_.max_queued = std::max(counters_.max_queued, queued_);
     return true;
 }
 
-void Peer::enqueue(OutgoingMessage &message)
+bool Peer::drop_oldest()
 {
-    queue_.push_back({message.stored(), message.duration()});
-    queued_ += message.duration();
-    while (queued_ > max_queued_) {
-        // A message once begun is finished, else the peer would lose its place in the stream.
-        auto oldest = queue_.begin();
-        if (begun_ > 0)
-            ++oldest;
-        if (oldest == queue_.end())
-            break;
-        queued_ -= oldest->duration;
-        queue_.erase(oldest);
-        ++counters_.dropped;
-    }
+    // A message once begun is finished, else the peer would lose its place in the stream.
+    const auto first = queue_.begin() + (begun_ > 0 ? 1 : 0);
+    const auto oldest =
+        std::find_if(first, queue_.end(), [](const Waiting &w) { return w.duration.count() > 0; });
+    if (oldest == queue_.end())
+        return false;
+    queued_ -= oldest->duration;
+    queue_.erase(oldest);
+    ++counters_.dropped;
+    ++dropped_in_a_row_;
+    return true;
+}
+
+void Peer::note_sent(nanoseconds duration)
+{
+    if (duration.count() == 0)
+        return;
+    ++counters_.frames;
+    dropped_in_a_row_ = 0;
 }
 
 bool Peer::flush()
@@ -98,8 +118,8 @@ bool Peer::flush()
             begun_ += static_cast<std::size_t>(sent);
             return true;
         }
-        ++counters_.frames;
         begun_ = 0;
+        note_sent(queue_.front().duration);
         queued_ -= queue_.front().duration;
         queue_.pop_front();
     }

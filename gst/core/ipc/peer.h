@@ -26,7 +26,7 @@ public:
     [[nodiscard]] std::span<const std::byte> header() const { return header_.bytes(); }
     [[nodiscard]] std::span<const std::byte> payload() const { return payload_; }
     [[nodiscard]] std::size_t size() const { return header().size() + payload_.size(); }
-    /// How much sound it carries.
+    /// How much sound it carries; 0 for a control message, which is never dropped.
     [[nodiscard]] nanoseconds duration() const { return duration_; }
     [[nodiscard]] const Bytes &stored();
 
@@ -44,6 +44,7 @@ public:
         std::uint64_t frames = 0;  ///< handed to the kernel whole
         std::uint64_t bytes = 0;   ///< handed to the kernel
         std::uint64_t dropped = 0; ///< frames given up because the peer was too slow
+        nanoseconds max_queued{0}; ///< the most sound that ever waited
     };
 
     /// `max_queued`: how much sound may wait, beside a message that is already begun.
@@ -60,6 +61,8 @@ public:
     /// Whether flush() has something to do once the connection is writable.
     [[nodiscard]] bool is_waiting() const { return !queue_.empty(); }
     [[nodiscard]] nanoseconds queued() const { return queued_; }
+    /// Frames dropped since the last one that went out whole.
+    [[nodiscard]] unsigned dropped_in_a_row() const { return dropped_in_a_row_; }
     [[nodiscard]] const Counters &counters() const { return counters_; }
     [[nodiscard]] int fd() const { return connection_.get(); }
 
@@ -69,13 +72,19 @@ private:
         nanoseconds duration;
     };
 
-    void enqueue(OutgoingMessage &message);
+    /// The first `begun` bytes are sent already. False when too many messages wait that must not be
+    /// dropped: the other end makes us answer and does not read.
+    bool enqueue(OutgoingMessage &message, std::size_t begun);
+    /// False when there is no frame that may go.
+    bool drop_oldest();
+    void note_sent(nanoseconds duration);
 
     UniqueFd connection_;
     nanoseconds max_queued_;
     std::deque<Waiting> queue_;
     std::size_t begun_ = 0; // bytes of queue_.front() that are already sent
     nanoseconds queued_{0}; // sum over queue_
+    unsigned dropped_in_a_row_ = 0;
     Counters counters_;
 };
 

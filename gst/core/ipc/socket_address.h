@@ -11,18 +11,22 @@ namespace jkvm {
 
 class SocketAddress {
 public:
-    /// Fails with `path_unusable` for an empty path and for one that does not fit (107 bytes): it
-    /// is never cut short.
+    /// "@name" is the abstract socket of that name, which has no file. Fails with `path_unusable`
+    /// for an empty path or name and for one that does not fit (107 bytes): it is never cut short.
     static Result<SocketAddress> from_path(const std::string &path);
+    static bool is_abstract(const std::string &path) { return path.starts_with('@'); }
 
     [[nodiscard]] const sockaddr *get() const
     {
         return reinterpret_cast<const sockaddr *>(&address_);
     }
-    [[nodiscard]] socklen_t size() const { return sizeof address_; }
+    /// Whether the other one names the same file or abstract socket.
+    [[nodiscard]] bool is_same(const sockaddr_un &other) const;
+    [[nodiscard]] socklen_t size() const { return size_; }
 
 private:
     sockaddr_un address_{};
+    socklen_t size_ = sizeof address_;
 };
 
 } // namespace jkvm

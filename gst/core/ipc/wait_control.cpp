@@ -7,7 +7,7 @@ namespace jkvm {
 
 void WaitControl::announce(const Wanted &wanted)
 {
-    is_set_ = wanted.end || wanted.restart;
+    is_set_ = wanted.end || wanted.restart || wanted.errand;
     if (is_set_)
         event_.set();
     else
@@ -35,12 +35,27 @@ void WaitControl::ask_restart()
     announce(*wanted);
 }
 
+void WaitControl::leave_errand()
+{
+    auto wanted = wanted_.lock();
+    wanted->errand = true;
+    announce(*wanted);
+}
+
 bool WaitControl::take_restart()
 {
     auto wanted = wanted_.lock();
     const bool was_asked_for = std::exchange(wanted->restart, false);
     announce(*wanted);
     return was_asked_for;
+}
+
+bool WaitControl::take_errand()
+{
+    auto wanted = wanted_.lock();
+    const bool was_left = std::exchange(wanted->errand, false);
+    announce(*wanted);
+    return was_left;
 }
 
 } // namespace jkvm

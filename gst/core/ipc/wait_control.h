@@ -10,8 +10,8 @@
 namespace jkvm {
 
 /// The streaming thread polls fd() beside what it waits for, and looks at is_set() before it takes
-/// what is there already. When one of them says so it asks take_restart(); if there is no restart,
-/// it has to return.
+/// what is there already. When one of them says so it asks take_restart() and take_errand(); if
+/// there is neither, it has to return.
 class WaitControl {
 public:
     /// Any thread: the wait has to end, and every later one, until resume().
@@ -19,9 +19,13 @@ public:
     void resume();
     /// Any thread: what is there by now is old, begin anew. Stays asked for until it is taken.
     void ask_restart();
+    /// Any thread: something was left for the streaming thread to do. Stays until it is taken.
+    void leave_errand();
 
     /// Streaming thread: whether a restart was asked for; it is then no longer.
     [[nodiscard]] bool take_restart();
+    /// Streaming thread: whether there was something to do.
+    [[nodiscard]] bool take_errand();
     /// Streaming thread: whether anything is wanted. Costs nothing.
     [[nodiscard]] bool is_set() const { return is_set_; }
     [[nodiscard]] int fd() const { return event_.fd(); }
@@ -30,6 +34,7 @@ private:
     struct Wanted {
         bool end = false;
         bool restart = false;
+        bool errand = false;
     };
     void announce(const Wanted &wanted);
 

@@ -123,7 +123,7 @@ TEST_F(JkvmIpcSink, BufferTooLargeForAMessageIsCountedAndDropped)
     const auto client = add_client();
     ASSERT_EQ(push(std::string(4097, '\xFC'), 0), GST_FLOW_OK);
     ASSERT_EQ(push(std::string(4096, '\xFC'), 0), GST_FLOW_OK);
-    EXPECT_EQ(stat(element_, "oversized"), 1u);
+    EXPECT_EQ(stat(element_, "invalid"), 1u);
     EXPECT_EQ(receive(client.get(), 17 + 4096).size(), 17u + 4096u);
 }
 

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/ipc/frame_receiver.h"
+
+#include "core/ipc/socket_address.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+namespace jkvm {
+
+namespace {
+
+// When the process has no descriptor left, accept() fails at once, again and again.
+constexpr std::chrono::milliseconds accept_pause{100};
+
+constexpr int for_ever = -1;
+
+int to_timeout(nanoseconds time)
+{
+    const auto left = std::max(time, nanoseconds(0));
+    return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
+}
+
+} // namespace
+
+Result<std::unique_ptr<FrameReceiver>> FrameReceiver::open(Config config, WaitControl &control)
+{
+    std::optional<ListeningSocket> socket;
+    if (config.endpoint.role == Role::listen) {
+        auto opened = ListeningSocket::open(config.endpoint);
+        if (!opened)
+            return opened.error();
+        socket.emplace(std::move(*opened));
+    } else if (auto address = SocketAddress::from_path(config.endpoint.path); !address) {
+        return address.error();
+    }
+    return std::unique_ptr<FrameReceiver>(
+        new FrameReceiver(std::move(config), std::move(socket), control));
+}
+
+FrameReceiver::FrameReceiver(Config config, std::optional<ListeningSocket> socket,
+                             WaitControl &control)
+    : config_(std::move(config)), socket_(std::move(socket)), control_(control),
+      backoff_(config_.first_pause, config_.longest_pause, config_.seed),
+      parser_(config_.endpoint.direction, config_.dialect)
+{}
+
+FrameReceiver::Event FrameReceiver::wait()
+{
+    for (;;) {
+        Event event = Event::interrupted;
+        if (connection_)
+            event = wait_for_message();
+        else
+            event = socket_ ? wait_for_client() : wait_for_server();
+        if (event != Event::interrupted)
+            return event;
+        if (control_.take_errand())
+            do_errands();
+        else if (control_.take_restart())
+            give_up_connection();
+        else if (control_.is_set())
+            return event;
+    }
+}
+
+FrameReceiver::Event FrameReceiver::wait_for_message()
+{
+    for (;;) {
+        if (control_.is_set())
+            return Event::interrupted;
+        switch (parser_.next(message_)) {
+        case wire::Parser::Outcome::message:
+            backoff_.reset();
+            if (std::exchange(dialect_then_, parser_.dialect()) != parser_.dialect())
+                control_.leave_errand(); // one may have waited for that
+            answer();
+            return Event::message;
+        case wire::Parser::Outcome::violation:
+            return lose_connection(
+                {ErrorKind::protocol_violation, config_.endpoint.path, parser_.violation()});
+        case wire::Parser::Outcome::need_more:
+            break;
+        }
+        // A listening end hears the next client too: the newest one is served.
+        std::array<pollfd, 3> fds{{{control_.fd(), POLLIN, 0},
+                                   {connection_.get(), POLLIN, 0},
+                                   {socket_ ? socket_->fd() : -1, POLLIN, 0}}};
+        if (::poll(fds.data(), fds.size(), milliseconds_to_heartbeat()) < 0 || fds[0].revents != 0)
+            continue; // EINTR, or the control
+        if (fds[2].revents != 0) {
+            const auto event = wait_for_client();
+            if (event == Event::connected || event == Event::refused)
+                return event;
+        }
+        if (fds[1].revents == 0)
+            continue;
+        const auto space = parser_.space();
+        const auto count = ::recv(connection_.get(), space.data(), space.size(), MSG_DONTWAIT);
+        if (count > 0)
+            parser_.commit(static_cast<std::size_t>(count));
+        else if (count == 0)
+            return lose_connection(
+                {ErrorKind::peer_gone, config_.endpoint.path, "the other end closed it"});
+        else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+            return lose_connection(
+                system_error(ErrorKind::peer_gone, config_.endpoint.path, "recv", errno));
+    }
+}
+
+FrameReceiver::Event FrameReceiver::wait_for_client()
+{
+    for (;;) {
+        if (control_.is_set())
+            return Event::interrupted;
+        auto fd = accept_from(socket_->fd());
+        if (fd) {
+            const auto info = identify(peer_.id + 1, fd.get());
+            if (is_allowed(config_.endpoint, info) && config_.may_connect(info)) {
+                adopt(std::move(fd));
+                return Event::connected;
+            }
+            error_ = {ErrorKind::peer_unreachable, config_.endpoint.path,
+                      "uid " + std::to_string(info.uid) + " may not connect"};
+            return Event::refused;
+        }
+        const bool is_nobody_there = errno == EAGAIN || errno == EWOULDBLOCK;
+        if (is_nobody_there && connection_)
+            return Event::interrupted; // it went again before it was accepted
+        std::array<pollfd, 2> fds{
+            {{control_.fd(), POLLIN, 0}, {is_nobody_there ? socket_->fd() : -1, POLLIN, 0}}};
+        ::poll(fds.data(), fds.size(),
+               is_nobody_there ? for_ever : static_cast<int>(accept_pause.count()));
+    }
+}
+
+FrameReceiver::Event FrameReceiver::wait_for_server()
+{
+    for (;;) {
+        if (control_.is_set())
+            return Event::interrupted;
+        const auto left = next_try_ - monotonic_now();
+        if (left <= nanoseconds(0))
+            break;
+        pollfd control{control_.fd(), POLLIN, 0};
+        ::poll(&control, 1, to_timeout(left));
+    }
+    auto connected = connect_to(config_.endpoint);
+    if (!connected) {
+        next_try_ = monotonic_now() + backoff_.next();
+        error_ = connected.error();
+        return Event::unreachable;
+    }
+    adopt(std::move(*connected));
+    return Event::connected;
+}
+
+void FrameReceiver::adopt(UniqueFd connection)
+{
+    connection_ = std::move(connection);
+    peer_ = identify(peer_.id + 1, connection_.get());
+    buffers_ = set_buffer_sizes(config_.endpoint, connection_.get());
+    parser_.reset();
+    dialect_then_ = parser_.dialect();
+    next_heartbeat_ = monotonic_now() + config_.heartbeat_interval;
+    // A request that was made while nobody was there.
+    if (*encoder_request_.lock())
+        control_.leave_errand();
+}
+
+void FrameReceiver::give_up_connection()
+{
+    connection_.reset();
+    next_try_ = {};
+}
+
+FrameReceiver::Event FrameReceiver::lose_connection(Error error)
+{
+    connection_.reset();
+    error_ = std::move(error);
+    // A server that accepts and hangs up at once must not be asked without a pause.
+    next_try_ = monotonic_now() + backoff_.next();
+    return Event::disconnected;
+}
+
+void FrameReceiver::answer()
+{
+    const bool is_microphone = config_.endpoint.direction == wire::Direction::microphone;
+    if (!is_microphone || !socket_)
+        return;
+    switch (message_.type) {
+    case wire::MessageType::config:
+    case wire::MessageType::opus_config:
+    case wire::MessageType::heartbeat:
+        send_control(wire::MessageType::ack, {});
+        break;
+    default:
+        break;
+    }
+}
+
+void FrameReceiver::request_encoder(const wire::EncoderConfig &config)
+{
+    *encoder_request_.lock() = config;
+    control_.leave_errand();
+}
+
+void FrameReceiver::do_errands()
+{
+    if (!connection_)
+        return; // adopt() leaves it again
+    auto request = encoder_request_.lock();
+    if (!*request)
+        return;
+    // Before the dialect is known nobody can say whether it has the message. A recognised v1 may be
+    // v2 that has not shown itself, but to a real v1 it would be a Stop of a wrong length.
+    const auto dialect = parser_.dialect();
+    if (dialect && wire::traits(*dialect).has_opus_config) {
+        send_control(wire::MessageType::opus_config, (*request)->encode());
+        request->reset();
+    }
+}
+
+/// Whole or not at all, and never waiting: an answer that the other end does not read is not worth
+/// a frame that it sends.
+void FrameReceiver::send_control(wire::MessageType type, std::span<const std::byte> payload)
+{
+    const auto dialect = parser_.dialect().value_or(wire::Dialect::v1);
+    const auto code = wire::type_code(dialect, type);
+    if (!code)
+        return;
+    const wire::HeaderBytes header({config_.endpoint.direction, dialect},
+                                   {.type_code = *code,
+                                    .length = static_cast<std::uint32_t>(payload.size()),
+                                    .timestamp = wall_now()});
+    std::array<iovec, 2> parts{
+        {{const_cast<std::byte *>(header.bytes().data()), header.bytes().size()},
+         {const_cast<std::byte *>(payload.data()), payload.size()}}};
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
+    const auto sent = ::sendmsg(connection_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    // A part of it would put the other end out of step; then there has to be a new connection.
+    if (sent > 0 && static_cast<std::size_t>(sent) < header.bytes().size() + payload.size())
+        ::shutdown(connection_.get(), SHUT_RDWR);
+}
+
+/// Sends it when it is due; the time to the next one.
+int FrameReceiver::milliseconds_to_heartbeat()
+{
+    if (config_.heartbeat_interval == nanoseconds(0))
+        return for_ever;
+    const auto now = monotonic_now();
+    if (now >= next_heartbeat_) {
+        send_control(wire::MessageType::heartbeat, {});
+        next_heartbeat_ = now + config_.heartbeat_interval;
+    }
+    return to_timeout(next_heartbeat_ - now);
+}
+
+} // namespace jkvm

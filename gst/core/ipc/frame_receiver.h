@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Receives frames from one peer, and waits for the next one when it is gone: the engine of
+// jkvmipcsrc.
+#pragma once
+
+#include "core/ipc/backoff.h"
+#include "core/ipc/connection.h"
+#include "core/ipc/listening_socket.h"
+#include "core/ipc/wait_control.h"
+#include "core/wire/control.h"
+#include "core/wire/parser.h"
+
+#include <functional>
+#include <memory>
+
+namespace jkvm {
+
+/// Thread-bound to the one that calls wait(), but for request_encoder(). Other threads reach the
+/// wait through the control: interrupt() ends it, and restart() makes it give the connection up,
+/// because what was sent by then is not wanted; the next one starts with a new frame.
+///
+/// A connecting end tries for ever, with pauses. A listening end has one connection, the newest.
+class FrameReceiver {
+public:
+    struct Config {
+        Endpoint endpoint;
+        std::optional<wire::Dialect> dialect; ///< nothing = recognised from the first message
+        nanoseconds heartbeat_interval{0};    ///< how often a Heartbeat is sent; 0 = never
+        nanoseconds first_pause = std::chrono::milliseconds(50);
+        nanoseconds longest_pause = std::chrono::seconds(2);
+        std::uint32_t seed = 1; ///< of the jitter of the pauses
+        /// Whether a client of an allowed user may come in. Called by wait().
+        std::function<bool(const PeerInfo &)> may_connect = [](const PeerInfo &) { return true; };
+    };
+
+    enum class Event {
+        message,      ///< message() has it
+        connected,    ///< a connection is there
+        unreachable,  ///< one try failed; the next wait() goes on trying after a pause
+        refused,      ///< somebody came who may not; the next wait() goes on
+        disconnected, ///< the connection is gone; the next wait() waits for a new one
+        interrupted,  ///< the control says so
+    };
+
+    /// Errors: as ListeningSocket::open for a listening end, `path_unusable` for a connecting one.
+    /// The control outlives the receiver.
+    static Result<std::unique_ptr<FrameReceiver>> open(Config config, WaitControl &control);
+
+    /// Blocks until one of the events.
+    Event wait();
+    /// After Event::message; the payload is valid until the next wait().
+    [[nodiscard]] const wire::Message &message() const { return message_; }
+    /// After Event::unreachable, refused and disconnected: why.
+    [[nodiscard]] const Error &error() const { return error_; }
+    /// Of the connection that is there, or was last.
+    [[nodiscard]] const PeerInfo &peer() const { return peer_; }
+    [[nodiscard]] BufferSizes buffers() const { return buffers_; }
+    /// That the peer speaks, once it is known.
+    [[nodiscard]] std::optional<wire::Dialect> dialect() const { return parser_.dialect(); }
+
+    /// Any thread: asks the sender to encode in another way, as soon as there is one whose dialect
+    /// has that message. A newer request takes the place of an older one.
+    void request_encoder(const wire::EncoderConfig &config);
+
+private:
+    FrameReceiver(Config config, std::optional<ListeningSocket> socket, WaitControl &control);
+
+    Event wait_for_message();
+    Event wait_for_client();
+    Event wait_for_server();
+    Event lose_connection(Error error);
+    void adopt(UniqueFd connection);
+    void give_up_connection();
+
+    /// What this message is answered with, on the microphone path.
+    void answer();
+    void do_errands();
+    void send_control(wire::MessageType type, std::span<const std::byte> payload);
+    int milliseconds_to_heartbeat();
+
+    Config config_;
+    std::optional<ListeningSocket> socket_; // of a listening end
+    WaitControl &control_;
+    Guarded<std::optional<wire::EncoderConfig>> encoder_request_;
+    Backoff backoff_;
+    MonotonicTime next_try_{};
+    MonotonicTime next_heartbeat_{};
+    UniqueFd connection_;
+    PeerInfo peer_;
+    BufferSizes buffers_;
+    wire::Parser parser_;
+    std::optional<wire::Dialect> dialect_then_; // before the last message
+    wire::Message message_;
+    Error error_{ErrorKind::peer_unreachable, {}, {}};
+};
+
+} // namespace jkvm

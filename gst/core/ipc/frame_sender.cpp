@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/ipc/frame_sender.h"
+
+#include "core/ipc/socket_address.h"
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+namespace jkvm {
+
+namespace {
+
+// What an epoll event is about; clients have their id, which starts at 1.
+constexpr std::uint64_t token_listener = 0;
+constexpr std::uint64_t token_end = UINT64_MAX;
+constexpr std::uint64_t token_look = UINT64_MAX - 1;
+
+// When the process has no descriptor left, accept() fails at once, again and again.
+constexpr std::chrono::milliseconds accept_pause{100};
+// What waits for a peer at the end is worth this much time.
+constexpr std::chrono::milliseconds goodbye_time{100};
+
+bool is_too_slow(const Peer &peer, MonotonicTime took_last, MonotonicTime now)
+{
+    return peer.dropped_in_a_row() >= FrameSender::max_dropped_in_a_row ||
+           (peer.is_waiting() && now - took_last >= FrameSender::max_stall);
+}
+
+} // namespace
+
+Result<std::unique_ptr<FrameSender>> FrameSender::start(const Config &config, Observer &observer)
+{
+    const auto &path = config.endpoint.path;
+    std::optional<ListeningSocket> socket;
+    if (config.endpoint.role == Role::listen) {
+        auto opened = ListeningSocket::open(config.endpoint);
+        if (!opened)
+            return opened.error();
+        socket.emplace(std::move(*opened));
+    } else if (auto address = SocketAddress::from_path(path); !address) {
+        return address.error();
+    }
+    UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+    if (!epoll)
+        return system_error(ErrorKind::out_of_resources, path, "epoll_create1", errno);
+    std::unique_ptr<FrameSender> sender(
+        new FrameSender(config, observer, std::move(socket), std::move(epoll)));
+    const bool is_watching =
+        sender->watch(EPOLL_CTL_ADD, sender->end_.fd(), EPOLLIN, token_end) &&
+        sender->watch(EPOLL_CTL_ADD, sender->look_.fd(), EPOLLIN, token_look) &&
+        (!sender->socket_ ||
+         sender->watch(EPOLL_CTL_ADD, sender->socket_->fd(), EPOLLIN, token_listener));
+    if (!is_watching)
+        return system_error(ErrorKind::out_of_resources, path, "epoll_ctl", errno);
+    try {
+        sender->service_ = std::thread(&FrameSender::serve, sender.get());
+    } catch (const std::system_error &error) {
+        return system_error(ErrorKind::out_of_resources, path, "start of the service thread",
+                            error.code().value());
+    }
+    return sender;
+}
+
+FrameSender::FrameSender(Config config, Observer &observer, std::optional<ListeningSocket> socket,
+                         UniqueFd epoll)
+    : config_(std::move(config)), observer_(observer), socket_(std::move(socket)),
+      epoll_(std::move(epoll)), backoff_(config_.first_pause, config_.longest_pause, config_.seed)
+{}
+
+FrameSender::~FrameSender()
+{
+    if (!service_.joinable())
+        return;
+    end_.set();
+    service_.join();
+    std::vector<PeerInfo> last;
+    {
+        auto shared = shared_.lock();
+        say_goodbye(*shared);
+        for (const auto &[id, client] : shared->clients)
+            last.push_back(client.info);
+        shared->clients.clear();
+    }
+    for (const auto &peer : last)
+        report({peer, RemovalReason::ended, {}});
+}
+
+/// Lets out what waits, and tells a microphone's listener that the session is over.
+void FrameSender::say_goodbye(Shared &shared)
+{
+    const auto deadline = monotonic_now() + goodbye_time;
+    for (auto &[id, client] : shared.clients) {
+        auto &peer = client.peer;
+        bool is_alive = !is_microphone() || send_control(peer, wire::MessageType::stop, {});
+        while (is_alive && peer.is_waiting()) {
+            const auto left = deadline - monotonic_now();
+            pollfd entry{peer.fd(), POLLOUT, 0};
+            const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+            is_alive = milliseconds > 0 && ::poll(&entry, 1, static_cast<int>(milliseconds)) == 1 &&
+                       peer.flush();
+        }
+    }
+}
+
+void FrameSender::send(std::span<const std::byte> packet, WallTime captured, nanoseconds duration)
+{
+    const wire::Header header{
+        .type_code = wire::type_code(config_.dialect, wire::MessageType::opus_frame).value_or(0),
+        .length = static_cast<std::uint32_t>(packet.size()),
+        .timestamp = captured};
+    // What has no duration is taken for a control message, and never dropped.
+    constexpr nanoseconds shortest = std::chrono::microseconds(2500);
+    OutgoingMessage message(
+        wire::HeaderBytes({config_.endpoint.direction, config_.dialect}, header), packet,
+        std::max(duration, shortest));
+    const auto now = monotonic_now();
+    bool is_one_too_slow = false;
+
+    auto shared = shared_.lock();
+    ++shared->stats.frames;
+    shared->stats.bytes += packet.size();
+    shared->stats.latency.record(wall_now() - captured);
+    for (auto &[id, client] : shared->clients) {
+        if (!client.peer.send(message)) {
+            // The service thread removes it, once it sees the hang-up.
+            ::shutdown(client.peer.fd(), SHUT_RDWR);
+            continue;
+        }
+        await_writable(client);
+        if (client.peer.counters().bytes != client.bytes_then) {
+            client.bytes_then = client.peer.counters().bytes;
+            client.took_last = now;
+        }
+        is_one_too_slow |= is_too_slow(client.peer, client.took_last, now);
+    }
+    if (is_one_too_slow)
+        look_.set();
+}
+
+void FrameSender::set_stream(const wire::StreamConfig &stream)
+{
+    auto shared = shared_.lock();
+    if (shared->stream == stream)
+        return;
+    shared->stream = stream;
+    if (!is_microphone())
+        return;
+    for (auto &[id, client] : shared->clients)
+        send_control(client.peer, wire::MessageType::config, stream.encode());
+}
+
+/// False: the connection is broken.
+bool FrameSender::send_control(Peer &peer, wire::MessageType type,
+                               std::span<const std::byte> payload)
+{
+    const auto code = wire::type_code(config_.dialect, type);
+    if (!code)
+        return true;
+    const wire::Header header{.type_code = *code,
+                              .length = static_cast<std::uint32_t>(payload.size()),
+                              .timestamp = wall_now()};
+    OutgoingMessage message(
+        wire::HeaderBytes({config_.endpoint.direction, config_.dialect}, header), payload,
+        nanoseconds(0));
+    return peer.send(message);
+}
+
+FrameSender::Stats FrameSender::stats() const
+{
+    const auto shared = shared_.lock();
+    Stats stats = shared->stats;
+    for (const auto &[id, client] : shared->clients) {
+        stats.dropped += client.peer.counters().dropped;
+        stats.peers.push_back(
+            {client.info, client.peer.counters(), client.peer.queued(), client.buffers});
+    }
+    return stats;
+}
+
+bool FrameSender::watch(int operation, int fd, std::uint32_t events, std::uint64_t token)
+{
+    epoll_event event{};
+    event.events = events;
+    event.data.u64 = token;
+    return ::epoll_ctl(epoll_.get(), operation, fd, &event) == 0;
+}
+
+/// Asks for a wake-up once the client can take more, or no longer asks.
+void FrameSender::await_writable(Client &client)
+{
+    if (client.peer.is_waiting() == client.is_writable_awaited)
+        return;
+    client.is_writable_awaited = client.peer.is_waiting();
+    const std::uint32_t events = client.is_writable_awaited ? EPOLLIN | EPOLLOUT : EPOLLIN;
+    watch(EPOLL_CTL_MOD, client.peer.fd(), events, client.info.id);
+}
+
+void FrameSender::serve()
+{
+    std::array<epoll_event, 16> events;
+    for (;;) {
+        if (!socket_)
+            try_to_connect();
+        const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(),
+                                       milliseconds_to_next_deadline());
+        if (accept_again_ && monotonic_now() >= *accept_again_ &&
+            watch(EPOLL_CTL_MOD, socket_->fd(), EPOLLIN, token_listener))
+            accept_again_.reset();
+        for (int i = 0; i < count; ++i) {
+            const auto &event = events[static_cast<std::size_t>(i)];
+            switch (event.data.u64) {
+            case token_end:
+                return;
+            case token_look:
+                look_.clear();
+                give_up_slow_clients();
+                break;
+            case token_listener:
+                accept_clients();
+                break;
+            default:
+                handle_client(event.data.u64, event.events);
+            }
+        }
+    }
+}
+
+int FrameSender::milliseconds_to_next_deadline() const
+{
+    std::optional<MonotonicTime> deadline = accept_again_;
+    if (!socket_ && shared_.lock()->clients.empty())
+        deadline = next_try_;
+    if (!deadline)
+        return -1;
+    const auto pause = std::max(*deadline - monotonic_now(), nanoseconds(0));
+    return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(pause).count());
+}
+
+void FrameSender::accept_clients()
+{
+    for (;;) {
+        auto fd = accept_from(socket_->fd());
+        if (!fd) {
+            if (errno != EAGAIN && errno != EWOULDBLOCK &&
+                watch(EPOLL_CTL_MOD, socket_->fd(), 0, token_listener))
+                accept_again_ = monotonic_now() + accept_pause;
+            return;
+        }
+        const auto info = identify(next_id_++, fd.get());
+        std::optional<RemovalReason> refusal;
+        if (!is_allowed(config_.endpoint, info) || !observer_.may_connect(info))
+            refusal = RemovalReason::forbidden;
+        else
+            refusal = admit(info, std::move(fd));
+        if (refusal) {
+            ++shared_.lock()->stats.rejects;
+            report({info, *refusal, {}});
+        }
+    }
+}
+
+void FrameSender::try_to_connect()
+{
+    if (monotonic_now() < next_try_ || !shared_.lock()->clients.empty())
+        return;
+    next_try_ = monotonic_now() + backoff_.next();
+    auto connected = connect_to(config_.endpoint);
+    if (!connected) {
+        observer_.peer_unreachable(connected.error());
+        return;
+    }
+    const auto info = identify(next_id_++, connected->get());
+    if (const auto refusal = admit(info, std::move(*connected)))
+        report({info, *refusal, {}});
+}
+
+std::optional<RemovalReason> FrameSender::admit(const PeerInfo &info, UniqueFd fd)
+{
+    const auto policy = config_.policy;
+    if (socket_ && policy == ClientPolicy::replace)
+        make_room();
+    const auto buffers = set_buffer_sizes(config_.endpoint, fd.get());
+    // A peer's dialect is ours, but v1 and v2 may stand on two ends of one connection.
+    const auto its_dialect =
+        config_.dialect == wire::Dialect::v3 ? std::optional(config_.dialect) : std::nullopt;
+    {
+        auto shared = shared_.lock();
+        const auto room = policy == ClientPolicy::share ? config_.max_clients : 1;
+        if (shared->clients.size() >= room)
+            return RemovalReason::too_many;
+        if (!watch(EPOLL_CTL_ADD, fd.get(), EPOLLIN, info.id))
+            return RemovalReason::closed;
+        ++shared->stats.connects;
+        auto &client =
+            shared->clients
+                .try_emplace(info.id, info, Peer(std::move(fd), config_.max_queue_time), buffers,
+                             wire::Parser(config_.endpoint.direction, its_dialect))
+                .first->second;
+        client.took_last = monotonic_now();
+        if (is_microphone() && shared->stream)
+            send_control(client.peer, wire::MessageType::config, shared->stream->encode());
+    }
+    observer_.peer_added(info);
+    return std::nullopt;
+}
+
+/// For the newest client: all others go.
+void FrameSender::make_room()
+{
+    std::vector<Removal> removals;
+    {
+        auto shared = shared_.lock();
+        for (const auto &[id, client] : shared->clients)
+            removals.push_back({client.info, RemovalReason::replaced, {}});
+        for (const auto &removal : removals)
+            remove(*shared, removal);
+    }
+    for (const auto &removal : removals)
+        report(removal);
+}
+
+void FrameSender::give_up_slow_clients()
+{
+    std::vector<Removal> removals;
+    {
+        const auto now = monotonic_now();
+        auto shared = shared_.lock();
+        for (const auto &[id, client] : shared->clients) {
+            if (is_too_slow(client.peer, client.took_last, now))
+                removals.push_back(
+                    {client.info, RemovalReason::slow,
+                     "lost " + std::to_string(client.peer.counters().dropped) + " frames"});
+        }
+        for (const auto &removal : removals)
+            remove(*shared, removal);
+    }
+    for (const auto &removal : removals)
+        report(removal);
+}
+
+void FrameSender::handle_client(std::uint64_t id, std::uint32_t events)
+{
+    Heard heard;
+    {
+        auto shared = shared_.lock();
+        const auto found = shared->clients.find(id);
+        if (found == shared->clients.end())
+            return;
+        auto &client = found->second;
+        if ((events & EPOLLIN) != 0)
+            heard = listen_to(client);
+        // A hang-up counts after what the client had still to say.
+        if (!heard.removal && ((events & (EPOLLHUP | EPOLLERR)) != 0 || !client.peer.flush()))
+            heard.removal = Removal{client.info, RemovalReason::closed, {}};
+        if (heard.removal)
+            remove(*shared, *heard.removal);
+        else
+            await_writable(client);
+    }
+    if (heard.encoder_request)
+        observer_.encoder_requested(*heard.encoder_request);
+    if (heard.removal)
+        report(*heard.removal);
+}
+
+FrameSender::Heard FrameSender::listen_to(Client &client)
+{
+    const auto space = client.parser.space();
+    const auto count = ::recv(client.peer.fd(), space.data(), space.size(), MSG_DONTWAIT);
+    if (count == 0)
+        return {.removal = Removal{client.info, RemovalReason::closed, {}}};
+    if (count < 0) {
+        if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+            return {};
+        return {.removal = Removal{client.info, RemovalReason::closed,
+                                   system_error(ErrorKind::peer_gone, {}, "recv", errno).detail}};
+    }
+    client.parser.commit(static_cast<std::size_t>(count));
+
+    // The output path answers nothing: its clients take every message for a frame.
+    Heard heard;
+    wire::Message message;
+    auto outcome = client.parser.next(message);
+    for (; outcome == wire::Parser::Outcome::message; outcome = client.parser.next(message)) {
+        backoff_.reset();
+        if (message.type == wire::MessageType::opus_config)
+            heard.encoder_request = wire::EncoderConfig::decode(message.payload);
+        else if (message.type == wire::MessageType::heartbeat && is_microphone() &&
+                 !client.peer.is_waiting()) // who does not read gets no more
+            send_control(client.peer, wire::MessageType::ack, {});
+    }
+    if (outcome == wire::Parser::Outcome::violation)
+        heard.removal = Removal{client.info, RemovalReason::violation, client.parser.violation()};
+    return heard;
+}
+
+void FrameSender::remove(Shared &shared, const Removal &removal)
+{
+    const auto found = shared.clients.find(removal.peer.id);
+    shared.stats.dropped += found->second.peer.counters().dropped;
+    shared.stats.protocol_errors += removal.reason == RemovalReason::violation ? 1 : 0;
+    shared.stats.slow_peers += removal.reason == RemovalReason::slow ? 1 : 0;
+    // A connection that lived a while is made again soon.
+    if (found->second.peer.counters().frames > 0)
+        backoff_.reset();
+    next_try_ = monotonic_now() + backoff_.next();
+    // Closing alone would do neither, if a forked child still had the descriptor.
+    watch(EPOLL_CTL_DEL, found->second.peer.fd(), 0, 0);
+    ::shutdown(found->second.peer.fd(), SHUT_RDWR);
+    shared.clients.erase(found);
+}
+
+void FrameSender::report(const Removal &removal)
+{
+    observer_.peer_removed(removal.peer, removal.reason, removal.detail);
+}
+
+} // namespace jkvm

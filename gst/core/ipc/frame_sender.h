@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Sends frames to whoever is connected: the engine of jkvmipcsink.
+#pragma once
+
+#include "core/base/guarded.h"
+#include "core/ipc/backoff.h"
+#include "core/ipc/connection.h"
+#include "core/ipc/listening_socket.h"
+#include "core/ipc/peer.h"
+#include "core/ipc/wake_event.h"
+#include "core/stats/latency_monitor.h"
+#include "core/wire/control.h"
+#include "core/wire/parser.h"
+
+#include <map>
+#include <memory>
+#include <thread>
+
+namespace jkvm {
+
+/// Whom a listening end serves.
+enum class ClientPolicy {
+    share,   ///< up to `max_clients`; more are turned away
+    replace, ///< the newest alone, as JetKVM's own processes do it
+    reject,  ///< the first alone; others are turned away while it is there
+};
+
+enum class RemovalReason {
+    closed,    ///< it went away
+    violation, ///< it sent something that is not this protocol
+    slow,      ///< it lost too many frames in a row, or took nothing for too long
+    replaced,  ///< a newer one came
+    too_many,  ///< there is no room for it; it was never added
+    forbidden, ///< its user may not connect, or the application refused it; it was never added
+    ended,     ///< our end stops
+};
+
+/// Two threads: the caller's, which sends and never waits, and one service thread, which accepts or
+/// connects, reads what peers say and finishes what a slow peer could not take at once.
+class FrameSender {
+public:
+    struct Config {
+        Endpoint endpoint;
+        wire::Dialect dialect = wire::Dialect::v1;
+        nanoseconds max_queue_time = std::chrono::milliseconds(100); ///< of each peer
+        std::size_t max_clients = 8;                                 ///< of a listening end
+        ClientPolicy policy = ClientPolicy::share;                   ///< of a listening end
+        // Of a connecting end.
+        nanoseconds first_pause = std::chrono::milliseconds(50);
+        nanoseconds longest_pause = std::chrono::seconds(2);
+        std::uint32_t seed = 1; ///< of the jitter of the pauses
+    };
+    /// A peer that lost so many frames in a row is given up.
+    static constexpr unsigned max_dropped_in_a_row = 50;
+    /// A peer that took nothing for so long, while something waits for it, is given up.
+    static constexpr nanoseconds max_stall = std::chrono::seconds(2);
+
+    /// Called from the service thread, and from the destructor, with no lock held.
+    class Observer {
+    public:
+        virtual ~Observer() = default;
+        /// Whether it may come in. Its user is one of the endpoint's allowed ones.
+        virtual bool may_connect(const PeerInfo &peer) = 0;
+        virtual void peer_added(const PeerInfo &peer) = 0;
+        /// `detail` is for the debug text and may be empty.
+        virtual void peer_removed(const PeerInfo &peer, RemovalReason reason,
+                                  const std::string &detail) = 0;
+        /// A connecting end: one try failed, the next one comes after a pause.
+        virtual void peer_unreachable(const Error &error) = 0;
+        /// A receiver would like it encoded in another way.
+        virtual void encoder_requested(const wire::EncoderConfig &config) = 0;
+    };
+
+    struct PeerStats {
+        PeerInfo info;
+        Peer::Counters sent;
+        nanoseconds queued{0};
+        BufferSizes buffers;
+    };
+    /// Every counter only grows while the sender lives.
+    struct Stats {
+        std::uint64_t frames = 0;          ///< given to send()
+        std::uint64_t bytes = 0;           ///< of payload, given to send()
+        std::uint64_t dropped = 0;         ///< frames that some peer did not get, over all peers
+        std::uint64_t connects = 0;        ///< connections made
+        std::uint64_t rejects = 0;         ///< clients turned away
+        std::uint64_t protocol_errors = 0; ///< peers that had to go for what they sent
+        std::uint64_t slow_peers = 0;      ///< peers that had to go for being too slow
+        LatencyMonitor latency;            ///< from capture of the first sample to send()
+        std::vector<PeerStats> peers;      ///< those connected now
+    };
+
+    /// Errors: as ListeningSocket::open for a listening end, `path_unusable` for a connecting one,
+    /// and `out_of_resources`. The observer outlives the sender.
+    static Result<std::unique_ptr<FrameSender>> start(const Config &config, Observer &observer);
+    FrameSender(const FrameSender &) = delete;
+    FrameSender &operator=(const FrameSender &) = delete;
+    ~FrameSender();
+
+    /// Sends one Opus packet to every peer. Never blocks and never fails: a peer in trouble is the
+    /// service thread's business. `captured`: of the packet's first sample.
+    void send(std::span<const std::byte> packet, WallTime captured, nanoseconds duration);
+    /// What is going to be sent. On the microphone path peers are told, now and when they connect.
+    void set_stream(const wire::StreamConfig &stream);
+
+    [[nodiscard]] Stats stats() const;
+
+private:
+    struct Client {
+        Client(PeerInfo peer_info, Peer peer_, BufferSizes sizes, wire::Parser parser_)
+            : info(peer_info), peer(std::move(peer_)), buffers(sizes), parser(std::move(parser_))
+        {}
+        PeerInfo info;
+        Peer peer;
+        BufferSizes buffers;
+        wire::Parser parser; // of what it says
+        bool is_writable_awaited = false;
+        std::uint64_t bytes_then = 0; // its counter when it last took something ...
+        MonotonicTime took_last{};    // ... and when that was
+    };
+    // Everything that both threads touch.
+    struct Shared {
+        std::map<std::uint64_t, Client> clients;
+        std::optional<wire::StreamConfig> stream;
+        Stats stats; // without `peers`, which is made on demand
+    };
+    struct Removal {
+        PeerInfo peer;
+        RemovalReason reason;
+        std::string detail;
+    };
+    /// What is to be told once no lock is held.
+    struct Heard {
+        std::optional<Removal> removal;
+        std::optional<wire::EncoderConfig> encoder_request;
+    };
+
+    FrameSender(Config config, Observer &observer, std::optional<ListeningSocket> socket,
+                UniqueFd epoll);
+
+    void serve();
+    int milliseconds_to_next_deadline() const;
+    void accept_clients();
+    void try_to_connect();
+    /// Takes its place, or says why not.
+    std::optional<RemovalReason> admit(const PeerInfo &info, UniqueFd fd);
+    void make_room();
+    void handle_client(std::uint64_t id, std::uint32_t events);
+    Heard listen_to(Client &client);
+    void give_up_slow_clients();
+    void remove(Shared &shared, const Removal &removal);
+    void report(const Removal &removal);
+    void await_writable(Client &client);
+    bool watch(int operation, int fd, std::uint32_t events, std::uint64_t token);
+    bool send_control(Peer &peer, wire::MessageType type, std::span<const std::byte> payload);
+    bool is_microphone() const { return config_.endpoint.direction == wire::Direction::microphone; }
+    void say_goodbye(Shared &shared);
+
+    Config config_;
+    Observer &observer_;
+    std::optional<ListeningSocket> socket_; // of a listening end
+    UniqueFd epoll_;
+    WakeEvent end_;
+    WakeEvent look_; // the streaming thread saw a client that is too slow
+
+    // Service thread only.
+    std::uint64_t next_id_ = 1;
+    std::optional<MonotonicTime> accept_again_; // when accept() had to be given up
+    Backoff backoff_;
+    MonotonicTime next_try_{}; // of a connecting end without a connection
+
+    mutable Guarded<Shared> shared_; // never held while the observer is called
+    std::thread service_;
+};
+
+} // namespace jkvm

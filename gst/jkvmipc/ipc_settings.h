@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The properties that jkvmipcsink and jkvmipcsrc have in common: where the other end is and what is
+// spoken there.
+#pragma once
+
+#include "core/ipc/endpoint.h"
+#include "core/wire/dialect.h"
+
+#include <gst/gst.h>
+
+namespace jkvm {
+
+/// One Opus packet a buffer, as opusenc, opusparse and rtpopusdepay make them.
+#define JKVM_OPUS_CAPS "audio/x-opus, channel-mapping-family = (int) 0"
+
+enum class Mode {
+    automatic, ///< as JetKVM's processes do it on this path
+    listen,
+    connect,
+};
+
+class IpcSettings {
+public:
+    /// The ids of the common properties; an element's own begin with `own`.
+    enum Property : guint { socket_path = 1, direction, mode, dialect, own };
+
+    /// `is_sink`: which of the two elements this is; it decides the automatic role.
+    explicit IpcSettings(bool is_sink);
+
+    static void install(GObjectClass *klass, bool is_sink);
+    /// False: not one of the common properties.
+    bool set(guint id, const GValue *value);
+    bool get(guint id, GValue *value) const;
+
+    /// All of it resolved: the environment asked, the defaults filled in.
+    [[nodiscard]] Endpoint endpoint() const;
+    /// Nothing = to be recognised, which only a source can.
+    [[nodiscard]] std::optional<wire::Dialect> spoken_dialect() const;
+
+private:
+    bool is_sink_;
+    std::string socket_path_; // empty = by direction
+    wire::Direction direction_ = wire::Direction::output;
+    Mode mode_ = Mode::automatic;
+    int dialect_; // wire::Dialect, or automatic_dialect
+};
+
+} // namespace jkvm
