@@ -79,6 +79,9 @@ constexpr const char *default_device = "hw:0,0";
 constexpr auto default_buffer_time = 80ms;
 // How far the count of samples may be off the pipeline's clock before the timestamps follow it.
 constexpr auto timeline_tolerance = 40ms;
+// What create() returns after an error was posted. With GST_FLOW_ERROR the base class would post a
+// second one; this completes what downstream writes, too.
+constexpr auto ended_by_error = GST_FLOW_EOS;
 
 class AudioSrc {
 public:
@@ -383,7 +386,7 @@ GstFlowReturn AudioSrc::create(GstBuffer **buffer)
         if (!is_running_) {
             (void)control_.take_restart(); // this is one
             if (!start_device())
-                return GST_FLOW_ERROR;
+                return ended_by_error;
         }
         switch (pcm_->wait(control_)) {
         case Pcm::Outcome::interrupted:
@@ -400,7 +403,7 @@ GstFlowReturn AudioSrc::create(GstBuffer **buffer)
             break;
         case Pcm::Outcome::failed:
             post_error(element_, pcm_->error());
-            return GST_FLOW_ERROR;
+            return ended_by_error;
         case Pcm::Outcome::ready:
             if (const auto flow = encode(buffer); flow != GST_FLOW_CUSTOM_SUCCESS)
                 return flow;
@@ -424,7 +427,7 @@ GstFlowReturn AudioSrc::encode(GstBuffer **buffer)
         auto encoded = encoder_->encode(pcm_->frame(), map.bytes());
         if (!encoded) {
             post_error(element_, encoded.error());
-            return GST_FLOW_ERROR;
+            return ended_by_error;
         }
         size = *encoded;
     }

@@ -376,8 +376,10 @@ GstFlowReturn IpcSrc::on_disconnected()
     case on_disconnect_reconnect:
         return GST_FLOW_OK;
     }
+    // With GST_FLOW_ERROR the base class would post a second error; this completes what downstream
+    // writes, too.
     post_error(element_, error);
-    return GST_FLOW_ERROR;
+    return GST_FLOW_EOS;
 }
 
 GstRef<GstBuffer> IpcSrc::make_buffer(const wire::Message &message)

@@ -92,6 +92,9 @@ PostedError Pipeline::wait_for_error()
     PostedError posted{error->domain, error->code, error->message, debug != nullptr ? debug : ""};
     g_error_free(error);
     g_free(debug);
+    const auto second =
+        GstRef<GstMessage>::adopt(gst_bus_pop_filtered(bus_.get(), GST_MESSAGE_ERROR));
+    EXPECT_FALSE(second) << "one error is posted twice";
     return posted;
 }
 

@@ -50,7 +50,7 @@ public:
     /// The next element message whose structure has the name, with the reason if that is given.
     GstRef<GstMessage> wait_for_element_message(const std::string &name,
                                                 const std::string &reason = {});
-    /// The next error.
+    /// The next error. Fails the test when there is none, and when a second one waits behind it.
     PostedError wait_for_error();
     /// Fails the test on an error message, and when it takes too long.
     void wait_for_eos();

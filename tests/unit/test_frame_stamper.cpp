@@ -72,6 +72,23 @@ TEST_F(FrameStamperTest, CaptureTimeOfTheFutureOrOfLongAgoDoesNotCount)
     EXPECT_EQ(stamper_.stats().implausible_timestamps, 2u);
 }
 
+TEST_F(FrameStamperTest, NoCaptureTimeIsSoStrangeThatItDoesHarm)
+{
+    const ClockPair now{1000ms, WallTime(1'700'000'000s)};
+    for (const auto captured : {WallTime::min(), WallTime::max(), WallTime{}}) {
+        stamper_.restart();
+        EXPECT_EQ(stamper_.stamp(packet_, captured, now)->time, 980ms);
+    }
+}
+
+TEST_F(FrameStamperTest, BurstWithoutCaptureTimesIsSpreadOutAndNeverStepsBack)
+{
+    const ClockPair now{1000ms, WallTime(1'700'000'000s)};
+    for (int i = 0; i < 8; ++i)
+        EXPECT_EQ(stamper_.stamp(packet_, WallTime{}, now)->time, 980ms + i * 20ms);
+    EXPECT_EQ(stamper_.stats().lost, 0u);
+}
+
 TEST_F(FrameStamperTest, FrameFromBeforeThePipelineHasANegativeTime)
 {
     EXPECT_EQ(stamp(10ms, 30ms)->time, -20ms);

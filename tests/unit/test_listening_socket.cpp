@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <fstream>
 
@@ -75,6 +76,68 @@ TEST_F(ListeningSocketTest, LiveServerWithoutALockIsRecognisedAndNotDisturbed)
     EXPECT_EQ(socket.error().kind, ErrorKind::path_busy);
     // It must not even have been connected to: a newest-client-wins server would drop its client.
     EXPECT_LT(::accept(foreign.get(), nullptr, nullptr), 0);
+    EXPECT_TRUE(connect_to(path_));
+}
+
+TEST_F(ListeningSocketTest, LiveServerOfAnotherUserIsNotTakenForAStaleOne)
+{
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs to become another user";
+    const auto foreign = listen_at(path_);
+    ASSERT_EQ(::chmod(path_.c_str(), 0600), 0);
+    fs::permissions(directory_.path(), fs::perms::all); // anybody may remove files here
+    const pid_t child = ::fork();
+    if (child == 0) {
+        constexpr uid_t nobody = 65534;
+        const bool is_refused = ::setuid(nobody) == 0 && !open();
+        ::_exit(is_refused ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    EXPECT_TRUE(connect_to(path_)) << "it is still there";
+}
+
+TEST_F(ListeningSocketTest, AbstractSocketHasNoFile)
+{
+    const std::string name = "@jkvm-test-" + std::to_string(::getpid());
+    auto socket = ListeningSocket::open({.path = name});
+    ASSERT_TRUE(socket) << socket.error().detail;
+    EXPECT_FALSE(fs::exists(name));
+    auto second = ListeningSocket::open({.path = name});
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().kind, ErrorKind::path_busy);
+}
+
+TEST_F(ListeningSocketTest, ModeIsWhatWasAskedForWhateverTheUmask)
+{
+    const auto before = ::umask(0077);
+    auto socket = ListeningSocket::open({.path = path_, .mode = 0666});
+    ::umask(before);
+    ASSERT_TRUE(socket);
+    struct stat info {};
+    ASSERT_EQ(::stat(path_.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0666u);
+}
+
+TEST_F(ListeningSocketTest, SocketThatWasHandedOverIsUsedAndItsFileStays)
+{
+    const auto given = listen_at(path_);
+    // Where sd_listen_fds(3) says that it is.
+    const int before = ::fcntl(3, F_DUPFD_CLOEXEC, 100);
+    ASSERT_EQ(::dup2(given.get(), 3), 3);
+    ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
+    ::setenv("LISTEN_FDS", "1", 1);
+    {
+        auto socket = open();
+        ASSERT_TRUE(socket) << socket.error().detail;
+        EXPECT_FALSE(fs::exists(path_ + ".lock"));
+    }
+    ::unsetenv("LISTEN_PID");
+    ::unsetenv("LISTEN_FDS");
+    before >= 0 ? ::dup2(before, 3) : ::close(3);
+    ::close(before);
+    EXPECT_TRUE(fs::is_socket(path_));
     EXPECT_TRUE(connect_to(path_));
 }
 

@@ -176,6 +176,7 @@ TEST_F(JkvmAudioSrc, AfterAPauseSoundIsNewAndTheClockGoesOn)
 {
     open();
     pull();
+    ASSERT_EQ(pcm_.count_log("start at"), 1u) << "a device is started once";
     pipeline_->set_state(GST_STATE_PAUSED);
     pipeline_->play();
     ASSERT_TRUE(pcm_.wait_for_log("start at", testing::patience, 2));
@@ -186,6 +187,49 @@ TEST_F(JkvmAudioSrc, AfterAPauseSoundIsNewAndTheClockGoesOn)
     const auto now = gst_element_get_current_running_time(src());
     EXPECT_LT(now - GST_BUFFER_PTS(buffer_of(sample)), 200 * GST_MSECOND);
     EXPECT_EQ(stat(src(), "overruns"), 0u);
+}
+
+TEST_F(JkvmAudioSrc, ClockOfTheDeviceThatDriftsIsFollowedAndIsNoLoss)
+{
+    open();
+    pull();
+    pcm_.send("ppm 50000"); // 40 ms in less than a second
+    auto sample = pull();
+    while (!GST_BUFFER_IS_DISCONT(buffer_of(sample)))
+        sample = pull();
+    EXPECT_EQ(stat(src(), "resyncs"), 1u);
+    EXPECT_EQ(stat(src(), "overruns"), 0u);
+    EXPECT_EQ(stat(src(), "lost-time"), 0u);
+}
+
+TEST_F(JkvmAudioSrc, BeginsWhenTheTimeOfThePipelineBegins)
+{
+    pipeline_ = std::make_unique<Pipeline>("jkvmaudiosrc name=src device=" + pcm_.device() +
+                                           " ! appsink name=sink sync=false");
+    gst_pipeline_set_delay(GST_PIPELINE(pipeline_->get()), 300 * GST_MSECOND);
+    pipeline_->play();
+    // What was captured before that is not pushed.
+    EXPECT_LT(GST_BUFFER_PTS(buffer_of(pull())), frame);
+}
+
+TEST_F(JkvmAudioSrc, WorksWithoutAClockToo)
+{
+    pipeline_ = std::make_unique<Pipeline>("jkvmaudiosrc name=src device=" + pcm_.device() +
+                                           " ! appsink name=sink sync=false");
+    gst_pipeline_use_clock(GST_PIPELINE(pipeline_->get()), nullptr);
+    pipeline_->play();
+    const auto first = GST_BUFFER_PTS(buffer_of(pull()));
+    EXPECT_EQ(GST_BUFFER_PTS(buffer_of(pull())), first + frame);
+}
+
+TEST_F(JkvmAudioSrc, EndOfStreamThatIsSentBeforeTheStartEndsIt)
+{
+    Pipeline pipeline("jkvmaudiosrc name=src device=" + pcm_.device() + " ! fakesink");
+    gst_element_send_event(pipeline.element("src"), gst_event_new_eos());
+    pipeline.set_state(GST_STATE_READY);
+    gst_element_send_event(pipeline.element("src"), gst_event_new_eos());
+    pipeline.play();
+    pipeline.wait_for_eos();
 }
 
 TEST_F(JkvmAudioSrc, RingIsAsLargeAsAskedForInWholeFrames)

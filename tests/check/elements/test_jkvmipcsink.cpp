@@ -47,7 +47,8 @@ protected:
     }
     GstFlowReturn push(const std::string &packet, GstClockTime pts)
     {
-        auto *buffer = gst_buffer_new_memdup(packet.data(), packet.size());
+        auto *buffer =
+            packet.empty() ? gst_buffer_new() : gst_buffer_new_memdup(packet.data(), packet.size());
         GST_BUFFER_PTS(buffer) = pts;
         return gst_harness_push(harness_, buffer);
     }
@@ -125,6 +126,35 @@ TEST_F(JkvmIpcSink, BufferTooLargeForAMessageIsCountedAndDropped)
     ASSERT_EQ(push(std::string(4096, '\xFC'), 0), GST_FLOW_OK);
     EXPECT_EQ(stat(element_, "invalid"), 1u);
     EXPECT_EQ(receive(client.get(), 17 + 4096).size(), 17u + 4096u);
+}
+
+TEST_F(JkvmIpcSink, WhatIsNoOpusPacketIsCountedAndDropped)
+{
+    const auto client = add_client();
+    ASSERT_EQ(push("", 0), GST_FLOW_OK);
+    ASSERT_EQ(push("\xFB", 0), GST_FLOW_OK); // says that there are several frames, not how many
+    ASSERT_EQ(push("\xFC", 0), GST_FLOW_OK);
+    EXPECT_EQ(stat(element_, "invalid"), 2u);
+    EXPECT_EQ(stat(element_, "frames"), 1u);
+    EXPECT_EQ(receive(client.get(), 18)[17], 0xFC);
+}
+
+TEST(JkvmIpcSinkPipeline, StreamWithoutTimestampsIsServedAsItComes)
+{
+    testing::TemporaryDirectory directory;
+    const auto path = directory.file("a.sock");
+    // A segment in bytes, as sources of files and applications make it.
+    Pipeline pipeline("appsrc name=src format=bytes ! " + std::string(opus_caps) +
+                      " ! jkvmipcsink name=sink socket-path=" + path);
+    pipeline.play();
+    const auto client = connect_to(path);
+    pipeline.wait_for_element_message("jkvm-client", "added");
+    GstFlowReturn flow = GST_FLOW_OK;
+    auto *buffer = gst_buffer_new_memdup("\xFC", 1);
+    g_signal_emit_by_name(pipeline.element("src"), "push-buffer", buffer, &flow);
+    gst_buffer_unref(buffer);
+    EXPECT_EQ(flow, GST_FLOW_OK);
+    EXPECT_EQ(receive(client.get(), 18).size(), 18u);
 }
 
 TEST_F(JkvmIpcSink, StatsNameEachClient)

@@ -232,6 +232,18 @@ TEST(JkvmIpcSrcPipeline, EndOfTheConnectionIsAnErrorWhenToldSo)
     EXPECT_NE(error.debug.find("wrong magic 20 20 20 20"), std::string::npos) << error.debug;
 }
 
+TEST(JkvmIpcSrcPipeline, EndOfStreamThatIsSentBeforeTheStartEndsIt)
+{
+    testing::TemporaryDirectory directory;
+    Pipeline pipeline("jkvmipcsrc name=src socket-path=" + directory.file("a.sock") +
+                      " ! fakesink");
+    gst_element_send_event(pipeline.element("src"), gst_event_new_eos());
+    pipeline.set_state(GST_STATE_READY);
+    gst_element_send_event(pipeline.element("src"), gst_event_new_eos());
+    pipeline.play();
+    pipeline.wait_for_eos();
+}
+
 TEST(JkvmIpcSrcPipeline, PathThatNoSocketCanHaveIsAnError)
 {
     const std::string path(120, 'x');
