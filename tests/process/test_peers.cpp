@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The elements against peers that were written from docs/protocol.md alone, in another language and
+// without a line of our code: in every direction, role and dialect.
+//
+// Environment: JKVM_PEER is the path of jkvm_peer.py.
+#include "support/program.h"
+#include "support/temporary_directory.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <optional>
+#include <sstream>
+#include <tuple>
+
+namespace jkvm::testing {
+namespace {
+
+using Combination = std::tuple<const char *, const char *, const char *>;
+
+/// One combination: the direction, what the element does (listen or connect), the dialect.
+class Peers : public ::testing::TestWithParam<Combination> {
+protected:
+    [[nodiscard]] static std::string direction() { return std::get<0>(GetParam()); }
+    [[nodiscard]] static bool is_element_listening()
+    {
+        return std::get<1>(GetParam()) == std::string("listen");
+    }
+    [[nodiscard]] static std::string dialect() { return std::get<2>(GetParam()); }
+
+    [[nodiscard]] std::string properties() const
+    {
+        return " direction=" + direction() + " mode=" + std::get<1>(GetParam()) +
+               " socket-path=" + path_ + " ";
+    }
+    void start_element(const std::string &pipeline)
+    {
+        element_.emplace(gst_launch("-m " + pipeline));
+        if (is_element_listening()) { // then the path is there
+            ASSERT_TRUE(element_->wait_for_output("Setting pipeline to PLAYING"))
+                << element_->output();
+        }
+    }
+    void start_peer(const std::string &options)
+    {
+        std::vector<std::string> command{"python3", std::getenv("JKVM_PEER")};
+        const std::string role = is_element_listening() ? "client" : "server";
+        std::istringstream words("--role " + role + " --direction " + direction() + " --dialect " +
+                                 dialect() + " --path " + path_ + " " + options);
+        for (std::string word; words >> word;)
+            command.push_back(word);
+        peer_.emplace(std::move(command));
+        if (!is_element_listening()) {
+            ASSERT_TRUE(peer_->wait_for_output("listening")) << peer_->output();
+        }
+    }
+    /// The one that listens first.
+    void start(const std::string &pipeline, const std::string &options)
+    {
+        if (is_element_listening()) {
+            start_element(pipeline);
+            start_peer(options);
+        } else {
+            start_peer(options);
+            start_element(pipeline);
+        }
+    }
+
+    TemporaryDirectory directory_;
+    std::string path_ = directory_.file("a.sock");
+    std::optional<Program> element_;
+    std::optional<Program> peer_;
+};
+
+TEST_P(Peers, UnderstandTheSink)
+{
+    start("audiotestsrc is-live=true samplesperbuffer=960 ! audio/x-raw,channels=2 ! opusenc ! "
+          "jkvmipcsink dialect=" +
+              dialect() + properties(),
+          "--receive --frames 20");
+    EXPECT_EQ(peer_->wait(), 0) << peer_->output();
+    EXPECT_NE(peer_->output().find("received=20"), std::string::npos) << peer_->output();
+    // A microphone's listener is told what comes.
+    EXPECT_EQ(peer_->output().find("config 48000 2 960") != std::string::npos,
+              direction() == "microphone")
+        << peer_->output();
+}
+
+TEST_P(Peers, AreUnderstoodByTheSource)
+{
+    start("jkvmipcsrc num-buffers=20" + properties() + "! fakesink",
+          "--send --endless --frames 20 --acks 0");
+    EXPECT_EQ(element_->wait(), 0) << element_->output();
+    EXPECT_NE(element_->output().find("Got EOS"), std::string::npos) << element_->output();
+    EXPECT_EQ(peer_->wait(), 0) << peer_->output();
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Peers,
+                         ::testing::Combine(::testing::Values("output", "microphone"),
+                                            ::testing::Values("listen", "connect"),
+                                            ::testing::Values("v1", "v2", "v3")),
+                         [](const auto &info) {
+                             return std::string(std::get<0>(info.param)) + "_" +
+                                    std::get<1>(info.param) + "_" + std::get<2>(info.param);
+                         });
+
+} // namespace
+} // namespace jkvm::testing
