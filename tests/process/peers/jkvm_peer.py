@@ -78,8 +78,8 @@ class Connection:
         self.sock.setblocking(False)
         try:
             count = self.sock.send(ack)
-        except BlockingIOError:
-            return
+        except (BlockingIOError, BrokenPipeError, ConnectionResetError):
+            return  # if it has closed, there may still be something to read
         finally:
             self.sock.settimeout(self.args.timeout)
         if count < len(ack):  # a message once begun is finished
