@@ -49,6 +49,7 @@
 #include "common/element_message.h"
 #include "common/element_type.h"
 #include "common/mapped_buffer.h"
+#include "common/open_in_ready.h"
 #include "common/opus_caps.h"
 #include "common/properties.h"
 #include "core/audio/frame_timeline.h"
@@ -203,18 +204,8 @@ static void gst_jkvm_audio_src_configure_class(GstJkvmAudioSrcClass *klass)
         element_class, "JetKVM audio source", "Source/Audio/Encoder/Hardware",
         "Captures sound through ALSA and codes it as Opus", "the jkvm developers");
 
-    // The device is opened here and not in GstBaseSrc's start(), which adds an error of its own.
     element_class->change_state = [](GstElement *self, GstStateChange transition) noexcept {
-        if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !impl(self).open())
-            return GST_STATE_CHANGE_FAILURE;
-        if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
-            impl(self).restart();
-        const auto result =
-            GST_ELEMENT_CLASS(gst_jkvm_audio_src_parent_class)->change_state(self, transition);
-        if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
-            (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE))
-            impl(self).close();
-        return result;
+        return open_in_ready(impl(self), gst_jkvm_audio_src_parent_class, self, transition);
     };
 
     auto *src_class = GST_BASE_SRC_CLASS(klass);

@@ -59,6 +59,7 @@
 #include "common/element_message.h"
 #include "common/element_type.h"
 #include "common/mapped_buffer.h"
+#include "common/open_in_ready.h"
 #include "common/properties.h"
 #include "core/audio/opus_packet.h"
 #include "core/ipc/frame_sender.h"
@@ -171,16 +172,8 @@ static void gst_jkvm_ipc_sink_configure_class(GstJkvmIpcSinkClass *klass)
         element_class, "JetKVM audio socket sink", "Sink/Audio/Network",
         "Serves Opus frames to the clients of a JetKVM audio socket", "the jkvm developers");
 
-    // Not in GstBaseSink's start(), which comes before READY and adds an error of its own.
     element_class->change_state = [](GstElement *self, GstStateChange transition) noexcept {
-        if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !impl(self).open())
-            return GST_STATE_CHANGE_FAILURE;
-        const auto result =
-            GST_ELEMENT_CLASS(gst_jkvm_ipc_sink_parent_class)->change_state(self, transition);
-        if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
-            (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE))
-            impl(self).close();
-        return result;
+        return open_in_ready(impl(self), gst_jkvm_ipc_sink_parent_class, self, transition);
     };
 
     auto *sink_class = GST_BASE_SINK_CLASS(klass);

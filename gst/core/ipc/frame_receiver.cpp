@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/ipc/frame_receiver.h"
 
-#include "core/ipc/socket_address.h"
-
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -31,17 +29,11 @@ int to_timeout(nanoseconds time)
 
 Result<std::unique_ptr<FrameReceiver>> FrameReceiver::open(Config config, WaitControl &control)
 {
-    std::optional<ListeningSocket> socket;
-    if (config.endpoint.role == Role::listen) {
-        auto opened = ListeningSocket::open(config.endpoint);
-        if (!opened)
-            return opened.error();
-        socket.emplace(std::move(*opened));
-    } else if (auto address = SocketAddress::from_path(config.endpoint.path); !address) {
-        return address.error();
-    }
+    auto socket = ListeningSocket::open_if_listening(config.endpoint);
+    if (!socket)
+        return socket.error();
     return std::unique_ptr<FrameReceiver>(
-        new FrameReceiver(std::move(config), std::move(socket), control));
+        new FrameReceiver(std::move(config), std::move(*socket), control));
 }
 
 FrameReceiver::FrameReceiver(Config config, std::optional<ListeningSocket> socket,

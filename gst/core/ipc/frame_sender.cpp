@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/ipc/frame_sender.h"
 
-#include "core/ipc/socket_address.h"
-
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -37,20 +35,14 @@ bool is_too_slow(const Peer &peer, MonotonicTime took_last, MonotonicTime now)
 Result<std::unique_ptr<FrameSender>> FrameSender::start(const Config &config, Observer &observer)
 {
     const auto &path = config.endpoint.path;
-    std::optional<ListeningSocket> socket;
-    if (config.endpoint.role == Role::listen) {
-        auto opened = ListeningSocket::open(config.endpoint);
-        if (!opened)
-            return opened.error();
-        socket.emplace(std::move(*opened));
-    } else if (auto address = SocketAddress::from_path(path); !address) {
-        return address.error();
-    }
+    auto socket = ListeningSocket::open_if_listening(config.endpoint);
+    if (!socket)
+        return socket.error();
     UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
     if (!epoll)
         return system_error(ErrorKind::out_of_resources, path, "epoll_create1", errno);
     std::unique_ptr<FrameSender> sender(
-        new FrameSender(config, observer, std::move(socket), std::move(epoll)));
+        new FrameSender(config, observer, std::move(*socket), std::move(epoll)));
     const bool is_watching =
         sender->watch(EPOLL_CTL_ADD, sender->end_.fd(), EPOLLIN, token_end) &&
         sender->watch(EPOLL_CTL_ADD, sender->look_.fd(), EPOLLIN, token_look) &&

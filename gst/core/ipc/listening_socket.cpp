@@ -84,7 +84,7 @@ Status remove_stale_socket(const std::string &path, const SocketAddress &address
 UniqueFd take_handed_over(const SocketAddress &address)
 {
     const auto number = [](const char *name) {
-        const char *text = std::getenv(name); // NOLINT(concurrency-mt-unsafe): read only
+        const char *text = std::getenv(name);
         return text != nullptr ? std::atoi(text) : 0;
     };
     if (number("LISTEN_PID") != ::getpid())
@@ -132,6 +132,20 @@ Result<ListeningSocket> ListeningSocket::open(const Endpoint &endpoint)
     if (auto bound = result.bind(endpoint); !bound)
         return bound.error();
     return result;
+}
+
+Result<std::optional<ListeningSocket>> ListeningSocket::open_if_listening(const Endpoint &endpoint)
+{
+    std::optional<ListeningSocket> socket;
+    if (endpoint.role == Role::listen) {
+        auto opened = open(endpoint);
+        if (!opened)
+            return opened.error();
+        socket.emplace(std::move(*opened));
+    } else if (auto address = SocketAddress::from_path(endpoint.path); !address) {
+        return address.error();
+    }
+    return socket;
 }
 
 Status ListeningSocket::bind(const Endpoint &endpoint)

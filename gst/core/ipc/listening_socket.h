@@ -25,6 +25,10 @@ public:
     /// Errors: `path_busy` when a live server has the path; `path_unusable` for everything else.
     static Result<ListeningSocket> open(const Endpoint &endpoint);
 
+    /// The same for an end that may as well connect: nothing for that one, but `path_unusable` when
+    /// there is nothing that it could ever connect to.
+    static Result<std::optional<ListeningSocket>> open_if_listening(const Endpoint &endpoint);
+
     ListeningSocket(ListeningSocket &&other) noexcept
         : path_(std::move(other.path_)), lock_(std::move(other.lock_)),
           socket_(std::move(other.socket_)), device_(other.device_),
