@@ -10,7 +10,7 @@
  * to a server instead, and does so again whenever that is gone.
  *
  * It never waits for a client. What a client does not read stays in the kernel's socket buffer; when
- * that is full (after some seconds), the client loses its oldest frames beyond 100 ms, alone, and the
+ * that is full (after some seconds), the client loses its oldest frames beyond max-queue-time, alone, and the
  * loss is counted. One that loses 50 frames in a row, or takes nothing for 2 s, is disconnected. A
  * new client starts with the next frame. Each frame bears the capture time of its first sample on the
  * system's wall clock, taken from the buffer's timestamp.
@@ -22,6 +22,8 @@
  * gst-launch-1.0 jkvmaudiosrc device=hw:0,0 ! jkvmipcsink socket-path=/tmp/a.sock
  * gst-launch-1.0 audiotestsrc is-live=true ! opusenc ! jkvmipcsink socket-path=/tmp/a.sock
  * ]|
+ *
+ * What a client asks of the encoder (OpusConfig) goes upstream as the event jkvm-encoder-request.
  *
  * ## Statistics
  *
@@ -58,6 +60,7 @@
 #include "common/element_error.h"
 #include "common/element_message.h"
 #include "common/element_type.h"
+#include "common/encoder_request.h"
 #include "common/mapped_buffer.h"
 #include "common/open_in_ready.h"
 #include "common/properties.h"
@@ -72,7 +75,40 @@ namespace {
 
 using namespace jkvm;
 
-enum Property : guint { property_stats = IpcSettings::own };
+using namespace std::chrono_literals;
+
+enum Property : guint {
+    property_max_queue_time = IpcSettings::own,
+    property_max_clients,
+    property_client_policy,
+    property_stats,
+};
+
+enum Signal { signal_client_connecting, signal_client_added, signal_client_removed, signal_count };
+guint signals[signal_count]; // set once, by class_init
+
+GType client_policy_get_type()
+{
+    static const GEnumValue values[] = {
+        {static_cast<int>(ClientPolicy::share), "Serve up to max-clients, turn more away", "share"},
+        {static_cast<int>(ClientPolicy::replace), "Serve the newest alone", "replace"},
+        {static_cast<int>(ClientPolicy::reject), "Serve the first alone", "reject"},
+        {0, nullptr, nullptr},
+    };
+    static const GType type = [] {
+        const GType registered = g_enum_register_static("GstJkvmIpcSinkClientPolicy", values);
+        gst_type_mark_as_plugin_api(registered, static_cast<GstPluginAPIFlags>(0));
+        return registered;
+    }();
+    return type;
+}
+
+/// One handler that says no is enough.
+gboolean all_must_agree(GSignalInvocationHint *, GValue *result, const GValue *answer, gpointer)
+{
+    g_value_copy(answer, result);
+    return g_value_get_boolean(answer);
+}
 
 const char *nick(RemovalReason reason)
 {
@@ -118,14 +154,20 @@ public:
     bool set_caps(const GstCaps *caps);
     GstFlowReturn render(GstBuffer *buffer);
 
-    bool may_connect(const PeerInfo &) override { return true; }
+    bool may_connect(const PeerInfo &peer) override;
     void peer_added(const PeerInfo &peer) override;
     void peer_removed(const PeerInfo &peer, RemovalReason reason,
                       const std::string &detail) override;
     void peer_unreachable(const Error &error) override;
-    void encoder_requested(const wire::EncoderConfig &) override {}
+    void encoder_requested(const wire::EncoderConfig &config) override;
 
 private:
+    struct Settings {
+        IpcSettings ipc{true};
+        nanoseconds max_queue_time = FrameSender::Config().max_queue_time;
+        std::size_t max_clients = FrameSender::Config().max_clients;
+        ClientPolicy policy = ClientPolicy::share;
+    };
     struct Session {
         std::unique_ptr<FrameSender> sender; // from READY to PAUSED and back
         FrameSender::Stats last;             // of the sender before
@@ -139,7 +181,7 @@ private:
     GstElement *element_;
     GstBaseSink *sink_;
     ElementMessages clients_;
-    Guarded<IpcSettings> settings_{true};
+    Guarded<Settings> settings_;
     Guarded<Session> session_; // taken before the sender's own lock
 };
 
@@ -159,10 +201,65 @@ static void gst_jkvm_ipc_sink_configure_class(GstJkvmIpcSinkClass *klass)
 
     IpcSettings::install(object_class, true);
     g_object_class_install_property(
+        object_class, property_max_queue_time,
+        g_param_spec_uint(
+            "max-queue-time", "Maximum queue time",
+            "How much sound may wait for a client in milliseconds, beside what is in the "
+            "kernel's socket buffer; the oldest goes first (since 0.1)",
+            20, 10000, static_cast<guint>(FrameSender::Config().max_queue_time / 1ms),
+            mutable_ready));
+    g_object_class_install_property(
+        object_class, property_max_clients,
+        g_param_spec_uint(
+            "max-clients", "Maximum clients",
+            "How many clients are served at once with client-policy=share (since 0.1)", 1, 1024,
+            static_cast<guint>(FrameSender::Config().max_clients), mutable_ready));
+    g_object_class_install_property(
+        object_class, property_client_policy,
+        g_param_spec_enum("client-policy", "Client policy", "Whom to serve (since 0.1)",
+                          client_policy_get_type(), static_cast<int>(ClientPolicy::share),
+                          mutable_ready));
+    g_object_class_install_property(
         object_class, property_stats,
         g_param_spec_boxed("stats", "Statistics",
                            "Counters, and the clients connected now (since 0.1)",
                            GST_TYPE_STRUCTURE, read_only));
+
+    /**
+     * GstJkvmIpcSink::client-connecting:
+     * @pid: its process id (gint)
+     * @uid: its user id (guint)
+     *
+     * Returns: FALSE to turn the client away. Emitted from the element's service thread.
+     *
+     * Since: 0.1
+     */
+    signals[signal_client_connecting] =
+        g_signal_new("client-connecting", G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0,
+                     all_must_agree, nullptr, nullptr, G_TYPE_BOOLEAN, 2, G_TYPE_INT, G_TYPE_UINT);
+    /**
+     * GstJkvmIpcSink::client-added:
+     * @id: of the client, as in the statistics (guint64)
+     * @pid: its process id (gint)
+     * @uid: its user id (guint)
+     *
+     * Since: 0.1
+     */
+    signals[signal_client_added] =
+        g_signal_new("client-added", G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0, nullptr,
+                     nullptr, nullptr, G_TYPE_NONE, 3, G_TYPE_UINT64, G_TYPE_INT, G_TYPE_UINT);
+    /**
+     * GstJkvmIpcSink::client-removed:
+     * @id: of the client (guint64)
+     * @reason: the nick of the reason, as in the message jkvm-client (utf8)
+     *
+     * Also emitted for a client that was turned away.
+     *
+     * Since: 0.1
+     */
+    signals[signal_client_removed] =
+        g_signal_new("client-removed", G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0, nullptr,
+                     nullptr, nullptr, G_TYPE_NONE, 2, G_TYPE_UINT64, G_TYPE_STRING);
 
     auto *element_class = GST_ELEMENT_CLASS(klass);
     static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
@@ -189,32 +286,68 @@ namespace {
 
 void IpcSink::set_property(guint id, const GValue *value, GParamSpec *spec)
 {
-    if (!settings_.lock()->set(id, value))
-        G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
+    auto settings = settings_.lock();
+    switch (id) {
+    case property_max_queue_time:
+        settings->max_queue_time = std::chrono::milliseconds(g_value_get_uint(value));
+        break;
+    case property_max_clients:
+        settings->max_clients = g_value_get_uint(value);
+        break;
+    case property_client_policy:
+        settings->policy = static_cast<ClientPolicy>(g_value_get_enum(value));
+        break;
+    default:
+        if (!settings->ipc.set(id, value))
+            G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
+    }
 }
 
 void IpcSink::get_property(guint id, GValue *value, GParamSpec *spec)
 {
-    if (id == property_stats)
+    const auto settings = settings_.snapshot();
+    switch (id) {
+    case property_max_queue_time:
+        g_value_set_uint(value, static_cast<guint>(settings.max_queue_time / 1ms));
+        break;
+    case property_max_clients:
+        g_value_set_uint(value, static_cast<guint>(settings.max_clients));
+        break;
+    case property_client_policy:
+        g_value_set_enum(value, static_cast<int>(settings.policy));
+        break;
+    case property_stats:
         g_value_take_boxed(value, stats());
-    else if (!settings_.lock()->get(id, value))
-        G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
+        break;
+    default:
+        if (!settings.ipc.get(id, value))
+            G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
+    }
 }
 
 bool IpcSink::open()
 {
     const auto settings = settings_.snapshot();
-    const auto endpoint = settings.endpoint();
-    const auto dialect = settings.spoken_dialect().value_or(wire::Dialect::v1);
-    auto sender = FrameSender::start(
-        {.endpoint = endpoint, .dialect = dialect, .seed = g_random_int()}, *this);
+    auto endpoint = settings.ipc.endpoint();
+    if (!endpoint) {
+        post_error(element_, endpoint.error());
+        return false;
+    }
+    const auto dialect = settings.ipc.spoken_dialect().value_or(wire::Dialect::v1);
+    auto sender = FrameSender::start({.endpoint = *endpoint,
+                                      .dialect = dialect,
+                                      .max_queue_time = settings.max_queue_time,
+                                      .max_clients = settings.max_clients,
+                                      .policy = settings.policy,
+                                      .seed = g_random_int()},
+                                     *this);
     if (!sender) {
         post_error(element_, sender.error());
         return false;
     }
     GST_INFO_OBJECT(element_, "%s %s",
-                    endpoint.role == Role::listen ? "serving at" : "connecting to",
-                    endpoint.path.c_str());
+                    endpoint->role == Role::listen ? "serving at" : "connecting to",
+                    endpoint->path.c_str());
     auto session = session_.lock();
     session->last = {};
     session->invalid = 0;
@@ -321,11 +454,30 @@ GstStructure *IpcSink::stats() const
         .release("application/x-jkvm-ipcsink-stats");
 }
 
+bool IpcSink::may_connect(const PeerInfo &peer)
+{
+    // Without a handler the answer stays as it is.
+    gboolean is_welcome = TRUE;
+    if (g_signal_has_handler_pending(element_, signals[signal_client_connecting], 0, FALSE))
+        g_signal_emit(element_, signals[signal_client_connecting], 0, static_cast<gint>(peer.pid),
+                      static_cast<guint>(peer.uid), &is_welcome);
+    return is_welcome != FALSE;
+}
+
+void IpcSink::encoder_requested(const wire::EncoderConfig &config)
+{
+    GST_INFO_OBJECT(element_, "a client asks for %u bit/s, complexity %u", config.bitrate,
+                    config.complexity);
+    gst_pad_push_event(GST_BASE_SINK_PAD(sink_), make_encoder_request(config));
+}
+
 void IpcSink::peer_added(const PeerInfo &peer)
 {
     GST_INFO_OBJECT(element_, "client %" G_GUINT64_FORMAT " added: pid %d, uid %u", peer.id,
                     peer.pid, peer.uid);
     clients_.post("added", describe(peer));
+    g_signal_emit(element_, signals[signal_client_added], 0, peer.id, static_cast<gint>(peer.pid),
+                  static_cast<guint>(peer.uid));
 }
 
 void IpcSink::peer_removed(const PeerInfo &peer, RemovalReason reason, const std::string &detail)
@@ -333,6 +485,7 @@ void IpcSink::peer_removed(const PeerInfo &peer, RemovalReason reason, const std
     GST_INFO_OBJECT(element_, "client %" G_GUINT64_FORMAT " removed: %s %s", peer.id, nick(reason),
                     detail.c_str());
     clients_.post(nick(reason), describe(peer).set("detail", detail));
+    g_signal_emit(element_, signals[signal_client_removed], 0, peer.id, nick(reason));
 }
 
 void IpcSink::peer_unreachable(const Error &error)

@@ -15,6 +15,10 @@
  * buffer follows the last one by exactly one packet duration. Only a difference beyond 40 ms is
  * taken for a hole; the buffer behind it is marked DISCONT.
  *
+ * Each buffer carries the sender's capture time as a GstReferenceTimestampMeta (timestamp/x-unix). A
+ * Config message sets the caps, a Stop makes the next buffer DISCONT, and the upstream event
+ * jkvm-encoder-request is sent on as an OpusConfig where the dialect has that.
+ *
  * |[
  * gst-launch-1.0 jkvmipcsrc socket-path=/tmp/a.sock ! opusdec plc=true ! audioconvert ! autoaudiosink
  * gst-launch-1.0 -e jkvmipcsrc socket-path=/tmp/a.sock ! oggmux ! filesink location=a.ogg
@@ -54,6 +58,7 @@
 #include "common/element_error.h"
 #include "common/element_message.h"
 #include "common/element_type.h"
+#include "common/encoder_request.h"
 #include "common/open_in_ready.h"
 #include "common/opus_caps.h"
 #include "common/properties.h"
@@ -75,6 +80,7 @@ using namespace std::chrono_literals;
 
 enum Property : guint {
     property_on_disconnect = IpcSettings::own,
+    property_heartbeat_interval,
     property_stats_interval,
     property_stats,
 };
@@ -112,6 +118,8 @@ public:
     void unlock_stop() { control_.resume(); }
     /// What the server sent while the pipeline was paused is old.
     void restart() { control_.ask_restart(); }
+    bool set_caps();
+    bool handle_event(GstEvent *event);
     GstFlowReturn create(GstBuffer **buffer);
     bool answer_latency(GstQuery *query) const;
 
@@ -119,6 +127,7 @@ private:
     struct Settings {
         IpcSettings ipc{false};
         OnDisconnect on_disconnect = on_disconnect_reconnect;
+        nanoseconds heartbeat_interval{0};
         nanoseconds stats_interval{0};
     };
     struct Stats {
@@ -131,6 +140,7 @@ private:
     void on_connected();
     /// GST_FLOW_OK to go on.
     GstFlowReturn on_disconnected();
+    void on_control(const wire::Message &message);
     /// Nothing when the message is not to be pushed.
     GstRef<GstBuffer> make_buffer(const wire::Message &message);
     void set_latency(nanoseconds measured);
@@ -144,10 +154,12 @@ private:
     Guarded<Stats> stats_;
     std::atomic<GstClockTime> latency_{0};
 
-    WaitControl control_;
+    ReceiverControl control_;
 
     // From READY to PAUSED and back; used by the streaming thread in between.
     std::unique_ptr<FrameReceiver> receiver_;
+    std::string path_;
+    wire::StreamConfig stream_; // as the sender said, or its usual one
     FrameStamper stamper_;
     bool is_first_of_connection_ = true;
     MonotonicTime next_stats_{};
@@ -190,6 +202,13 @@ static void gst_jkvm_ipc_src_configure_class(GstJkvmIpcSrcClass *klass)
                           "What to do when the connection ends (since 0.1)",
                           on_disconnect_get_type(), on_disconnect_reconnect, mutable_playing));
     g_object_class_install_property(
+        object_class, property_heartbeat_interval,
+        g_param_spec_uint(
+            "heartbeat-interval", "Heartbeat interval",
+            "How often a Heartbeat is sent to the other end, in milliseconds; 0 = never "
+            "(since 0.1)",
+            0, 3600000, 0, mutable_ready));
+    g_object_class_install_property(
         object_class, property_stats_interval,
         g_param_spec_uint("stats-interval", "Statistics interval",
                           "How often the statistics are posted as an element message, in "
@@ -223,8 +242,12 @@ static void gst_jkvm_ipc_src_configure_class(GstJkvmIpcSrcClass *klass)
         return TRUE;
     };
     src_class->negotiate = [](GstBaseSrc *self) noexcept -> gboolean {
-        const auto caps = make_opus_caps({}, "jkvmipcsrc");
-        return gst_base_src_set_caps(self, caps.get());
+        return impl(self).set_caps();
+    };
+    src_class->event = [](GstBaseSrc *self, GstEvent *event) noexcept -> gboolean {
+        if (impl(self).handle_event(event))
+            return TRUE;
+        return GST_BASE_SRC_CLASS(gst_jkvm_ipc_src_parent_class)->event(self, event);
     };
     src_class->query = [](GstBaseSrc *self, GstQuery *query) noexcept -> gboolean {
         if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY)
@@ -245,6 +268,9 @@ void IpcSrc::set_property(guint id, const GValue *value, GParamSpec *spec)
     case property_on_disconnect:
         settings->on_disconnect = static_cast<OnDisconnect>(g_value_get_enum(value));
         break;
+    case property_heartbeat_interval:
+        settings->heartbeat_interval = std::chrono::milliseconds(g_value_get_uint(value));
+        break;
     case property_stats_interval:
         settings->stats_interval = std::chrono::milliseconds(g_value_get_uint(value));
         break;
@@ -260,6 +286,9 @@ void IpcSrc::get_property(guint id, GValue *value, GParamSpec *spec)
     switch (id) {
     case property_on_disconnect:
         g_value_set_enum(value, settings.on_disconnect);
+        break;
+    case property_heartbeat_interval:
+        g_value_set_uint(value, static_cast<guint>(settings.heartbeat_interval / 1ms));
         break;
     case property_stats_interval:
         g_value_set_uint(value, static_cast<guint>(settings.stats_interval / 1ms));
@@ -280,8 +309,15 @@ bool IpcSrc::open()
         post_error(element_, {ErrorKind::out_of_resources, "an event", "eventfd failed"});
         return false;
     }
-    auto receiver = FrameReceiver::open({.endpoint = settings.ipc.endpoint(),
+    auto endpoint = settings.ipc.endpoint();
+    if (!endpoint) {
+        post_error(element_, endpoint.error());
+        return false;
+    }
+    path_ = endpoint->path;
+    auto receiver = FrameReceiver::open({.endpoint = std::move(*endpoint),
                                          .dialect = settings.ipc.spoken_dialect(),
+                                         .heartbeat_interval = settings.heartbeat_interval,
                                          .seed = g_random_int()},
                                         control_);
     if (!receiver) {
@@ -291,6 +327,7 @@ bool IpcSrc::open()
     receiver_ = std::move(*receiver);
     *stats_.lock() = {};
     stamper_ = {};
+    stream_ = {};
     latency_ = static_cast<GstClockTime>(nanoseconds(latency_before_first_frame).count());
     return true;
 }
@@ -342,9 +379,8 @@ void IpcSrc::on_connected()
     }
     is_first_of_connection_ = true;
     stamper_.expect_hole();
-    const auto path = settings_.lock()->ipc.endpoint().path;
-    GST_INFO_OBJECT(element_, "connected to %s", path.c_str());
-    link_.post("connected", Fields().set("socket-path", path));
+    GST_INFO_OBJECT(element_, "connected to %s", path_.c_str());
+    link_.post("connected", Fields().set("socket-path", path_));
 }
 
 GstFlowReturn IpcSrc::on_disconnected()
@@ -372,8 +408,44 @@ GstFlowReturn IpcSrc::on_disconnected()
     return GST_FLOW_EOS;
 }
 
+bool IpcSrc::set_caps()
+{
+    const auto caps = make_opus_caps({.rate = static_cast<int>(stream_.sample_rate),
+                                      .channels = static_cast<int>(stream_.channels)},
+                                     "jkvmipcsrc");
+    return gst_base_src_set_caps(src_, caps.get());
+}
+
+/// True: it was ours.
+bool IpcSrc::handle_event(GstEvent *event)
+{
+    const auto request = parse_encoder_request(event, {});
+    if (request)
+        control_.request_encoder(*request);
+    return request.has_value();
+}
+
+void IpcSrc::on_control(const wire::Message &message)
+{
+    if (message.type == wire::MessageType::stop) {
+        GST_INFO_OBJECT(element_, "the sender ends the session");
+        stamper_.expect_hole();
+    }
+    if (message.type != wire::MessageType::config)
+        return;
+    const auto stream = wire::StreamConfig::decode(message.payload);
+    if (!stream || *stream == stream_)
+        return;
+    stream_ = *stream;
+    GST_INFO_OBJECT(element_, "the sender says: %u Hz, %u channels", stream_.sample_rate,
+                    stream_.channels);
+    set_caps();
+}
+
 GstRef<GstBuffer> IpcSrc::make_buffer(const wire::Message &message)
 {
+    if (message.type != wire::MessageType::opus_frame)
+        on_control(message);
     if (message.type != wire::MessageType::opus_frame || message.payload.empty())
         return {};
     const auto frame = stamper_.stamp(message.payload, message.timestamp, read_clocks(element_));
@@ -393,6 +465,14 @@ GstRef<GstBuffer> IpcSrc::make_buffer(const wire::Message &message)
         gst_buffer_new_memdup(message.payload.data(), message.payload.size()));
     GST_BUFFER_PTS(buffer.get()) = static_cast<GstClockTime>(frame->time.count());
     GST_BUFFER_DURATION(buffer.get()) = static_cast<GstClockTime>(frame->duration.count());
+    // The sender's own word, for those who want more than our time line.
+    static GstStaticCaps unix_caps = GST_STATIC_CAPS("timestamp/x-unix");
+    const auto unix_time = GstRef<GstCaps>::adopt(gst_static_caps_get(&unix_caps));
+    if (message.timestamp > WallTime{})
+        gst_buffer_add_reference_timestamp_meta(
+            buffer.get(), unix_time.get(),
+            static_cast<GstClockTime>(message.timestamp.time_since_epoch().count()),
+            GST_BUFFER_DURATION(buffer.get()));
     if (frame->discontinuity) {
         GST_BUFFER_FLAG_SET(buffer.get(), GST_BUFFER_FLAG_DISCONT);
         GST_BUFFER_FLAG_SET(buffer.get(), GST_BUFFER_FLAG_RESYNC);

@@ -3,6 +3,8 @@
 
 #include "common/properties.h"
 
+#include <grp.h>
+
 namespace jkvm {
 
 namespace {
@@ -72,6 +74,17 @@ int default_dialect(bool is_sink)
     return is_sink ? static_cast<int>(wire::Dialect::v1) : automatic_dialect;
 }
 
+std::optional<gid_t> find_group(const std::string &name)
+{
+    std::vector<char> buffer(16384);
+    group entry{};
+    group *found = nullptr;
+    if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 ||
+        found == nullptr)
+        return std::nullopt;
+    return entry.gr_gid;
+}
+
 /// Where JetKVM's processes meet.
 std::string default_path(wire::Direction direction)
 {
@@ -110,6 +123,35 @@ void IpcSettings::install(GObjectClass *klass, bool is_sink)
         klass, dialect,
         g_param_spec_enum("dialect", "Dialect", "Form of the protocol (since 0.1)",
                           dialect_get_type(is_sink), default_dialect(is_sink), mutable_ready));
+    g_object_class_install_property(
+        klass, buffer_size,
+        g_param_spec_int(
+            "socket-buffer-size", "Socket buffer size",
+            "SO_SNDBUF and SO_RCVBUF of each connection in bytes; the statistics say what "
+            "the kernel made of it (since 0.1)",
+            32768, 262144, Endpoint().buffer_size, mutable_ready));
+    g_object_class_install_property(
+        klass, socket_mode,
+        g_param_spec_uint(
+            "socket-mode", "Socket mode",
+            "File mode of a socket that is listened on: who may connect; 384 is octal "
+            "0600 (since 0.1)",
+            0, 0777, Endpoint().mode, mutable_ready));
+    g_object_class_install_property(
+        klass, socket_group,
+        g_param_spec_string(
+            "socket-group", "Socket group",
+            "Group that owns a socket that is listened on; unset = the process's own "
+            "(since 0.1)",
+            nullptr, mutable_ready));
+    g_object_class_install_property(
+        klass, allowed_uids,
+        gst_param_spec_array(
+            "allowed-uids", "Allowed user ids",
+            "User ids that may connect to a socket that is listened on, beside our own; empty = "
+            "whoever the file mode lets in (since 0.1)",
+            g_param_spec_uint("uid", "User id", "User id", 0, G_MAXUINT, 0, mutable_ready),
+            mutable_ready));
 }
 
 bool IpcSettings::set(guint id, const GValue *value)
@@ -128,6 +170,22 @@ bool IpcSettings::set(guint id, const GValue *value)
         return true;
     case dialect:
         dialect_ = g_value_get_enum(value);
+        return true;
+    case buffer_size:
+        buffer_size_ = g_value_get_int(value);
+        return true;
+    case socket_mode:
+        socket_mode_ = g_value_get_uint(value);
+        return true;
+    case socket_group: {
+        const char *group = g_value_get_string(value);
+        socket_group_ = group != nullptr ? group : "";
+        return true;
+    }
+    case allowed_uids:
+        allowed_uids_.clear();
+        for (guint i = 0; i < gst_value_array_get_size(value); ++i)
+            allowed_uids_.push_back(g_value_get_uint(gst_value_array_get_value(value, i)));
         return true;
     default:
         return false;
@@ -149,6 +207,23 @@ bool IpcSettings::get(guint id, GValue *value) const
     case dialect:
         g_value_set_enum(value, dialect_);
         return true;
+    case buffer_size:
+        g_value_set_int(value, buffer_size_);
+        return true;
+    case socket_mode:
+        g_value_set_uint(value, socket_mode_);
+        return true;
+    case socket_group:
+        g_value_set_string(value, socket_group_.empty() ? nullptr : socket_group_.c_str());
+        return true;
+    case allowed_uids:
+        for (const auto uid : allowed_uids_) {
+            GValue entry = G_VALUE_INIT;
+            g_value_init(&entry, G_TYPE_UINT);
+            g_value_set_uint(&entry, uid);
+            gst_value_array_append_and_take_value(value, &entry);
+        }
+        return true;
     default:
         return false;
     }
@@ -161,13 +236,23 @@ std::optional<wire::Dialect> IpcSettings::spoken_dialect() const
     return static_cast<wire::Dialect>(dialect_);
 }
 
-Endpoint IpcSettings::endpoint() const
+Result<Endpoint> IpcSettings::endpoint() const
 {
     const bool listens_by_default = is_sink_ == (direction_ == wire::Direction::output);
     const bool is_listening = mode_ == Mode::automatic ? listens_by_default : mode_ == Mode::listen;
-    return {.path = socket_path_.empty() ? default_path(direction_) : socket_path_,
-            .role = is_listening ? Role::listen : Role::connect,
-            .direction = direction_};
+    Endpoint endpoint{.path = socket_path_.empty() ? default_path(direction_) : socket_path_,
+                      .role = is_listening ? Role::listen : Role::connect,
+                      .direction = direction_,
+                      .buffer_size = buffer_size_,
+                      .mode = socket_mode_,
+                      .allowed_uids = allowed_uids_};
+    if (!socket_group_.empty()) {
+        endpoint.group = find_group(socket_group_);
+        if (!endpoint.group)
+            return Error{ErrorKind::path_unusable, endpoint.path,
+                         "there is no group \"" + socket_group_ + "\""};
+    }
+    return endpoint;
 }
 
 } // namespace jkvm

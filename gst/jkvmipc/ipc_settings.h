@@ -3,6 +3,7 @@
 // spoken there.
 #pragma once
 
+#include "core/base/result.h"
 #include "core/ipc/endpoint.h"
 #include "core/wire/dialect.h"
 
@@ -22,7 +23,17 @@ enum class Mode {
 class IpcSettings {
 public:
     /// The ids of the common properties; an element's own begin with `own`.
-    enum Property : guint { socket_path = 1, direction, mode, dialect, own };
+    enum Property : guint {
+        socket_path = 1,
+        direction,
+        mode,
+        dialect,
+        buffer_size,
+        socket_mode,
+        socket_group,
+        allowed_uids,
+        own,
+    };
 
     /// `is_sink`: which of the two elements this is; it decides the automatic role.
     explicit IpcSettings(bool is_sink);
@@ -32,8 +43,9 @@ public:
     bool set(guint id, const GValue *value);
     bool get(guint id, GValue *value) const;
 
-    /// All of it resolved: the environment asked, the defaults filled in.
-    [[nodiscard]] Endpoint endpoint() const;
+    /// All of it resolved: the environment asked, the defaults filled in. Errors: `path_unusable`
+    /// when there is no such group.
+    [[nodiscard]] Result<Endpoint> endpoint() const;
     /// Nothing = to be recognised, which only a source can.
     [[nodiscard]] std::optional<wire::Dialect> spoken_dialect() const;
 
@@ -43,6 +55,10 @@ private:
     wire::Direction direction_ = wire::Direction::output;
     Mode mode_ = Mode::automatic;
     int dialect_; // wire::Dialect, or automatic_dialect
+    int buffer_size_ = Endpoint().buffer_size;
+    mode_t socket_mode_ = Endpoint().mode;
+    std::string socket_group_; // empty = the process's own
+    std::vector<uid_t> allowed_uids_;
 };
 
 } // namespace jkvm

@@ -49,7 +49,7 @@ protected:
 
     testing::TemporaryDirectory directory_;
     std::string path_ = directory_.file("a.sock");
-    WaitControl control_;
+    ReceiverControl control_;
     std::unique_ptr<FrameReceiver> receiver_ = make({.endpoint = {.role = Role::connect}});
 
     UniqueFd listener_;
@@ -247,8 +247,8 @@ TEST_F(ListeningReceiverTest, ClientThatMayNotConnectDisturbsNobody)
 TEST_F(FrameReceiverTest, AsksForAnotherEncodingOnceTheDialectIsKnownToHaveThat)
 {
     receiver_ = make({.endpoint = {.role = Role::connect}, .dialect = wire::Dialect::v2});
-    receiver_->request_encoder({.bitrate = 64000}); // before there is anyone
-    receiver_->request_encoder({.bitrate = 32000}); // the newest counts
+    control_.request_encoder({.bitrate = 64000}); // before there is anyone
+    control_.request_encoder({.bitrate = 32000}); // the newest counts
     connect();
     send_all(server_.get(), message_v1("UOKJ", 0, 1, packet_));
     ASSERT_EQ(receiver_->wait(), Event::message);
@@ -261,7 +261,7 @@ TEST_F(FrameReceiverTest, AsksForAnotherEncodingOnceTheDialectIsKnownToHaveThat)
 TEST_F(FrameReceiverTest, NeverSendsTheFirstDialectAMessageThatItDoesNotHave)
 {
     connect();
-    receiver_->request_encoder({.bitrate = 32000});
+    control_.request_encoder({.bitrate = 32000});
     send_all(server_.get(), message_v1("UOKJ", 0, 1, packet_));
     ASSERT_EQ(receiver_->wait(), Event::message);
     receiver_.reset();

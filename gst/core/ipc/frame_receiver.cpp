@@ -27,7 +27,7 @@ int to_timeout(nanoseconds time)
 
 } // namespace
 
-Result<std::unique_ptr<FrameReceiver>> FrameReceiver::open(Config config, WaitControl &control)
+Result<std::unique_ptr<FrameReceiver>> FrameReceiver::open(Config config, ReceiverControl &control)
 {
     auto socket = ListeningSocket::open_if_listening(config.endpoint);
     if (!socket)
@@ -37,7 +37,7 @@ Result<std::unique_ptr<FrameReceiver>> FrameReceiver::open(Config config, WaitCo
 }
 
 FrameReceiver::FrameReceiver(Config config, std::optional<ListeningSocket> socket,
-                             WaitControl &control)
+                             ReceiverControl &control)
     : config_(std::move(config)), socket_(std::move(socket)), control_(control),
       backoff_(config_.first_pause, config_.longest_pause, config_.seed),
       parser_(config_.endpoint.direction, config_.dialect)
@@ -162,7 +162,7 @@ void FrameReceiver::adopt(UniqueFd connection)
     dialect_then_ = parser_.dialect();
     next_heartbeat_ = monotonic_now() + config_.heartbeat_interval;
     // A request that was made while nobody was there.
-    if (*encoder_request_.lock())
+    if (*control_.encoder_request_.lock())
         control_.leave_errand();
 }
 
@@ -197,17 +197,17 @@ void FrameReceiver::answer()
     }
 }
 
-void FrameReceiver::request_encoder(const wire::EncoderConfig &config)
+void ReceiverControl::request_encoder(const wire::EncoderConfig &config)
 {
     *encoder_request_.lock() = config;
-    control_.leave_errand();
+    leave_errand();
 }
 
 void FrameReceiver::do_errands()
 {
     if (!connection_)
         return; // adopt() leaves it again
-    auto request = encoder_request_.lock();
+    auto request = control_.encoder_request_.lock();
     if (!*request)
         return;
     // Before the dialect is known nobody can say whether it has the message. A recognised v1 may be

@@ -15,9 +15,21 @@
 
 namespace jkvm {
 
-/// Thread-bound to the one that calls wait(), but for request_encoder(). Other threads reach the
-/// wait through the control: interrupt() ends it, and restart() makes it give the connection up,
-/// because what was sent by then is not wanted; the next one starts with a new frame.
+/// How other threads reach a receiver that waits; it outlives the receiver. interrupt() ends the
+/// wait. ask_restart() makes it give the connection up, because what was sent by then is not
+/// wanted; the next one starts with a new frame.
+class ReceiverControl : public WaitControl {
+public:
+    /// Asks the sender to encode in another way, as soon as there is one whose dialect has that
+    /// message. A newer request takes the place of an older one.
+    void request_encoder(const wire::EncoderConfig &config);
+
+private:
+    friend class FrameReceiver;
+    Guarded<std::optional<wire::EncoderConfig>> encoder_request_;
+};
+
+/// Thread-bound to the one that calls wait().
 ///
 /// A connecting end tries for ever, with pauses. A listening end has one connection, the newest.
 class FrameReceiver {
@@ -43,8 +55,7 @@ public:
     };
 
     /// Errors: as ListeningSocket::open for a listening end, `path_unusable` for a connecting one.
-    /// The control outlives the receiver.
-    static Result<std::unique_ptr<FrameReceiver>> open(Config config, WaitControl &control);
+    static Result<std::unique_ptr<FrameReceiver>> open(Config config, ReceiverControl &control);
 
     /// Blocks until one of the events.
     Event wait();
@@ -58,12 +69,8 @@ public:
     /// That the peer speaks, once it is known.
     [[nodiscard]] std::optional<wire::Dialect> dialect() const { return parser_.dialect(); }
 
-    /// Any thread: asks the sender to encode in another way, as soon as there is one whose dialect
-    /// has that message. A newer request takes the place of an older one.
-    void request_encoder(const wire::EncoderConfig &config);
-
 private:
-    FrameReceiver(Config config, std::optional<ListeningSocket> socket, WaitControl &control);
+    FrameReceiver(Config config, std::optional<ListeningSocket> socket, ReceiverControl &control);
 
     Event wait_for_message();
     Event wait_for_client();
@@ -80,8 +87,7 @@ private:
 
     Config config_;
     std::optional<ListeningSocket> socket_; // of a listening end
-    WaitControl &control_;
-    Guarded<std::optional<wire::EncoderConfig>> encoder_request_;
+    ReceiverControl &control_;
     Backoff backoff_;
     MonotonicTime next_try_{};
     MonotonicTime next_heartbeat_{};

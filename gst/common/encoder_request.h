@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The upstream event with which a receiver asks an encoder to work in another way.
+#pragma once
+
+#include "core/wire/control.h"
+
+#include <gst/gst.h>
+
+#include <optional>
+
+namespace jkvm {
+
+/// A GST_EVENT_CUSTOM_UPSTREAM whose structure is named jkvm-encoder-request and has the fields
+/// rate (Hz), channels, frame-size (samples per channel), bitrate (bit/s), complexity (0..10),
+/// signal (libopus' number), bandwidth (libopus' number), all guint but signal (gint), and vbr and
+/// dtx (gboolean).
+GstEvent *make_encoder_request(const wire::EncoderConfig &config);
+
+/// What the event asks for; a field that it does not have is as in `now`. Nothing for another
+/// event.
+std::optional<wire::EncoderConfig> parse_encoder_request(GstEvent *event,
+                                                         const wire::EncoderConfig &now);
+
+} // namespace jkvm
