@@ -43,7 +43,9 @@ protected:
     }
     void start_peer(const std::string &options)
     {
-        std::vector<std::string> command{"python3", std::getenv("JKVM_PEER")};
+        const char *peer = std::getenv("JKVM_PEER");
+        ASSERT_NE(peer, nullptr);
+        std::vector<std::string> command{"python3", peer};
         const std::string role = is_element_listening() ? "client" : "server";
         std::istringstream words("--role " + role + " --direction " + direction() + " --dialect " +
                                  dialect() + " --path " + path_ + " " + options);

@@ -262,6 +262,7 @@ TEST_F(FrameSenderTest, RequestOfAClientForAnotherEncodingIsHandedOn)
     const auto client = add_client();
     const auto payload = wire::EncoderConfig{.bitrate = 32000}.encode();
     std::vector<std::uint8_t> bytes;
+    bytes.reserve(payload.size());
     for (const auto byte : payload)
         bytes.push_back(std::to_integer<std::uint8_t>(byte));
     send_all(client.get(), testing::message_v1("UOKJ", 2, testing::wall_clock_ns(), bytes)); // v2

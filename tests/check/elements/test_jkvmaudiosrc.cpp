@@ -10,7 +10,6 @@ namespace jkvm {
 namespace {
 
 using testing::Pipeline;
-using testing::PostedError;
 using testing::stat;
 using testing::TestPcm;
 

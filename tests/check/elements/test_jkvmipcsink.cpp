@@ -230,6 +230,63 @@ TEST(JkvmIpcSinkPipeline, PathThatCannotBeBoundIsAnErrorThatSaysWhy)
     }
 }
 
+gboolean refuse(GstElement *, gint, guint, gpointer)
+{
+    return FALSE;
+}
+
+TEST(JkvmIpcSinkPipeline, ApplicationMayRefuseAClient)
+{
+    testing::TemporaryDirectory directory;
+    Pipeline pipeline("appsrc ! jkvmipcsink name=s socket-path=" + directory.file("a.sock"));
+    g_signal_connect(pipeline.element("s"), "client-connecting", G_CALLBACK(refuse), nullptr);
+    pipeline.play();
+    const auto client = connect_to(directory.file("a.sock"));
+    pipeline.wait_for_element_message("jkvm-client", "forbidden");
+    EXPECT_TRUE(testing::is_closed_by_peer(client.get()));
+    EXPECT_EQ(stat(pipeline.element("s"), "rejects"), 1u);
+}
+
+TEST(JkvmIpcSinkPipeline, WrongGroupIsAnErrorThatNamesIt)
+{
+    testing::TemporaryDirectory directory;
+    Pipeline pipeline("appsrc ! jkvmipcsink socket-group=no-such-group socket-path=" +
+                      directory.file("a.sock"));
+    EXPECT_EQ(pipeline.set_state(GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+    const auto error = pipeline.wait_for_error();
+    EXPECT_EQ(error.code, GST_RESOURCE_ERROR_OPEN_READ_WRITE);
+    EXPECT_NE(error.debug.find("no-such-group"), std::string::npos) << error.debug;
+    EXPECT_TRUE(fs::is_empty(directory.path()));
+}
+
+TEST(JkvmIpcSinkPipeline, PropertiesReachTheSocket)
+{
+    testing::TemporaryDirectory directory;
+    const auto path = directory.file("a.sock");
+    Pipeline pipeline("appsrc ! jkvmipcsink name=s socket-mode=438 allowed-uids=<65534> "
+                      "client-policy=replace socket-buffer-size=65536 socket-path=" +
+                      path);
+    pipeline.play();
+    EXPECT_EQ(fs::status(path).permissions(), static_cast<fs::perms>(0666));
+    const auto first = connect_to(path); // our own user always may
+    pipeline.wait_for_element_message("jkvm-client", "added");
+    const auto second = connect_to(path);
+    EXPECT_TRUE(testing::is_closed_by_peer(first.get())) << "the newest alone is served";
+    const auto removed = pipeline.wait_for_element_message("jkvm-client", "replaced");
+    EXPECT_TRUE(removed);
+}
+
+TEST(JkvmIpcSinkPipeline, EnvironmentNamesThePathWhenNoneIsSet)
+{
+    testing::TemporaryDirectory directory;
+    const auto path = directory.file("a.sock");
+    g_setenv("JETKVM_AUDIO_OUTPUT_SOCKET", path.c_str(), TRUE);
+    Pipeline pipeline("appsrc ! jkvmipcsink");
+    pipeline.play();
+    g_unsetenv("JETKVM_AUDIO_OUTPUT_SOCKET");
+    EXPECT_TRUE(connect_to(path));
+}
+
 TEST(JkvmIpcSinkPipeline, StartAndStopLeaveNothingBehind)
 {
     testing::TemporaryDirectory directory;

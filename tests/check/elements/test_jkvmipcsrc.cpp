@@ -173,6 +173,49 @@ TEST_F(JkvmIpcSrc, ReconnectIsADiscontinuity)
     EXPECT_NEAR(static_cast<double>(GST_BUFFER_PTS(buffer.get()) - first), 3.0 * GST_SECOND, slack);
 }
 
+TEST_F(JkvmIpcSrc, BufferCarriesTheSendersOwnTime)
+{
+    connect();
+    const auto captured = wall_clock_ns() - 30'000'000;
+    send_all(server_.get(), message_v1("UOKJ", 0, captured, packet));
+    const auto buffer = pull();
+    const auto *meta = gst_buffer_get_reference_timestamp_meta(buffer.get(), nullptr);
+    ASSERT_NE(meta, nullptr);
+    EXPECT_EQ(meta->timestamp, static_cast<GstClockTime>(captured));
+    EXPECT_TRUE(
+        gst_structure_has_name(gst_caps_get_structure(meta->reference, 0), "timestamp/x-unix"));
+}
+
+TEST_F(JkvmIpcSrc, ConfigOfTheSenderSetsTheCaps)
+{
+    connect();
+    const std::vector<std::uint8_t> mono{0x80, 0xBB, 0, 0, 1, 0, 0, 0, 0xC0, 3, 0, 0};
+    const std::vector<std::uint8_t> nonsense(12, 0xFF);
+    send_all(server_.get(), message_v1("UOKJ", 1, wall_clock_ns(), mono));
+    send_all(server_.get(), message_v1("UOKJ", 1, wall_clock_ns(), nonsense));
+    send_frame(20);
+    pull();
+    const auto pad = GstRef<GstPad>::adopt(gst_element_get_static_pad(element_, "src"));
+    const auto caps = GstRef<GstCaps>::adopt(gst_pad_get_current_caps(pad.get()));
+    gint channels = 0;
+    gst_structure_get_int(gst_caps_get_structure(caps.get(), 0), "channels", &channels);
+    EXPECT_EQ(channels, 1);
+}
+
+TEST_F(JkvmIpcSrc, StopOfTheSenderEndsASessionNotTheStream)
+{
+    connect();
+    send_frame(20);
+    pull();
+    send_all(server_.get(), message_v1("UOKJ", 2, wall_clock_ns(), {}));
+    gst_harness_set_time(harness_, GST_SECOND + 20 * GST_MSECOND);
+    send_frame(20);
+    EXPECT_TRUE(GST_BUFFER_IS_DISCONT(pull().get()));
+    gst_harness_set_time(harness_, GST_SECOND + 40 * GST_MSECOND);
+    send_frame(20);
+    EXPECT_FALSE(GST_BUFFER_IS_DISCONT(pull().get()));
+}
+
 TEST_F(JkvmIpcSrc, AfterAPauseItBeginsWithANewConnection)
 {
     connect();
