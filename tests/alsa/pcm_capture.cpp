@@ -161,7 +161,7 @@ int PcmCapture::read_until_error()
 
 std::vector<double> channel_of(const PcmCapture::Bytes &bytes, unsigned channels, unsigned channel)
 {
-    std::vector<double> samples(bytes.size() / (2 * channels));
+    std::vector<double> samples(bytes.size() / (size_t{2} * channels));
     for (size_t i = 0; i < samples.size(); i++) {
         const size_t at = (i * channels + channel) * 2;
         samples[i] = static_cast<int16_t>(bytes[at] | (bytes[at + 1] << 8));

@@ -206,7 +206,7 @@ TEST_P(PcmFaultTest, RunsFreeWithoutOverruns)
     test_.send("srcrate 1e9");
     const auto begin = Clock::now();
     open_running();
-    const auto samples = read_samples(48000 * 20);
+    const auto samples = read_samples(snd_pcm_uframes_t{48000} * 20);
     EXPECT_LT(Clock::now() - begin, std::chrono::seconds(10));
     EXPECT_EQ(count_breaks(samples, 48000, 997), 0u);
     EXPECT_EQ(test_.count_log("overrun"), 0u);
