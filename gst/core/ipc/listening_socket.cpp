@@ -61,17 +61,28 @@ bool is_stale(const SocketAddress &address)
            errno == ECONNREFUSED;
 }
 
-Status remove_stale_socket(const std::string &path, const SocketAddress &address)
+/// Whether there is a socket; an error when there is something else.
+Result<bool> has_socket(const std::string &path)
 {
     struct stat info {};
     if (::lstat(path.c_str(), &info) != 0) {
         if (errno == ENOENT)
-            return Done{};
+            return false;
         return system_error(ErrorKind::path_unusable, path, "lstat", errno);
     }
     if (!S_ISSOCK(info.st_mode))
         return Error{ErrorKind::path_unusable, path,
                      "there is a file that is not a socket; it was left alone", EEXIST};
+    return true;
+}
+
+Status remove_stale_socket(const std::string &path, const SocketAddress &address)
+{
+    auto found = has_socket(path);
+    if (!found)
+        return found.error();
+    if (!*found)
+        return Done{};
     if (!is_stale(address))
         return Error{ErrorKind::path_busy, path, "a server that takes no lock is bound to it",
                      EADDRINUSE};
@@ -122,6 +133,9 @@ Result<ListeningSocket> ListeningSocket::open(const Endpoint &endpoint)
         return result;
 
     if (!SocketAddress::is_abstract(path)) {
+        // Not even a lock file is made beside somebody else's file.
+        if (auto found = has_socket(path); !found)
+            return found.error();
         auto lock = take_lock(path);
         if (!lock)
             return lock.error();
