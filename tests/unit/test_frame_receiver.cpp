@@ -198,7 +198,10 @@ TEST_F(ListeningReceiverTest, ReceivesWhatItsClientSends)
 TEST_F(ListeningReceiverTest, AnswersHeartbeatAndConfigWithAnAck)
 {
     const auto client = add_client();
-    const std::vector<std::uint8_t> config(12, 0);
+    const std::vector<std::uint8_t> nonsense(12, 0xFF); // is not answered
+    send_all(client.get(), message_v1("IMKJ", 1, 0, nonsense));
+    ASSERT_EQ(receiver_->wait(), Event::message);
+    const std::vector<std::uint8_t> config{0x80, 0xBB, 0, 0, 2, 0, 0, 0, 0xC0, 3, 0, 0};
     for (const auto &message : {message_v1("IMKJ", 3, 0, {}), message_v1("IMKJ", 1, 0, config)}) {
         send_all(client.get(), message);
         EXPECT_EQ(receiver_->wait(), Event::message);
@@ -206,6 +209,8 @@ TEST_F(ListeningReceiverTest, AnswersHeartbeatAndConfigWithAnAck)
         ASSERT_EQ(ack.size(), 17u);
         EXPECT_EQ(ack[4], 4);
     }
+    receiver_.reset();
+    EXPECT_TRUE(testing::receive(client.get(), 1).empty()) << "two answers, no more";
 }
 
 TEST_F(ListeningReceiverTest, ClientThatDoesNotReadItsAcksIsStillHeard)

@@ -186,15 +186,22 @@ void FrameReceiver::answer()
     const bool is_microphone = config_.endpoint.direction == wire::Direction::microphone;
     if (!is_microphone || !socket_)
         return;
+    bool is_understood = false;
     switch (message_.type) {
     case wire::MessageType::config:
+        is_understood = wire::StreamConfig::decode(message_.payload).has_value();
+        break;
     case wire::MessageType::opus_config:
+        is_understood = wire::EncoderConfig::decode(message_.payload).has_value();
+        break;
     case wire::MessageType::heartbeat:
-        send_control(wire::MessageType::ack, {});
+        is_understood = message_.payload.empty();
         break;
     default:
         break;
     }
+    if (is_understood)
+        send_control(wire::MessageType::ack, {});
 }
 
 void ReceiverControl::request_encoder(const wire::EncoderConfig &config)
