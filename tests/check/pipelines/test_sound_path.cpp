@@ -60,7 +60,8 @@ class SoundPath : public ::testing::Test {
 protected:
     [[nodiscard]] std::string sender() const
     {
-        return "jkvmaudiosrc device=" + pcm_.device() +
+        // The ring is large, so that nothing is lost whatever else the machine does.
+        return "jkvmaudiosrc buffer-time=1000000 device=" + pcm_.device() +
                " ! jkvmipcsink name=ipc socket-path=" + path_;
     }
     [[nodiscard]] std::string receiver(const std::string &properties) const
@@ -128,7 +129,7 @@ TEST_F(SoundPath, ReceiverEndsWhenTheSenderDoes)
 TEST_F(SoundPath, CaptureCanBeMuxedIntoOggAndPlays)
 {
     const auto file = directory_.file("a.ogg");
-    Pipeline recording("jkvmaudiosrc num-buffers=100 device=" + pcm_.device() +
+    Pipeline recording("jkvmaudiosrc buffer-time=1000000 num-buffers=100 device=" + pcm_.device() +
                        " ! oggmux ! filesink location=" + file);
     recording.play();
     recording.wait_for_eos();
