@@ -302,7 +302,8 @@ bool AudioSrc::open()
     // A period that does not divide the frame wakes us up to one period after the frame is
     // complete.
     const auto frame = encoder_->config().frame;
-    const auto wait = frame % pcm_->period_time() == 0ns ? 0ns : pcm_->period_time();
+    const auto wait =
+        encoder_->frame_samples() % pcm_->period_samples() == 0 ? 0ns : pcm_->period_time();
     *actual_.lock() = {.buffer_time = pcm_->buffer_time(),
                        .period_time = pcm_->period_time(),
                        .latency = frame + encoder_->look_ahead() + wait};
@@ -310,7 +311,10 @@ bool AudioSrc::open()
                     "opened %s: ring %" G_GINT64_FORMAT " ms, period %" G_GINT64_FORMAT " us",
                     settings.device.c_str(), static_cast<gint64>(pcm_->buffer_time() / 1ms),
                     static_cast<gint64>(pcm_->period_time() / 1us));
-    return start_pool();
+    if (start_pool())
+        return true;
+    close();
+    return false;
 }
 
 bool AudioSrc::start_pool()
@@ -366,6 +370,7 @@ bool AudioSrc::start_device()
         return false;
     }
     is_running_ = true;
+    has_overrun_ = false;
     is_first_ = true;
     timeline_.reset();
     return true;

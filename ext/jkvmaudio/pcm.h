@@ -63,6 +63,7 @@ public:
     void release();
 
     [[nodiscard]] nanoseconds buffer_time() const { return to_time(buffer_size_); } ///< as granted
+    [[nodiscard]] std::size_t period_samples() const { return period_size_; }       ///< as granted
     [[nodiscard]] nanoseconds period_time() const { return to_time(period_size_); } ///< as granted
 
 private:

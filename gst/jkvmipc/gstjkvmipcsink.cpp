@@ -37,7 +37,7 @@
  * | dropped | guint64 | frames that a client did not get because it was too slow, over all clients |
  * | invalid | guint64 | buffers that are no Opus packet or too large for a message, sent to nobody |
  * | connects | guint64 | clients accepted |
- * | rejects | guint64 | clients turned away, because there were eight already |
+ * | rejects | guint64 | clients turned away: too many, or not allowed |
  * | protocol-errors | guint64 | clients disconnected for what they sent |
  * | slow-clients | guint64 | clients disconnected for being too slow: they lost 50 frames in a row or took nothing for 2 s |
  * | clients | GstValueArray of GstStructure | those connected now: id, pid, uid, frames, bytes, dropped, queued-time (ns), max-queued-time (ns), send-buffer (bytes, as the kernel counts) |
@@ -50,6 +50,9 @@
  * The element message jkvm-client says who comes and goes: reason (added, closed, violation, slow,
  * replaced, too-many, forbidden, ended), id, pid, uid, detail. An end that connects tells of every
  * failed try: reason (unreachable), socket-path, detail.
+ *
+ * This message and the signals come from a thread of the element. A handler must not change the
+ * element's state there; gst_element_call_async() can.
  *
  * Since: 0.1
  */

@@ -47,7 +47,7 @@
  * field suppressed (guint) how many were not.
  *
  * The element message jkvm-link says what becomes of the connection: reason (connected,
- * unreachable, closed, violation), socket-path, detail.
+ * unreachable, closed, violation, forbidden), socket-path, detail.
  *
  * Since: 0.1
  */
@@ -159,9 +159,11 @@ private:
     // From READY to PAUSED and back; used by the streaming thread in between.
     std::unique_ptr<FrameReceiver> receiver_;
     std::string path_;
-    wire::StreamConfig stream_; // as the sender said, or its usual one
+    wire::StreamConfig stream_;     // as the sender said, or its usual one
+    wire::StreamConfig negotiated_; // what the caps say
     FrameStamper stamper_;
     bool is_first_of_connection_ = true;
+    bool is_server_expected_ = false; // after a pause
     MonotonicTime next_stats_{};
 };
 
@@ -347,7 +349,17 @@ GstFlowReturn IpcSrc::create(GstBuffer **buffer)
         case FrameReceiver::Event::connected:
             on_connected();
             break;
+        case FrameReceiver::Event::restarted:
+            stats_.lock()->connected = false;
+            is_server_expected_ = true;
+            break;
         case FrameReceiver::Event::unreachable:
+            // It was there before the pause: the connection has ended meanwhile.
+            if (std::exchange(is_server_expected_, false)) {
+                if (const auto flow = on_disconnected(); flow != GST_FLOW_OK)
+                    return flow;
+                break;
+            }
             GST_DEBUG_OBJECT(element_, "%s", receiver_->error().detail.c_str());
             link_.post("unreachable", describe(receiver_->error()));
             break;
@@ -378,6 +390,8 @@ void IpcSrc::on_connected()
         ++stats->connects;
     }
     is_first_of_connection_ = true;
+    is_server_expected_ = false;
+    stream_ = {};
     stamper_.expect_hole();
     GST_INFO_OBJECT(element_, "connected to %s", path_.c_str());
     link_.post("connected", Fields().set("socket-path", path_));
@@ -413,6 +427,7 @@ bool IpcSrc::set_caps()
     const auto caps = make_opus_caps({.rate = static_cast<int>(stream_.sample_rate),
                                       .channels = static_cast<int>(stream_.channels)},
                                      "jkvmipcsrc");
+    negotiated_ = stream_;
     return gst_base_src_set_caps(src_, caps.get());
 }
 
@@ -434,12 +449,11 @@ void IpcSrc::on_control(const wire::Message &message)
     if (message.type != wire::MessageType::config)
         return;
     const auto stream = wire::StreamConfig::decode(message.payload);
-    if (!stream || *stream == stream_)
+    if (!stream)
         return;
     stream_ = *stream;
     GST_INFO_OBJECT(element_, "the sender says: %u Hz, %u channels", stream_.sample_rate,
                     stream_.channels);
-    set_caps();
 }
 
 GstRef<GstBuffer> IpcSrc::make_buffer(const wire::Message &message)
@@ -461,6 +475,8 @@ GstRef<GstBuffer> IpcSrc::make_buffer(const wire::Message &message)
     if (frame->time < 0ns)
         return {};
 
+    if (stream_ != negotiated_)
+        set_caps();
     auto buffer = GstRef<GstBuffer>::adopt(
         gst_buffer_new_memdup(message.payload.data(), message.payload.size()));
     GST_BUFFER_PTS(buffer.get()) = static_cast<GstClockTime>(frame->time.count());

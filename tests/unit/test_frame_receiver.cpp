@@ -155,6 +155,7 @@ TEST_F(FrameReceiverTest, RestartMakesANewConnectionHoweverLateItIsNoticed)
     control_.ask_restart();
     control_.interrupt();
     control_.resume();
+    ASSERT_EQ(receiver_->wait(), Event::restarted);
     ASSERT_EQ(receiver_->wait(), Event::connected);
     EXPECT_TRUE(testing::is_closed_by_peer(server_.get()));
     server_ = accept_from(listener_.get());
@@ -168,6 +169,7 @@ TEST_F(FrameReceiverTest, InterruptCountsMoreThanARestart)
     connect();
     control_.ask_restart();
     control_.interrupt();
+    EXPECT_EQ(receiver_->wait(), Event::restarted);
     EXPECT_EQ(receiver_->wait(), Event::interrupted);
 }
 

@@ -75,6 +75,25 @@ TEST_F(FrameTimelineTest, TimeDoesNotRunBackwardsAcrossAKnownHole)
     EXPECT_EQ(stamp.hole, 0ns);
 }
 
+TEST_F(FrameTimelineTest, ArrivalsOfABurstAreSpreadOutAndTheClockCountsAfterIt)
+{
+    timeline_.place_arrival(1000ms, frame);
+    // A second of silence, then what had piled up, at once.
+    EXPECT_EQ(timeline_.place_arrival(2020ms, frame).hole, 1000ms);
+    nanoseconds expected = 2040ms;
+    for (int i = 1; i < 50; ++i, expected += frame) {
+        const auto stamp = timeline_.place_arrival(2020ms, frame);
+        EXPECT_EQ(stamp.time, expected);
+        EXPECT_FALSE(stamp.discontinuity);
+    }
+    // Then it goes on in real time, and is not a second late for ever.
+    const auto stamp = timeline_.place_arrival(2040ms, frame);
+    EXPECT_EQ(stamp.time, 2040ms);
+    EXPECT_TRUE(stamp.discontinuity);
+    EXPECT_EQ(stamp.hole, 0ns);
+    EXPECT_FALSE(timeline_.place_arrival(2060ms, frame).discontinuity);
+}
+
 TEST_F(FrameTimelineTest, ADayOfFramesIsExact)
 {
     constexpr int frames = 24 * 3600 * 50;

@@ -190,6 +190,15 @@ TEST_F(ListeningSocketTest, FileOfAnotherServerIsNotRemovedAtTheEnd)
     EXPECT_TRUE(connect_to(path_));
 }
 
+TEST_F(ListeningSocketTest, FileThatOnlyHasTheNameOfALockIsLeftAlone)
+{
+    std::ofstream(path_ + ".lock") << "precious";
+    auto socket = open();
+    ASSERT_FALSE(socket);
+    EXPECT_EQ(socket.error().kind, ErrorKind::path_unusable);
+    EXPECT_EQ(fs::file_size(path_ + ".lock"), 8u);
+}
+
 TEST_F(ListeningSocketTest, StaleLockFileIsNoObstacle)
 {
     std::ofstream(path_ + ".lock") << "";

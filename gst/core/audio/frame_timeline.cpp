@@ -27,12 +27,19 @@ FrameTimeline::Stamp FrameTimeline::place(nanoseconds captured, nanoseconds dura
 
 FrameTimeline::Stamp FrameTimeline::place_arrival(nanoseconds arrived, nanoseconds duration)
 {
-    return place(next_ ? std::max(arrived, *next_) : arrived, duration);
+    const bool is_burst = last_arrival_ && arrived - *last_arrival_ < duration / 2;
+    last_arrival_ = arrived;
+    // A burst behind a hole may have run ahead of the clock. Once it is over the clock counts
+    // again, else what followed would be late by the hole for ever.
+    if (next_ && arrived < *next_ && (is_burst || *next_ - arrived <= tolerance_))
+        return place(*next_, duration);
+    return place(arrived, duration);
 }
 
 void FrameTimeline::reset()
 {
     next_.reset();
+    last_arrival_.reset();
     hole_expected_ = false;
 }
 

@@ -25,8 +25,8 @@ public:
     Stamp place(nanoseconds captured, nanoseconds duration);
 
     /// The same for a frame whose capture time nobody knows: `arrived` is when it came, less its
-    /// own duration. Frames that come in a burst were captured one after the other, so this never
-    /// steps back.
+    /// own duration. Frames that come in a burst, closer than half a frame, were captured one after
+    /// the other; so within a burst this never steps back.
     Stamp place_arrival(nanoseconds arrived, nanoseconds duration);
 
     /// The next frame takes its own capture time, however small the difference: something is known
@@ -38,6 +38,7 @@ public:
 private:
     nanoseconds tolerance_;
     std::optional<nanoseconds> next_; // the end of the last frame
+    std::optional<nanoseconds> last_arrival_;
     bool hole_expected_ = false;
 };
 

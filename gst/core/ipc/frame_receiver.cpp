@@ -53,12 +53,15 @@ FrameReceiver::Event FrameReceiver::wait()
             event = socket_ ? wait_for_client() : wait_for_server();
         if (event != Event::interrupted)
             return event;
-        if (control_.take_errand())
+        if (control_.take_errand()) {
             do_errands();
-        else if (control_.take_restart())
-            give_up_connection();
-        else if (control_.is_set())
+        } else if (control_.take_restart()) {
+            next_try_ = {};
+            if (std::exchange(connection_, UniqueFd()))
+                return Event::restarted;
+        } else if (control_.is_set()) {
             return event;
+        }
     }
 }
 
@@ -80,30 +83,36 @@ FrameReceiver::Event FrameReceiver::wait_for_message()
         case wire::Parser::Outcome::need_more:
             break;
         }
-        // A listening end hears the next client too: the newest one is served.
+        // A listening end hears the next client too: the newest one is served. But the one that is
+        // there is heard first, so that nobody can keep it from being heard.
         std::array<pollfd, 3> fds{{{control_.fd(), POLLIN, 0},
                                    {connection_.get(), POLLIN, 0},
-                                   {socket_ ? socket_->fd() : -1, POLLIN, 0}}};
-        if (::poll(fds.data(), fds.size(), milliseconds_to_heartbeat()) < 0 || fds[0].revents != 0)
+                                   {may_accept() ? socket_->fd() : -1, POLLIN, 0}}};
+        if (::poll(fds.data(), fds.size(), milliseconds_to_deadline()) < 0 || fds[0].revents != 0)
             continue; // EINTR, or the control
-        if (fds[2].revents != 0) {
-            const auto event = wait_for_client();
-            if (event == Event::connected || event == Event::refused)
-                return event;
+        if (fds[1].revents != 0) {
+            if (auto error = read_some())
+                return lose_connection(std::move(*error));
         }
-        if (fds[1].revents == 0)
-            continue;
-        const auto space = parser_.space();
-        const auto count = ::recv(connection_.get(), space.data(), space.size(), MSG_DONTWAIT);
-        if (count > 0)
-            parser_.commit(static_cast<std::size_t>(count));
-        else if (count == 0)
-            return lose_connection(
-                {ErrorKind::peer_gone, config_.endpoint.path, "the other end closed it"});
-        else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-            return lose_connection(
-                system_error(ErrorKind::peer_gone, config_.endpoint.path, "recv", errno));
+        if (fds[2].revents != 0) {
+            if (const auto event = accept_client())
+                return *event;
+        }
     }
+}
+
+/// What ended the connection, if something did.
+std::optional<Error> FrameReceiver::read_some()
+{
+    const auto space = parser_.space();
+    const auto count = ::recv(connection_.get(), space.data(), space.size(), MSG_DONTWAIT);
+    if (count == 0)
+        return Error{ErrorKind::peer_gone, config_.endpoint.path, "the other end closed it"};
+    if (count > 0)
+        parser_.commit(static_cast<std::size_t>(count));
+    else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+        return system_error(ErrorKind::peer_gone, config_.endpoint.path, "recv", errno);
+    return std::nullopt;
 }
 
 FrameReceiver::Event FrameReceiver::wait_for_client()
@@ -111,25 +120,38 @@ FrameReceiver::Event FrameReceiver::wait_for_client()
     for (;;) {
         if (control_.is_set())
             return Event::interrupted;
-        auto fd = accept_from(socket_->fd());
-        if (fd) {
-            const auto info = identify(peer_.id + 1, fd.get());
-            if (is_allowed(config_.endpoint, info) && config_.may_connect(info)) {
-                adopt(std::move(fd));
-                return Event::connected;
-            }
-            error_ = {ErrorKind::peer_unreachable, config_.endpoint.path,
-                      "uid " + std::to_string(info.uid) + " may not connect"};
-            return Event::refused;
-        }
-        const bool is_nobody_there = errno == EAGAIN || errno == EWOULDBLOCK;
-        if (is_nobody_there && connection_)
-            return Event::interrupted; // it went again before it was accepted
+        if (const auto event = accept_client())
+            return *event;
         std::array<pollfd, 2> fds{
-            {{control_.fd(), POLLIN, 0}, {is_nobody_there ? socket_->fd() : -1, POLLIN, 0}}};
-        ::poll(fds.data(), fds.size(),
-               is_nobody_there ? for_ever : static_cast<int>(accept_pause.count()));
+            {{control_.fd(), POLLIN, 0}, {may_accept() ? socket_->fd() : -1, POLLIN, 0}}};
+        ::poll(fds.data(), fds.size(), milliseconds_to_deadline());
     }
+}
+
+/// Connected, refused, or nothing when nobody came.
+std::optional<FrameReceiver::Event> FrameReceiver::accept_client()
+{
+    if (!may_accept())
+        return std::nullopt;
+    auto fd = accept_from(socket_->fd());
+    if (!fd) {
+        if (errno != EAGAIN && errno != EWOULDBLOCK)
+            accept_again_ = monotonic_now() + accept_pause;
+        return std::nullopt;
+    }
+    const auto info = identify(peer_.id + 1, fd.get());
+    if (!is_allowed(config_.endpoint, info) || !config_.may_connect(info)) {
+        error_ = {ErrorKind::peer_unreachable, config_.endpoint.path,
+                  "uid " + std::to_string(info.uid) + " may not connect"};
+        return Event::refused;
+    }
+    adopt(std::move(fd));
+    return Event::connected;
+}
+
+bool FrameReceiver::may_accept() const
+{
+    return socket_ && monotonic_now() >= accept_again_;
 }
 
 FrameReceiver::Event FrameReceiver::wait_for_server()
@@ -164,12 +186,6 @@ void FrameReceiver::adopt(UniqueFd connection)
     // A request that was made while nobody was there.
     if (*control_.encoder_request_.lock())
         control_.leave_errand();
-}
-
-void FrameReceiver::give_up_connection()
-{
-    connection_.reset();
-    next_try_ = {};
 }
 
 FrameReceiver::Event FrameReceiver::lose_connection(Error error)
@@ -250,17 +266,22 @@ void FrameReceiver::send_control(wire::MessageType type, std::span<const std::by
         ::shutdown(connection_.get(), SHUT_RDWR);
 }
 
-/// Sends it when it is due; the time to the next one.
-int FrameReceiver::milliseconds_to_heartbeat()
+/// For poll(). Sends a Heartbeat when one is due.
+int FrameReceiver::milliseconds_to_deadline()
 {
-    if (config_.heartbeat_interval == nanoseconds(0))
-        return for_ever;
     const auto now = monotonic_now();
-    if (now >= next_heartbeat_) {
-        send_control(wire::MessageType::heartbeat, {});
-        next_heartbeat_ = now + config_.heartbeat_interval;
+    auto deadline = MonotonicTime::max();
+    if (connection_ && config_.heartbeat_interval > nanoseconds(0)) {
+        if (now >= next_heartbeat_) {
+            next_heartbeat_ = now + config_.heartbeat_interval;
+            if (parser_.dialect()) // before that, nobody knows what it looks like
+                send_control(wire::MessageType::heartbeat, {});
+        }
+        deadline = next_heartbeat_;
     }
-    return to_timeout(next_heartbeat_ - now);
+    if (socket_ && now < accept_again_)
+        deadline = std::min(deadline, accept_again_);
+    return deadline == MonotonicTime::max() ? for_ever : to_timeout(deadline - now);
 }
 
 } // namespace jkvm

@@ -50,6 +50,7 @@ public:
         connected,    ///< a connection is there
         unreachable,  ///< one try failed; the next wait() goes on trying after a pause
         refused,      ///< somebody came who may not; the next wait() goes on
+        restarted,    ///< the connection was given up, as the control asked; wait() makes a new one
         disconnected, ///< the connection is gone; the next wait() waits for a new one
         interrupted,  ///< the control says so
     };
@@ -77,13 +78,15 @@ private:
     Event wait_for_server();
     Event lose_connection(Error error);
     void adopt(UniqueFd connection);
-    void give_up_connection();
+    std::optional<Event> accept_client();
+    bool may_accept() const;
+    std::optional<Error> read_some();
 
     /// What this message is answered with, on the microphone path.
     void answer();
     void do_errands();
     void send_control(wire::MessageType type, std::span<const std::byte> payload);
-    int milliseconds_to_heartbeat();
+    int milliseconds_to_deadline();
 
     Config config_;
     std::optional<ListeningSocket> socket_; // of a listening end
@@ -91,6 +94,7 @@ private:
     Backoff backoff_;
     MonotonicTime next_try_{};
     MonotonicTime next_heartbeat_{};
+    MonotonicTime accept_again_{}; // after accept() had to be given up
     UniqueFd connection_;
     PeerInfo peer_;
     BufferSizes buffers_;

@@ -119,6 +119,8 @@ void FrameSender::send(std::span<const std::byte> packet, WallTime captured, nan
     shared->stats.bytes += packet.size();
     shared->stats.latency.record(wall_now() - captured);
     for (auto &[id, client] : shared->clients) {
+        if (!client.peer.is_waiting())
+            client.took_last = now;
         if (!client.peer.send(message)) {
             // The service thread removes it, once it sees the hang-up.
             ::shutdown(client.peer.fd(), SHUT_RDWR);
@@ -143,8 +145,10 @@ void FrameSender::set_stream(const wire::StreamConfig &stream)
     shared->stream = stream;
     if (!is_microphone())
         return;
-    for (auto &[id, client] : shared->clients)
+    for (auto &[id, client] : shared->clients) {
         send_control(client.peer, wire::MessageType::config, stream.encode());
+        await_writable(client);
+    }
 }
 
 /// False: the connection is broken.
@@ -204,17 +208,18 @@ void FrameSender::serve()
         if (accept_again_ && monotonic_now() >= *accept_again_ &&
             watch(EPOLL_CTL_MOD, socket_->fd(), EPOLLIN, token_listener))
             accept_again_.reset();
-        for (int i = 0; i < count; ++i) {
-            const auto &event = events[static_cast<std::size_t>(i)];
+        // Before all else, so that nobody can hold up the end.
+        const auto batch = std::span(events).first(static_cast<std::size_t>(std::max(count, 0)));
+        if (std::ranges::any_of(batch, [](const auto &e) { return e.data.u64 == token_end; }))
+            return;
+        for (const auto &event : batch) {
             switch (event.data.u64) {
-            case token_end:
-                return;
             case token_look:
                 look_.clear();
                 give_up_slow_clients();
                 break;
             case token_listener:
-                accept_clients();
+                accept_client();
                 break;
             default:
                 handle_client(event.data.u64, event.events);
@@ -234,26 +239,25 @@ int FrameSender::milliseconds_to_next_deadline() const
     return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(pause).count());
 }
 
-void FrameSender::accept_clients()
+/// One at a time: whoever connects in a loop must not keep the others waiting.
+void FrameSender::accept_client()
 {
-    for (;;) {
-        auto fd = accept_from(socket_->fd());
-        if (!fd) {
-            if (errno != EAGAIN && errno != EWOULDBLOCK &&
-                watch(EPOLL_CTL_MOD, socket_->fd(), 0, token_listener))
-                accept_again_ = monotonic_now() + accept_pause;
-            return;
-        }
-        const auto info = identify(next_id_++, fd.get());
-        std::optional<RemovalReason> refusal;
-        if (!is_allowed(config_.endpoint, info) || !observer_.may_connect(info))
-            refusal = RemovalReason::forbidden;
-        else
-            refusal = admit(info, std::move(fd));
-        if (refusal) {
-            ++shared_.lock()->stats.rejects;
-            report({info, *refusal, {}});
-        }
+    auto fd = accept_from(socket_->fd());
+    if (!fd) {
+        if (errno != EAGAIN && errno != EWOULDBLOCK &&
+            watch(EPOLL_CTL_MOD, socket_->fd(), 0, token_listener))
+            accept_again_ = monotonic_now() + accept_pause;
+        return;
+    }
+    const auto info = identify(next_id_++, fd.get());
+    std::optional<RemovalReason> refusal;
+    if (!is_allowed(config_.endpoint, info) || !observer_.may_connect(info))
+        refusal = RemovalReason::forbidden;
+    else
+        refusal = admit(info, std::move(fd));
+    if (refusal) {
+        ++shared_.lock()->stats.rejects;
+        report({info, *refusal, {}});
     }
 }
 
@@ -381,10 +385,11 @@ FrameSender::Heard FrameSender::listen_to(Client &client)
     auto outcome = client.parser.next(message);
     for (; outcome == wire::Parser::Outcome::message; outcome = client.parser.next(message)) {
         backoff_.reset();
-        if (message.type == wire::MessageType::opus_config)
-            heard.encoder_request = wire::EncoderConfig::decode(message.payload);
-        else if (message.type == wire::MessageType::heartbeat && is_microphone() &&
-                 !client.peer.is_waiting()) // who does not read gets no more
+        if (message.type == wire::MessageType::opus_config) {
+            if (const auto request = wire::EncoderConfig::decode(message.payload))
+                heard.encoder_request = request;
+        } else if (message.type == wire::MessageType::heartbeat && is_microphone() &&
+                   !client.peer.is_waiting()) // who does not read gets no more
             send_control(client.peer, wire::MessageType::ack, {});
     }
     if (outcome == wire::Parser::Outcome::violation)

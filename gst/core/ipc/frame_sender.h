@@ -55,7 +55,8 @@ public:
     /// A peer that took nothing for so long, while something waits for it, is given up.
     static constexpr nanoseconds max_stall = std::chrono::seconds(2);
 
-    /// Called from the service thread, and from the destructor, with no lock held.
+    /// Called from the service thread, and from the destructor, with no lock held. Must not end the
+    /// sender: that waits for the service thread.
     class Observer {
     public:
         virtual ~Observer() = default;
@@ -140,7 +141,7 @@ private:
 
     void serve();
     int milliseconds_to_next_deadline() const;
-    void accept_clients();
+    void accept_client();
     void try_to_connect();
     /// Takes its place, or says why not.
     std::optional<RemovalReason> admit(const PeerInfo &info, UniqueFd fd);

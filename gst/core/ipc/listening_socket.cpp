@@ -37,6 +37,10 @@ Result<UniqueFd> take_lock(const std::string &path)
         if (!fd)
             return system_error(ErrorKind::path_unusable, path, "open of its lock file " + name,
                                 errno);
+        struct stat info {};
+        if (::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_size != 0)
+            return Error{ErrorKind::path_unusable, path,
+                         name + " is not an empty lock file; it was left alone", EEXIST};
         if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
             if (errno == EWOULDBLOCK)
                 return Error{ErrorKind::path_busy, path, "another process holds " + name,
