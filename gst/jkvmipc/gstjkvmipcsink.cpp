@@ -18,6 +18,9 @@
  * The socket path is guarded by a lock on PATH.lock. A stale socket of a server that died is taken
  * over; a live server's is not, and a file that is not a socket is left alone.
  *
+ * A jkvm:// URI says all of it in one string: jkvm:///tmp/a.sock?direction=microphone&mode=listen, or
+ * jkvm:///@NAME for an abstract socket; any property that may be set in READY can be a parameter.
+ *
  * |[
  * gst-launch-1.0 jkvmaudiosrc device=hw:0,0 ! jkvmipcsink socket-path=/tmp/a.sock
  * gst-launch-1.0 audiotestsrc is-live=true ! opusenc ! jkvmipcsink socket-path=/tmp/a.sock

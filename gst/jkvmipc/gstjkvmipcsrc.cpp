@@ -19,6 +19,9 @@
  * Config message sets the caps, a Stop makes the next buffer DISCONT, and the upstream event
  * jkvm-encoder-request is sent on as an OpusConfig where the dialect has that.
  *
+ * A jkvm:// URI says all of it in one string: jkvm:///tmp/a.sock?direction=microphone&mode=listen, or
+ * jkvm:///@NAME for an abstract socket; any property that may be set in READY can be a parameter.
+ *
  * |[
  * gst-launch-1.0 jkvmipcsrc socket-path=/tmp/a.sock ! opusdec plc=true ! audioconvert ! autoaudiosink
  * gst-launch-1.0 -e jkvmipcsrc socket-path=/tmp/a.sock ! oggmux ! filesink location=a.ogg

@@ -8,9 +8,12 @@
  */
 #include "gstjkvmipcsink.h"
 #include "gstjkvmipcsrc.h"
+#include "ipc_uri.h"
 
 static gboolean plugin_init(GstPlugin *plugin)
 {
+    jkvm::add_uri_handler(GST_TYPE_JKVM_IPC_SINK);
+    jkvm::add_uri_handler(GST_TYPE_JKVM_IPC_SRC);
     return gst_element_register(plugin, "jkvmipcsink", GST_RANK_NONE, GST_TYPE_JKVM_IPC_SINK) &&
            gst_element_register(plugin, "jkvmipcsrc", GST_RANK_NONE, GST_TYPE_JKVM_IPC_SRC);
 }
