@@ -101,11 +101,7 @@ GType client_policy_get_type()
         {static_cast<int>(ClientPolicy::reject), "Serve the first alone", "reject"},
         {0, nullptr, nullptr},
     };
-    static const GType type = [] {
-        const GType registered = g_enum_register_static("GstJkvmIpcSinkClientPolicy", values);
-        gst_type_mark_as_plugin_api(registered, static_cast<GstPluginAPIFlags>(0));
-        return registered;
-    }();
+    static const GType type = register_enum("GstJkvmIpcSinkClientPolicy", values);
     return type;
 }
 

@@ -178,11 +178,7 @@ GType on_disconnect_get_type()
         {on_disconnect_error, "Stop with an error", "error"},
         {0, nullptr, nullptr},
     };
-    static const GType type = [] {
-        const GType registered = g_enum_register_static("GstJkvmIpcSrcOnDisconnect", values);
-        gst_type_mark_as_plugin_api(registered, static_cast<GstPluginAPIFlags>(0));
-        return registered;
-    }();
+    static const GType type = register_enum("GstJkvmIpcSrcOnDisconnect", values);
     return type;
 }
 
@@ -461,9 +457,11 @@ void IpcSrc::on_control(const wire::Message &message)
 
 GstRef<GstBuffer> IpcSrc::make_buffer(const wire::Message &message)
 {
-    if (message.type != wire::MessageType::opus_frame)
+    if (message.type != wire::MessageType::opus_frame) {
         on_control(message);
-    if (message.type != wire::MessageType::opus_frame || message.payload.empty())
+        return {};
+    }
+    if (message.payload.empty())
         return {};
     const auto frame = stamper_.stamp(message.payload, message.timestamp, read_clocks(element_));
     stats_.lock()->frames = stamper_.stats();

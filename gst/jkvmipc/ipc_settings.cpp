@@ -18,11 +18,7 @@ GType direction_get_type()
          "The browser's microphone, to the controlled machine", "microphone"},
         {0, nullptr, nullptr},
     };
-    static const GType type = [] {
-        const GType registered = g_enum_register_static("GstJkvmIpcDirection", values);
-        gst_type_mark_as_plugin_api(registered, static_cast<GstPluginAPIFlags>(0));
-        return registered;
-    }();
+    static const GType type = register_enum("GstJkvmIpcDirection", values);
     return type;
 }
 
@@ -35,11 +31,7 @@ GType mode_get_type()
         {static_cast<int>(Mode::connect), "Connect to the path", "connect"},
         {0, nullptr, nullptr},
     };
-    static const GType type = [] {
-        const GType registered = g_enum_register_static("GstJkvmIpcMode", values);
-        gst_type_mark_as_plugin_api(registered, static_cast<GstPluginAPIFlags>(0));
-        return registered;
-    }();
+    static const GType type = register_enum("GstJkvmIpcMode", values);
     return type;
 }
 
@@ -55,17 +47,12 @@ const GEnumValue dialects[] = {
 
 GType dialect_get_type(bool is_sink)
 {
-    const auto make = [](const char *name, const GEnumValue *values) {
-        const GType registered = g_enum_register_static(name, values);
-        gst_type_mark_as_plugin_api(registered, static_cast<GstPluginAPIFlags>(0));
-        return registered;
-    };
     if (is_sink) {
         // One has to speak first; there is nothing to recognise.
-        static const GType type = make("GstJkvmIpcSinkDialect", dialects + 1);
+        static const GType type = register_enum("GstJkvmIpcSinkDialect", dialects + 1);
         return type;
     }
-    static const GType type = make("GstJkvmIpcSrcDialect", dialects);
+    static const GType type = register_enum("GstJkvmIpcSrcDialect", dialects);
     return type;
 }
 
