@@ -70,6 +70,22 @@ protected:
                " ! opusdec plc=true" + to_samples;
     }
 
+    /// Records two seconds of the source into an Ogg file and plays that.
+    void expect_playable_ogg(const std::string &source)
+    {
+        const auto file = directory_.file("a.ogg");
+        Pipeline recording(source + " ! oggmux ! filesink location=" + file);
+        recording.play();
+        recording.wait_for_eos();
+        recording.set_state(GST_STATE_NULL);
+        Pipeline playing("filesrc location=" + file + " ! oggdemux ! opusdec" + to_samples);
+        playing.play();
+        const auto samples = pull_samples(playing);
+        // Whole but for the encoder's look-ahead, which the header tells players to leave out.
+        EXPECT_NEAR(static_cast<double>(samples.size()), 2.0 * rate, 480);
+        expect_tone(samples);
+    }
+
     testing::TestPcm pcm_;
     testing::TemporaryDirectory directory_;
     std::string path_ = directory_.file("a.sock");
@@ -128,35 +144,14 @@ TEST_F(SoundPath, ReceiverEndsWhenTheSenderDoes)
 
 TEST_F(SoundPath, CaptureCanBeMuxedIntoOggAndPlays)
 {
-    const auto file = directory_.file("a.ogg");
-    Pipeline recording("jkvmaudiosrc buffer-time=1000000 num-buffers=100 device=" + pcm_.device() +
-                       " ! oggmux ! filesink location=" + file);
-    recording.play();
-    recording.wait_for_eos();
-    recording.set_state(GST_STATE_NULL);
-    Pipeline playing("filesrc location=" + file + " ! oggdemux ! opusdec" + to_samples);
-    playing.play();
-    const auto samples = pull_samples(playing);
-    // Whole but for the encoder's look-ahead, which the header tells players to leave out.
-    EXPECT_NEAR(static_cast<double>(samples.size()), 2.0 * rate, 480);
-    expect_tone(samples);
+    expect_playable_ogg("jkvmaudiosrc buffer-time=1000000 num-buffers=100 device=" + pcm_.device());
 }
 
 TEST_F(SoundPath, ReceivedSoundCanBeMuxedIntoOggAndPlays)
 {
-    const auto file = directory_.file("a.ogg");
     Pipeline sending(sender());
     sending.play();
-    Pipeline recording("jkvmipcsrc num-buffers=100 socket-path=" + path_ +
-                       " ! oggmux ! filesink location=" + file);
-    recording.play();
-    recording.wait_for_eos();
-    recording.set_state(GST_STATE_NULL);
-    Pipeline playing("filesrc location=" + file + " ! oggdemux ! opusdec" + to_samples);
-    playing.play();
-    const auto samples = pull_samples(playing);
-    EXPECT_NEAR(static_cast<double>(samples.size()), 2.0 * rate, 480);
-    expect_tone(samples);
+    expect_playable_ogg("jkvmipcsrc num-buffers=100 socket-path=" + path_);
 }
 
 } // namespace
