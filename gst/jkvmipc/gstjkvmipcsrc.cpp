@@ -11,9 +11,11 @@
  * 50 ms to 2 s. With direction=microphone, or mode=listen, it listens instead and serves the newest
  * client, as JetKVM's playback process does.
  *
- * A buffer's timestamp is the capture time that the server sent, on this pipeline's clock, and each
- * buffer follows the last one by exactly one packet duration. Only a difference beyond 40 ms is
- * taken for a hole; the buffer behind it is marked DISCONT.
+ * A buffer's timestamp is the capture time that the server sent, on this pipeline's clock (with
+ * timestamp-mode=arrival: the time of its arrival less its duration), and each buffer follows the last
+ * one by exactly one packet duration. Only a difference beyond 40 ms is taken for a hole. A hole is a
+ * GAP event, and the buffer behind it is marked DISCONT; while there is no server, GAP events follow
+ * every 100 ms, so that decoders with plc=true, mixers and muxers go on.
  *
  * Each buffer carries the sender's capture time as a GstReferenceTimestampMeta (timestamp/x-unix). A
  * Config message sets the caps, a Stop makes the next buffer DISCONT, and the upstream event
@@ -30,19 +32,26 @@
  * ## Statistics
  *
  * The structure application/x-jkvm-ipcsrc-stats in the property stats has these fields; with
- * stats-interval it is posted as an element message too. Counters only grow while the element is in PAUSED or PLAYING, and stay readable after.
+ * stats-interval it is posted as an element message too. Counters only grow while the element is in
+ * PAUSED or PLAYING, and stay readable after. A frame is counted under one of the reasons at most.
  *
  * | field | type | meaning |
  * |---|---|---|
- * | connected | gboolean | whether a server is connected now |
+ * | connected | gboolean | whether a peer is connected now |
  * | connects | guint64 | connections made |
- * | frames | guint64 | Opus packets received |
- * | bytes | guint64 | of Opus received |
+ * | dialect | gchararray | that the peer speaks: v1, v2, v3; empty as long as that is not known. A peer is taken for v1 until it sends what only v2 has |
+ * | frames | guint64 | messages with an Opus frame |
+ * | bytes | guint64 | of Opus in these frames |
+ * | dropped | guint64 | of these frames: not pushed, the sum of the next two |
+ * | dropped-invalid | guint64 | no Opus packet |
+ * | dropped-early | guint64 | captured before this pipeline's time 0 |
  * | lost | guint64 | frames that are missing, as the holes between the timestamps show |
- * | invalid | guint64 | frames that are no Opus packets, not pushed |
  * | implausible-timestamps | guint64 | frames whose capture time lay in the future or more than 10 s back; their arrival counted instead |
- * | protocol-errors | guint64 | connections given up for what the server sent |
+ * | protocol-errors | guint64 | connections given up for what the peer sent |
+ * | rejects | guint64 | clients turned away, where this end listens |
  * | latency-current, latency-average, latency-min, latency-max | guint64 | from the capture of a frame's first sample to its arrival here, ns |
+ * | latency-p50, latency-p95, latency-p99 | guint64 | the same, quantiles over about two minutes, ns |
+ * | send-buffer, receive-buffer | gint | of the connection's socket, bytes, as the kernel counts |
  *
  * ## Messages
  *
@@ -52,22 +61,30 @@
  * The element message jkvm-link says what becomes of the connection: reason (connected,
  * unreachable, closed, violation, forbidden), socket-path, detail.
  *
+ * ## Signals
+ *
+ * | signal | when |
+ * |---|---|
+ * | client-connecting (gint pid, guint uid) -> gboolean | where this end listens: somebody comes whose user may; FALSE turns it away. From the streaming thread |
+ *
  * Since: 0.1
  */
 // clang-format on
 #include "gstjkvmipcsrc.h"
 
+#include "client_connecting.h"
 #include "common/clocks.h"
 #include "common/element_error.h"
 #include "common/element_message.h"
 #include "common/element_type.h"
 #include "common/encoder_request.h"
+#include "common/latency_fields.h"
 #include "common/open_in_ready.h"
 #include "common/opus_caps.h"
 #include "common/properties.h"
-#include "core/audio/frame_stamper.h"
 #include "core/base/guarded.h"
 #include "core/ipc/frame_receiver.h"
+#include "core/ipc/received_stream.h"
 #include "ipc_settings.h"
 
 #include <atomic>
@@ -83,21 +100,21 @@ using namespace std::chrono_literals;
 
 enum Property : guint {
     property_on_disconnect = IpcSettings::own,
+    property_timestamp_mode,
     property_heartbeat_interval,
     property_stats_interval,
     property_stats,
 };
 
+guint signal_client_connecting; // set once, by class_init
+
 enum OnDisconnect { on_disconnect_reconnect, on_disconnect_eos, on_disconnect_error };
 
-// The frame of the protocol and the look-ahead of the encoder: what is known before the first
-// frame.
-constexpr auto latency_before_first_frame = 26500us;
-// What scheduling on a busy machine may add to the latency of a connection's first frame.
-constexpr auto latency_margin = 10ms;
 // What the kernel holds back for a reader that waits. Some 170 frames of 20 ms fit into the default
 // socket buffer, but the other end may have set a smaller one.
 constexpr auto socket_depth = 1s;
+// How often a pipeline without a peer is told that nothing comes.
+constexpr auto gap_interval = 100ms;
 
 Fields describe(const Error &error)
 {
@@ -130,23 +147,37 @@ private:
     struct Settings {
         IpcSettings ipc{false};
         OnDisconnect on_disconnect = on_disconnect_reconnect;
+        TimestampMode timestamp_mode = TimestampMode::capture;
         nanoseconds heartbeat_interval{0};
         nanoseconds stats_interval{0};
     };
     struct Stats {
-        bool connected = false;
-        guint64 connects = 0;
-        guint64 protocol_errors = 0;
-        FrameStamper::Stats frames;
+        ReceivedStream::Stats stream;
+        std::optional<wire::Dialect> dialect;
+        BufferSizes buffers;
+        guint64 rejects = 0;
+    };
+    // From READY to PAUSED and back; used by the streaming thread in between.
+    struct Session {
+        std::unique_ptr<FrameReceiver> receiver;
+        ReceivedStream stream;
+        std::string path;
+        wire::StreamConfig negotiated;   // what the caps say
+        bool is_server_expected = false; // after a pause
+        MonotonicTime next_gap{};
+        MonotonicTime next_stats{};
     };
 
     void on_connected();
     /// GST_FLOW_OK to go on.
     GstFlowReturn on_disconnected();
-    void on_control(const wire::Message &message);
     /// Nothing when the message is not to be pushed.
-    GstRef<GstBuffer> make_buffer(const wire::Message &message);
-    void set_latency(nanoseconds measured);
+    GstRef<GstBuffer> take_message();
+    GstRef<GstBuffer> make_buffer(const ReceivedStream::Frame &frame);
+    void push_gap(const Gap &gap);
+    void push_gap_when_due();
+    void update_latency();
+    void update_stats();
     void post_stats_when_due();
     GstStructure *stats() const;
 
@@ -156,18 +187,8 @@ private:
     Guarded<Settings> settings_;
     Guarded<Stats> stats_;
     std::atomic<GstClockTime> latency_{0};
-
     ReceiverControl control_;
-
-    // From READY to PAUSED and back; used by the streaming thread in between.
-    std::unique_ptr<FrameReceiver> receiver_;
-    std::string path_;
-    wire::StreamConfig stream_;     // as the sender said, or its usual one
-    wire::StreamConfig negotiated_; // what the caps say
-    FrameStamper stamper_;
-    bool is_first_of_connection_ = true;
-    bool is_server_expected_ = false; // after a pause
-    MonotonicTime next_stats_{};
+    std::optional<Session> session_;
 };
 
 GType on_disconnect_get_type()
@@ -179,6 +200,18 @@ GType on_disconnect_get_type()
         {0, nullptr, nullptr},
     };
     static const GType type = register_enum("GstJkvmIpcSrcOnDisconnect", values);
+    return type;
+}
+
+GType timestamp_mode_get_type()
+{
+    static const GEnumValue values[] = {
+        {static_cast<int>(TimestampMode::capture),
+         "When the sender captured it, where that is sent and plausible", "capture"},
+        {static_cast<int>(TimestampMode::arrival), "When it arrived, less its duration", "arrival"},
+        {0, nullptr, nullptr},
+    };
+    static const GType type = register_enum("GstJkvmIpcSrcTimestampMode", values);
     return type;
 }
 
@@ -203,6 +236,12 @@ static void gst_jkvm_ipc_src_configure_class(GstJkvmIpcSrcClass *klass)
                           "What to do when the connection ends (since 0.1)",
                           on_disconnect_get_type(), on_disconnect_reconnect, mutable_playing));
     g_object_class_install_property(
+        object_class, property_timestamp_mode,
+        g_param_spec_enum("timestamp-mode", "Timestamp mode",
+                          "What a buffer's timestamp is made from (since 0.1)",
+                          timestamp_mode_get_type(), static_cast<int>(TimestampMode::capture),
+                          mutable_ready));
+    g_object_class_install_property(
         object_class, property_heartbeat_interval,
         g_param_spec_uint(
             "heartbeat-interval", "Heartbeat interval",
@@ -220,6 +259,17 @@ static void gst_jkvm_ipc_src_configure_class(GstJkvmIpcSrcClass *klass)
         g_param_spec_boxed("stats", "Statistics",
                            "Counters, and latencies in nanoseconds (since 0.1)", GST_TYPE_STRUCTURE,
                            read_only));
+
+    /**
+     * GstJkvmIpcSrc::client-connecting:
+     * @pid: its process id (gint)
+     * @uid: its user id (guint)
+     *
+     * Returns: FALSE to turn the client away. Emitted from the streaming thread.
+     *
+     * Since: 0.1
+     */
+    signal_client_connecting = install_client_connecting(object_class);
 
     auto *element_class = GST_ELEMENT_CLASS(klass);
     static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
@@ -269,6 +319,9 @@ void IpcSrc::set_property(guint id, const GValue *value, GParamSpec *spec)
     case property_on_disconnect:
         settings->on_disconnect = static_cast<OnDisconnect>(g_value_get_enum(value));
         break;
+    case property_timestamp_mode:
+        settings->timestamp_mode = static_cast<TimestampMode>(g_value_get_enum(value));
+        break;
     case property_heartbeat_interval:
         settings->heartbeat_interval = std::chrono::milliseconds(g_value_get_uint(value));
         break;
@@ -287,6 +340,9 @@ void IpcSrc::get_property(guint id, GValue *value, GParamSpec *spec)
     switch (id) {
     case property_on_disconnect:
         g_value_set_enum(value, settings.on_disconnect);
+        break;
+    case property_timestamp_mode:
+        g_value_set_enum(value, static_cast<int>(settings.timestamp_mode));
         break;
     case property_heartbeat_interval:
         g_value_set_uint(value, static_cast<guint>(settings.heartbeat_interval / 1ms));
@@ -315,96 +371,101 @@ bool IpcSrc::open()
         post_error(element_, endpoint.error());
         return false;
     }
-    path_ = endpoint->path;
+    auto path = endpoint->path;
     auto receiver = FrameReceiver::open({.endpoint = std::move(*endpoint),
                                          .dialect = settings.ipc.spoken_dialect(),
                                          .heartbeat_interval = settings.heartbeat_interval,
-                                         .seed = g_random_int()},
+                                         .seed = g_random_int(),
+                                         .may_connect =
+                                             [this](const PeerInfo &client) {
+                                                 return is_client_welcome(
+                                                     element_, signal_client_connecting, client);
+                                             }},
                                         control_);
     if (!receiver) {
         post_error(element_, receiver.error());
         return false;
     }
-    receiver_ = std::move(*receiver);
+    session_.emplace(Session{.receiver = std::move(*receiver),
+                             .stream = ReceivedStream(settings.timestamp_mode),
+                             .path = std::move(path)});
     *stats_.lock() = {};
-    stamper_ = {};
-    stream_ = {};
-    latency_ = static_cast<GstClockTime>(nanoseconds(latency_before_first_frame).count());
+    latency_ = static_cast<GstClockTime>(session_->stream.latency().count());
     return true;
 }
 
 void IpcSrc::close()
 {
-    receiver_.reset();
-    stats_.lock()->connected = false;
+    session_.reset();
+    stats_.lock()->stream.connected = false;
 }
 
 GstFlowReturn IpcSrc::create(GstBuffer **buffer)
 {
+    auto &receiver = *session_->receiver;
+    auto &stream = session_->stream;
     for (;;) {
-        switch (receiver_->wait()) {
+        const auto event =
+            receiver.wait(stream.is_away() ? session_->next_gap : MonotonicTime::max());
+        auto flow = GST_FLOW_OK;
+        switch (event) {
         case FrameReceiver::Event::interrupted:
             return GST_FLOW_FLUSHING;
+        case FrameReceiver::Event::timed_out:
+            break;
         case FrameReceiver::Event::connected:
             on_connected();
             break;
         case FrameReceiver::Event::restarted:
-            stats_.lock()->connected = false;
-            is_server_expected_ = true;
+            stream.disconnected(false);
+            session_->is_server_expected = true;
             break;
         case FrameReceiver::Event::unreachable:
             // It was there before the pause: the connection has ended meanwhile.
-            if (std::exchange(is_server_expected_, false)) {
-                if (const auto flow = on_disconnected(); flow != GST_FLOW_OK)
-                    return flow;
+            if (std::exchange(session_->is_server_expected, false)) {
+                flow = on_disconnected();
                 break;
             }
-            GST_DEBUG_OBJECT(element_, "%s", receiver_->error().detail.c_str());
-            link_.post("unreachable", describe(receiver_->error()));
+            GST_DEBUG_OBJECT(element_, "%s", receiver.error().detail.c_str());
+            link_.post("unreachable", describe(receiver.error()));
             break;
         case FrameReceiver::Event::refused:
-            GST_INFO_OBJECT(element_, "refused: %s", receiver_->error().detail.c_str());
-            link_.post("forbidden", describe(receiver_->error()));
+            ++stats_.lock()->rejects;
+            GST_INFO_OBJECT(element_, "refused: %s", receiver.error().detail.c_str());
+            link_.post("forbidden", describe(receiver.error()));
             break;
         case FrameReceiver::Event::disconnected:
-            if (const auto flow = on_disconnected(); flow != GST_FLOW_OK)
-                return flow;
+            flow = on_disconnected();
             break;
         case FrameReceiver::Event::message:
-            if (auto made = make_buffer(receiver_->message())) {
+            if (auto made = take_message()) {
                 *buffer = made.release();
-                post_stats_when_due();
                 return GST_FLOW_OK;
             }
             break;
         }
+        if (flow != GST_FLOW_OK)
+            return flow;
+        push_gap_when_due();
+        update_stats();
     }
 }
 
 void IpcSrc::on_connected()
 {
-    {
-        auto stats = stats_.lock();
-        stats->connected = true;
-        ++stats->connects;
-    }
-    is_first_of_connection_ = true;
-    is_server_expected_ = false;
-    stream_ = {};
-    stamper_.expect_hole();
-    GST_INFO_OBJECT(element_, "connected to %s", path_.c_str());
-    link_.post("connected", Fields().set("socket-path", path_));
+    session_->stream.connected();
+    session_->is_server_expected = false;
+    update_stats();
+    GST_INFO_OBJECT(element_, "connected to %s", session_->path.c_str());
+    link_.post("connected", Fields().set("socket-path", session_->path));
 }
 
 GstFlowReturn IpcSrc::on_disconnected()
 {
-    const auto &error = receiver_->error();
+    const auto error = session_->receiver->error();
     const bool is_violation = error.kind == ErrorKind::protocol_violation;
-    {
-        auto stats = stats_.lock();
-        stats->connected = false;
-        stats->protocol_errors += is_violation ? 1 : 0;
-    }
+    session_->stream.disconnected(is_violation);
+    update_stats();
     GST_INFO_OBJECT(element_, "disconnected: %s", error.detail.c_str());
     link_.post(is_violation ? "violation" : "closed", describe(error));
     switch (settings_.lock()->on_disconnect) {
@@ -423,10 +484,11 @@ GstFlowReturn IpcSrc::on_disconnected()
 
 bool IpcSrc::set_caps()
 {
-    const auto caps = make_opus_caps({.rate = static_cast<int>(stream_.sample_rate),
-                                      .channels = static_cast<int>(stream_.channels)},
+    const auto &stream = session_->stream.config();
+    const auto caps = make_opus_caps({.rate = static_cast<int>(stream.sample_rate),
+                                      .channels = static_cast<int>(stream.channels)},
                                      "jkvmipcsrc");
-    negotiated_ = stream_;
+    session_->negotiated = stream;
     return gst_base_src_set_caps(src_, caps.get());
 }
 
@@ -439,70 +501,69 @@ bool IpcSrc::handle_event(GstEvent *event)
     return request.has_value();
 }
 
-void IpcSrc::on_control(const wire::Message &message)
+GstRef<GstBuffer> IpcSrc::take_message()
 {
-    if (message.type == wire::MessageType::stop) {
+    const auto &message = session_->receiver->message();
+    const auto frame = session_->stream.take(message, read_clocks(element_));
+    update_stats();
+    update_latency();
+    if (message.type == wire::MessageType::stop)
         GST_INFO_OBJECT(element_, "the sender ends the session");
-        stamper_.expect_hole();
-    }
-    if (message.type != wire::MessageType::config)
-        return;
-    const auto stream = wire::StreamConfig::decode(message.payload);
-    if (!stream)
-        return;
-    stream_ = *stream;
-    GST_INFO_OBJECT(element_, "the sender says: %u Hz, %u channels", stream_.sample_rate,
-                    stream_.channels);
+    if (!frame)
+        return {};
+    if (session_->stream.config() != session_->negotiated)
+        set_caps();
+    if (frame->gap)
+        push_gap(*frame->gap);
+    post_stats_when_due();
+    return make_buffer(*frame);
 }
 
-GstRef<GstBuffer> IpcSrc::make_buffer(const wire::Message &message)
+GstRef<GstBuffer> IpcSrc::make_buffer(const ReceivedStream::Frame &frame)
 {
-    if (message.type != wire::MessageType::opus_frame) {
-        on_control(message);
-        return {};
-    }
-    if (message.payload.empty())
-        return {};
-    const auto frame = stamper_.stamp(message.payload, message.timestamp, read_clocks(element_));
-    stats_.lock()->frames = stamper_.stats();
-    if (!frame) {
-        GST_WARNING_OBJECT(element_, "a frame of %zu bytes is no Opus packet",
-                           message.payload.size());
-        return {};
-    }
-    if (std::exchange(is_first_of_connection_, false))
-        set_latency(frame->latency);
-    // Captured before this pipeline started: it has no place on its time line.
-    if (frame->time < 0ns)
-        return {};
-
-    if (stream_ != negotiated_)
-        set_caps();
-    auto buffer = GstRef<GstBuffer>::adopt(
-        gst_buffer_new_memdup(message.payload.data(), message.payload.size()));
-    GST_BUFFER_PTS(buffer.get()) = static_cast<GstClockTime>(frame->time.count());
-    GST_BUFFER_DURATION(buffer.get()) = static_cast<GstClockTime>(frame->duration.count());
+    auto buffer =
+        GstRef<GstBuffer>::adopt(gst_buffer_new_memdup(frame.packet.data(), frame.packet.size()));
+    GST_BUFFER_PTS(buffer.get()) = static_cast<GstClockTime>(frame.time.count());
+    GST_BUFFER_DURATION(buffer.get()) = static_cast<GstClockTime>(frame.duration.count());
     // The sender's own word, for those who want more than our time line.
-    static GstStaticCaps unix_caps = GST_STATIC_CAPS("timestamp/x-unix");
-    const auto unix_time = GstRef<GstCaps>::adopt(gst_static_caps_get(&unix_caps));
-    if (message.timestamp > WallTime{})
+    if (frame.captured && *frame.captured > WallTime{}) {
+        static GstStaticCaps unix_caps = GST_STATIC_CAPS("timestamp/x-unix");
+        const auto unix_time = GstRef<GstCaps>::adopt(gst_static_caps_get(&unix_caps));
         gst_buffer_add_reference_timestamp_meta(
             buffer.get(), unix_time.get(),
-            static_cast<GstClockTime>(message.timestamp.time_since_epoch().count()),
+            static_cast<GstClockTime>(frame.captured->time_since_epoch().count()),
             GST_BUFFER_DURATION(buffer.get()));
-    if (frame->discontinuity) {
+    }
+    if (frame.discontinuity) {
         GST_BUFFER_FLAG_SET(buffer.get(), GST_BUFFER_FLAG_DISCONT);
         GST_BUFFER_FLAG_SET(buffer.get(), GST_BUFFER_FLAG_RESYNC);
     }
     return buffer;
 }
 
-void IpcSrc::set_latency(nanoseconds measured)
+void IpcSrc::push_gap(const Gap &gap)
 {
-    // In steps of 10 ms, so that it does not change with every connection.
-    const auto rounded = std::chrono::ceil<std::chrono::duration<gint64, std::centi>>(
-        std::max(measured, 0ns) + latency_margin);
-    const auto latency = static_cast<GstClockTime>(nanoseconds(rounded).count());
+    auto *pad = GST_BASE_SRC_PAD(src_);
+    // The base class sends the segment with the first buffer, and no sooner.
+    if (!GstRef<GstEvent>::adopt(gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0)))
+        gst_pad_push_event(pad, gst_event_new_segment(&src_->segment));
+    gst_pad_push_event(pad, gst_event_new_gap(static_cast<GstClockTime>(gap.start.count()),
+                                              static_cast<GstClockTime>(gap.duration.count())));
+}
+
+void IpcSrc::push_gap_when_due()
+{
+    const auto now = monotonic_now();
+    if (!session_->stream.is_away() || now < session_->next_gap)
+        return;
+    session_->next_gap = now + gap_interval;
+    if (const auto gap = session_->stream.announce_gap(read_clocks(element_).running))
+        push_gap(*gap);
+}
+
+void IpcSrc::update_latency()
+{
+    const auto latency = static_cast<GstClockTime>(session_->stream.latency().count());
     if (latency_.exchange(latency) == latency)
         return;
     GST_INFO_OBJECT(element_, "latency is now %" GST_TIME_FORMAT, GST_TIME_ARGS(latency));
@@ -517,35 +578,46 @@ bool IpcSrc::answer_latency(GstQuery *query) const
     return true;
 }
 
+void IpcSrc::update_stats()
+{
+    auto stats = stats_.lock();
+    stats->stream = session_->stream.stats();
+    stats->dialect = session_->receiver->dialect();
+    stats->buffers = session_->receiver->buffers();
+}
+
 void IpcSrc::post_stats_when_due()
 {
     const auto interval = settings_.lock()->stats_interval;
     if (interval == 0ns)
         return;
     const auto now = monotonic_now();
-    if (now < next_stats_)
+    if (now < session_->next_stats)
         return;
-    next_stats_ = now + interval;
+    session_->next_stats = now + interval;
     gst_element_post_message(element_, gst_message_new_element(GST_OBJECT(element_), stats()));
 }
 
 GstStructure *IpcSrc::stats() const
 {
     const auto stats = stats_.snapshot();
-    const auto latency = stats.frames.latency.values();
+    const auto &stream = stats.stream;
     return Fields()
-        .set("connected", stats.connected)
-        .set("connects", stats.connects)
-        .set("frames", stats.frames.frames)
-        .set("bytes", stats.frames.bytes)
-        .set("lost", stats.frames.lost)
-        .set("invalid", stats.frames.invalid)
-        .set("implausible-timestamps", stats.frames.implausible_timestamps)
-        .set("protocol-errors", stats.protocol_errors)
-        .set("latency-current", latency.current)
-        .set("latency-average", latency.average)
-        .set("latency-min", latency.minimum)
-        .set("latency-max", latency.maximum)
+        .set("connected", stream.connected)
+        .set("connects", stream.connects)
+        .set("dialect", stats.dialect ? wire::name(*stats.dialect) : std::string())
+        .set("frames", stream.frames)
+        .set("bytes", stream.bytes)
+        .set("dropped", stream.dropped_invalid + stream.dropped_early)
+        .set("dropped-invalid", stream.dropped_invalid)
+        .set("dropped-early", stream.dropped_early)
+        .set("lost", stream.lost)
+        .set("implausible-timestamps", stream.implausible_timestamps)
+        .set("protocol-errors", stream.protocol_errors)
+        .set("rejects", stats.rejects)
+        .append(latency_fields(stream.latency))
+        .set("send-buffer", stats.buffers.send)
+        .set("receive-buffer", stats.buffers.receive)
         .release("application/x-jkvm-ipcsrc-stats");
 }
 

@@ -77,6 +77,21 @@ TEST_F(FrameReceiverTest, MayStartBeforeTheServer)
     EXPECT_EQ(wait_past_tries(), Event::connected);
 }
 
+TEST_F(FrameReceiverTest, WaitsNoLongerThanAskedFor)
+{
+    receiver_ = make({.endpoint = {.role = Role::connect}, .first_pause = 1h, .longest_pause = 2h});
+    ASSERT_EQ(receiver_->wait(), Event::unreachable);
+    EXPECT_EQ(receiver_->wait(monotonic_now() + 1ms), Event::timed_out) << "without a server";
+
+    receiver_ = make({.endpoint = {.role = Role::listen}});
+    EXPECT_EQ(receiver_->wait(monotonic_now() + 1ms), Event::timed_out) << "without a client";
+    const auto client = testing::connect_to(path_);
+    ASSERT_EQ(receiver_->wait(), Event::connected);
+    EXPECT_EQ(receiver_->wait(monotonic_now() + 1ms), Event::timed_out) << "with a silent one";
+    send_all(client.get(), message_v1("UOKJ", 0, 42, packet_));
+    EXPECT_EQ(receiver_->wait(monotonic_now() + 20s), Event::message);
+}
+
 TEST_F(FrameReceiverTest, ConnectsAgainWhenTheServerComesBack)
 {
     connect();

@@ -103,6 +103,58 @@ TEST_F(FrameTimelineTest, ADayOfFramesIsExact)
     EXPECT_EQ(last, (frames - 1) * frame);
 }
 
+TEST_F(FrameTimelineTest, HoleOfAStreamIsAGap)
+{
+    EXPECT_FALSE(timeline_.place(100ms, frame).gap);
+    EXPECT_FALSE(timeline_.place(130ms, frame).gap) << "jitter is none";
+    const auto stamp = timeline_.place(300ms, frame);
+    ASSERT_TRUE(stamp.gap);
+    EXPECT_EQ(stamp.gap->start, 140ms);
+    EXPECT_EQ(stamp.gap->duration, 160ms);
+}
+
+TEST_F(FrameTimelineTest, AnnouncedGapsAndTheRestOfTheHoleFollowEachOther)
+{
+    timeline_.place(100ms, frame);
+    const auto first = timeline_.announce_gap(220ms);
+    ASSERT_TRUE(first);
+    EXPECT_EQ(first->start, 120ms);
+    EXPECT_EQ(first->duration, 100ms);
+    EXPECT_FALSE(timeline_.announce_gap(220ms));
+    EXPECT_FALSE(timeline_.announce_gap(150ms));
+    EXPECT_EQ(timeline_.announce_gap(320ms)->start, 220ms);
+
+    const auto stamp = timeline_.place(350ms, frame);
+    EXPECT_EQ(stamp.time, 350ms);
+    EXPECT_TRUE(stamp.discontinuity);
+    EXPECT_EQ(stamp.hole, 230ms) << "from the last frame on";
+    ASSERT_TRUE(stamp.gap);
+    EXPECT_EQ(stamp.gap->start, 320ms);
+    EXPECT_EQ(stamp.gap->duration, 30ms);
+}
+
+TEST_F(FrameTimelineTest, FrameStandsBehindWhatWasAnnouncedAsEmpty)
+{
+    timeline_.place(100ms, frame);
+    timeline_.announce_gap(300ms);
+    const auto stamp = timeline_.place(290ms, frame);
+    EXPECT_EQ(stamp.time, 300ms);
+    EXPECT_TRUE(stamp.discontinuity);
+    EXPECT_FALSE(stamp.gap);
+}
+
+TEST_F(FrameTimelineTest, GapBeforeTheFirstFrameBeginsAtZero)
+{
+    const auto gap = timeline_.announce_gap(50ms);
+    ASSERT_TRUE(gap);
+    EXPECT_EQ(gap->start, 0ms);
+    EXPECT_EQ(gap->duration, 50ms);
+    const auto stamp = timeline_.place(60ms, frame);
+    EXPECT_EQ(stamp.time, 60ms);
+    EXPECT_EQ(stamp.hole, 0ns);
+    EXPECT_EQ(stamp.gap->duration, 10ms);
+}
+
 TEST_F(FrameTimelineTest, ResetBeginsAnew)
 {
     timeline_.place(5000ms, frame);
@@ -111,6 +163,7 @@ TEST_F(FrameTimelineTest, ResetBeginsAnew)
     const auto stamp = timeline_.place(10ms, frame);
     EXPECT_EQ(stamp.time, 10ms);
     EXPECT_EQ(stamp.hole, 0ns);
+    EXPECT_FALSE(stamp.gap);
 }
 
 } // namespace

@@ -7,21 +7,23 @@ namespace jkvm {
 
 FrameTimeline::Stamp FrameTimeline::place(nanoseconds captured, nanoseconds duration)
 {
-    Stamp stamp{captured, true, nanoseconds(0)};
+    Stamp stamp{captured, true, nanoseconds(0), std::nullopt};
+    // Time does not run backwards because frames were lost.
+    if (hole_expected_ && announced_)
+        stamp.time = std::max(captured, *announced_);
     if (next_) {
-        const auto difference = captured - *next_;
-        if (hole_expected_) {
-            // Time does not run backwards because frames were lost.
-            stamp.time = std::max(captured, *next_);
-            stamp.hole = stamp.time - *next_;
-        } else if (std::chrono::abs(difference) <= tolerance_) {
-            stamp = {*next_, false, nanoseconds(0)};
+        const auto difference = stamp.time - *next_;
+        if (!hole_expected_ && std::chrono::abs(difference) <= tolerance_) {
+            stamp.time = *next_;
+            stamp.discontinuity = false;
         } else {
             stamp.hole = std::max(difference, nanoseconds(0));
         }
     }
+    if (announced_)
+        stamp.gap = announce_gap(stamp.time);
     hole_expected_ = false;
-    next_ = stamp.time + duration;
+    next_ = announced_ = stamp.time + duration;
     return stamp;
 }
 
@@ -36,11 +38,14 @@ FrameTimeline::Stamp FrameTimeline::place_arrival(nanoseconds arrived, nanosecon
     return place(arrived, duration);
 }
 
-void FrameTimeline::reset()
+std::optional<Gap> FrameTimeline::announce_gap(nanoseconds until)
 {
-    next_.reset();
-    last_arrival_.reset();
-    hole_expected_ = false;
+    const auto start = announced_.value_or(nanoseconds(0));
+    if (until <= start)
+        return std::nullopt;
+    announced_ = until;
+    hole_expected_ = true;
+    return Gap{start, until - start};
 }
 
 } // namespace jkvm

@@ -43,8 +43,9 @@ FrameReceiver::FrameReceiver(Config config, std::optional<ListeningSocket> socke
       parser_(config_.endpoint.direction, config_.dialect)
 {}
 
-FrameReceiver::Event FrameReceiver::wait()
+FrameReceiver::Event FrameReceiver::wait(MonotonicTime deadline)
 {
+    deadline_ = deadline;
     for (;;) {
         Event event = Event::interrupted;
         if (connection_)
@@ -61,6 +62,8 @@ FrameReceiver::Event FrameReceiver::wait()
                 return Event::restarted;
         } else if (control_.is_set()) {
             return event;
+        } else if (is_past_deadline()) {
+            return Event::timed_out;
         }
     }
 }
@@ -83,6 +86,8 @@ FrameReceiver::Event FrameReceiver::wait_for_message()
         case wire::Parser::Outcome::need_more:
             break;
         }
+        if (is_past_deadline())
+            return Event::interrupted;
         // A listening end hears the next client too: the newest one is served. But the one that is
         // there is heard first, so that nobody can keep it from being heard.
         std::array<pollfd, 3> fds{{{control_.fd(), POLLIN, 0},
@@ -122,6 +127,8 @@ FrameReceiver::Event FrameReceiver::wait_for_client()
             return Event::interrupted;
         if (const auto event = accept_client())
             return *event;
+        if (is_past_deadline())
+            return Event::interrupted;
         std::array<pollfd, 2> fds{
             {{control_.fd(), POLLIN, 0}, {may_accept() ? socket_->fd() : -1, POLLIN, 0}}};
         ::poll(fds.data(), fds.size(), milliseconds_to_deadline());
@@ -149,6 +156,11 @@ std::optional<FrameReceiver::Event> FrameReceiver::accept_client()
     return Event::connected;
 }
 
+bool FrameReceiver::is_past_deadline() const
+{
+    return deadline_ != MonotonicTime::max() && monotonic_now() >= deadline_;
+}
+
 bool FrameReceiver::may_accept() const
 {
     return socket_ && monotonic_now() >= accept_again_;
@@ -162,8 +174,10 @@ FrameReceiver::Event FrameReceiver::wait_for_server()
         const auto left = next_try_ - monotonic_now();
         if (left <= nanoseconds(0))
             break;
+        if (is_past_deadline())
+            return Event::interrupted;
         pollfd control{control_.fd(), POLLIN, 0};
-        ::poll(&control, 1, to_timeout(left));
+        ::poll(&control, 1, milliseconds_to_deadline());
     }
     auto connected = connect_to(config_.endpoint);
     if (!connected) {
@@ -270,17 +284,19 @@ void FrameReceiver::send_control(wire::MessageType type, std::span<const std::by
 int FrameReceiver::milliseconds_to_deadline()
 {
     const auto now = monotonic_now();
-    auto deadline = MonotonicTime::max();
+    auto deadline = deadline_;
     if (connection_ && config_.heartbeat_interval > nanoseconds(0)) {
         if (now >= next_heartbeat_) {
             next_heartbeat_ = now + config_.heartbeat_interval;
             if (parser_.dialect()) // before that, nobody knows what it looks like
                 send_control(wire::MessageType::heartbeat, {});
         }
-        deadline = next_heartbeat_;
+        deadline = std::min(deadline, next_heartbeat_);
     }
     if (socket_ && now < accept_again_)
         deadline = std::min(deadline, accept_again_);
+    if (!socket_ && !connection_)
+        deadline = std::min(deadline, next_try_);
     return deadline == MonotonicTime::max() ? for_ever : to_timeout(deadline - now);
 }
 

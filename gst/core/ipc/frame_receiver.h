@@ -52,14 +52,15 @@ public:
         refused,      ///< somebody came who may not; the next wait() goes on
         restarted,    ///< the connection was given up, as the control asked; wait() makes a new one
         disconnected, ///< the connection is gone; the next wait() waits for a new one
+        timed_out,    ///< the deadline has passed and there is nothing else to tell
         interrupted,  ///< the control says so
     };
 
     /// Errors: as ListeningSocket::open for a listening end, `path_unusable` for a connecting one.
     static Result<std::unique_ptr<FrameReceiver>> open(Config config, ReceiverControl &control);
 
-    /// Blocks until one of the events.
-    Event wait();
+    /// Blocks until one of the events, at most until `deadline`.
+    Event wait(MonotonicTime deadline = MonotonicTime::max());
     /// After Event::message; the payload is valid until the next wait().
     [[nodiscard]] const wire::Message &message() const { return message_; }
     /// After Event::unreachable, refused and disconnected: why.
@@ -73,9 +74,11 @@ public:
 private:
     FrameReceiver(Config config, std::optional<ListeningSocket> socket, ReceiverControl &control);
 
+    // Each returns `interrupted` when there is something to do outside of it.
     Event wait_for_message();
     Event wait_for_client();
     Event wait_for_server();
+    bool is_past_deadline() const;
     Event lose_connection(Error error);
     void adopt(UniqueFd connection);
     std::optional<Event> accept_client();
@@ -92,6 +95,7 @@ private:
     std::optional<ListeningSocket> socket_; // of a listening end
     ReceiverControl &control_;
     Backoff backoff_;
+    MonotonicTime deadline_ = MonotonicTime::max(); // of this wait()
     MonotonicTime next_try_{};
     MonotonicTime next_heartbeat_{};
     MonotonicTime accept_again_{}; // after accept() had to be given up

@@ -35,6 +35,11 @@ const DialectTraits &traits(Dialect dialect)
     return dialects[static_cast<std::size_t>(dialect)];
 }
 
+std::string name(Dialect dialect)
+{
+    return "v" + std::to_string(static_cast<int>(dialect) + 1);
+}
+
 std::optional<std::uint8_t> type_code(Dialect dialect, MessageType type)
 {
     const auto known = types(dialect);

@@ -5,6 +5,7 @@
 #include "core/wire/message.h"
 
 #include <optional>
+#include <string>
 
 namespace jkvm::wire {
 
@@ -25,6 +26,8 @@ inline constexpr std::size_t max_header_size = 17;
 inline constexpr std::size_t max_message_size = max_header_size + 4096;
 
 const DialectTraits &traits(Dialect dialect);
+/// "v1"
+std::string name(Dialect dialect);
 
 /// The number that stands for `type` on the wire; nothing where the dialect has no such message.
 std::optional<std::uint8_t> type_code(Dialect dialect, MessageType type);

@@ -3,13 +3,18 @@
 #include "support/raw_socket.h"
 #include "support/temporary_directory.h"
 
+#include "core/ipc/received_stream.h"
+
 #include <gst/check/gstharness.h>
 #include <gst/check/gsttestclock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 namespace jkvm {
 namespace {
 
+using namespace std::chrono_literals;
 using testing::accept_from;
 using testing::listen_at;
 using testing::message_v1;
@@ -56,6 +61,23 @@ protected:
         EXPECT_GE(pts, now - static_cast<GstClockTime>(wall_clock_ns() - captured));
     }
     GstRef<GstBuffer> pull() { return GstRef<GstBuffer>::adopt(gst_harness_pull(harness_)); }
+    /// The next GAP event; other events before it are passed over.
+    Gap pull_gap()
+    {
+        for (;;) {
+            const auto event = GstRef<GstEvent>::adopt(gst_harness_pull_event(harness_));
+            if (!event) {
+                ADD_FAILURE() << "no GAP event";
+                return {};
+            }
+            if (GST_EVENT_TYPE(event.get()) != GST_EVENT_GAP)
+                continue;
+            GstClockTime start = 0;
+            GstClockTime duration = 0;
+            gst_event_parse_gap(event.get(), &start, &duration);
+            return {nanoseconds(start), nanoseconds(duration)};
+        }
+    }
 
     testing::TemporaryDirectory directory_;
     std::string path_ = directory_.file("a.sock");
@@ -116,6 +138,43 @@ TEST_F(JkvmIpcSrc, HoleIsADiscontinuityAndIsCounted)
               (GST_BUFFER_PTS(buffer.get()) - end_of_first) / (20 * GST_MSECOND));
 }
 
+TEST_F(JkvmIpcSrc, HoleIsAGapThatEndsWhereTheNextBufferBegins)
+{
+    connect();
+    send_frame(30);
+    const nanoseconds end_of_first(GST_BUFFER_PTS(pull().get()) + 20 * GST_MSECOND);
+    gst_harness_set_time(harness_, 3 * GST_SECOND);
+    send_frame(20);
+    const nanoseconds begin_of_second(GST_BUFFER_PTS(pull().get()));
+    const auto gap = pull_gap();
+    EXPECT_EQ(gap.start, end_of_first);
+    EXPECT_EQ(gap.start + gap.duration, begin_of_second);
+}
+
+TEST_F(JkvmIpcSrc, WithoutAServerGapsFollowEachOther)
+{
+    listener_.reset();
+    ::unlink(path_.c_str());
+    gst_harness_play(harness_);
+    const auto first = pull_gap();
+    EXPECT_EQ(first.start, 0ns);
+    EXPECT_EQ(first.duration, 1s - ReceivedStream::usual_latency);
+    gst_harness_set_time(harness_, 2 * GST_SECOND);
+    const auto second = pull_gap();
+    EXPECT_EQ(second.start, first.duration);
+    EXPECT_EQ(second.duration, 1s);
+}
+
+TEST_F(JkvmIpcSrc, ModeArrivalTakesTheTimeOfArrival)
+{
+    g_object_set(element_, "timestamp-mode", static_cast<int>(TimestampMode::arrival), nullptr);
+    connect();
+    send_frame(3000);
+    EXPECT_EQ(GST_BUFFER_PTS(pull().get()), GST_SECOND - 20 * GST_MSECOND);
+    EXPECT_EQ(gst_harness_query_latency(harness_), 30 * GST_MSECOND);
+    EXPECT_GE(stat(element_, "latency-p50"), 2900 * GST_MSECOND);
+}
+
 TEST_F(JkvmIpcSrc, CapsAreThoseThatDecodersAndMuxersNeed)
 {
     connect();
@@ -154,6 +213,58 @@ TEST_F(JkvmIpcSrc, LatencyCoversTheFirstFrameAndIsAnnounced)
     gst_element_set_bus(element_, nullptr);
 }
 
+TEST_F(JkvmIpcSrc, LatencyIsAnnouncedAgainWhenTheSendersFramesAreLaterThanTheFirst)
+{
+    connect();
+    send_frame(30);
+    pull();
+    const auto bus = GstRef<GstBus>::adopt(gst_bus_new());
+    gst_element_set_bus(element_, bus.get());
+    for (int i = 0; i < 60; ++i) {
+        send_frame(300);
+        pull();
+    }
+    EXPECT_TRUE(GstRef<GstMessage>::adopt(gst_bus_pop_filtered(bus.get(), GST_MESSAGE_LATENCY)));
+    EXPECT_GE(gst_harness_query_latency(harness_), 310 * GST_MSECOND);
+    gst_element_set_bus(element_, nullptr);
+}
+
+TEST_F(JkvmIpcSrc, StatisticsSayWhatIsSpokenAndWhatTheKernelGranted)
+{
+    connect();
+    send_frame(30);
+    pull();
+    const auto stats = testing::stats_of(element_);
+    EXPECT_STREQ(gst_structure_get_string(stats.get(), "dialect"), "v1");
+    gint buffer = 0;
+    EXPECT_TRUE(gst_structure_get_int(stats.get(), "receive-buffer", &buffer));
+    EXPECT_GE(buffer, 32768);
+}
+
+TEST_F(JkvmIpcSrc, ApplicationMayRefuseAClient)
+{
+    listener_.reset();
+    ::unlink(path_.c_str());
+    gst_util_set_object_arg(G_OBJECT(element_), "mode", "listen");
+    int uid = -1;
+    const auto refuse = [](GstElement *, gint, guint its_uid, gpointer to) -> gboolean {
+        *static_cast<int *>(to) = static_cast<int>(its_uid);
+        return FALSE;
+    };
+    g_signal_connect(
+        element_, "client-connecting",
+        G_CALLBACK(static_cast<gboolean (*)(GstElement *, gint, guint, gpointer)>(refuse)), &uid);
+    gst_harness_play(harness_);
+    const auto client = testing::connect_to(path_);
+    EXPECT_TRUE(testing::is_closed_by_peer(client.get()));
+    gst_harness_set_time(harness_, 2 * GST_SECOND);
+    pull_gap(); // so it is past the client
+    pull_gap();
+    EXPECT_EQ(uid, static_cast<int>(::getuid()));
+    EXPECT_EQ(stat(element_, "rejects"), 1u);
+    EXPECT_EQ(stat(element_, "connects"), 0u);
+}
+
 TEST_F(JkvmIpcSrc, WhatIsNotASoundFrameIsPassedOver)
 {
     connect();
@@ -166,8 +277,9 @@ TEST_F(JkvmIpcSrc, WhatIsNotASoundFrameIsPassedOver)
              message_v1("UOKJ", 0, wall_clock_ns(), std::vector<std::uint8_t>{0xFB})); // no Opus
     send_frame(20);
     EXPECT_EQ(gst_buffer_get_size(pull().get()), packet.size());
-    EXPECT_EQ(stat(element_, "frames"), 1u);
-    EXPECT_EQ(stat(element_, "invalid"), 1u);
+    EXPECT_EQ(stat(element_, "frames"), 2u);
+    EXPECT_EQ(stat(element_, "dropped"), 1u);
+    EXPECT_EQ(stat(element_, "dropped-invalid"), 1u);
 }
 
 TEST_F(JkvmIpcSrc, ServerThatSendsGarbageLosesTheConnectionAndIsTriedAgain)
