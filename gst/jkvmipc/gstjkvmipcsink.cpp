@@ -37,13 +37,17 @@
  * |---|---|---|
  * | frames | guint64 | frames received from upstream and offered to the clients |
  * | bytes | guint64 | of Opus in these frames |
- * | dropped | guint64 | frames that a client did not get because it was too slow, over all clients |
- * | invalid | guint64 | buffers that are no Opus packet or too large for a message, sent to nobody |
- * | connects | guint64 | clients accepted |
+ * | dropped | guint64 | the sum of the next four |
+ * | dropped-queue-full | guint64 | frames that a client did not get because more than max-queue-time waited for it, over all clients |
+ * | dropped-disconnected | guint64 | frames that still waited for a client when its connection ended, over all clients |
+ * | dropped-invalid | guint64 | buffers that are no Opus packet, sent to nobody |
+ * | dropped-too-large | guint64 | packets that are too large for a message of the dialect, sent to nobody |
+ * | connects | guint64 | connections made |
  * | rejects | guint64 | clients turned away: too many, or not allowed |
  * | protocol-errors | guint64 | clients disconnected for what they sent |
  * | slow-clients | guint64 | clients disconnected for being too slow: they lost 50 frames in a row or took nothing for 2 s |
- * | clients | GstValueArray of GstStructure | those connected now: id, pid, uid, frames, bytes, dropped, queued-time (ns), max-queued-time (ns), send-buffer (bytes, as the kernel counts) |
+ * | latency-current, -average, -min, -max, -p50, -p95, -p99 | guint64 | from the capture of a frame's first sample to this element, ns; the quantiles over about two minutes |
+ * | clients | GstValueArray of GstStructure | those connected now: id, pid, uid; frames, bytes, dropped (as above); queued-frames (guint), queued-time (ns), max-queued-time (ns): what waits for it; latency-current ... latency-p99: from capture to the kernel; send-buffer, receive-buffer (bytes, as the kernel counts) |
  *
  * ## Messages
  *
@@ -62,11 +66,13 @@
 // clang-format on
 #include "gstjkvmipcsink.h"
 
+#include "client_connecting.h"
 #include "common/clocks.h"
 #include "common/element_error.h"
 #include "common/element_message.h"
 #include "common/element_type.h"
 #include "common/encoder_request.h"
+#include "common/latency_fields.h"
 #include "common/mapped_buffer.h"
 #include "common/open_in_ready.h"
 #include "common/properties.h"
@@ -103,13 +109,6 @@ GType client_policy_get_type()
     };
     static const GType type = register_enum("GstJkvmIpcSinkClientPolicy", values);
     return type;
-}
-
-/// One handler that says no is enough.
-gboolean all_must_agree(GSignalInvocationHint *, GValue *result, const GValue *answer, gpointer)
-{
-    g_value_copy(answer, result);
-    return g_value_get_boolean(answer);
 }
 
 const char *nick(RemovalReason reason)
@@ -173,7 +172,8 @@ private:
     struct Session {
         std::unique_ptr<FrameSender> sender; // from READY to PAUSED and back
         FrameSender::Stats last;             // of the sender before
-        guint64 invalid = 0;
+        guint64 dropped_invalid = 0;
+        guint64 dropped_too_large = 0;
         std::size_t max_packet = 0; // that the dialect can carry, bytes
     };
 
@@ -236,9 +236,7 @@ static void gst_jkvm_ipc_sink_configure_class(GstJkvmIpcSinkClass *klass)
      *
      * Since: 0.1
      */
-    signals[signal_client_connecting] =
-        g_signal_new("client-connecting", G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0,
-                     all_must_agree, nullptr, nullptr, G_TYPE_BOOLEAN, 2, G_TYPE_INT, G_TYPE_UINT);
+    signals[signal_client_connecting] = install_client_connecting(object_class);
     /**
      * GstJkvmIpcSink::client-added:
      * @id: of the client, as in the statistics (guint64)
@@ -352,7 +350,7 @@ bool IpcSink::open()
                     endpoint->path.c_str());
     auto session = session_.lock();
     session->last = {};
-    session->invalid = 0;
+    session->dropped_invalid = session->dropped_too_large = 0;
     session->max_packet = wire::traits(dialect).max_payload;
     session->sender = std::move(*sender);
     return true;
@@ -367,8 +365,9 @@ void IpcSink::close()
         session->last.peers.clear();
         sender = std::move(session->sender);
     }
-    // Its end reports to the observer, which must not happen under the lock.
-    sender.reset();
+    // This reports to the observer, which must not happen under the lock.
+    const auto last = sender->stop();
+    session_.lock()->last = last;
 }
 
 bool IpcSink::set_caps(const GstCaps *caps)
@@ -401,7 +400,7 @@ GstFlowReturn IpcSink::render(GstBuffer *buffer)
 
     auto session = session_.lock();
     if (!facts || packet.size() > session->max_packet) {
-        ++session->invalid;
+        ++(facts ? session->dropped_too_large : session->dropped_invalid);
         GST_WARNING_OBJECT(element_, "dropped a buffer of %zu bytes: %s", packet.size(),
                            facts ? "too large for a message" : "no Opus packet");
         return GST_FLOW_OK;
@@ -427,10 +426,12 @@ GstStructure *IpcSink::stats() const
 {
     FrameSender::Stats stats;
     guint64 invalid = 0;
+    guint64 too_large = 0;
     {
         const auto session = session_.lock();
         stats = session->sender ? session->sender->stats() : session->last;
-        invalid = session->invalid;
+        invalid = session->dropped_invalid;
+        too_large = session->dropped_too_large;
     }
     std::vector<Fields> clients;
     for (const auto &client : stats.peers) {
@@ -439,31 +440,33 @@ GstStructure *IpcSink::stats() const
             .set("frames", client.sent.frames)
             .set("bytes", client.sent.bytes)
             .set("dropped", client.sent.dropped)
+            .set("queued-frames", static_cast<guint>(client.queued_frames))
             .set("queued-time", client.queued)
             .set("max-queued-time", client.sent.max_queued)
-            .set("send-buffer", client.buffers.send);
+            .append(latency_fields(client.sent.latency))
+            .set("send-buffer", client.buffers.send)
+            .set("receive-buffer", client.buffers.receive);
     }
     return Fields()
         .set("frames", stats.frames)
         .set("bytes", stats.bytes)
-        .set("dropped", stats.dropped)
-        .set("invalid", invalid)
+        .set("dropped", stats.dropped_queue_full + stats.dropped_disconnected + invalid + too_large)
+        .set("dropped-queue-full", stats.dropped_queue_full)
+        .set("dropped-disconnected", stats.dropped_disconnected)
+        .set("dropped-invalid", invalid)
+        .set("dropped-too-large", too_large)
         .set("connects", stats.connects)
         .set("rejects", stats.rejects)
         .set("protocol-errors", stats.protocol_errors)
         .set("slow-clients", stats.slow_peers)
+        .append(latency_fields(stats.latency))
         .set("clients", "client", std::move(clients))
         .release("application/x-jkvm-ipcsink-stats");
 }
 
 bool IpcSink::may_connect(const PeerInfo &peer)
 {
-    // Without a handler the answer stays as it is.
-    gboolean is_welcome = TRUE;
-    if (g_signal_has_handler_pending(element_, signals[signal_client_connecting], 0, FALSE))
-        g_signal_emit(element_, signals[signal_client_connecting], 0, static_cast<gint>(peer.pid),
-                      static_cast<guint>(peer.uid), &is_welcome);
-    return is_welcome != FALSE;
+    return is_client_welcome(element_, signals[signal_client_connecting], peer);
 }
 
 void IpcSink::encoder_requested(const wire::EncoderConfig &config)

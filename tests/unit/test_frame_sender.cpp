@@ -210,7 +210,7 @@ TEST_F(FrameSenderTest, ClientThatNeverReadsIsGivenUpAndCostsTheOthersNothing)
     EXPECT_EQ(stats.peers[0].info.id, 2u);
     EXPECT_EQ(stats.peers[0].sent.frames, frames);
     EXPECT_EQ(stats.peers[0].sent.dropped, 0u);
-    EXPECT_GE(stats.dropped, FrameSender::max_dropped_in_a_row);
+    EXPECT_GE(stats.dropped_queue_full, FrameSender::max_dropped_in_a_row);
     EXPECT_EQ(stats.slow_peers, 1u);
 
     // What it could read is whole messages, then the end.
@@ -325,11 +325,11 @@ TEST_F(FrameSenderTest, DropsOfAClientThatLeftStayCounted)
     auto stalled = add_client();
     for (int i = 0; i < 1000; ++i)
         send(std::string(1000, 'x'));
-    const auto before = sender_->stats().dropped;
+    const auto before = sender_->stats().dropped_queue_full;
     EXPECT_GT(before, 0u);
     stalled.reset();
     observer_.event(events_++);
-    EXPECT_EQ(sender_->stats().dropped, before);
+    EXPECT_EQ(sender_->stats().dropped_queue_full, before);
 }
 
 } // namespace

@@ -35,7 +35,7 @@ protected:
             wire::HeaderBytes({}, {.length = static_cast<std::uint32_t>(payload_size_),
                                    .timestamp = WallTime(nanoseconds(number))}),
             payload_, duration);
-        return peer_->send(message);
+        return peer_->send(message, now_);
     }
     /// Sends frames until the kernel takes no more; the number of frames that went out whole.
     unsigned fill()
@@ -78,6 +78,7 @@ protected:
     std::optional<Peer> peer_;
     std::vector<std::byte> payload_;
     std::size_t payload_size_ = 1000;
+    WallTime now_{};
 };
 
 TEST_F(PeerTest, FrameGoesOutAtOnceAndIsCountedOnce)
@@ -100,7 +101,7 @@ TEST_F(PeerTest, SlowReaderLosesTheOldestFramesAndTheQueueStaysWithinItsTime)
     EXPECT_EQ(peer_->counters().dropped, 95u);
     for (unsigned i = 0; i < whole; ++i)
         ASSERT_EQ(read_frame(), static_cast<int>(i % 256));
-    ASSERT_TRUE(peer_->flush());
+    ASSERT_TRUE(peer_->flush(now_));
     EXPECT_FALSE(peer_->is_waiting());
     for (unsigned i = 95; i < 100; ++i) // 5 x 20 ms: the newest
         ASSERT_EQ(read_frame(), static_cast<int>((whole + i) % 256));
@@ -117,7 +118,7 @@ TEST_F(PeerTest, MessageOnceBegunIsFinishedWhateverHadToGo)
     std::vector<int> seen;
     while (peer_->is_waiting()) {
         seen.push_back(read_frame());
-        ASSERT_TRUE(peer_->flush());
+        ASSERT_TRUE(peer_->flush(now_));
     }
     while (seen.size() < peer_->counters().frames)
         seen.push_back(read_frame());
@@ -135,7 +136,7 @@ TEST_F(PeerTest, BegunMessageThatIsLongerThanTheBoundIsFinishedToo)
     EXPECT_EQ(peer_->counters().dropped, 0u);
     for (int i = 0; i <= whole; ++i) {
         EXPECT_EQ(read_frame(), i);
-        ASSERT_TRUE(peer_->flush());
+        ASSERT_TRUE(peer_->flush(now_));
     }
 }
 
@@ -146,6 +147,20 @@ TEST_F(PeerTest, WhatMustNotBeDroppedIsBoundedToo)
     while (accepted < 100000 && send(1, 0ms))
         ++accepted;
     EXPECT_LE(accepted, 1000);
+}
+
+TEST_F(PeerTest, LatencyOfAFrameEndsWhereTheKernelTakesItWhole)
+{
+    now_ = WallTime(5ms); // every frame here was captured at the epoch
+    fill();
+    EXPECT_EQ(peer_->counters().latency.values().maximum, 5ms);
+    EXPECT_EQ(peer_->queued_frames(), 1u);
+    while (peer_->is_waiting()) {
+        read_frame();
+        ASSERT_TRUE(peer_->flush(WallTime(90ms)));
+    }
+    EXPECT_EQ(peer_->queued_frames(), 0u);
+    EXPECT_EQ(peer_->counters().latency.values().current, 90ms);
 }
 
 TEST_F(PeerTest, ReaderThatWentAwayIsReported)

@@ -30,6 +30,13 @@ bool is_too_slow(const Peer &peer, MonotonicTime took_last, MonotonicTime now)
            (peer.is_waiting() && now - took_last >= FrameSender::max_stall);
 }
 
+/// Of a peer that goes.
+void count_drops(FrameSender::Stats &stats, const Peer &peer)
+{
+    stats.dropped_queue_full += peer.counters().dropped;
+    stats.dropped_disconnected += peer.queued_frames();
+}
+
 } // namespace
 
 Result<std::unique_ptr<FrameSender>> FrameSender::start(const Config &config, Observer &observer)
@@ -67,20 +74,28 @@ FrameSender::FrameSender(Config config, Observer &observer, std::optional<Listen
 
 FrameSender::~FrameSender()
 {
+    stop();
+}
+
+FrameSender::Stats FrameSender::stop()
+{
     if (!service_.joinable())
-        return;
+        return stats();
     end_.set();
     service_.join();
     std::vector<PeerInfo> last;
     {
         auto shared = shared_.lock();
         say_goodbye(*shared);
-        for (const auto &[id, client] : shared->clients)
+        for (const auto &[id, client] : shared->clients) {
             last.push_back(client.info);
+            count_drops(shared->stats, client.peer);
+        }
         shared->clients.clear();
     }
     for (const auto &peer : last)
         report({peer, RemovalReason::ended, {}});
+    return stats();
 }
 
 /// Lets out what waits, and tells a microphone's listener that the session is over.
@@ -95,7 +110,7 @@ void FrameSender::say_goodbye(Shared &shared)
             pollfd entry{peer.fd(), POLLOUT, 0};
             const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(left).count();
             is_alive = milliseconds > 0 && ::poll(&entry, 1, static_cast<int>(milliseconds)) == 1 &&
-                       peer.flush();
+                       peer.flush(wall_now());
         }
     }
 }
@@ -110,18 +125,19 @@ void FrameSender::send(std::span<const std::byte> packet, WallTime captured, nan
     constexpr nanoseconds shortest = std::chrono::microseconds(2500);
     OutgoingMessage message(
         wire::HeaderBytes({config_.endpoint.direction, config_.dialect}, header), packet,
-        std::max(duration, shortest));
+        std::max(duration, shortest), captured);
     const auto now = monotonic_now();
+    const auto now_on_the_wall = wall_now();
     bool is_one_too_slow = false;
 
     auto shared = shared_.lock();
     ++shared->stats.frames;
     shared->stats.bytes += packet.size();
-    shared->stats.latency.record(wall_now() - captured);
+    shared->stats.latency.record(now_on_the_wall - captured);
     for (auto &[id, client] : shared->clients) {
         if (!client.peer.is_waiting())
             client.took_last = now;
-        if (!client.peer.send(message)) {
+        if (!client.peer.send(message, now_on_the_wall)) {
             // The service thread removes it, once it sees the hang-up.
             ::shutdown(client.peer.fd(), SHUT_RDWR);
             continue;
@@ -164,7 +180,7 @@ bool FrameSender::send_control(Peer &peer, wire::MessageType type,
     OutgoingMessage message(
         wire::HeaderBytes({config_.endpoint.direction, config_.dialect}, header), payload,
         nanoseconds(0));
-    return peer.send(message);
+    return peer.send(message, header.timestamp);
 }
 
 FrameSender::Stats FrameSender::stats() const
@@ -172,9 +188,10 @@ FrameSender::Stats FrameSender::stats() const
     const auto shared = shared_.lock();
     Stats stats = shared->stats;
     for (const auto &[id, client] : shared->clients) {
-        stats.dropped += client.peer.counters().dropped;
+        const auto &peer = client.peer;
+        stats.dropped_queue_full += peer.counters().dropped;
         stats.peers.push_back(
-            {client.info, client.peer.counters(), client.peer.queued(), client.buffers});
+            {client.info, peer.counters(), peer.queued(), peer.queued_frames(), client.buffers});
     }
     return stats;
 }
@@ -352,7 +369,8 @@ void FrameSender::handle_client(std::uint64_t id, std::uint32_t events)
         if ((events & EPOLLIN) != 0)
             heard = listen_to(client);
         // A hang-up counts after what the client had still to say.
-        if (!heard.removal && ((events & (EPOLLHUP | EPOLLERR)) != 0 || !client.peer.flush()))
+        if (!heard.removal &&
+            ((events & (EPOLLHUP | EPOLLERR)) != 0 || !client.peer.flush(wall_now())))
             heard.removal = Removal{client.info, RemovalReason::closed, {}};
         if (heard.removal)
             remove(*shared, *heard.removal);
@@ -400,7 +418,7 @@ FrameSender::Heard FrameSender::listen_to(Client &client)
 void FrameSender::remove(Shared &shared, const Removal &removal)
 {
     const auto found = shared.clients.find(removal.peer.id);
-    shared.stats.dropped += found->second.peer.counters().dropped;
+    count_drops(shared.stats, found->second.peer);
     shared.stats.protocol_errors += removal.reason == RemovalReason::violation ? 1 : 0;
     shared.stats.slow_peers += removal.reason == RemovalReason::slow ? 1 : 0;
     // A connection that lived a while is made again soon.

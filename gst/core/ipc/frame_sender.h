@@ -55,7 +55,7 @@ public:
     /// A peer that took nothing for so long, while something waits for it, is given up.
     static constexpr nanoseconds max_stall = std::chrono::seconds(2);
 
-    /// Called from the service thread, and from the destructor, with no lock held. Must not end the
+    /// Called from the service thread, and from stop(), with no lock held. Must not stop the
     /// sender: that waits for the service thread.
     class Observer {
     public:
@@ -76,19 +76,22 @@ public:
         PeerInfo info;
         Peer::Counters sent;
         nanoseconds queued{0};
+        std::size_t queued_frames = 0;
         BufferSizes buffers;
     };
     /// Every counter only grows while the sender lives.
     struct Stats {
-        std::uint64_t frames = 0;          ///< given to send()
-        std::uint64_t bytes = 0;           ///< of payload, given to send()
-        std::uint64_t dropped = 0;         ///< frames that some peer did not get, over all peers
-        std::uint64_t connects = 0;        ///< connections made
-        std::uint64_t rejects = 0;         ///< clients turned away
-        std::uint64_t protocol_errors = 0; ///< peers that had to go for what they sent
-        std::uint64_t slow_peers = 0;      ///< peers that had to go for being too slow
-        LatencyMonitor latency;            ///< from capture of the first sample to send()
-        std::vector<PeerStats> peers;      ///< those connected now
+        std::uint64_t frames = 0; ///< given to send()
+        std::uint64_t bytes = 0;  ///< of payload, given to send()
+        // Frames that a peer did not get, over all peers.
+        std::uint64_t dropped_queue_full = 0;   ///< the oldest, because too much waited
+        std::uint64_t dropped_disconnected = 0; ///< they still waited when the peer went
+        std::uint64_t connects = 0;             ///< connections made
+        std::uint64_t rejects = 0;              ///< clients turned away
+        std::uint64_t protocol_errors = 0;      ///< peers that had to go for what they sent
+        std::uint64_t slow_peers = 0;           ///< peers that had to go for being too slow
+        LatencyMonitor latency;                 ///< from capture of the first sample to send()
+        std::vector<PeerStats> peers;           ///< those connected now
     };
 
     /// Errors: as ListeningSocket::open for a listening end, `path_unusable` for a connecting one,
@@ -105,6 +108,9 @@ public:
     void set_stream(const wire::StreamConfig &stream);
 
     [[nodiscard]] Stats stats() const;
+    /// Lets out what waits, for 100 ms at most, and disconnects everybody. There must be no send()
+    /// any more. The last statistics.
+    Stats stop();
 
 private:
     struct Client {

@@ -49,10 +49,10 @@ const OutgoingMessage::Bytes &OutgoingMessage::stored()
     return stored_;
 }
 
-bool Peer::send(OutgoingMessage &message)
+bool Peer::send(OutgoingMessage &message, WallTime now)
 {
     if (is_waiting()) { // its turn comes after those that wait
-        return enqueue(message, 0) && flush();
+        return enqueue(message, 0) && flush(now);
     }
     std::array parts{to_iovec(message.header()), to_iovec(message.payload())};
     const auto sent = send_some(fd(), parts);
@@ -60,7 +60,7 @@ bool Peer::send(OutgoingMessage &message)
         return false;
     counters_.bytes += static_cast<std::uint64_t>(sent);
     if (static_cast<std::size_t>(sent) == message.size()) {
-        note_sent(message.duration());
+        note_sent(message.duration(), message.captured(), now);
         return true;
     }
     return enqueue(message, static_cast<std::size_t>(sent));
@@ -74,7 +74,7 @@ bool Peer::enqueue(OutgoingMessage &message, std::size_t begun)
         return false;
     if (queue_.empty())
         begun_ = begun;
-    queue_.push_back({message.stored(), message.duration()});
+    queue_.push_back({message.stored(), message.duration(), message.captured()});
     queued_ += message.duration();
     while (queued_ > max_queued_ && drop_oldest()) {
     }
@@ -97,15 +97,22 @@ bool Peer::drop_oldest()
     return true;
 }
 
-void Peer::note_sent(nanoseconds duration)
+std::size_t Peer::queued_frames() const
+{
+    return static_cast<std::size_t>(
+        std::ranges::count_if(queue_, [](const Waiting &w) { return w.duration.count() > 0; }));
+}
+
+void Peer::note_sent(nanoseconds duration, WallTime captured, WallTime now)
 {
     if (duration.count() == 0)
         return;
     ++counters_.frames;
+    counters_.latency.record(now - captured);
     dropped_in_a_row_ = 0;
 }
 
-bool Peer::flush()
+bool Peer::flush(WallTime now)
 {
     while (is_waiting()) {
         const auto rest = std::span<const std::byte>(*queue_.front().bytes).subspan(begun_);
@@ -119,8 +126,9 @@ bool Peer::flush()
             return true;
         }
         begun_ = 0;
-        note_sent(queue_.front().duration);
-        queued_ -= queue_.front().duration;
+        const auto &sent_now = queue_.front();
+        note_sent(sent_now.duration, sent_now.captured, now);
+        queued_ -= sent_now.duration;
         queue_.pop_front();
     }
     return true;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/ipc/unique_fd.h"
+#include "core/stats/latency_monitor.h"
 #include "core/wire/header.h"
 
 #include <cstdint>
@@ -19,8 +20,8 @@ public:
     using Bytes = std::shared_ptr<const std::vector<std::byte>>;
 
     OutgoingMessage(const wire::HeaderBytes &header, std::span<const std::byte> payload,
-                    nanoseconds duration)
-        : header_(header), payload_(payload), duration_(duration)
+                    nanoseconds duration, WallTime captured = {})
+        : header_(header), payload_(payload), duration_(duration), captured_(captured)
     {}
 
     [[nodiscard]] std::span<const std::byte> header() const { return header_.bytes(); }
@@ -28,12 +29,15 @@ public:
     [[nodiscard]] std::size_t size() const { return header().size() + payload_.size(); }
     /// How much sound it carries; 0 for a control message, which is never dropped.
     [[nodiscard]] nanoseconds duration() const { return duration_; }
+    /// Of a frame: when its first sample was.
+    [[nodiscard]] WallTime captured() const { return captured_; }
     [[nodiscard]] const Bytes &stored();
 
 private:
     wire::HeaderBytes header_;
     std::span<const std::byte> payload_;
     nanoseconds duration_;
+    WallTime captured_;
     Bytes stored_;
 };
 
@@ -43,8 +47,9 @@ public:
     struct Counters {
         std::uint64_t frames = 0;  ///< handed to the kernel whole
         std::uint64_t bytes = 0;   ///< handed to the kernel
-        std::uint64_t dropped = 0; ///< frames given up because the peer was too slow
+        std::uint64_t dropped = 0; ///< frames given up because too much waited
         nanoseconds max_queued{0}; ///< the most sound that ever waited
+        LatencyMonitor latency;    ///< from the capture of the first sample to the kernel
     };
 
     /// `max_queued`: how much sound may wait, beside a message that is already begun.
@@ -54,13 +59,14 @@ public:
 
     /// Never blocks. Writes as much as the kernel takes, keeps the rest; when too much waits, the
     /// oldest frame that is not yet begun goes. False: the connection is broken.
-    bool send(OutgoingMessage &message);
+    bool send(OutgoingMessage &message, WallTime now);
     /// Goes on with what waits. False: the connection is broken.
-    bool flush();
+    bool flush(WallTime now);
 
     /// Whether flush() has something to do once the connection is writable.
     [[nodiscard]] bool is_waiting() const { return !queue_.empty(); }
     [[nodiscard]] nanoseconds queued() const { return queued_; }
+    [[nodiscard]] std::size_t queued_frames() const;
     /// Frames dropped since the last one that went out whole.
     [[nodiscard]] unsigned dropped_in_a_row() const { return dropped_in_a_row_; }
     [[nodiscard]] const Counters &counters() const { return counters_; }
@@ -70,6 +76,7 @@ private:
     struct Waiting {
         OutgoingMessage::Bytes bytes;
         nanoseconds duration;
+        WallTime captured;
     };
 
     /// The first `begun` bytes are sent already. False when too many messages wait that must not be
@@ -77,7 +84,7 @@ private:
     bool enqueue(OutgoingMessage &message, std::size_t begun);
     /// False when there is no frame that may go.
     bool drop_oldest();
-    void note_sent(nanoseconds duration);
+    void note_sent(nanoseconds duration, WallTime captured, WallTime now);
 
     UniqueFd connection_;
     nanoseconds max_queued_;

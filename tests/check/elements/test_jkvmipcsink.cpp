@@ -124,7 +124,7 @@ TEST_F(JkvmIpcSink, BufferTooLargeForAMessageIsCountedAndDropped)
     const auto client = add_client();
     ASSERT_EQ(push(std::string(4097, '\xFC'), 0), GST_FLOW_OK);
     ASSERT_EQ(push(std::string(4096, '\xFC'), 0), GST_FLOW_OK);
-    EXPECT_EQ(stat(element_, "invalid"), 1u);
+    EXPECT_EQ(stat(element_, "dropped-too-large"), 1u);
     EXPECT_EQ(receive(client.get(), 17 + 4096).size(), 17u + 4096u);
 }
 
@@ -134,7 +134,7 @@ TEST_F(JkvmIpcSink, WhatIsNoOpusPacketIsCountedAndDropped)
     ASSERT_EQ(push("", 0), GST_FLOW_OK);
     ASSERT_EQ(push("\xFB", 0), GST_FLOW_OK); // says that there are several frames, not how many
     ASSERT_EQ(push("\xFC", 0), GST_FLOW_OK);
-    EXPECT_EQ(stat(element_, "invalid"), 2u);
+    EXPECT_EQ(stat(element_, "dropped-invalid"), 2u);
     EXPECT_EQ(stat(element_, "frames"), 1u);
     EXPECT_EQ(receive(client.get(), 18)[17], 0xFC);
 }
