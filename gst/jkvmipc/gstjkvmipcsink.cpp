@@ -77,8 +77,7 @@
 #include "common/open_in_ready.h"
 #include "common/properties.h"
 #include "core/audio/opus_packet.h"
-#include "core/ipc/frame_sender.h"
-#include "ipc_settings.h"
+#include "ipc_sink_settings.h"
 
 GST_DEBUG_CATEGORY_STATIC(jkvm_ipc_sink_debug);
 #define GST_CAT_DEFAULT jkvm_ipc_sink_debug
@@ -89,27 +88,8 @@ using namespace jkvm;
 
 using namespace std::chrono_literals;
 
-enum Property : guint {
-    property_max_queue_time = IpcSettings::own,
-    property_max_clients,
-    property_client_policy,
-    property_stats,
-};
-
 enum Signal { signal_client_connecting, signal_client_added, signal_client_removed, signal_count };
 guint signals[signal_count]; // set once, by class_init
-
-GType client_policy_get_type()
-{
-    static const GEnumValue values[] = {
-        {static_cast<int>(ClientPolicy::share), "Serve up to max-clients, turn more away", "share"},
-        {static_cast<int>(ClientPolicy::replace), "Serve the newest alone", "replace"},
-        {static_cast<int>(ClientPolicy::reject), "Serve the first alone", "reject"},
-        {0, nullptr, nullptr},
-    };
-    static const GType type = register_enum("GstJkvmIpcSinkClientPolicy", values);
-    return type;
-}
 
 const char *nick(RemovalReason reason)
 {
@@ -163,12 +143,6 @@ public:
     void encoder_requested(const wire::EncoderConfig &config) override;
 
 private:
-    struct Settings {
-        IpcSettings ipc{true};
-        nanoseconds max_queue_time = FrameSender::Config().max_queue_time;
-        std::size_t max_clients = FrameSender::Config().max_clients;
-        ClientPolicy policy = ClientPolicy::share;
-    };
     struct Session {
         std::unique_ptr<FrameSender> sender; // from READY to PAUSED and back
         FrameSender::Stats last;             // of the sender before
@@ -183,7 +157,7 @@ private:
     GstElement *element_;
     GstBaseSink *sink_;
     ElementMessages clients_;
-    Guarded<Settings> settings_;
+    Guarded<IpcSinkSettings> settings_;
     Guarded<Session> session_; // taken before the sender's own lock
 };
 
@@ -201,28 +175,9 @@ static void gst_jkvm_ipc_sink_configure_class(GstJkvmIpcSinkClass *klass)
 
     auto *object_class = G_OBJECT_CLASS(klass);
 
-    IpcSettings::install(object_class, true);
+    IpcSinkSettings::install(object_class);
     g_object_class_install_property(
-        object_class, property_max_queue_time,
-        g_param_spec_uint(
-            "max-queue-time", "Maximum queue time",
-            "How much sound may wait for a client in milliseconds, beside what is in the "
-            "kernel's socket buffer; the oldest goes first (since 0.1)",
-            20, 10000, static_cast<guint>(FrameSender::Config().max_queue_time / 1ms),
-            mutable_ready));
-    g_object_class_install_property(
-        object_class, property_max_clients,
-        g_param_spec_uint(
-            "max-clients", "Maximum clients",
-            "How many clients are served at once with client-policy=share (since 0.1)", 1, 1024,
-            static_cast<guint>(FrameSender::Config().max_clients), mutable_ready));
-    g_object_class_install_property(
-        object_class, property_client_policy,
-        g_param_spec_enum("client-policy", "Client policy", "Whom to serve (since 0.1)",
-                          client_policy_get_type(), static_cast<int>(ClientPolicy::share),
-                          mutable_ready));
-    g_object_class_install_property(
-        object_class, property_stats,
+        object_class, IpcSinkSettings::own,
         g_param_spec_boxed("stats", "Statistics",
                            "Counters, and the clients connected now (since 0.1)",
                            GST_TYPE_STRUCTURE, read_only));
@@ -286,43 +241,16 @@ namespace {
 
 void IpcSink::set_property(guint id, const GValue *value, GParamSpec *spec)
 {
-    auto settings = settings_.lock();
-    switch (id) {
-    case property_max_queue_time:
-        settings->max_queue_time = std::chrono::milliseconds(g_value_get_uint(value));
-        break;
-    case property_max_clients:
-        settings->max_clients = g_value_get_uint(value);
-        break;
-    case property_client_policy:
-        settings->policy = static_cast<ClientPolicy>(g_value_get_enum(value));
-        break;
-    default:
-        if (!settings->ipc.set(id, value))
-            G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
-    }
+    if (!settings_.lock()->set(id, value))
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
 }
 
 void IpcSink::get_property(guint id, GValue *value, GParamSpec *spec)
 {
-    const auto settings = settings_.snapshot();
-    switch (id) {
-    case property_max_queue_time:
-        g_value_set_uint(value, static_cast<guint>(settings.max_queue_time / 1ms));
-        break;
-    case property_max_clients:
-        g_value_set_uint(value, static_cast<guint>(settings.max_clients));
-        break;
-    case property_client_policy:
-        g_value_set_enum(value, static_cast<int>(settings.policy));
-        break;
-    case property_stats:
+    if (id == IpcSinkSettings::own)
         g_value_take_boxed(value, stats());
-        break;
-    default:
-        if (!settings.ipc.get(id, value))
-            G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
-    }
+    else if (!settings_.lock()->get(id, value))
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
 }
 
 bool IpcSink::open()

@@ -85,7 +85,7 @@
 #include "core/base/guarded.h"
 #include "core/ipc/frame_receiver.h"
 #include "core/ipc/received_stream.h"
-#include "ipc_settings.h"
+#include "ipc_src_settings.h"
 
 #include <atomic>
 #include <memory>
@@ -98,17 +98,7 @@ namespace {
 using namespace jkvm;
 using namespace std::chrono_literals;
 
-enum Property : guint {
-    property_on_disconnect = IpcSettings::own,
-    property_timestamp_mode,
-    property_heartbeat_interval,
-    property_stats_interval,
-    property_stats,
-};
-
 guint signal_client_connecting; // set once, by class_init
-
-enum OnDisconnect { on_disconnect_reconnect, on_disconnect_eos, on_disconnect_error };
 
 // What the kernel holds back for a reader that waits. Some 170 frames of 20 ms fit into the default
 // socket buffer, but the other end may have set a smaller one.
@@ -144,13 +134,6 @@ public:
     bool answer_latency(GstQuery *query) const;
 
 private:
-    struct Settings {
-        IpcSettings ipc{false};
-        OnDisconnect on_disconnect = on_disconnect_reconnect;
-        TimestampMode timestamp_mode = TimestampMode::capture;
-        nanoseconds heartbeat_interval{0};
-        nanoseconds stats_interval{0};
-    };
     struct Stats {
         ReceivedStream::Stats stream;
         std::optional<wire::Dialect> dialect;
@@ -184,36 +167,12 @@ private:
     GstElement *element_;
     GstBaseSrc *src_;
     ElementMessages link_;
-    Guarded<Settings> settings_;
+    Guarded<IpcSrcSettings> settings_;
     Guarded<Stats> stats_;
     std::atomic<GstClockTime> latency_{0};
     ReceiverControl control_;
     std::optional<Session> session_;
 };
-
-GType on_disconnect_get_type()
-{
-    static const GEnumValue values[] = {
-        {on_disconnect_reconnect, "Connect again, for ever", "reconnect"},
-        {on_disconnect_eos, "End the stream", "eos"},
-        {on_disconnect_error, "Stop with an error", "error"},
-        {0, nullptr, nullptr},
-    };
-    static const GType type = register_enum("GstJkvmIpcSrcOnDisconnect", values);
-    return type;
-}
-
-GType timestamp_mode_get_type()
-{
-    static const GEnumValue values[] = {
-        {static_cast<int>(TimestampMode::capture),
-         "When the sender captured it, where that is sent and plausible", "capture"},
-        {static_cast<int>(TimestampMode::arrival), "When it arrived, less its duration", "arrival"},
-        {0, nullptr, nullptr},
-    };
-    static const GType type = register_enum("GstJkvmIpcSrcTimestampMode", values);
-    return type;
-}
 
 } // namespace
 
@@ -229,37 +188,12 @@ static void gst_jkvm_ipc_src_configure_class(GstJkvmIpcSrcClass *klass)
 
     auto *object_class = G_OBJECT_CLASS(klass);
 
-    IpcSettings::install(object_class, false);
+    IpcSrcSettings::install(object_class);
     g_object_class_install_property(
-        object_class, property_on_disconnect,
-        g_param_spec_enum("on-disconnect", "On disconnect",
-                          "What to do when the connection ends (since 0.1)",
-                          on_disconnect_get_type(), on_disconnect_reconnect, mutable_playing));
-    g_object_class_install_property(
-        object_class, property_timestamp_mode,
-        g_param_spec_enum("timestamp-mode", "Timestamp mode",
-                          "What a buffer's timestamp is made from (since 0.1)",
-                          timestamp_mode_get_type(), static_cast<int>(TimestampMode::capture),
-                          mutable_ready));
-    g_object_class_install_property(
-        object_class, property_heartbeat_interval,
-        g_param_spec_uint(
-            "heartbeat-interval", "Heartbeat interval",
-            "How often a Heartbeat is sent to the other end, in milliseconds; 0 = never "
-            "(since 0.1)",
-            0, 3600000, 0, mutable_ready));
-    g_object_class_install_property(
-        object_class, property_stats_interval,
-        g_param_spec_uint("stats-interval", "Statistics interval",
-                          "How often the statistics are posted as an element message, in "
-                          "milliseconds, with a frame; 0 = never (since 0.1)",
-                          0, 3600000, 0, mutable_playing));
-    g_object_class_install_property(
-        object_class, property_stats,
+        object_class, IpcSrcSettings::own,
         g_param_spec_boxed("stats", "Statistics",
                            "Counters, and latencies in nanoseconds (since 0.1)", GST_TYPE_STRUCTURE,
                            read_only));
-
     /**
      * GstJkvmIpcSrc::client-connecting:
      * @pid: its process id (gint)
@@ -314,49 +248,16 @@ namespace {
 
 void IpcSrc::set_property(guint id, const GValue *value, GParamSpec *spec)
 {
-    auto settings = settings_.lock();
-    switch (id) {
-    case property_on_disconnect:
-        settings->on_disconnect = static_cast<OnDisconnect>(g_value_get_enum(value));
-        break;
-    case property_timestamp_mode:
-        settings->timestamp_mode = static_cast<TimestampMode>(g_value_get_enum(value));
-        break;
-    case property_heartbeat_interval:
-        settings->heartbeat_interval = std::chrono::milliseconds(g_value_get_uint(value));
-        break;
-    case property_stats_interval:
-        settings->stats_interval = std::chrono::milliseconds(g_value_get_uint(value));
-        break;
-    default:
-        if (!settings->ipc.set(id, value))
-            G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
-    }
+    if (!settings_.lock()->set(id, value))
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
 }
 
 void IpcSrc::get_property(guint id, GValue *value, GParamSpec *spec)
 {
-    const auto settings = settings_.snapshot();
-    switch (id) {
-    case property_on_disconnect:
-        g_value_set_enum(value, settings.on_disconnect);
-        break;
-    case property_timestamp_mode:
-        g_value_set_enum(value, static_cast<int>(settings.timestamp_mode));
-        break;
-    case property_heartbeat_interval:
-        g_value_set_uint(value, static_cast<guint>(settings.heartbeat_interval / 1ms));
-        break;
-    case property_stats_interval:
-        g_value_set_uint(value, static_cast<guint>(settings.stats_interval / 1ms));
-        break;
-    case property_stats:
+    if (id == IpcSrcSettings::own)
         g_value_take_boxed(value, stats());
-        break;
-    default:
-        if (!settings.ipc.get(id, value))
-            G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
-    }
+    else if (!settings_.lock()->get(id, value))
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
 }
 
 bool IpcSrc::open()
@@ -469,11 +370,11 @@ GstFlowReturn IpcSrc::on_disconnected()
     GST_INFO_OBJECT(element_, "disconnected: %s", error.detail.c_str());
     link_.post(is_violation ? "violation" : "closed", describe(error));
     switch (settings_.lock()->on_disconnect) {
-    case on_disconnect_eos:
+    case OnDisconnect::eos:
         return GST_FLOW_EOS;
-    case on_disconnect_error:
+    case OnDisconnect::error:
         break;
-    case on_disconnect_reconnect:
+    case OnDisconnect::reconnect:
         return GST_FLOW_OK;
     }
     // With GST_FLOW_ERROR the base class would post a second error; this completes what downstream
