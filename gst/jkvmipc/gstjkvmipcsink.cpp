@@ -9,11 +9,11 @@
  * protocol, to each client that is connected. With direction=microphone, or mode=connect, it connects
  * to a server instead, and does so again whenever that is gone.
  *
- * It never waits for a client. What a client does not read stays in the kernel's socket buffer; when
- * that is full (after some seconds), the client loses its oldest frames beyond max-queue-time, alone, and the
- * loss is counted. One that loses 50 frames in a row, or takes nothing for 2 s, is disconnected. A
- * new client starts with the next frame. Each frame bears the capture time of its first sample on the
- * system's wall clock, taken from the buffer's timestamp.
+ * It never waits for a client. What a client does not read waits for it, up to max-queue-time; no
+ * more than half of that is handed to the kernel, which gives nothing back. Beyond it the client
+ * loses its oldest frames, alone, and the loss is counted. One that loses 50 frames in a row, or takes
+ * nothing for 2 s, is disconnected. A new client starts with the next frame. Each frame bears the
+ * capture time of its first sample on the system's wall clock, taken from the buffer's timestamp.
  *
  * The socket path is guarded by a lock on PATH.lock. A stale socket of a server that died is taken
  * over; a live server's is not, and a file that is not a socket is left alone.
@@ -43,7 +43,7 @@
  * | rejects | guint64 | clients turned away: too many, or not allowed |
  * | protocol-errors | guint64 | clients disconnected for what they sent |
  * | slow-clients | guint64 | clients disconnected for being too slow: they lost 50 frames in a row or took nothing for 2 s |
- * | clients | GstValueArray of GstStructure | those connected now: id, pid, uid, frames, bytes, dropped, queued-time (ns), max-queued-time (ns), send-buffer (bytes, as the kernel counts) |
+ * | clients | GstValueArray of GstStructure | those connected now: id, pid, uid, frames, bytes, dropped, queued-time and max-queued-time (sound that it has not read, ns), send-buffer (bytes, as the kernel counts) |
  *
  * ## Messages
  *
@@ -206,8 +206,8 @@ static void gst_jkvm_ipc_sink_configure_class(GstJkvmIpcSinkClass *klass)
         object_class, property_max_queue_time,
         g_param_spec_uint(
             "max-queue-time", "Maximum queue time",
-            "How much sound may wait for a client in milliseconds, beside what is in the "
-            "kernel's socket buffer; the oldest goes first (since 0.1)",
+            "How much sound may wait for a client in milliseconds, half of it in the kernel's "
+            "socket buffer; the oldest of the rest goes first (since 0.1)",
             20, 10000, static_cast<guint>(FrameSender::Config().max_queue_time / 1ms),
             mutable_ready));
     g_object_class_install_property(

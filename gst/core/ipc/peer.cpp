@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/ipc/peer.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
@@ -35,6 +36,14 @@ ssize_t send_some(int fd, std::span<iovec> parts)
     }
 }
 
+/// What the messages that the other end has not read take in the kernel, bytes.
+int unread_memory(int fd)
+{
+    int memory = 0;
+    ::ioctl(fd, SIOCOUTQ, &memory);
+    return memory;
+}
+
 } // namespace
 
 const OutgoingMessage::Bytes &OutgoingMessage::stored()
@@ -51,19 +60,48 @@ const OutgoingMessage::Bytes &OutgoingMessage::stored()
 
 bool Peer::send(OutgoingMessage &message)
 {
-    if (is_waiting()) { // its turn comes after those that wait
+    if (is_waiting()) // its turn comes after those that wait
         return enqueue(message, 0) && flush();
+    if (!may_hand_over(message.duration())) {
+        wait_ = Wait::reader;
+        return enqueue(message, 0);
     }
     std::array parts{to_iovec(message.header()), to_iovec(message.payload())};
-    const auto sent = send_some(fd(), parts);
+    const auto sent = hand_over(parts, message.size(), message.duration());
     if (sent < 0)
         return false;
-    counters_.bytes += static_cast<std::uint64_t>(sent);
-    if (static_cast<std::size_t>(sent) == message.size()) {
-        note_sent(message.duration());
+    if (static_cast<std::size_t>(sent) == message.size())
         return true;
-    }
+    wait_ = Wait::kernel;
     return enqueue(message, static_cast<std::size_t>(sent));
+}
+
+bool Peer::may_hand_over(nanoseconds duration) const
+{
+    const auto unread = unread_.time(unread_memory(fd()));
+    // One that is longer than all that may wait can go alone.
+    return unread == nanoseconds(0) || unread <= max_unread_ - duration;
+}
+
+nanoseconds Peer::queued() const
+{
+    return queued_ + unread_.time(unread_memory(fd()));
+}
+
+ssize_t Peer::hand_over(std::span<iovec> parts, std::size_t size, nanoseconds duration)
+{
+    const int before = unread_memory(fd());
+    const auto sent = send_some(fd(), parts);
+    if (sent <= 0)
+        return sent;
+    const bool is_whole = static_cast<std::size_t>(sent) == size;
+    counters_.bytes += static_cast<std::uint64_t>(sent);
+    unread_.note_sent(is_whole ? duration : nanoseconds(0), before, unread_memory(fd()));
+    if (is_whole && duration > nanoseconds(0)) {
+        ++counters_.frames;
+        dropped_in_a_row_ = 0;
+    }
+    return sent;
 }
 
 bool Peer::enqueue(OutgoingMessage &message, std::size_t begun)
@@ -76,9 +114,10 @@ bool Peer::enqueue(OutgoingMessage &message, std::size_t begun)
         begun_ = begun;
     queue_.push_back({message.stored(), message.duration()});
     queued_ += message.duration();
-    while (queued_ > max_queued_ && drop_oldest()) {
+    const auto unread = unread_.time(unread_memory(fd()));
+    while (queued_ + unread > max_queued_ && drop_oldest()) {
     }
-    counters_.max_queued = std::max(counters_.max_queued, queued_);
+    counters_.max_queued = std::max(counters_.max_queued, queued_ + unread);
     return true;
 }
 
@@ -97,30 +136,27 @@ bool Peer::drop_oldest()
     return true;
 }
 
-void Peer::note_sent(nanoseconds duration)
-{
-    if (duration.count() == 0)
-        return;
-    ++counters_.frames;
-    dropped_in_a_row_ = 0;
-}
-
 bool Peer::flush()
 {
     while (is_waiting()) {
-        const auto rest = std::span<const std::byte>(*queue_.front().bytes).subspan(begun_);
+        const auto &next = queue_.front();
+        // What is begun may go on at once: only whole messages count as sound that waits.
+        if (begun_ == 0 && !may_hand_over(next.duration)) {
+            wait_ = Wait::reader;
+            return true;
+        }
+        const auto rest = std::span<const std::byte>(*next.bytes).subspan(begun_);
         std::array parts{to_iovec(rest)};
-        const auto sent = send_some(fd(), parts);
+        const auto sent = hand_over(parts, rest.size(), next.duration);
         if (sent < 0)
             return false;
-        counters_.bytes += static_cast<std::uint64_t>(sent);
         if (static_cast<std::size_t>(sent) < rest.size()) {
             begun_ += static_cast<std::size_t>(sent);
+            wait_ = Wait::kernel;
             return true;
         }
         begun_ = 0;
-        note_sent(queue_.front().duration);
-        queued_ -= queue_.front().duration;
+        queued_ -= next.duration;
         queue_.pop_front();
     }
     return true;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The sending side of one connection: what the kernel does not take at once waits here, bounded.
+// The sending side of one connection: what the other end does not read waits here, bounded.
 #pragma once
 
 #include "core/ipc/unique_fd.h"
+#include "core/ipc/unread_sound.h"
 #include "core/wire/header.h"
+
+#include <sys/uio.h>
 
 #include <cstdint>
 #include <deque>
@@ -38,8 +41,17 @@ private:
 };
 
 /// Not thread-safe: the server that owns it holds its lock.
+///
+/// The kernel would take some seconds of sound for a reader that has stopped, and that reader would
+/// hear it all later. So no more than half of what may wait is handed to the kernel; of the rest
+/// the oldest can still go.
 class Peer {
 public:
+    enum class Wait {
+        nothing,
+        kernel, ///< until the connection is writable
+        reader, ///< until the other end has read; nothing tells of that but a look
+    };
     struct Counters {
         std::uint64_t frames = 0;  ///< handed to the kernel whole
         std::uint64_t bytes = 0;   ///< handed to the kernel
@@ -47,20 +59,25 @@ public:
         nanoseconds max_queued{0}; ///< the most sound that ever waited
     };
 
-    /// `max_queued`: how much sound may wait, beside a message that is already begun.
+    /// `max_queued`: how much sound may wait, here and in the kernel together; a message that is
+    /// already begun may be longer than that.
     Peer(UniqueFd connection, nanoseconds max_queued)
-        : connection_(std::move(connection)), max_queued_(max_queued)
+        : connection_(std::move(connection)), max_queued_(max_queued), max_unread_(max_queued / 2)
     {}
 
-    /// Never blocks. Writes as much as the kernel takes, keeps the rest; when too much waits, the
-    /// oldest frame that is not yet begun goes. False: the connection is broken.
+    /// Never blocks. Writes as much as may go, keeps the rest; when too much waits, the oldest
+    /// frame that is not yet begun goes. False: the connection is broken.
     bool send(OutgoingMessage &message);
     /// Goes on with what waits. False: the connection is broken.
     bool flush();
+    /// Nothing will be sent after what waits now, so the kernel may have all of it.
+    void let_all_out() { max_unread_ = nanoseconds::max(); }
 
-    /// Whether flush() has something to do once the connection is writable.
     [[nodiscard]] bool is_waiting() const { return !queue_.empty(); }
-    [[nodiscard]] nanoseconds queued() const { return queued_; }
+    /// What flush() can go on after.
+    [[nodiscard]] Wait waits_for() const { return is_waiting() ? wait_ : Wait::nothing; }
+    /// Sound that the other end has not read, here and in the kernel.
+    [[nodiscard]] nanoseconds queued() const;
     /// Frames dropped since the last one that went out whole.
     [[nodiscard]] unsigned dropped_in_a_row() const { return dropped_in_a_row_; }
     [[nodiscard]] const Counters &counters() const { return counters_; }
@@ -72,18 +89,25 @@ private:
         nanoseconds duration;
     };
 
+    /// Whether the kernel may have one more message of this duration.
+    [[nodiscard]] bool may_hand_over(nanoseconds duration) const;
+    /// The bytes of the parts that the kernel took, -1 for a broken connection. They are the rest
+    /// of a message, `size` bytes.
+    ssize_t hand_over(std::span<iovec> parts, std::size_t size, nanoseconds duration);
     /// The first `begun` bytes are sent already. False when too many messages wait that must not be
     /// dropped: the other end makes us answer and does not read.
     bool enqueue(OutgoingMessage &message, std::size_t begun);
     /// False when there is no frame that may go.
     bool drop_oldest();
-    void note_sent(nanoseconds duration);
 
     UniqueFd connection_;
     nanoseconds max_queued_;
+    nanoseconds max_unread_; // of that, in the kernel
+    UnreadSound unread_;
     std::deque<Waiting> queue_;
-    std::size_t begun_ = 0; // bytes of queue_.front() that are already sent
-    nanoseconds queued_{0}; // sum over queue_
+    Wait wait_ = Wait::kernel; // of queue_.front()
+    std::size_t begun_ = 0;    // bytes of queue_.front() that are already sent
+    nanoseconds queued_{0};    // sum over queue_
     unsigned dropped_in_a_row_ = 0;
     Counters counters_;
 };
