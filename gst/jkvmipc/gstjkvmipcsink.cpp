@@ -9,11 +9,11 @@
  * protocol, to each client that is connected. With direction=microphone, or mode=connect, it connects
  * to a server instead, and does so again whenever that is gone.
  *
- * It never waits for a client. What a client does not read stays in the kernel's socket buffer; when
- * that is full (after some seconds), the client loses its oldest frames beyond max-queue-time, alone, and the
- * loss is counted. One that loses 50 frames in a row, or takes nothing for 2 s, is disconnected. A
- * new client starts with the next frame. Each frame bears the capture time of its first sample on the
- * system's wall clock, taken from the buffer's timestamp.
+ * It never waits for a client. What a client does not read waits for it, up to max-queue-time; no
+ * more than half of that is handed to the kernel, which gives nothing back. Beyond it the client
+ * loses its oldest frames, alone, and the loss is counted. One that loses 50 frames in a row, or takes
+ * nothing for 2 s, is disconnected. A new client starts with the next frame. Each frame bears the
+ * capture time of its first sample on the system's wall clock, taken from the buffer's timestamp.
  *
  * The socket path is guarded by a lock on PATH.lock. A stale socket of a server that died is taken
  * over; a live server's is not, and a file that is not a socket is left alone.
@@ -47,7 +47,7 @@
  * | protocol-errors | guint64 | clients disconnected for what they sent |
  * | slow-clients | guint64 | clients disconnected for being too slow: they lost 50 frames in a row or took nothing for 2 s |
  * | latency-current, -average, -min, -max, -p50, -p95, -p99 | guint64 | from the capture of a frame's first sample to this element, ns; the quantiles over about two minutes |
- * | clients | GstValueArray of GstStructure | those connected now: id, pid, uid; frames, bytes, dropped (as above); queued-frames (guint), queued-time (ns), max-queued-time (ns): what waits for it; latency-current ... latency-p99: from capture to the kernel; send-buffer, receive-buffer (bytes, as the kernel counts) |
+ * | clients | GstValueArray of GstStructure | those connected now: id, pid, uid; frames, bytes, dropped (as above); queued-frames (guint): what waits for it here; queued-time and max-queued-time (ns): sound that it has not read, here and in the kernel; latency-current ... latency-p99: from capture to the kernel; send-buffer, receive-buffer (bytes, as the kernel counts) |
  *
  * ## Messages
  *

@@ -213,12 +213,32 @@ TEST_F(FrameSenderTest, ClientThatNeverReadsIsGivenUpAndCostsTheOthersNothing)
     EXPECT_GE(stats.dropped_queue_full, FrameSender::max_dropped_in_a_row);
     EXPECT_EQ(stats.slow_peers, 1u);
 
-    // What it could read is whole messages, then the end.
-    std::vector<std::uint8_t> bytes = receive(stalled.get(), 1017);
-    while (bytes.size() == 1017) {
-        ASSERT_EQ(bytes[0], 0x55);
-        bytes = receive(stalled.get(), 1017);
-    }
+    // What it can still read is old, so it is little: two whole messages, then the end.
+    const auto bytes = receive(stalled.get(), 4 * 1017);
+    ASSERT_EQ(bytes.size(), 2 * 1017u);
+    EXPECT_EQ(bytes[0], 0x55);
+    EXPECT_EQ(bytes[1017], 0x55);
+}
+
+TEST_F(FrameSenderTest, WhatWaitsForTheReaderFollowsWithoutAnotherFrame)
+{
+    start();
+    const auto client = add_client();
+    for (int i = 0; i < 5; ++i)
+        send("x");
+    EXPECT_EQ(sender_->stats().peers.at(0).queued, 100ms);
+    EXPECT_EQ(receive(client.get(), 5 * 18).size(), 5 * 18u);
+    EXPECT_EQ(sender_->stats().dropped_queue_full, 0u);
+}
+
+TEST_F(FrameSenderTest, WhatWaitsForTheReaderIsLetOutAtTheEnd)
+{
+    start();
+    const auto client = add_client();
+    for (int i = 0; i < 5; ++i)
+        send("x");
+    sender_.reset();
+    EXPECT_EQ(receive(client.get(), 6 * 18).size(), 5 * 18u);
 }
 
 TEST_F(FrameSenderTest, NewestClientReplacesTheOthersWhenToldSo)

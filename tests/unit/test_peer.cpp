@@ -37,7 +37,7 @@ protected:
             payload_, duration);
         return peer_->send(message, now_);
     }
-    /// Sends frames until the kernel takes no more; the number of frames that went out whole.
+    /// Sends frames until one has to wait; the number of frames that went out whole.
     unsigned fill()
     {
         unsigned number = 0;
@@ -45,11 +45,11 @@ protected:
             EXPECT_TRUE(send(number++));
         return number - 1;
     }
-    /// Finds a size of the kernel's buffer at which it takes a part of a message of 4000 bytes; how
-    /// many went out whole before it. Their duration is that of every message.
-    unsigned begin_a_message(nanoseconds duration)
+    /// Finds a size of the kernel's buffer at which it takes a part of a message of this payload;
+    /// how many went out whole before it. Their duration is that of every message.
+    unsigned begin_a_message(nanoseconds duration, std::size_t payload_size)
     {
-        payload_size_ = 4000;
+        payload_size_ = payload_size;
         for (int buffer = 2000; buffer < 60000; buffer += 500) {
             connect();
             EXPECT_EQ(::setsockopt(peer_->fd(), SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer), 0);
@@ -91,6 +91,18 @@ TEST_F(PeerTest, FrameGoesOutAtOnceAndIsCountedOnce)
     EXPECT_EQ(peer_->counters().dropped, 0u);
 }
 
+TEST_F(PeerTest, HalfOfWhatMayWaitIsInTheKernelAndTheRestHere)
+{
+    EXPECT_EQ(fill(), 2u); // 20 ms each, of 50 ms
+    EXPECT_EQ(peer_->waits_for(), Peer::Wait::reader);
+    EXPECT_EQ(peer_->queued(), 60ms);
+    EXPECT_EQ(read_frame(), 0);
+    EXPECT_EQ(peer_->queued(), 40ms);
+    ASSERT_TRUE(peer_->flush(now_));
+    EXPECT_FALSE(peer_->is_waiting());
+    EXPECT_EQ(peer_->queued(), 40ms);
+}
+
 TEST_F(PeerTest, SlowReaderLosesTheOldestFramesAndTheQueueStaysWithinItsTime)
 {
     const unsigned whole = fill(); // this many are in the kernel, one waits
@@ -98,23 +110,47 @@ TEST_F(PeerTest, SlowReaderLosesTheOldestFramesAndTheQueueStaysWithinItsTime)
         ASSERT_TRUE(send(whole + i));
         ASSERT_LE(peer_->queued(), 100ms);
     }
-    EXPECT_EQ(peer_->counters().dropped, 95u);
+    EXPECT_EQ(peer_->counters().dropped, 97u);
+    EXPECT_EQ(peer_->dropped_in_a_row(), 97u);
+    EXPECT_EQ(peer_->counters().max_queued, 100ms);
     for (unsigned i = 0; i < whole; ++i)
-        ASSERT_EQ(read_frame(), static_cast<int>(i % 256));
+        ASSERT_EQ(read_frame(), static_cast<int>(i));
+    for (unsigned i = 97; i < 100; ++i) { // the newest
+        ASSERT_TRUE(peer_->flush(now_));
+        ASSERT_EQ(read_frame(), static_cast<int>(whole + i));
+    }
+    EXPECT_FALSE(peer_->is_waiting());
+    EXPECT_EQ(peer_->counters().frames, whole + 3u);
+    EXPECT_EQ(peer_->queued(), 0ns);
+}
+
+TEST_F(PeerTest, ReaderThatIsAlwaysAFrameBehindLosesNothing)
+{
+    ASSERT_TRUE(send(0));
+    for (unsigned i = 1; i < 200; ++i) {
+        ASSERT_TRUE(send(i));
+        ASSERT_FALSE(peer_->is_waiting());
+        ASSERT_EQ(read_frame(), static_cast<int>(i - 1));
+    }
+}
+
+TEST_F(PeerTest, WhatWaitsAtTheEndIsLetOutAtOnce)
+{
+    fill();
+    peer_->let_all_out();
     ASSERT_TRUE(peer_->flush(now_));
     EXPECT_FALSE(peer_->is_waiting());
-    for (unsigned i = 95; i < 100; ++i) // 5 x 20 ms: the newest
-        ASSERT_EQ(read_frame(), static_cast<int>((whole + i) % 256));
-    EXPECT_EQ(peer_->counters().frames, whole + 5u);
-    EXPECT_EQ(peer_->queued(), 0ns);
+    for (int i = 0; i < 3; ++i)
+        EXPECT_EQ(read_frame(), i);
 }
 
 TEST_F(PeerTest, MessageOnceBegunIsFinishedWhateverHadToGo)
 {
-    const int whole = static_cast<int>(begin_a_message(20ms));
+    const int whole = static_cast<int>(begin_a_message(20ms, 4000));
+    const int kept = 5 - whole; // of 100 ms, the begun one included
     for (int i = 1; i < 50; ++i)
         ASSERT_TRUE(send(static_cast<unsigned>(whole + i)));
-    EXPECT_EQ(peer_->counters().dropped, 45u); // the begun one and four more stay
+    EXPECT_EQ(peer_->counters().dropped, 50u - static_cast<unsigned>(kept));
     std::vector<int> seen;
     while (peer_->is_waiting()) {
         seen.push_back(read_frame());
@@ -125,19 +161,23 @@ TEST_F(PeerTest, MessageOnceBegunIsFinishedWhateverHadToGo)
     std::vector<int> expected;
     for (int i = 0; i <= whole; ++i)
         expected.push_back(i);
-    for (int i = 46; i < 50; ++i)
+    for (int i = 51 - kept; i < 50; ++i)
         expected.push_back(whole + i);
     EXPECT_EQ(seen, expected);
 }
 
 TEST_F(PeerTest, BegunMessageThatIsLongerThanTheBoundIsFinishedToo)
 {
-    const int whole = static_cast<int>(begin_a_message(120ms));
+    ASSERT_EQ(begin_a_message(120ms, 40000), 0u);
+    EXPECT_EQ(peer_->waits_for(), Peer::Wait::kernel);
     EXPECT_EQ(peer_->counters().dropped, 0u);
-    for (int i = 0; i <= whole; ++i) {
-        EXPECT_EQ(read_frame(), i);
+    std::size_t read = 0;
+    while (peer_->is_waiting()) {
+        read += testing::receive(reader_.get(), 1000).size();
         ASSERT_TRUE(peer_->flush(now_));
     }
+    EXPECT_EQ(testing::receive(reader_.get(), 40017 - read).size(), 40017 - read);
+    EXPECT_EQ(peer_->counters().frames, 1u);
 }
 
 TEST_F(PeerTest, WhatMustNotBeDroppedIsBoundedToo)

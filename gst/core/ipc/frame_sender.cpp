@@ -21,6 +21,8 @@ constexpr std::uint64_t token_look = UINT64_MAX - 1;
 
 // When the process has no descriptor left, accept() fails at once, again and again.
 constexpr std::chrono::milliseconds accept_pause{100};
+// How often a client that does not read is looked at.
+constexpr std::chrono::milliseconds look_pause{5};
 // What waits for a peer at the end is worth this much time.
 constexpr std::chrono::milliseconds goodbye_time{100};
 
@@ -104,7 +106,9 @@ void FrameSender::say_goodbye(Shared &shared)
     const auto deadline = monotonic_now() + goodbye_time;
     for (auto &[id, client] : shared.clients) {
         auto &peer = client.peer;
+        peer.let_all_out();
         bool is_alive = !is_microphone() || send_control(peer, wire::MessageType::stop, {});
+        is_alive = is_alive && peer.flush(wall_now());
         while (is_alive && peer.is_waiting()) {
             const auto left = deadline - monotonic_now();
             pollfd entry{peer.fd(), POLLOUT, 0};
@@ -128,7 +132,7 @@ void FrameSender::send(std::span<const std::byte> packet, WallTime captured, nan
         std::max(duration, shortest), captured);
     const auto now = monotonic_now();
     const auto now_on_the_wall = wall_now();
-    bool is_one_too_slow = false;
+    bool is_one_to_tend = false;
 
     auto shared = shared_.lock();
     ++shared->stats.frames;
@@ -143,13 +147,11 @@ void FrameSender::send(std::span<const std::byte> packet, WallTime captured, nan
             continue;
         }
         await_writable(client);
-        if (client.peer.counters().bytes != client.bytes_then) {
-            client.bytes_then = client.peer.counters().bytes;
-            client.took_last = now;
-        }
-        is_one_too_slow |= is_too_slow(client.peer, client.took_last, now);
+        note_progress(client, now);
+        is_one_to_tend |= client.peer.waits_for() == Peer::Wait::reader ||
+                          is_too_slow(client.peer, client.took_last, now);
     }
-    if (is_one_too_slow)
+    if (is_one_to_tend)
         look_.set();
 }
 
@@ -204,12 +206,21 @@ bool FrameSender::watch(int operation, int fd, std::uint32_t events, std::uint64
     return ::epoll_ctl(epoll_.get(), operation, fd, &event) == 0;
 }
 
+void FrameSender::note_progress(Client &client, MonotonicTime now)
+{
+    if (client.peer.counters().bytes == client.bytes_then)
+        return;
+    client.bytes_then = client.peer.counters().bytes;
+    client.took_last = now;
+}
+
 /// Asks for a wake-up once the client can take more, or no longer asks.
 void FrameSender::await_writable(Client &client)
 {
-    if (client.peer.is_waiting() == client.is_writable_awaited)
+    const bool is_awaited = client.peer.waits_for() == Peer::Wait::kernel;
+    if (is_awaited == client.is_writable_awaited)
         return;
-    client.is_writable_awaited = client.peer.is_waiting();
+    client.is_writable_awaited = is_awaited;
     const std::uint32_t events = client.is_writable_awaited ? EPOLLIN | EPOLLOUT : EPOLLIN;
     watch(EPOLL_CTL_MOD, client.peer.fd(), events, client.info.id);
 }
@@ -233,7 +244,6 @@ void FrameSender::serve()
             switch (event.data.u64) {
             case token_look:
                 look_.clear();
-                give_up_slow_clients();
                 break;
             case token_listener:
                 accept_client();
@@ -242,14 +252,24 @@ void FrameSender::serve()
                 handle_client(event.data.u64, event.events);
             }
         }
+        tend_waiting_clients();
     }
 }
 
 int FrameSender::milliseconds_to_next_deadline() const
 {
     std::optional<MonotonicTime> deadline = accept_again_;
-    if (!socket_ && shared_.lock()->clients.empty())
-        deadline = next_try_;
+    {
+        const auto shared = shared_.lock();
+        if (!socket_ && shared->clients.empty())
+            deadline = next_try_;
+        const auto does_not_read = [](const auto &client) {
+            return client.second.peer.waits_for() == Peer::Wait::reader;
+        };
+        if (std::ranges::any_of(shared->clients, does_not_read))
+            deadline =
+                std::min(deadline.value_or(MonotonicTime::max()), monotonic_now() + look_pause);
+    }
     if (!deadline)
         return -1;
     const auto pause = std::max(*deadline - monotonic_now(), nanoseconds(0));
@@ -338,13 +358,22 @@ void FrameSender::make_room()
         report(removal);
 }
 
-void FrameSender::give_up_slow_clients()
+/// Goes on with those that did not read at once, and gives up those that are too slow.
+void FrameSender::tend_waiting_clients()
 {
     std::vector<Removal> removals;
     {
         const auto now = monotonic_now();
         auto shared = shared_.lock();
-        for (const auto &[id, client] : shared->clients) {
+        for (auto &[id, client] : shared->clients) {
+            if (!client.peer.is_waiting())
+                continue;
+            if (!client.peer.flush(wall_now())) {
+                removals.push_back({client.info, RemovalReason::closed, {}});
+                continue;
+            }
+            await_writable(client);
+            note_progress(client, now);
             if (is_too_slow(client.peer, client.took_last, now))
                 removals.push_back(
                     {client.info, RemovalReason::slow,

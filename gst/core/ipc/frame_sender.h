@@ -123,7 +123,7 @@ private:
         wire::Parser parser; // of what it says
         bool is_writable_awaited = false;
         std::uint64_t bytes_then = 0; // its counter when it last took something ...
-        MonotonicTime took_last{};    // ... and when that was
+        MonotonicTime took_last{};    // ... and when that was, or when nothing waited for it
     };
     // Everything that both threads touch.
     struct Shared {
@@ -154,9 +154,10 @@ private:
     void make_room();
     void handle_client(std::uint64_t id, std::uint32_t events);
     Heard listen_to(Client &client);
-    void give_up_slow_clients();
+    void tend_waiting_clients();
     void remove(Shared &shared, const Removal &removal);
     void report(const Removal &removal);
+    static void note_progress(Client &client, MonotonicTime now);
     void await_writable(Client &client);
     bool watch(int operation, int fd, std::uint32_t events, std::uint64_t token);
     bool send_control(Peer &peer, wire::MessageType type, std::span<const std::byte> payload);
@@ -168,7 +169,7 @@ private:
     std::optional<ListeningSocket> socket_; // of a listening end
     UniqueFd epoll_;
     WakeEvent end_;
-    WakeEvent look_; // the streaming thread saw a client that is too slow
+    WakeEvent look_; // the streaming thread saw a client that has to be tended
 
     // Service thread only.
     std::uint64_t next_id_ = 1;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/ipc/peer.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
@@ -35,6 +36,14 @@ ssize_t send_some(int fd, std::span<iovec> parts)
     }
 }
 
+/// What the messages that the other end has not read take in the kernel, bytes.
+int unread_memory(int fd)
+{
+    int memory = 0;
+    ::ioctl(fd, SIOCOUTQ, &memory);
+    return memory;
+}
+
 } // namespace
 
 const OutgoingMessage::Bytes &OutgoingMessage::stored()
@@ -51,19 +60,84 @@ const OutgoingMessage::Bytes &OutgoingMessage::stored()
 
 bool Peer::send(OutgoingMessage &message, WallTime now)
 {
-    if (is_waiting()) { // its turn comes after those that wait
+    if (is_waiting()) // its turn comes after those that wait
         return enqueue(message, 0) && flush(now);
-    }
     std::array parts{to_iovec(message.header()), to_iovec(message.payload())};
-    const auto sent = send_some(fd(), parts);
-    if (sent < 0)
-        return false;
-    counters_.bytes += static_cast<std::uint64_t>(sent);
-    if (static_cast<std::size_t>(sent) == message.size()) {
-        note_sent(message.duration(), message.captured(), now);
+    const auto taken_before = counters_.bytes;
+    switch (hand_over({parts, message.size(), message.duration(), message.captured()}, now)) {
+    case Handed::whole:
         return true;
+    case Handed::broken:
+        return false;
+    case Handed::part:
+        break;
     }
-    return enqueue(message, static_cast<std::size_t>(sent));
+    return enqueue(message, static_cast<std::size_t>(counters_.bytes - taken_before));
+}
+
+bool Peer::flush(WallTime now)
+{
+    while (is_waiting()) {
+        const auto &next = queue_.front();
+        const auto rest = std::span<const std::byte>(*next.bytes).subspan(begun_);
+        std::array parts{to_iovec(rest)};
+        const auto taken_before = counters_.bytes;
+        switch (hand_over({parts, rest.size(), next.duration, next.captured}, now)) {
+        case Handed::whole:
+            begun_ = 0;
+            queued_ -= next.duration;
+            queue_.pop_front();
+            break;
+        case Handed::broken:
+            return false;
+        case Handed::part:
+            begun_ += static_cast<std::size_t>(counters_.bytes - taken_before);
+            return true;
+        }
+    }
+    return true;
+}
+
+Peer::Handed Peer::hand_over(const Parcel &parcel, WallTime now)
+{
+    const int before = unread_memory(fd());
+    const auto unread = unread_.time(before);
+    // What is begun may go on at once. A message that is longer than all that may wait goes alone.
+    if (begun_ == 0 && unread > nanoseconds(0) && unread > max_unread_ - parcel.duration) {
+        wait_ = Wait::reader;
+        return Handed::part;
+    }
+    const auto sent = send_some(fd(), parcel.parts);
+    if (sent < 0)
+        return Handed::broken;
+    wait_ = Wait::kernel;
+    if (sent == 0)
+        return Handed::part;
+    const auto size = static_cast<std::size_t>(sent);
+    const bool is_whole = size == parcel.size;
+    counters_.bytes += size;
+    if (unread_.is_learning(size))
+        unread_.learn(size, before, unread_memory(fd()));
+    unread_.note_sent(is_whole ? parcel.duration : nanoseconds(0), size, before);
+    if (!is_whole)
+        return Handed::part;
+    if (parcel.duration > nanoseconds(0)) {
+        ++counters_.frames;
+        counters_.latency.record(now - parcel.captured);
+        dropped_in_a_row_ = 0;
+    }
+    return Handed::whole;
+}
+
+nanoseconds Peer::queued() const
+{
+    return queued_ + unread_.time(unread_memory(fd()));
+}
+
+std::size_t Peer::queued_frames() const
+{
+    return static_cast<std::size_t>(
+        std::ranges::count_if(queue_, [](const Waiting &w) { return w.duration.count() > 0; }));
 }
 
 bool Peer::enqueue(OutgoingMessage &message, std::size_t begun)
@@ -76,9 +150,10 @@ bool Peer::enqueue(OutgoingMessage &message, std::size_t begun)
         begun_ = begun;
     queue_.push_back({message.stored(), message.duration(), message.captured()});
     queued_ += message.duration();
-    while (queued_ > max_queued_ && drop_oldest()) {
+    const auto unread = unread_.time(unread_memory(fd()));
+    while (queued_ + unread > max_queued_ && drop_oldest()) {
     }
-    counters_.max_queued = std::max(counters_.max_queued, queued_);
+    counters_.max_queued = std::max(counters_.max_queued, queued_ + unread);
     return true;
 }
 
@@ -94,43 +169,6 @@ bool Peer::drop_oldest()
     queue_.erase(oldest);
     ++counters_.dropped;
     ++dropped_in_a_row_;
-    return true;
-}
-
-std::size_t Peer::queued_frames() const
-{
-    return static_cast<std::size_t>(
-        std::ranges::count_if(queue_, [](const Waiting &w) { return w.duration.count() > 0; }));
-}
-
-void Peer::note_sent(nanoseconds duration, WallTime captured, WallTime now)
-{
-    if (duration.count() == 0)
-        return;
-    ++counters_.frames;
-    counters_.latency.record(now - captured);
-    dropped_in_a_row_ = 0;
-}
-
-bool Peer::flush(WallTime now)
-{
-    while (is_waiting()) {
-        const auto rest = std::span<const std::byte>(*queue_.front().bytes).subspan(begun_);
-        std::array parts{to_iovec(rest)};
-        const auto sent = send_some(fd(), parts);
-        if (sent < 0)
-            return false;
-        counters_.bytes += static_cast<std::uint64_t>(sent);
-        if (static_cast<std::size_t>(sent) < rest.size()) {
-            begun_ += static_cast<std::size_t>(sent);
-            return true;
-        }
-        begun_ = 0;
-        const auto &sent_now = queue_.front();
-        note_sent(sent_now.duration, sent_now.captured, now);
-        queued_ -= sent_now.duration;
-        queue_.pop_front();
-    }
     return true;
 }
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The sending side of one connection: what the kernel does not take at once waits here, bounded.
+// The sending side of one connection: what the other end does not read waits here, bounded.
 #pragma once
 
 #include "core/ipc/unique_fd.h"
+#include "core/ipc/unread_sound.h"
 #include "core/stats/latency_monitor.h"
 #include "core/wire/header.h"
+
+#include <sys/uio.h>
 
 #include <cstdint>
 #include <deque>
@@ -42,8 +45,17 @@ private:
 };
 
 /// Not thread-safe: the server that owns it holds its lock.
+///
+/// The kernel would take some seconds of sound for a reader that has stopped, and that reader would
+/// hear it all later. So no more than half of what may wait is handed to the kernel; of the rest
+/// the oldest can still go.
 class Peer {
 public:
+    enum class Wait {
+        nothing,
+        kernel, ///< until the connection is writable
+        reader, ///< until the other end has read; nothing tells of that but a look
+    };
     struct Counters {
         std::uint64_t frames = 0;  ///< handed to the kernel whole
         std::uint64_t bytes = 0;   ///< handed to the kernel
@@ -52,20 +64,26 @@ public:
         LatencyMonitor latency;    ///< from the capture of the first sample to the kernel
     };
 
-    /// `max_queued`: how much sound may wait, beside a message that is already begun.
+    /// `max_queued`: how much sound may wait, here and in the kernel together; a message that is
+    /// already begun may be longer than that.
     Peer(UniqueFd connection, nanoseconds max_queued)
-        : connection_(std::move(connection)), max_queued_(max_queued)
+        : connection_(std::move(connection)), max_queued_(max_queued), max_unread_(max_queued / 2)
     {}
 
-    /// Never blocks. Writes as much as the kernel takes, keeps the rest; when too much waits, the
-    /// oldest frame that is not yet begun goes. False: the connection is broken.
+    /// Never blocks. Writes as much as may go, keeps the rest; when too much waits, the oldest
+    /// frame that is not yet begun goes. False: the connection is broken.
     bool send(OutgoingMessage &message, WallTime now);
     /// Goes on with what waits. False: the connection is broken.
     bool flush(WallTime now);
+    /// Nothing will be sent after what waits now, so the kernel may have all of it.
+    void let_all_out() { max_unread_ = nanoseconds::max(); }
 
-    /// Whether flush() has something to do once the connection is writable.
     [[nodiscard]] bool is_waiting() const { return !queue_.empty(); }
-    [[nodiscard]] nanoseconds queued() const { return queued_; }
+    /// What flush() can go on after.
+    [[nodiscard]] Wait waits_for() const { return is_waiting() ? wait_ : Wait::nothing; }
+    /// Sound that the other end has not read, here and in the kernel.
+    [[nodiscard]] nanoseconds queued() const;
+    /// That wait here.
     [[nodiscard]] std::size_t queued_frames() const;
     /// Frames dropped since the last one that went out whole.
     [[nodiscard]] unsigned dropped_in_a_row() const { return dropped_in_a_row_; }
@@ -79,18 +97,34 @@ private:
         WallTime captured;
     };
 
+    /// One message, or the rest of one, and what comes of it.
+    struct Parcel {
+        std::span<iovec> parts;
+        std::size_t size; // of the parts together, bytes
+        nanoseconds duration;
+        WallTime captured;
+    };
+    enum class Handed {
+        whole,
+        part, ///< or nothing; wait_ says what to wait for
+        broken,
+    };
+    /// To the kernel, if that may have more. The bytes that it took are counted.
+    Handed hand_over(const Parcel &parcel, WallTime now);
     /// The first `begun` bytes are sent already. False when too many messages wait that must not be
     /// dropped: the other end makes us answer and does not read.
     bool enqueue(OutgoingMessage &message, std::size_t begun);
     /// False when there is no frame that may go.
     bool drop_oldest();
-    void note_sent(nanoseconds duration, WallTime captured, WallTime now);
 
     UniqueFd connection_;
     nanoseconds max_queued_;
+    nanoseconds max_unread_; // of that, in the kernel
+    UnreadSound unread_;
     std::deque<Waiting> queue_;
-    std::size_t begun_ = 0; // bytes of queue_.front() that are already sent
-    nanoseconds queued_{0}; // sum over queue_
+    Wait wait_ = Wait::kernel; // of queue_.front()
+    std::size_t begun_ = 0;    // bytes of queue_.front() that are already sent
+    nanoseconds queued_{0};    // sum over queue_
     unsigned dropped_in_a_row_ = 0;
     Counters counters_;
 };

@@ -254,12 +254,17 @@ TEST_F(JkvmIpcSrc, ApplicationMayRefuseAClient)
     g_signal_connect(
         element_, "client-connecting",
         G_CALLBACK(static_cast<gboolean (*)(GstElement *, gint, guint, gpointer)>(refuse)), &uid);
+    const auto bus = GstRef<GstBus>::adopt(gst_bus_new());
+    gst_element_set_bus(element_, bus.get());
     gst_harness_play(harness_);
     const auto client = testing::connect_to(path_);
     EXPECT_TRUE(testing::is_closed_by_peer(client.get()));
-    gst_harness_set_time(harness_, 2 * GST_SECOND);
-    pull_gap(); // so it is past the client
-    pull_gap();
+    const auto message = GstRef<GstMessage>::adopt(
+        gst_bus_timed_pop_filtered(bus.get(), 20 * GST_SECOND, GST_MESSAGE_ELEMENT));
+    gst_element_set_bus(element_, nullptr);
+    ASSERT_TRUE(message);
+    EXPECT_STREQ(gst_structure_get_string(gst_message_get_structure(message.get()), "reason"),
+                 "forbidden");
     EXPECT_EQ(uid, static_cast<int>(::getuid()));
     EXPECT_EQ(stat(element_, "rejects"), 1u);
     EXPECT_EQ(stat(element_, "connects"), 0u);

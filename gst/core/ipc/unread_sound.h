@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// How much sound is in the kernel on its way to a peer that has not read it yet.
+#pragma once
+
+#include "core/base/time.h"
+
+#include <array>
+#include <cstddef>
+#include <deque>
+
+namespace jkvm {
+
+/// The kernel only counts the memory that unread messages take (SIOCOUTQ), its own overhead
+/// included: a frame of 20 ms may take four times its size. So this learns what messages of a size
+/// take, and finds from the count how many of the newest ones are still there: what was sent first
+/// is read first.
+///
+/// It is a good guess, no proof: a reader that reads between the two counts of a message hides a
+/// part of what that took. Once it has read all, the guess is exact again.
+class UnreadSound {
+public:
+    /// Whether the kernel is to be counted after a message of `size` bytes, too: what these take is
+    /// not known well yet. Later one system call a message is enough.
+    [[nodiscard]] bool is_learning(std::size_t size) const;
+    /// The kernel's count around a message of `size` bytes, bytes.
+    void learn(std::size_t size, int before, int after);
+
+    /// A message, or the last part of one, was handed to the kernel, which counted `before` then.
+    /// What came before the last part has no duration.
+    void note_sent(nanoseconds duration, std::size_t size, int before);
+    /// How much is unread when the kernel counts so many bytes.
+    [[nodiscard]] nanoseconds time(int memory) const;
+
+private:
+    struct Sent {
+        nanoseconds duration;
+        int memory;
+    };
+    // Messages of a class, so many bytes apart, take the same: the kernel's memory comes in
+    // multiples of this. Those beyond the classes are so rare that each is learned anew.
+    static constexpr std::size_t grain = 64;
+    static constexpr std::size_t rare = 64; // the class of these
+    static constexpr int lessons = 4;       // of each class
+    struct Class {
+        int memory = 0; ///< the most that was seen: what was read meanwhile only hides some
+        int seen = 0;
+    };
+
+    static std::size_t class_of(std::size_t size);
+    /// How many of the newest ones the kernel still holds.
+    [[nodiscard]] std::size_t count(int memory) const;
+
+    std::deque<Sent> sent_;
+    std::array<Class, rare + 1> classes_{};
+    int last_memory_ = 1; ///< of the message that was learned last
+};
+
+} // namespace jkvm
