@@ -64,6 +64,13 @@ TEST_F(PeerDialogueTest, AnswersNothingOnTheOutputPath)
     EXPECT_TRUE(types_said().empty());
 }
 
+TEST_F(PeerDialogueTest, AHeartbeatWithAPayloadIsSkipped)
+{
+    const std::vector<std::uint8_t> payload{1};
+    EXPECT_TRUE(hear(message_v1("IMKJ", 3, testing::wall_clock_ns(), payload)).has_message);
+    EXPECT_TRUE(types_said().empty());
+}
+
 TEST_F(PeerDialogueTest, HalfAMessageIsNone)
 {
     const std::vector<std::uint8_t> half(heartbeat_.begin(), heartbeat_.begin() + 9);

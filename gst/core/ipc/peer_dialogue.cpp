@@ -56,8 +56,8 @@ PeerDialogue::Heard PeerDialogue::listen(Peer &peer)
         if (message.type == wire::MessageType::opus_config) {
             if (const auto request = wire::EncoderConfig::decode(message.payload))
                 heard.encoder_request = request;
-        } else if (message.type == wire::MessageType::heartbeat && is_answering &&
-                   !peer.is_waiting()) // who does not read gets no more
+        } else if (message.type == wire::MessageType::heartbeat && message.payload.empty() &&
+                   is_answering && !peer.is_waiting()) // who does not read gets no more
             say(peer, wire::MessageType::ack, {});
     }
     if (outcome == wire::Parser::Outcome::violation)
