@@ -8,6 +8,7 @@
 #include <array>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace jkvm {
@@ -29,10 +30,26 @@ bool is_carried(const GObject *element, const GParamSpec *spec)
            (spec->flags & GST_PARAM_MUTABLE_READY) != 0 && std::string(spec->name) != "socket-path";
 }
 
+/// Whether the first thing behind any slashes is an '@'. In a URI such a path has one slash more
+/// than the property: "/@NAME" is the abstract socket @NAME, and "//@NAME" the file /@NAME.
+bool has_slash_added(const std::string &path)
+{
+    const auto first = path.find_first_not_of('/');
+    return first != std::string::npos && path[first] == '@';
+}
+
 bool fail(GError **error, GstURIError code, const std::string &text)
 {
     g_set_error_literal(error, GST_URI_ERROR, code, text.c_str());
     return false;
+}
+
+/// GStreamer warns where it finds an array in an array of numbers, which are all that there are
+/// here.
+bool is_nested_array(GType type, const char *text)
+{
+    return type == GST_TYPE_ARRAY &&
+           std::string_view(text).find('<') != std::string_view(text).rfind('<');
 }
 
 /// Reads one PROPERTY=VALUE into `value`, which it initialises.
@@ -45,7 +62,7 @@ bool read_value(GObject *element, const std::string &name, const char *text, GVa
                     "a jkvm URI has no parameter \"" + name + "\"");
     g_value_init(value, spec->value_type);
     const bool is_valid =
-        text != nullptr &&
+        text != nullptr && !is_nested_array(spec->value_type, text) &&
         gst_value_deserialize_with_pspec(value, text, const_cast<GParamSpec *>(spec)) &&
         !g_param_value_validate(const_cast<GParamSpec *>(spec), value);
     if (!is_valid)
@@ -60,6 +77,11 @@ bool set_uri(GObject *element, const char *text, GError **error)
     gst_element_get_state(GST_ELEMENT(element), &state, nullptr, 0);
     if (state > GST_STATE_READY)
         return fail(error, GST_URI_ERROR_BAD_STATE, "the URI can be set in NULL and READY only");
+    // GstUri would leave out what it cannot decode, and leak.
+    if (!Text(g_uri_unescape_string(text, nullptr)))
+        return fail(error, GST_URI_ERROR_BAD_URI,
+                    "a '%' in it is not followed by two hexadecimal digits other than 00: " +
+                        std::string(text));
     const std::unique_ptr<GstUri, void (*)(GstUri *)> uri(gst_uri_from_string(text), [](GstUri *u) {
         if (u != nullptr)
             gst_uri_unref(u);
@@ -89,7 +111,7 @@ bool set_uri(GObject *element, const char *text, GError **error)
     if (is_good) {
         const Text path(gst_uri_get_path(uri.get()));
         std::string socket_path = path ? path.get() : "";
-        if (socket_path.starts_with("/@"))
+        if (socket_path.starts_with('/') && has_slash_added(socket_path))
             socket_path.erase(0, 1);
         const bool is_default = socket_path.empty() || socket_path == "/";
         g_object_set(element, "socket-path", is_default ? nullptr : socket_path.c_str(), nullptr);
@@ -108,13 +130,15 @@ std::string get_uri(GObject *element)
     gchar *path = nullptr;
     g_object_get(element, "socket-path", &path, nullptr);
     const Text owned(path);
-    std::string text = std::string(protocol) + "://";
-    if (path != nullptr) {
-        const Text escaped(g_uri_escape_string(path, "/@", FALSE));
-        text += (*path == '@' ? "/" : "") + std::string(escaped.get());
-    } else {
+    const std::string socket_path = path != nullptr ? path : "/";
+    std::string text = std::string(protocol) + ":";
+    // Behind two slashes a relative path would be a host.
+    if (socket_path.starts_with('/') || has_slash_added(socket_path))
+        text += "//";
+    if (has_slash_added(socket_path))
         text += "/";
-    }
+    const Text escaped_path(g_uri_escape_string(socket_path.c_str(), "/@", FALSE));
+    text += escaped_path.get();
     guint count = 0;
     GParamSpec **specs = g_object_class_list_properties(G_OBJECT_GET_CLASS(element), &count);
     char separator = '?';

@@ -11,8 +11,9 @@ namespace jkvm {
 ///     jkvm:///PATH?PROPERTY=VALUE&...
 ///
 /// where PATH is the socket's, percent-encoded where it has to be ("/@NAME" for the abstract socket
-/// @NAME; nothing for the default path), and each PROPERTY is one of the element's own that may be
-/// set in READY. To be called before the type is used.
+/// @NAME; nothing for the default path; a relative path stands right behind "jkvm:"), and each
+/// PROPERTY is one of the element's own that may be set in READY. To be called before the type is
+/// used.
 void add_uri_handler(GType element_type);
 
 } // namespace jkvm

@@ -39,6 +39,12 @@ void count_drops(FrameSender::Stats &stats, const Peer &peer)
     stats.dropped_disconnected += peer.queued_frames();
 }
 
+RemovalReason reason_of(const Error &end)
+{
+    return end.kind == ErrorKind::protocol_violation ? RemovalReason::violation
+                                                     : RemovalReason::closed;
+}
+
 } // namespace
 
 Result<std::unique_ptr<FrameSender>> FrameSender::start(const Config &config, Observer &observer)
@@ -107,7 +113,7 @@ void FrameSender::say_goodbye(Shared &shared)
     for (auto &[id, client] : shared.clients) {
         auto &peer = client.peer;
         peer.let_all_out();
-        bool is_alive = !is_microphone() || send_control(peer, wire::MessageType::stop, {});
+        bool is_alive = !is_microphone() || client.dialogue.say(peer, wire::MessageType::stop, {});
         is_alive = is_alive && peer.flush(wall_now());
         while (is_alive && peer.is_waiting()) {
             const auto left = deadline - monotonic_now();
@@ -164,25 +170,9 @@ void FrameSender::set_stream(const wire::StreamConfig &stream)
     if (!is_microphone())
         return;
     for (auto &[id, client] : shared->clients) {
-        send_control(client.peer, wire::MessageType::config, stream.encode());
+        client.dialogue.say(client.peer, wire::MessageType::config, stream.encode());
         await_writable(client);
     }
-}
-
-/// False: the connection is broken.
-bool FrameSender::send_control(Peer &peer, wire::MessageType type,
-                               std::span<const std::byte> payload)
-{
-    const auto code = wire::type_code(config_.dialect, type);
-    if (!code)
-        return true;
-    const wire::Header header{.type_code = *code,
-                              .length = static_cast<std::uint32_t>(payload.size()),
-                              .timestamp = wall_now()};
-    OutgoingMessage message(
-        wire::HeaderBytes({config_.endpoint.direction, config_.dialect}, header), payload,
-        nanoseconds(0));
-    return peer.send(message, header.timestamp);
 }
 
 FrameSender::Stats FrameSender::stats() const
@@ -319,9 +309,7 @@ std::optional<RemovalReason> FrameSender::admit(const PeerInfo &info, UniqueFd f
     if (socket_ && policy == ClientPolicy::replace)
         make_room();
     const auto buffers = set_buffer_sizes(config_.endpoint, fd.get());
-    // A peer's dialect is ours, but v1 and v2 may stand on two ends of one connection.
-    const auto its_dialect =
-        config_.dialect == wire::Dialect::v3 ? std::optional(config_.dialect) : std::nullopt;
+    const wire::Format format{config_.endpoint.direction, config_.dialect};
     {
         auto shared = shared_.lock();
         const auto room = policy == ClientPolicy::share ? config_.max_clients : 1;
@@ -330,14 +318,13 @@ std::optional<RemovalReason> FrameSender::admit(const PeerInfo &info, UniqueFd f
         if (!watch(EPOLL_CTL_ADD, fd.get(), EPOLLIN, info.id))
             return RemovalReason::closed;
         ++shared->stats.connects;
-        auto &client =
-            shared->clients
-                .try_emplace(info.id, info, Peer(std::move(fd), config_.max_queue_time), buffers,
-                             wire::Parser(config_.endpoint.direction, its_dialect))
-                .first->second;
+        auto &client = shared->clients
+                           .try_emplace(info.id, info, Peer(std::move(fd), config_.max_queue_time),
+                                        buffers, format)
+                           .first->second;
         client.took_last = monotonic_now();
         if (is_microphone() && shared->stream)
-            send_control(client.peer, wire::MessageType::config, shared->stream->encode());
+            client.dialogue.say(client.peer, wire::MessageType::config, shared->stream->encode());
     }
     observer_.peer_added(info);
     return std::nullopt;
@@ -388,7 +375,8 @@ void FrameSender::tend_waiting_clients()
 
 void FrameSender::handle_client(std::uint64_t id, std::uint32_t events)
 {
-    Heard heard;
+    PeerDialogue::Heard heard;
+    std::optional<Removal> removal;
     {
         auto shared = shared_.lock();
         const auto found = shared->clients.find(id);
@@ -396,52 +384,23 @@ void FrameSender::handle_client(std::uint64_t id, std::uint32_t events)
             return;
         auto &client = found->second;
         if ((events & EPOLLIN) != 0)
-            heard = listen_to(client);
+            heard = client.dialogue.listen(client.peer);
+        if (heard.has_message)
+            backoff_.reset();
         // A hang-up counts after what the client had still to say.
-        if (!heard.removal &&
-            ((events & (EPOLLHUP | EPOLLERR)) != 0 || !client.peer.flush(wall_now())))
-            heard.removal = Removal{client.info, RemovalReason::closed, {}};
-        if (heard.removal)
-            remove(*shared, *heard.removal);
+        if (heard.end)
+            removal = Removal{client.info, reason_of(*heard.end), heard.end->detail};
+        else if ((events & (EPOLLHUP | EPOLLERR)) != 0 || !client.peer.flush(wall_now()))
+            removal = Removal{client.info, RemovalReason::closed, {}};
+        if (removal)
+            remove(*shared, *removal);
         else
             await_writable(client);
     }
     if (heard.encoder_request)
         observer_.encoder_requested(*heard.encoder_request);
-    if (heard.removal)
-        report(*heard.removal);
-}
-
-FrameSender::Heard FrameSender::listen_to(Client &client)
-{
-    const auto space = client.parser.space();
-    const auto count = ::recv(client.peer.fd(), space.data(), space.size(), MSG_DONTWAIT);
-    if (count == 0)
-        return {.removal = Removal{client.info, RemovalReason::closed, {}}};
-    if (count < 0) {
-        if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
-            return {};
-        return {.removal = Removal{client.info, RemovalReason::closed,
-                                   system_error(ErrorKind::peer_gone, {}, "recv", errno).detail}};
-    }
-    client.parser.commit(static_cast<std::size_t>(count));
-
-    // The output path answers nothing: its clients take every message for a frame.
-    Heard heard;
-    wire::Message message;
-    auto outcome = client.parser.next(message);
-    for (; outcome == wire::Parser::Outcome::message; outcome = client.parser.next(message)) {
-        backoff_.reset();
-        if (message.type == wire::MessageType::opus_config) {
-            if (const auto request = wire::EncoderConfig::decode(message.payload))
-                heard.encoder_request = request;
-        } else if (message.type == wire::MessageType::heartbeat && is_microphone() &&
-                   !client.peer.is_waiting()) // who does not read gets no more
-            send_control(client.peer, wire::MessageType::ack, {});
-    }
-    if (outcome == wire::Parser::Outcome::violation)
-        heard.removal = Removal{client.info, RemovalReason::violation, client.parser.violation()};
-    return heard;
+    if (removal)
+        report(*removal);
 }
 
 void FrameSender::remove(Shared &shared, const Removal &removal)

@@ -7,10 +7,10 @@
 #include "core/ipc/connection.h"
 #include "core/ipc/listening_socket.h"
 #include "core/ipc/peer.h"
+#include "core/ipc/peer_dialogue.h"
 #include "core/ipc/wake_event.h"
 #include "core/stats/latency_monitor.h"
 #include "core/wire/control.h"
-#include "core/wire/parser.h"
 
 #include <map>
 #include <memory>
@@ -114,13 +114,13 @@ public:
 
 private:
     struct Client {
-        Client(PeerInfo peer_info, Peer peer_, BufferSizes sizes, wire::Parser parser_)
-            : info(peer_info), peer(std::move(peer_)), buffers(sizes), parser(std::move(parser_))
+        Client(PeerInfo peer_info, Peer peer_, BufferSizes sizes, wire::Format format)
+            : info(peer_info), peer(std::move(peer_)), buffers(sizes), dialogue(format)
         {}
         PeerInfo info;
         Peer peer;
         BufferSizes buffers;
-        wire::Parser parser; // of what it says
+        PeerDialogue dialogue;
         bool is_writable_awaited = false;
         std::uint64_t bytes_then = 0; // its counter when it last took something ...
         MonotonicTime took_last{};    // ... and when that was, or when nothing waited for it
@@ -136,11 +136,6 @@ private:
         RemovalReason reason;
         std::string detail;
     };
-    /// What is to be told once no lock is held.
-    struct Heard {
-        std::optional<Removal> removal;
-        std::optional<wire::EncoderConfig> encoder_request;
-    };
 
     FrameSender(Config config, Observer &observer, std::optional<ListeningSocket> socket,
                 UniqueFd epoll);
@@ -153,14 +148,12 @@ private:
     std::optional<RemovalReason> admit(const PeerInfo &info, UniqueFd fd);
     void make_room();
     void handle_client(std::uint64_t id, std::uint32_t events);
-    Heard listen_to(Client &client);
     void tend_waiting_clients();
     void remove(Shared &shared, const Removal &removal);
     void report(const Removal &removal);
     static void note_progress(Client &client, MonotonicTime now);
     void await_writable(Client &client);
     bool watch(int operation, int fd, std::uint32_t events, std::uint64_t token);
-    bool send_control(Peer &peer, wire::MessageType type, std::span<const std::byte> payload);
     bool is_microphone() const { return config_.endpoint.direction == wire::Direction::microphone; }
     void say_goodbye(Shared &shared);
 

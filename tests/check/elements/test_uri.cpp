@@ -74,12 +74,26 @@ TEST_P(Uri, ComesBackAsItWas)
     EXPECT_EQ(property(make("jkvm:///tmp/two%20words.sock"), "socket-path"), "/tmp/two words.sock");
 }
 
+TEST_P(Uri, CarriesAnyPath)
+{
+    for (const std::string path : {"/tmp/a.sock", "a.sock", "a:b/c", "@abstract", "/@file",
+                                   "//@file", "@", "//a", "/a?b#c%", "/no\xff\xfeutf-8"}) {
+        const auto element = make("jkvm:///");
+        g_object_set(element.get(), "socket-path", path.c_str(), nullptr);
+        const auto again = make(uri_of(element).c_str());
+        ASSERT_TRUE(again) << uri_of(element);
+        EXPECT_EQ(property(again, "socket-path"), path) << uri_of(element);
+    }
+}
+
 TEST_P(Uri, WhatItCannotMeanIsRefusedWithAReasonAndChangesNothing)
 {
     const auto element = make("jkvm:///tmp/a.sock?mode=listen");
     for (const char *uri :
          {"jkvm://host/tmp/a.sock", "jkvm:///b?mode=sideways", "jkvm:///b?mode", "jkvm:///b?name=x",
-          "jkvm:///b?socket-mode=9999", "jkvm:///b?no-such=1", "http:///b", "jkvm:///b?stats=1"}) {
+          "jkvm:///b?socket-mode=9999", "jkvm:///b%f/c", "jkvm:///b%00", "jkvm:///b?mode=%f",
+          "jkvm:///b?allowed-uids=%3C%3C1%3E%3E", "jkvm:///b?no-such=1", "http:///b",
+          "jkvm:///b?stats=1"}) {
         GError *error = nullptr;
         EXPECT_FALSE(gst_uri_handler_set_uri(GST_URI_HANDLER(element.get()), uri, &error)) << uri;
         ASSERT_NE(error, nullptr) << uri;
