@@ -63,7 +63,7 @@ def broken(codec, other):
     yield "half-a-header", frame + frame[:codec.dialect.header_size // 2]
     yield "short-by-one", frame + frame[:-1]
     yield "length-of-all-ones", frame + header(codec, 0xFFFFFFFF)
-    yield "length-beyond-limit", frame + header(codec, limit + 1) + bytes(64)
+    yield "length-beyond-limit", frame + header(codec, limit + 1) + bytes(limit + 1)
     yield "wrong-magic-in-mid-stream", frame + other.encode("frame", NOW, PACKETS["celt"]) + frame
     yield "first-length-of-all-ones", header(codec, 0xFFFFFFFF)
     yield "first-message-alone", frame
@@ -98,7 +98,7 @@ def read_by_receiver(direction, name, codec):
     # One after the other they do not fit into the parser's memory.
     large = codec.encode("frame", NOW, b"\xfc" + bytes(codec.dialect.max_payload - 1))
     yield "longest-frames", head(direction, name, [10, ALL, 23, ALL]) + large * 2
-    if direction == "output":
+    if direction == "output" and name != "v2":
         yield "more-than-fits", head(direction, name, [10, 23] * 2) + large * (17000 // len(large))
 
 

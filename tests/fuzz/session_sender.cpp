@@ -36,8 +36,9 @@ Connection make_connection()
     std::array<int, 2> fds{};
     check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds.data()) == 0,
           "there is a socket pair");
-    // Room for a few messages, so that a peer is soon too slow.
-    const int size = 8192;
+    // The kernel makes it the least it has: a long message does not go in whole, and a peer that
+    // does not read is soon too slow.
+    const int size = 1;
     ::setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
     return {UniqueFd(fds[0]), UniqueFd(fds[1])};
 }
