@@ -159,6 +159,8 @@ def uris():
         "quoted": "///a?socket-group=%22a%20b%22",
         "no-slash": "a.sock",
         "array-in-array": "///a?allowed-uids=%3C%3C1%3E%3E",
+        "list-in-array": "///a?allowed-uids=%3C%7B1%7D%3E",
+        "range-in-array": "///a?allowed-uids=%3C%5B1,2%5D%3E",
         "bad-escape": "///tmp/%ff%f/e//",
         "dots": "///a/../../b/./c",
     }
