@@ -44,12 +44,12 @@ bool fail(GError **error, GstURIError code, const std::string &text)
     return false;
 }
 
-/// GStreamer warns where it finds an array in an array of numbers, which are all that there are
-/// here.
-bool is_nested_array(GType type, const char *text)
+/// GStreamer warns where it finds an array, list or range in an array of numbers, and there are no
+/// other arrays here.
+bool is_nested_array(GType type, std::string_view text)
 {
-    return type == GST_TYPE_ARRAY &&
-           std::string_view(text).find('<') != std::string_view(text).rfind('<');
+    constexpr auto brackets = "<{[";
+    return type == GST_TYPE_ARRAY && text.find_first_of(brackets) != text.find_last_of(brackets);
 }
 
 /// Reads one PROPERTY=VALUE into `value`, which it initialises.

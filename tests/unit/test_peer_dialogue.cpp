@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 
 namespace jkvm {
@@ -83,9 +84,8 @@ TEST_F(PeerDialogueTest, HalfAMessageIsNone)
 TEST_F(PeerDialogueTest, UnderstandsAnEncoderRequestOfAV2Peer)
 {
     const auto payload = wire::EncoderConfig{.bitrate = 32000}.encode();
-    std::vector<std::uint8_t> bytes;
-    for (const auto byte : payload)
-        bytes.push_back(std::to_integer<std::uint8_t>(byte));
+    std::vector<std::uint8_t> bytes(payload.size());
+    std::ranges::transform(payload, bytes.begin(), std::to_integer<std::uint8_t>);
     const auto heard = hear(message_v1("IMKJ", 2, testing::wall_clock_ns(), bytes));
     ASSERT_TRUE(heard.encoder_request);
     EXPECT_EQ(heard.encoder_request->bitrate, 32000u);

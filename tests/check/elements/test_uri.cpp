@@ -92,7 +92,8 @@ TEST_P(Uri, WhatItCannotMeanIsRefusedWithAReasonAndChangesNothing)
     for (const char *uri :
          {"jkvm://host/tmp/a.sock", "jkvm:///b?mode=sideways", "jkvm:///b?mode", "jkvm:///b?name=x",
           "jkvm:///b?socket-mode=9999", "jkvm:///b%f/c", "jkvm:///b%00", "jkvm:///b?mode=%f",
-          "jkvm:///b?allowed-uids=%3C%3C1%3E%3E", "jkvm:///b?no-such=1", "http:///b",
+          "jkvm:///b?allowed-uids=%3C%3C1%3E%3E", "jkvm:///b?allowed-uids=%3C%7B1%7D%3E",
+          "jkvm:///b?allowed-uids=%3C%5B1,2%5D%3E", "jkvm:///b?no-such=1", "http:///b",
           "jkvm:///b?stats=1"}) {
         GError *error = nullptr;
         EXPECT_FALSE(gst_uri_handler_set_uri(GST_URI_HANDLER(element.get()), uri, &error)) << uri;

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Any text as a jkvm:// URI: it is refused and changes nothing, or it is taken, and the URI that
+// the element then says means the same.
+//
+// The first byte of the input says which element it is, and whether the text comes behind "jkvm:"
+// or is a socket's path, which has to get through a URI unharmed.
+#include "check.h"
+#include "common/gst_ref.h"
+
+#include <algorithm>
+#include <string>
+
+extern "C" {
+GST_PLUGIN_STATIC_DECLARE(jkvmipc);
+}
+
+namespace jkvm::fuzz {
+
+namespace {
+
+std::string take_text(gchar *text)
+{
+    std::string copy = text != nullptr ? text : "";
+    g_free(text);
+    return copy;
+}
+
+class UriElement {
+public:
+    explicit UriElement(const char *factory)
+        : element_(GstRef<GstElement>::adopt(
+              GST_ELEMENT(gst_object_ref_sink(gst_element_factory_make(factory, nullptr)))))
+    {}
+
+    /// Whether it took it.
+    bool set(const std::string &uri)
+    {
+        GError *error = nullptr;
+        const bool is_taken = gst_uri_handler_set_uri(handler(), uri.c_str(), &error) != FALSE;
+        check(is_taken == (error == nullptr), "a refusal, and nothing else, has an error");
+        check(is_taken || error->domain == GST_URI_ERROR, "the error is one of URIs");
+        g_clear_error(&error);
+        return is_taken;
+    }
+    [[nodiscard]] std::string uri() const { return take_text(gst_uri_handler_get_uri(handler())); }
+    void set_path(const std::string &path)
+    {
+        g_object_set(element_.get(), "socket-path", path.c_str(), nullptr);
+    }
+    [[nodiscard]] std::string path() const
+    {
+        gchar *path = nullptr;
+        g_object_get(element_.get(), "socket-path", &path, nullptr);
+        return take_text(path);
+    }
+
+private:
+    [[nodiscard]] GstURIHandler *handler() const { return GST_URI_HANDLER(element_.get()); }
+
+    GstRef<GstElement> element_;
+};
+
+/// GStreamer with this project's plugin, which is linked in, and no other.
+void initialize()
+{
+    g_setenv("GST_REGISTRY_DISABLE", "yes", TRUE);
+    gst_init(nullptr, nullptr);
+    // GLib's own way to end the process is a signal that libFuzzer does not know.
+    g_log_set_default_handler(
+        [](const gchar *, GLogLevelFlags level, const gchar *message, gpointer) {
+            check((level & (G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_WARNING)) == 0, message);
+        },
+        nullptr);
+    GST_PLUGIN_STATIC_REGISTER(jkvmipc);
+}
+
+void check_that_it_comes_back(const char *factory, const UriElement &element)
+{
+    UriElement again(factory);
+    check(again.set(element.uri()), "what an element says it takes");
+    check(again.uri() == element.uri(), "all properties come back");
+    check(again.path() == element.path(), "the path comes back");
+}
+
+void run_uri(const char *factory, const std::string &uri)
+{
+    // What is no URI at all, GStreamer does not hand on.
+    if (gst_uri_is_valid(uri.c_str()) == FALSE)
+        return;
+    UriElement element(factory);
+    const auto before = element.uri();
+    if (element.set(uri))
+        check_that_it_comes_back(factory, element);
+    else
+        check(element.uri() == before, "what was refused changes nothing");
+}
+
+void run_path(const char *factory, const std::string &path)
+{
+    UriElement element(factory);
+    element.set_path(path);
+    // The root is no place for a socket; in a URI it stands for the default path.
+    if (path != "/")
+        check_that_it_comes_back(factory, element);
+}
+
+void run(unsigned settings, std::string text)
+{
+    text.resize(std::min(text.size(), text.find('\0'))); // both are C strings in the end
+    const auto *factory = (settings & 1) == 0 ? "jkvmipcsink" : "jkvmipcsrc";
+    if ((settings & 2) == 0)
+        run_uri(factory, "jkvm:" + text);
+    else
+        run_path(factory, text);
+}
+
+} // namespace
+
+} // namespace jkvm::fuzz
+
+int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size)
+{
+    static const bool is_initialized = (jkvm::fuzz::initialize(), true);
+    if (is_initialized && size > 0)
+        jkvm::fuzz::run(data[0], std::string(data + 1, data + size));
+    return 0;
+}

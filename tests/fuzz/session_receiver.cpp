@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// FrameReceiver on a real socket, and what jkvmipcsrc makes of its messages. One thread plays both
+// ends: a parser of its own says beforehand what the receiver has to report, so that wait() is
+// called only when it has something to return.
+#include "check.h"
+#include "core/audio/frame_stamper.h"
+#include "core/ipc/frame_receiver.h"
+#include "sessions.h"
+
+#include <sys/socket.h>
+
+#include <string>
+#include <vector>
+
+namespace jkvm::fuzz {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Event = FrameReceiver::Event;
+using wire::MessageType;
+using wire::Parser;
+
+// Of the steps of the input.
+enum Action : unsigned { request_encoder = 1, restart, another_peer, interrupt, step_clock };
+
+Endpoint make_endpoint(const StreamInput &input)
+{
+    return {.path = "@jkvm-fuzz-" + std::to_string(::getpid()),
+            .role = input.is_listening() ? Role::listen : Role::connect,
+            .direction = input.direction()};
+}
+
+/// The pipeline's clock and the stamps that it gives.
+class Stamps {
+public:
+    void expect_hole() { stamper_.expect_hole(); }
+    void step_clock() { now_.wall += 1h; }
+
+    void stamp(const wire::Message &message)
+    {
+        now_.running += 20ms;
+        now_.wall += 20ms;
+        const auto frame = stamper_.stamp(message.payload, message.timestamp, now_);
+        check(stamper_.stats().frames + stamper_.stats().invalid == ++count_,
+              "a frame is counted once");
+        if (!frame)
+            return;
+        check(frame->duration >= 2500us && frame->duration <= 120ms, "a frame lasts 2.5 to 120 ms");
+        check(frame->latency >= 0ns && frame->latency <= FrameStamper::oldest_plausible,
+              "a latency is at most that of the oldest plausible frame");
+        check(frame->discontinuity || frame->time == end_,
+              "a frame stands where the last one ended, or is a discontinuity");
+        end_ = frame->time + frame->duration;
+    }
+
+private:
+    FrameStamper stamper_;
+    ClockPair now_{1h, WallTime(1'767'323'045s)};
+    nanoseconds end_{-1};
+    std::uint64_t count_ = 0;
+};
+
+class ReceiverSession {
+public:
+    explicit ReceiverSession(StreamInput input)
+        : input_(input), endpoint_(make_endpoint(input)),
+          expected_(endpoint_.direction, input.dialect())
+    {
+        auto peer_endpoint = endpoint_;
+        peer_endpoint.role = Role::listen;
+        if (endpoint_.role == Role::connect)
+            listener_.emplace(std::move(*ListeningSocket::open(peer_endpoint)));
+        auto receiver = FrameReceiver::open({.endpoint = endpoint_,
+                                             .dialect = input.dialect(),
+                                             .first_pause = 0ns,
+                                             .longest_pause = 0ns},
+                                            control_);
+        check(static_cast<bool>(receiver), "the receiver can be opened");
+        receiver_ = std::move(*receiver);
+    }
+
+    void run()
+    {
+        connect();
+        bool is_alive = true;
+        while (is_alive && !input_.stream().empty()) {
+            const auto step = input_.take();
+            is_alive = exchange(step.bytes);
+            if (is_alive)
+                act(step.action);
+        }
+        if (is_alive)
+            hang_up();
+        // Whatever the last peer did, the next one is heard.
+        connect();
+        const auto dialect = input_.dialect().value_or(wire::Dialect::v1);
+        const wire::HeaderBytes frame({endpoint_.direction, dialect},
+                                      {.timestamp = WallTime(1'767'323'045s)});
+        check(exchange(frame.bytes()), "a good frame does no harm");
+        check(receiver_->message().type == MessageType::opus_frame, "the next peer is heard");
+    }
+
+private:
+    /// A new peer; at a listening receiver it comes while the last one may still be there.
+    void connect()
+    {
+        UniqueFd peer;
+        if (!listener_)
+            peer = std::move(*connect_to(endpoint_));
+        check(receiver_->wait() == Event::connected, "a peer that comes is taken");
+        if (listener_)
+            peer = accept_from(listener_->fd());
+        check(static_cast<bool>(peer), "the connection is there");
+        peer_ = std::move(peer);
+        expected_.reset();
+        stamps_.expect_hole();
+    }
+
+    void hang_up()
+    {
+        peer_.reset();
+        check(receiver_->wait() == Event::disconnected, "the end of a connection is seen");
+        check(receiver_->error().kind == ErrorKind::peer_gone, "a close is no violation");
+    }
+
+    /// Says `bytes` and lets the receiver report all that is in them. False: it had to hang up.
+    bool exchange(std::span<const std::byte> bytes)
+    {
+        const auto sent =
+            ::send(peer_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        check(sent == static_cast<ssize_t>(bytes.size()), "the socket has room for an input");
+        std::vector<std::uint8_t> acks;
+        while (!bytes.empty()) {
+            const auto space = expected_.space();
+            const auto count = std::min(space.size(), bytes.size());
+            std::ranges::copy(bytes.first(count), space.begin());
+            expected_.commit(count);
+            bytes = bytes.subspan(count);
+            wire::Message message;
+            auto outcome = expected_.next(message);
+            for (; outcome == Parser::Outcome::message; outcome = expected_.next(message)) {
+                hear(message);
+                if (is_acked(message))
+                    acks.push_back(*wire::type_code(*expected_.dialect(), MessageType::ack));
+            }
+            if (outcome == Parser::Outcome::violation) {
+                check(receiver_->wait() == Event::disconnected, "a violation ends the connection");
+                check(receiver_->error().kind == ErrorKind::protocol_violation &&
+                          receiver_->error().detail == expected_.violation(),
+                      "a violation is called one");
+                return false;
+            }
+        }
+        read_answers(acks);
+        return true;
+    }
+
+    void hear(const wire::Message &expected)
+    {
+        check(receiver_->wait() == Event::message, "every message is reported");
+        const auto &message = receiver_->message();
+        check(message.type == expected.type && message.type_code == expected.type_code &&
+                  message.timestamp == expected.timestamp &&
+                  std::ranges::equal(message.payload, expected.payload),
+              "a message is reported as it was sent");
+        check(receiver_->dialect() == expected_.dialect(), "the dialect is the one recognised");
+        if (message.type == MessageType::opus_frame && !message.payload.empty())
+            stamps_.stamp(message);
+        else if (message.type == MessageType::stop)
+            stamps_.expect_hole();
+    }
+
+    [[nodiscard]] bool is_acked(const wire::Message &message) const
+    {
+        if (endpoint_.direction != wire::Direction::microphone || endpoint_.role != Role::listen)
+            return false;
+        switch (message.type) {
+        case MessageType::config:
+            return wire::StreamConfig::decode(message.payload).has_value();
+        case MessageType::opus_config:
+            return wire::EncoderConfig::decode(message.payload).has_value();
+        case MessageType::heartbeat:
+            return message.payload.empty();
+        default:
+            return false;
+        }
+    }
+
+    /// All that the receiver has said: Acks of these numbers, and what we asked it to request.
+    void read_answers(std::span<const std::uint8_t> acks)
+    {
+        // For as many, and no more, there is surely room in the socket.
+        const bool are_all_there = acks.size() <= 100;
+        std::byte first{};
+        if (::recv(peer_.get(), &first, 1, MSG_PEEK | MSG_DONTWAIT) == 1)
+            acks = read_answers_from(acks);
+        check(acks.empty() || !are_all_there, "what was understood is answered");
+    }
+
+    /// Those that did not come.
+    std::span<const std::uint8_t> read_answers_from(std::span<const std::uint8_t> acks)
+    {
+        const auto dialect = receiver_->dialect();
+        check(dialect.has_value(), "nothing is said in a dialect that is not known");
+        // What the receiver writes at once can be read at once: no answer is cut.
+        Parser answers(endpoint_.direction, dialect);
+        for (;;) {
+            const auto space = answers.space();
+            const auto count = ::recv(peer_.get(), space.data(), space.size(), MSG_DONTWAIT);
+            if (count <= 0)
+                return acks;
+            answers.commit(static_cast<std::size_t>(count));
+            wire::Message message;
+            auto outcome = answers.next(message);
+            for (; outcome == Parser::Outcome::message; outcome = answers.next(message)) {
+                if (message.type == MessageType::opus_config) {
+                    check(std::exchange(is_requested_, false),
+                          "no encoder is asked for that nobody wanted");
+                    check(wire::EncoderConfig::decode(message.payload) == wire::EncoderConfig{},
+                          "the encoder is asked for what was wanted");
+                    continue;
+                }
+                check(message.payload.empty(), "an Ack has no payload");
+                const auto ack = std::ranges::find(acks, message.type_code);
+                check(ack != acks.end(), "there is no answer but to what was understood");
+                acks = {std::next(ack), acks.end()};
+            }
+            check(outcome == Parser::Outcome::need_more, "the answers are in step");
+        }
+    }
+
+    void act(unsigned action)
+    {
+        switch (action) {
+        case request_encoder:
+            control_.request_encoder({});
+            is_requested_ = true;
+            break;
+        case restart:
+            control_.ask_restart();
+            check(receiver_->wait() == Event::restarted, "a restart that was asked for is made");
+            connect();
+            break;
+        case another_peer:
+            if (endpoint_.role == Role::connect)
+                hang_up();
+            connect();
+            break;
+        case interrupt:
+            control_.interrupt();
+            check(receiver_->wait() == Event::interrupted, "an interrupt ends the wait");
+            control_.resume();
+            break;
+        case step_clock:
+            stamps_.step_clock();
+            break;
+        default:
+            break;
+        }
+    }
+
+    StreamInput input_;
+    Endpoint endpoint_;
+    ReceiverControl control_;
+    std::optional<ListeningSocket> listener_; // of the peer of a connecting receiver
+    std::unique_ptr<FrameReceiver> receiver_;
+    UniqueFd peer_;
+    Parser expected_; // of what the peer says
+    Stamps stamps_;
+    bool is_requested_ = false; // an encoder, and that was not yet said
+};
+
+} // namespace
+
+void run_receiver(StreamInput input)
+{
+    ReceiverSession(input).run();
+}
+
+} // namespace jkvm::fuzz

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What FrameSender does with one of its peers: frames and control messages to a peer that reads
+// when it likes, and whatever that peer says.
+#include "check.h"
+#include "core/ipc/peer_dialogue.h"
+#include "core/wire/bytes.h"
+#include "sessions.h"
+
+#include <sys/socket.h>
+
+#include <vector>
+
+namespace jkvm::fuzz {
+
+namespace {
+
+using namespace std::chrono_literals;
+using wire::MessageType;
+using wire::Parser;
+
+// Of the steps of the input.
+enum Action : unsigned { send_frame = 1, send_longest_frames, say_config, toggle_reading, flush };
+
+std::optional<wire::Dialect> dialect_to_expect(wire::Dialect ours)
+{
+    return ours == wire::Dialect::v3 ? std::optional(ours) : std::nullopt;
+}
+
+struct Connection {
+    UniqueFd ours;
+    UniqueFd theirs;
+};
+
+Connection make_connection()
+{
+    std::array<int, 2> fds{};
+    check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds.data()) == 0,
+          "there is a socket pair");
+    // The kernel makes it the least it has: a long message does not go in whole, and a peer that
+    // does not read is soon too slow.
+    const int size = 1;
+    ::setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    return {UniqueFd(fds[0]), UniqueFd(fds[1])};
+}
+
+class SenderSession {
+public:
+    explicit SenderSession(StreamInput input) : SenderSession(input, make_connection()) {}
+
+    void run()
+    {
+        while (is_alive_ && !input_.stream().empty()) {
+            const auto step = input_.take();
+            say(step.bytes);
+            listen();
+            if (is_alive_)
+                act(step.action);
+            if (is_reading_)
+                read();
+        }
+        finish();
+    }
+
+private:
+    SenderSession(StreamInput input, Connection connection)
+        : input_(input), format_{input.direction(), input.dialect().value_or(wire::Dialect::v1)},
+          theirs_(std::move(connection.theirs)), peer_(std::move(connection.ours), 100ms),
+          dialogue_(format_), said_(format_.direction, dialect_to_expect(format_.dialect)),
+          heard_(format_.direction, format_.dialect)
+    {}
+
+    /// The peer says something.
+    void say(std::span<const std::byte> bytes)
+    {
+        const auto sent =
+            ::send(theirs_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        check(sent == static_cast<ssize_t>(bytes.size()), "the socket has room for an input");
+        while (!bytes.empty() && !is_violation_) {
+            const auto space = said_.space();
+            const auto count = std::min(space.size(), bytes.size());
+            std::ranges::copy(bytes.first(count), space.begin());
+            said_.commit(count);
+            bytes = bytes.subspan(count);
+            wire::Message message;
+            auto outcome = said_.next(message);
+            for (; outcome == Parser::Outcome::message; outcome = said_.next(message)) {
+                if (const auto request = wire::EncoderConfig::decode(message.payload);
+                    request && message.type == MessageType::opus_config)
+                    requested_ = request;
+                if (message.type == MessageType::heartbeat && message.payload.empty())
+                    ++heartbeats_;
+            }
+            is_violation_ = outcome == Parser::Outcome::violation;
+        }
+    }
+
+    /// Our end hears some of it.
+    void listen()
+    {
+        const auto heard = dialogue_.listen(peer_);
+        if (heard.encoder_request)
+            understood_ = heard.encoder_request;
+        is_alive_ = !heard.end && peer_.flush();
+        if (heard.end && heard.end->kind == ErrorKind::protocol_violation)
+            check(is_violation_ && heard.end->detail == said_.violation(),
+                  "only a violation is called one");
+    }
+
+    void act(unsigned action)
+    {
+        switch (action) {
+        case send_frame:
+            send(100);
+            break;
+        case send_longest_frames:
+            for (int i = 0; i < 10 && is_alive_; ++i)
+                send(wire::traits(format_.dialect).max_payload);
+            break;
+        case say_config:
+            is_alive_ = dialogue_.say(peer_, MessageType::config, wire::StreamConfig().encode());
+            ++configs_;
+            break;
+        case toggle_reading:
+            is_reading_ = !is_reading_;
+            break;
+        case flush:
+            is_alive_ = peer_.flush();
+            break;
+        default:
+            break;
+        }
+    }
+
+    /// A frame with its number, from 1.
+    void send(std::size_t size)
+    {
+        packet_.resize(size);
+        wire::put_le(std::span(packet_), 0, ++frames_);
+        OutgoingMessage message(
+            wire::HeaderBytes(format_, {.length = static_cast<std::uint32_t>(size)}), packet_,
+            20ms);
+        is_alive_ = peer_.send(message);
+        const auto &counters = peer_.counters();
+        check(counters.frames + counters.dropped <= frames_, "a frame is counted once");
+        // One that is begun is not dropped.
+        check(peer_.queued() <= 120ms, "no more sound waits than may");
+    }
+
+    /// The peer reads all that is there.
+    void read()
+    {
+        for (;;) {
+            const auto space = heard_.space();
+            const auto count = ::recv(theirs_.get(), space.data(), space.size(), MSG_DONTWAIT);
+            if (count <= 0)
+                return;
+            heard_.commit(static_cast<std::size_t>(count));
+            wire::Message message;
+            auto outcome = heard_.next(message);
+            for (; outcome == Parser::Outcome::message; outcome = heard_.next(message))
+                hear(message);
+            check(outcome == Parser::Outcome::need_more, "a peer is never brought out of step");
+        }
+    }
+
+    void hear(const wire::Message &message)
+    {
+        if (message.type == MessageType::opus_frame) {
+            const auto number = wire::get_le<std::uint64_t>(message.payload, 0);
+            check(number > last_frame_ && number <= frames_, "frames come in order, none twice");
+            last_frame_ = number;
+            ++frames_heard_;
+        } else if (message.type == MessageType::config) {
+            check(configs_-- > 0 &&
+                      wire::StreamConfig::decode(message.payload) == wire::StreamConfig(),
+                  "a Config comes as it was sent");
+        } else {
+            check(message.type == MessageType::ack, "nothing else is said");
+            check(format_.direction == wire::Direction::microphone, "an output answers nothing");
+            ++acks_;
+        }
+    }
+
+    /// The peer has said all it had to say, and reads until nothing is left for it.
+    void finish()
+    {
+        ::shutdown(theirs_.get(), SHUT_WR);
+        const bool has_ended_early = !is_alive_;
+        while (is_alive_) {
+            read();
+            listen();
+        }
+        read();
+        while (peer_.is_waiting() && peer_.flush())
+            read();
+        read();
+        check(requested_ == understood_ || has_ended_early, "every request is understood");
+        check(acks_ <= heartbeats_, "no Ack answers nothing");
+        const auto &counters = peer_.counters();
+        check(frames_heard_ == counters.frames, "what counts as sent has arrived");
+        check(counters.frames + counters.dropped == frames_, "a frame arrives, or counts as lost");
+        check(configs_ == 0, "a Config is never lost");
+    }
+
+    StreamInput input_;
+    wire::Format format_;
+    UniqueFd theirs_;
+    Peer peer_;
+    PeerDialogue dialogue_;
+    bool is_alive_ = true;
+    bool is_reading_ = true;
+
+    // What the peer said, and what of it was understood.
+    Parser said_;
+    bool is_violation_ = false;
+    std::optional<wire::EncoderConfig> requested_;
+    std::optional<wire::EncoderConfig> understood_;
+    unsigned heartbeats_ = 0;
+
+    // What the peer was told, and what of it arrived.
+    Parser heard_;
+    std::vector<std::byte> packet_;
+    std::uint64_t frames_ = 0;
+    std::uint64_t frames_heard_ = 0;
+    std::uint64_t last_frame_ = 0;
+    int configs_ = 0; // still under way
+    unsigned acks_ = 0;
+};
+
+} // namespace
+
+void run_sender(StreamInput input)
+{
+    SenderSession(input).run();
+}
+
+} // namespace jkvm::fuzz

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The inputs of the targets that read a stream: five bytes that say how it is read, and the stream
+// itself as it stands on the wire. corpus/make.py writes them.
+#pragma once
+
+#include "core/wire/header.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+namespace jkvm::fuzz {
+
+class StreamInput {
+public:
+    /// One piece of the stream, and what is done once it was read: a number below 8, of which the
+    /// target knows the meaning.
+    struct Step {
+        std::span<const std::byte> bytes;
+        unsigned action;
+    };
+
+    explicit StreamInput(std::span<const std::byte> bytes)
+        : settings_(bytes.empty() ? 0 : std::to_integer<unsigned>(bytes[0])), rest_(bytes)
+    {
+        rest_ = rest_.subspan(std::min<std::size_t>(1, rest_.size()));
+        for (auto &step : steps_) {
+            if (rest_.empty())
+                return;
+            step = std::to_integer<unsigned>(rest_[0]);
+            rest_ = rest_.subspan(1);
+        }
+    }
+
+    [[nodiscard]] wire::Direction direction() const
+    {
+        return (settings_ & 0x01) != 0 ? wire::Direction::microphone : wire::Direction::output;
+    }
+    /// Nothing = to be recognised.
+    [[nodiscard]] std::optional<wire::Dialect> dialect() const
+    {
+        const auto number = settings_ >> 1 & 0x03;
+        if (number == 0)
+            return std::nullopt;
+        return static_cast<wire::Dialect>(number - 1);
+    }
+    /// Whether our end listens, or connects.
+    [[nodiscard]] bool is_listening() const { return (settings_ & 0x08) != 0; }
+    /// Whether our end sends the sound, or receives it.
+    [[nodiscard]] bool is_sender() const { return (settings_ & 0x10) != 0; }
+
+    /// What is left of the stream.
+    [[nodiscard]] std::span<const std::byte> stream() const { return rest_; }
+    /// Takes the next piece; the four steps of the input come in turn.
+    Step take()
+    {
+        const auto step = steps_[taken_ % steps_.size()];
+        const auto code = step & 0x1F;
+        std::size_t length = code < 16 ? code + 1 : std::size_t{1} << (code - 11);
+        if (++taken_ == max_pieces)
+            length = rest_.size();
+        const auto bytes = rest_.first(std::min(length, rest_.size()));
+        rest_ = rest_.subspan(bytes.size());
+        return {bytes, step >> 5};
+    }
+
+private:
+    // Then the rest comes at once: a long stream byte by byte shows nothing new, slowly.
+    static constexpr std::size_t max_pieces = 24;
+
+    unsigned settings_;
+    // The low five bits are the length: 1 to 16, and powers of two from 32 to 1048576.
+    std::array<unsigned, 4> steps_{0x1F, 0x1F, 0x1F, 0x1F};
+    std::size_t taken_ = 0;
+    std::span<const std::byte> rest_;
+};
+
+} // namespace jkvm::fuzz
