@@ -3,8 +3,8 @@
 // ends: a parser of its own says beforehand what the receiver has to report, so that wait() is
 // called only when it has something to return.
 #include "check.h"
-#include "core/audio/frame_stamper.h"
 #include "core/ipc/frame_receiver.h"
+#include "core/ipc/received_stream.h"
 #include "sessions.h"
 
 #include <sys/socket.h>
@@ -31,34 +31,64 @@ Endpoint make_endpoint(const StreamInput &input)
             .direction = input.direction()};
 }
 
-/// The pipeline's clock and the stamps that it gives.
-class Stamps {
+/// What the pipeline gets, on its clock.
+class Pipeline {
 public:
-    void expect_hole() { stamper_.expect_hole(); }
+    void connect() { stream_.connected(); }
+    void disconnect(bool is_violation)
+    {
+        stream_.disconnected(is_violation);
+        announce_gap();
+    }
     void step_clock() { now_.wall += 1h; }
 
-    void stamp(const wire::Message &message)
+    void take(const wire::Message &message)
     {
         now_.running += 20ms;
         now_.wall += 20ms;
-        const auto frame = stamper_.stamp(message.payload, message.timestamp, now_);
-        check(stamper_.stats().frames + stamper_.stats().invalid == ++count_,
-              "a frame is counted once");
-        if (!frame)
+        const bool is_frame =
+            message.type == wire::MessageType::opus_frame && !message.payload.empty();
+        frames_ += is_frame ? 1 : 0;
+        const auto frame = stream_.take(message, now_);
+        const auto &stats = stream_.stats();
+        check(stats.frames == frames_, "every frame is counted");
+        pushed_ += frame ? 1 : 0;
+        check(pushed_ + stats.dropped_invalid + stats.dropped_early == frames_,
+              "a frame is pushed, or counted under one reason");
+        check(stream_.latency() >= 0ns &&
+                  stream_.latency() <= ReceivedStream::oldest_plausible + 1s,
+              "the latency is at most that of the oldest plausible frame");
+        if (!frame) {
+            announce_gap();
             return;
+        }
+        check(is_frame, "only frames are pushed");
         check(frame->duration >= 2500us && frame->duration <= 120ms, "a frame lasts 2.5 to 120 ms");
-        check(frame->latency >= 0ns && frame->latency <= FrameStamper::oldest_plausible,
-              "a latency is at most that of the oldest plausible frame");
+        if (frame->gap)
+            hear_gap(*frame->gap);
         check(frame->discontinuity || frame->time == end_,
               "a frame stands where the last one ended, or is a discontinuity");
         end_ = frame->time + frame->duration;
     }
 
 private:
-    FrameStamper stamper_;
+    void announce_gap()
+    {
+        if (const auto gap = stream_.announce_gap(now_.running))
+            hear_gap(*gap);
+    }
+    void hear_gap(const Gap &gap)
+    {
+        check(gap.duration > 0ns, "a gap lasts");
+        check(!end_ || gap.start == *end_, "a gap begins where the last frame or gap ended");
+        end_ = gap.start + gap.duration;
+    }
+
+    ReceivedStream stream_;
     ClockPair now_{1h, WallTime(1'767'323'045s)};
-    nanoseconds end_{-1};
-    std::uint64_t count_ = 0;
+    std::optional<nanoseconds> end_; // of the last frame or gap
+    std::uint64_t frames_ = 0;
+    std::uint64_t pushed_ = 0;
 };
 
 class ReceiverSession {
@@ -114,13 +144,14 @@ private:
         check(static_cast<bool>(peer), "the connection is there");
         peer_ = std::move(peer);
         expected_.reset();
-        stamps_.expect_hole();
+        pipeline_.connect();
     }
 
     void hang_up()
     {
         peer_.reset();
         check(receiver_->wait() == Event::disconnected, "the end of a connection is seen");
+        pipeline_.disconnect(false);
         check(receiver_->error().kind == ErrorKind::peer_gone, "a close is no violation");
     }
 
@@ -149,6 +180,7 @@ private:
                 check(receiver_->error().kind == ErrorKind::protocol_violation &&
                           receiver_->error().detail == expected_.violation(),
                       "a violation is called one");
+                pipeline_.disconnect(true);
                 return false;
             }
         }
@@ -165,10 +197,7 @@ private:
                   std::ranges::equal(message.payload, expected.payload),
               "a message is reported as it was sent");
         check(receiver_->dialect() == expected_.dialect(), "the dialect is the one recognised");
-        if (message.type == MessageType::opus_frame && !message.payload.empty())
-            stamps_.stamp(message);
-        else if (message.type == MessageType::stop)
-            stamps_.expect_hole();
+        pipeline_.take(message);
     }
 
     [[nodiscard]] bool is_acked(const wire::Message &message) const
@@ -253,7 +282,7 @@ private:
             control_.resume();
             break;
         case step_clock:
-            stamps_.step_clock();
+            pipeline_.step_clock();
             break;
         default:
             break;
@@ -267,7 +296,7 @@ private:
     std::unique_ptr<FrameReceiver> receiver_;
     UniqueFd peer_;
     Parser expected_; // of what the peer says
-    Stamps stamps_;
+    Pipeline pipeline_;
     bool is_requested_ = false; // an encoder, and that was not yet said
 };
 
