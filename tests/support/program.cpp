@@ -122,11 +122,15 @@ std::string sanitizer_library()
     return {};
 }
 
-std::vector<std::string> gst_launch(const std::string &options_and_pipeline)
+std::vector<std::string> gst_launch(const std::string &options_and_pipeline,
+                                    const std::string &library,
+                                    const std::vector<std::string> &environment)
 {
-    std::vector<std::string> command;
-    if (const auto library = sanitizer_library(); !library.empty())
-        command = {"env", "LD_PRELOAD=" + library};
+    std::vector<std::string> command{"env"};
+    // A sanitizer insists on being the first.
+    if (const auto libraries = sanitizer_library() + " " + library; libraries != " ")
+        command.push_back("LD_PRELOAD=" + libraries);
+    command.insert(command.end(), environment.begin(), environment.end());
     command.emplace_back("gst-launch-1.0");
     std::istringstream words(options_and_pipeline);
     for (std::string word; words >> word;)

@@ -47,7 +47,10 @@ private:
 /// program that is to load instrumented plugins needs it in LD_PRELOAD.
 std::string sanitizer_library();
 
-/// A gst-launch-1.0 command line, with what a sanitizer needs in front.
-std::vector<std::string> gst_launch(const std::string &options_and_pipeline);
+/// A gst-launch-1.0 command line, with what a sanitizer needs in front. `library` is one more to be
+/// preloaded, `environment` what it needs (NAME=VALUE).
+std::vector<std::string> gst_launch(const std::string &options_and_pipeline,
+                                    const std::string &library = {},
+                                    const std::vector<std::string> &environment = {});
 
 } // namespace jkvm::testing

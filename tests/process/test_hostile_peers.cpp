@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What a hostile peer can think of, against both elements in both of their parts. It costs that
+// peer its connection, or nothing at all; the next one is served.
+#include "element_process.h"
+#include "fault_counts.h"
+#include "support/footprint.h"
+
+#include <gtest/gtest.h>
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <thread>
+
+namespace jkvm::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Types of messages in the first dialect.
+constexpr std::uint8_t frame_type = 0;
+constexpr std::uint8_t heartbeat_type = 3;
+constexpr std::uint8_t ack_type = 4;
+
+constexpr std::size_t header_size = 17;
+
+class HostilePeer : public ::testing::TestWithParam<Part> {
+protected:
+    /// A whole message that the element accepts from its peer.
+    [[nodiscard]] std::vector<std::uint8_t> good_message() const
+    {
+        if (is_sink(GetParam()))
+            return element_.message(ack_type, {});
+        return element_.message(frame_type, {0xFC, 0xFF, 0xFE});
+    }
+    /// Sends the bytes, which must end the connection as a violation, and nothing else.
+    void expect_violation(const std::vector<std::uint8_t> &bytes)
+    {
+        const auto hostile = element_.meet();
+        element_.expect_sound(hostile.get());
+        send_all(hostile.get(), good_message());
+        send_all(hostile.get(), bytes);
+        EXPECT_TRUE(is_closed_by_peer(hostile.get()));
+        element_.expect_reason("violation");
+        element_.expect_sound();
+        element_.expect_good_end();
+    }
+    /// Ten thousand of these messages are taken, and the connection goes on.
+    void expect_flood_is_survived(std::uint8_t type)
+    {
+        const auto hostile = element_.meet();
+        element_.expect_sound(hostile.get());
+        const auto memory = memory_of(element_.pid());
+        const auto message = element_.message(type, {});
+        for (int i = 0; i < 10000; ++i) {
+            send_all(hostile.get(), message);
+            // Who does not read what a sink sends is disconnected for that.
+            if (i % 500 == 0 && is_sink(GetParam()))
+                element_.expect_sound(hostile.get());
+        }
+        element_.expect_sound(hostile.get());
+        EXPECT_LE(memory_of(element_.pid()), memory + memory_tolerance);
+        element_.expect_good_end();
+    }
+
+    ElementProcess element_{GetParam()};
+};
+
+TEST_P(HostilePeer, ThatStopsInTheMiddleOfAHeaderStopsItselfAlone)
+{
+    auto hostile = element_.meet();
+    auto bytes = good_message();
+    bytes.resize(header_size / 2);
+    send_all(hostile.get(), bytes);
+    if (!is_listening(GetParam()))
+        hostile.reset(); // it has no other one
+    element_.expect_sound();
+    element_.expect_good_end();
+}
+
+TEST_P(HostilePeer, WhosePayloadIsShortByOneByteIsOutOfStepAndGoes)
+{
+    auto bytes = good_message();
+    ++bytes[5];
+    const auto next = good_message();
+    bytes.insert(bytes.end(), next.begin(), next.end());
+    bytes.insert(bytes.end(), next.begin(), next.end());
+    expect_violation(bytes);
+}
+
+TEST_P(HostilePeer, WithAnImpossibleLengthGoes)
+{
+    auto bytes = good_message();
+    std::fill_n(bytes.begin() + 5, 4, 0xFF);
+    expect_violation(bytes);
+}
+
+TEST_P(HostilePeer, WithAWrongMagicInMidStreamGoes)
+{
+    auto bytes = good_message();
+    bytes[0] ^= 0x20;
+    expect_violation(bytes);
+}
+
+TEST_P(HostilePeer, ThatSendsOneByteASecondIsWaitedForByNobody)
+{
+    const auto hostile = element_.meet();
+    const auto bytes = good_message();
+    for (std::size_t i = 0; i < 3; ++i) {
+        send_all(hostile.get(), std::span(bytes).subspan(i, 1));
+        // A sink sends meanwhile what it has to send.
+        const auto end = std::chrono::steady_clock::now() + 1s;
+        while (std::chrono::steady_clock::now() < end) {
+            if (is_sink(GetParam()))
+                element_.expect_sound(hostile.get());
+            else
+                std::this_thread::sleep_until(end);
+        }
+    }
+    send_all(hostile.get(), std::span(bytes).subspan(3));
+    element_.expect_sound(hostile.get());
+    element_.expect_good_end();
+}
+
+TEST_P(HostilePeer, ThatSendsTenThousandHeartbeatsIsTakenAsItComes)
+{
+    expect_flood_is_survived(heartbeat_type);
+}
+
+TEST_P(HostilePeer, ThatAcknowledgesWhatNobodyAskedIsTakenAsItComes)
+{
+    expect_flood_is_survived(ack_type);
+}
+
+bool has_hung_up(int fd)
+{
+    pollfd entry{fd, 0, 0};
+    return ::poll(&entry, 1, 0) == 1;
+}
+
+TEST(NeverReading, SixtyFourClientsCostEightHealthyOnesNothing)
+{
+    // On a busy machine this test may be late itself; the queue is longer than that.
+    ElementProcess element(Part::sink_listens, "max-clients=72 max-queue-time=2000");
+    std::array<UniqueFd, 8> healthy;
+    for (auto &fd : healthy)
+        fd = element.meet();
+    std::array<std::int64_t, 8> last{};
+    for (std::size_t i = 0; i < healthy.size(); ++i)
+        last[i] = capture_time_of_next_frame(healthy[i].get());
+    std::array<UniqueFd, 64> hostile;
+    // For each of them there is a buffer of 16 KiB for what it says, and no more.
+    const auto bound =
+        memory_of(element.pid()) + static_cast<long>(hostile.size()) * 20 + memory_tolerance;
+    for (auto &fd : hostile)
+        fd = element.meet();
+
+    const auto all_are_gone = [&] {
+        return std::ranges::all_of(hostile, [](const auto &fd) { return has_hung_up(fd.get()); });
+    };
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    for (int frames_after = 0; frames_after < 10; frames_after += all_are_gone() ? 1 : 0) {
+        ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "they are still there";
+        for (std::size_t i = 0; i < healthy.size(); ++i) {
+            const auto captured = capture_time_of_next_frame(healthy[i].get());
+            EXPECT_LT(captured - last[i], 30'000'000) << "client " << i << " lost a frame";
+            last[i] = captured;
+        }
+        ASSERT_LE(memory_of(element.pid()), bound);
+    }
+    element.expect_reason("slow");
+    element.expect_good_end();
+}
+
+TEST(NeverReading, ServerIsLeftAndComeBackTo)
+{
+    ElementProcess element(Part::sink_connects);
+    const auto hostile = element.meet();
+    EXPECT_TRUE(eventually([&] { return has_hung_up(hostile.get()); }));
+    element.expect_reason("slow");
+    element.expect_sound();
+    element.expect_good_end();
+}
+
+INSTANTIATE_TEST_SUITE_P(All, HostilePeer, ::testing::ValuesIn(all_parts),
+                         [](const auto &info) { return name_of(info.param); });
+
+} // namespace
+} // namespace jkvm::testing

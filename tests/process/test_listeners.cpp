@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Whole lines as users type them, when something happens to one of the processes.
+#include "fault_counts.h"
+#include "support/program.h"
+#include "support/temporary_directory.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <optional>
+
+namespace jkvm::testing {
+namespace {
+
+constexpr auto stats = "application/x-jkvm-ipcsrc-stats";
+
+/// A field of the last statistics that the program printed.
+std::uint64_t last_stat(const Program &program, const std::string &field)
+{
+    const auto &output = program.output();
+    const auto key = " " + field + "=(guint64)";
+    const auto at = output.find(key, output.rfind(stats));
+    EXPECT_NE(at, std::string::npos) << field << " in " << output;
+    return at != std::string::npos ? std::stoull(output.substr(at + key.size())) : UINT64_MAX;
+}
+
+class Listeners : public ::testing::Test {
+protected:
+    [[nodiscard]] std::unique_ptr<Program> listen() const
+    {
+        return std::make_unique<Program>(
+            gst_launch("-m jkvmipcsrc stats-interval=1000 socket-path=" + path_ + " ! fakesink"));
+    }
+
+    TemporaryDirectory directory_;
+    std::string path_ = directory_.file("a.sock");
+};
+
+TEST_F(Listeners, EightLoseNothingByTheOneThatIsStoppedAndThatStartsAgainWithTheNewestFrame)
+{
+    // On a busy machine a listener may have to wait for longer than usual; half of this time, 25
+    // frames, may be in the kernel for the one that is stopped.
+    Program sender(gst_launch("-m audiotestsrc is-live=true samplesperbuffer=960 ! opusenc ! "
+                              "jkvmipcsink max-clients=9 max-queue-time=1000 socket-path=" +
+                              path_));
+    std::array<std::unique_ptr<Program>, 8> listeners;
+    for (auto &listener : listeners)
+        listener = listen();
+    const auto stopped = listen();
+    ASSERT_TRUE(stopped->wait_for_output(stats)) << stopped->output();
+    stopped->send(SIGSTOP);
+    for (int second = 1; second <= seconds_of_listening; ++second) {
+        for (auto &listener : listeners)
+            ASSERT_TRUE(listener->wait_for_output(stats, second)) << listener->output();
+    }
+    for (auto &listener : listeners) {
+        EXPECT_EQ(last_stat(*listener, "lost"), 0u);
+        EXPECT_EQ(last_stat(*listener, "connects"), 1u);
+        EXPECT_GE(last_stat(*listener, "frames"), 50u * (seconds_of_listening - 1));
+    }
+    ASSERT_TRUE(sender.wait_for_output("reason=(string)slow")) << sender.output();
+    EXPECT_NE(sender.output().find("pid=(int)" + std::to_string(stopped->pid()),
+                                   sender.output().find("reason=(string)slow")),
+              std::string::npos)
+        << sender.output();
+
+    stopped->send(SIGCONT);
+    ASSERT_TRUE(stopped->wait_for_output("reason=(string)connected", 2)) << stopped->output();
+    const auto at = stopped->output().rfind("reason=(string)connected");
+    for (int seen = 1; stopped->output().find(stats, at) == std::string::npos; ++seen)
+        ASSERT_TRUE(stopped->wait_for_output(stats, seen)) << stopped->output();
+    EXPECT_EQ(last_stat(*stopped, "connects"), 2u);
+    EXPECT_LE(last_stat(*stopped, "implausible-timestamps"), 25u) << "older than 10 s";
+    EXPECT_LT(last_stat(*stopped, "latency-current"), 1'000'000'000u);
+}
+
+using Recording = Listeners;
+
+/// Seconds of decoded sound in a WAV file of 48 kHz, stereo, 16 bits.
+double length_of_wav(const std::string &path)
+{
+    return static_cast<double>(std::filesystem::file_size(path)) / (48000 * 2 * 2);
+}
+
+/// Seconds up to the end of an Ogg Opus file: the position at 48 kHz that its last page has, 6
+/// bytes behind the page's beginning.
+double length_of_ogg(const std::string &path)
+{
+    std::ifstream file(path, std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(file)), {});
+    const auto page = bytes.rfind("OggS");
+    if (page == std::string::npos)
+        return 0;
+    std::uint64_t position = 0;
+    for (unsigned i = 0; i < 8; ++i)
+        position |= std::uint64_t{static_cast<unsigned char>(bytes[page + 6 + i])} << (8 * i);
+    return static_cast<double>(position) / 48000;
+}
+
+TEST_F(Recording, IsAsLongAsWhatWasRecordedThoughTheServerWasKilledThreeTimes)
+{
+    const auto receive_with = [this](const std::string &rest) {
+        return gst_launch("-m -e jkvmipcsrc stats-interval=20 socket-path=" + path_ + " ! " + rest);
+    };
+    const auto wav = directory_.file("a.wav");
+    const auto ogg = directory_.file("a.ogg");
+    Program decoder(
+        receive_with("opusdec plc=true ! audioconvert ! audio/x-raw,format=S16LE,channels=2 ! "
+                     "audiorate skip-to-first=true ! wavenc ! filesink location=" +
+                     wav));
+    Program muxer(receive_with("oggmux ! filesink location=" + ogg));
+    const std::array receivers{&decoder, &muxer};
+    const auto expect_of_both = [&](const std::string &text, int count) {
+        for (auto *receiver : receivers)
+            ASSERT_TRUE(receiver->wait_for_output(text, count)) << receiver->output();
+    };
+    std::optional<Program> sender;
+    int sounds = 0;
+    const auto expect_sound = [&] {
+        sender.emplace(gst_launch("audiotestsrc is-live=true samplesperbuffer=960 ! opusenc ! "
+                                  "jkvmipcsink socket-path=" +
+                                  path_));
+        expect_of_both(stats, sounds += 20);
+    };
+    expect_sound();
+    const auto start = std::chrono::steady_clock::now();
+    for (int outage = 1; outage <= 3; ++outage) {
+        sender->send(SIGKILL);
+        sender->wait();
+        // At most one such message a second is posted, so the second one comes after that.
+        expect_of_both("reason=(string)unreachable", 2 * outage);
+        expect_sound();
+    }
+    const std::chrono::duration<double> recorded = std::chrono::steady_clock::now() - start;
+    for (auto *receiver : receivers) {
+        receiver->send(SIGINT);
+        EXPECT_EQ(receiver->wait(), 0) << receiver->output();
+    }
+    constexpr double tolerance = 0.9; // less than one outage
+    EXPECT_GT(recorded.count(), 3.0);
+    EXPECT_NEAR(length_of_wav(wav), recorded.count(), tolerance);
+    EXPECT_NEAR(length_of_ogg(ogg), recorded.count(), tolerance);
+}
+
+} // namespace
+} // namespace jkvm::testing

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Everything that may already be at the path, or be in the way of taking it.
+#include "element_process.h"
+#include "fault_counts.h"
+#include "support/child_process.h"
+#include "support/footprint.h"
+
+#include <gtest/gtest.h>
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace jkvm::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Paths : public ::testing::TestWithParam<Part> {
+protected:
+    /// A second one that is to listen at the path. It must fail.
+    [[nodiscard]] std::string failure_at(const std::string &path, const std::string &library = {},
+                                         const std::vector<std::string> &environment = {}) const
+    {
+        Program program(
+            gst_launch(pipeline_of(GetParam(), "socket-path=" + path), library, environment));
+        EXPECT_NE(program.wait(), 0) << program.output();
+        return program.output();
+    }
+    /// What a failure must have left as it was.
+    void expect_left_alone(const std::string &path, const struct stat &before) const
+    {
+        struct stat after {};
+        ASSERT_EQ(::lstat(path.c_str(), &after), 0) << path << " is gone";
+        EXPECT_EQ(after.st_ino, before.st_ino);
+        EXPECT_EQ(after.st_mode, before.st_mode);
+        EXPECT_FALSE(fs::exists(path + ".lock"));
+    }
+    void expect_file_in_the_way_is_left_alone(const std::string &path) const
+    {
+        struct stat before {};
+        ASSERT_EQ(::lstat(path.c_str(), &before), 0);
+        const auto output = failure_at(path);
+        EXPECT_NE(output.find("not a socket"), std::string::npos) << output;
+        expect_left_alone(path, before);
+    }
+
+    TemporaryDirectory directory_;
+    std::string path_ = directory_.file("a.sock");
+};
+
+TEST_P(Paths, DirectoryInTheWayIsLeftAlone)
+{
+    ASSERT_TRUE(fs::create_directory(path_));
+    expect_file_in_the_way_is_left_alone(path_);
+}
+
+TEST_P(Paths, PipeInTheWayIsLeftAlone)
+{
+    ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+    expect_file_in_the_way_is_left_alone(path_);
+}
+
+TEST_P(Paths, RegularFileInTheWayIsLeftAlone)
+{
+    std::ofstream(path_) << "precious";
+    expect_file_in_the_way_is_left_alone(path_);
+    std::string content;
+    std::ifstream(path_) >> content;
+    EXPECT_EQ(content, "precious");
+}
+
+TEST_P(Paths, SecondServerSaysSoAndTheFirstGoesOn)
+{
+    ElementProcess first(GetParam());
+    const auto output = failure_at(first.path());
+    EXPECT_NE(output.find("Another server holds the socket path"), std::string::npos) << output;
+    first.expect_sound();
+    first.expect_good_end();
+}
+
+TEST_P(Paths, DiskThatHasNoRoomForTheLockIsAnErrorThatSaysSo)
+{
+    const char *faults = std::getenv("JKVM_FAULTS"); // NOLINT(concurrency-mt-unsafe): one thread
+    ASSERT_NE(faults, nullptr);
+    const auto output = failure_at(path_, faults, {"JKVM_DISK_FULL=a.sock.lock"});
+    EXPECT_NE(output.find("No space left on device"), std::string::npos) << output;
+    EXPECT_NE(output.find("a.sock.lock"), std::string::npos) << output;
+    EXPECT_TRUE(fs::is_empty(directory_.path()));
+}
+
+TEST_P(Paths, WrongUserIsKeptOutByTheModeOfTheFileAndByTheList)
+{
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "only root can become another user";
+    constexpr uid_t nobody = 65534;
+    const auto come_as_nobody = [](const std::string &path) {
+        fs::permissions(fs::path(path).parent_path(), fs::perms(0755));
+        return ChildProcess([&path] {
+                   if (::setuid(nobody) != 0)
+                       return 1;
+                   const auto fd = connect_to(path);
+                   if (!fd)
+                       return 2;
+                   return receive(fd.get(), 1).empty() ? 3 : 4;
+               })
+            .wait();
+    };
+    ElementProcess closed(GetParam());
+    EXPECT_EQ(come_as_nobody(closed.path()), 2) << "2: it cannot connect";
+    closed.expect_sound();
+
+    ElementProcess open(GetParam(), "socket-mode=438 allowed-uids=<0>");
+    EXPECT_EQ(come_as_nobody(open.path()), 3) << "3: closed without a byte";
+    open.expect_reason("forbidden");
+    open.expect_sound();
+    open.expect_good_end();
+}
+
+TEST_P(Paths, WithoutADescriptorForTheNextClientItWaitsAndDoesNotSpin)
+{
+    ElementProcess element(GetParam());
+    const auto first = element.meet();
+    element.expect_sound(first.get());
+    rlimit before{};
+    ASSERT_EQ(::prlimit(element.pid(), RLIMIT_NOFILE, nullptr, &before), 0);
+    // Those that it has stay, whatever their number.
+    const rlimit now{3, before.rlim_max};
+    ASSERT_EQ(::prlimit(element.pid(), RLIMIT_NOFILE, &now, nullptr), 0);
+    const auto second = element.meet(); // waits in the backlog
+    const auto cpu_time = cpu_time_of(element.pid());
+    for (int i = 0; i < 50; ++i)
+        element.expect_sound(first.get());
+    EXPECT_LT(cpu_time_of(element.pid()), cpu_time + 500) << "ms, in 50 frames";
+    ASSERT_EQ(::prlimit(element.pid(), RLIMIT_NOFILE, &before, nullptr), 0);
+    element.expect_sound(second.get());
+    element.expect_good_end();
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Paths, ::testing::Values(Part::sink_listens, Part::source_listens),
+                         [](const auto &info) { return name_of(info.param); });
+
+} // namespace
+} // namespace jkvm::testing
