@@ -129,7 +129,7 @@ TEST_F(Recording, IsAsLongAsWhatWasRecordedThoughTheServerWasKilledThreeTimes)
         sender.emplace(gst_launch("audiotestsrc is-live=true samplesperbuffer=960 ! opusenc ! "
                                   "jkvmipcsink socket-path=" +
                                   path_));
-        expect_of_both(stats, sounds += 20);
+        expect_of_both(stats, sounds += 5);
     };
     expect_sound();
     const auto start = std::chrono::steady_clock::now();
@@ -141,10 +141,11 @@ TEST_F(Recording, IsAsLongAsWhatWasRecordedThoughTheServerWasKilledThreeTimes)
         expect_sound();
     }
     const std::chrono::duration<double> recorded = std::chrono::steady_clock::now() - start;
-    for (auto *receiver : receivers) {
+    // At the same time: a sanitizer takes its time at the end of a program.
+    for (const auto *receiver : receivers)
         receiver->send(SIGINT);
+    for (auto *receiver : receivers)
         EXPECT_EQ(receiver->wait(), 0) << receiver->output();
-    }
     constexpr double tolerance = 0.9; // less than one outage
     EXPECT_GT(recorded.count(), 3.0);
     EXPECT_NEAR(length_of_wav(wav), recorded.count(), tolerance);
