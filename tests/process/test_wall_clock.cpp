@@ -83,14 +83,24 @@ TEST(WallClock, SteppedByAnHourDoesNotMoveTheSound)
         ASSERT_TRUE(source.wait_for_output(" bytes, dts", buffers += 20)) << source.output();
     };
     ASSERT_NO_FATAL_FAILURE(expect_buffers());
+    nanoseconds before{0};
     for (const nanoseconds offset : {nanoseconds(1h), nanoseconds(-1h), nanoseconds(0)}) {
+        const auto is_captured_after = [&](nanoseconds time) {
+            return nanoseconds(capture_time_of_next_frame(watcher.get())) >= time;
+        };
+        // A frame is on its way when it happens.
+        source.send(SIGSTOP);
+        const auto stopped = nanoseconds(wall_clock_ns()) + before;
+        ASSERT_TRUE(eventually([&] { return is_captured_after(stopped); }));
         clock.set_offset(offset);
+        source.send(SIGCONT);
         // The sender's clock is the stepped one now: nearer to that than to any other.
         const auto is_stepped = [&] {
             const auto captured = nanoseconds(capture_time_of_next_frame(watcher.get()));
             return std::chrono::abs(captured - nanoseconds(wall_clock_ns()) - offset) < 30min;
         };
         ASSERT_TRUE(eventually(is_stepped));
+        before = offset;
         ASSERT_NO_FATAL_FAILURE(expect_buffers());
     }
     const auto times = timestamps_in(source.output());
