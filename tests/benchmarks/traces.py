@@ -105,9 +105,12 @@ def throttle(rng, t):
 
 
 def route(rng, t):
+    return t + route_base(t) + rng.gamma(2, 4, t.size)
+
+
+def route_base(t):
     place = np.arange(t.size) / t.size
-    base = np.where(place >= 1 / 3, 40, 0) + np.where(place >= 2 / 3, -30, 0)
-    return t + base + rng.gamma(2, 4, t.size)
+    return np.where(place >= 1 / 3, 40, 0) - np.where(place >= 2 / 3, 30, 0)
 
 
 GENERATORS = {
@@ -128,7 +131,10 @@ def generate(name, seed, frames=FRAMES, frame_ms=FRAME_MS, skew=None):
         keep = media % 60000 < 55000
         media, captured = media[keep], captured[keep]
     arrival = GENERATORS[name](rng, captured) + BASE_TRANSIT_MS
-    return np.column_stack([media, np.maximum.accumulate(arrival), captured + BASE_TRANSIT_MS])
+    reference = captured + BASE_TRANSIT_MS
+    if name == "route":  # nobody can play a frame before the longer way lets it through
+        reference = reference + route_base(captured)
+    return np.column_stack([media, np.maximum.accumulate(arrival), reference])
 
 
 def write(file, trace):
