@@ -6,6 +6,14 @@
 
 namespace jkvm {
 
+namespace {
+
+// The mean of the first slopes, then an exponential one of about as many: it is there from the
+// first slope on, and smooth.
+constexpr int most_slopes = 10;
+
+} // namespace
+
 void DriftTracker::observe(nanoseconds arrival, nanoseconds transit)
 {
     if (open_ && arrival - open_->start >= bucket_length)
@@ -41,8 +49,10 @@ void DriftTracker::close_bucket(nanoseconds now)
         least_full_ = std::min(least_full_, full(i).level);
 
     rebase(now);
-    if (const auto slope = measured_slope())
-        slope_ += (*slope - slope_) / 10;
+    if (const auto slope = measured_slope()) {
+        slopes_ = std::min(slopes_ + 1, most_slopes);
+        slope_ += (*slope - slope_) / slopes_;
+    }
 }
 
 std::optional<double> DriftTracker::measured_slope() const

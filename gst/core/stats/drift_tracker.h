@@ -62,6 +62,7 @@ private:
 
     bool following_ = false;
     double slope_ = 0;
+    int slopes_ = 0; // that went into it
     nanoseconds base_{0}; // the reference at since_
     nanoseconds since_{0};
 };
