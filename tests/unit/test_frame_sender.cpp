@@ -220,6 +220,16 @@ TEST_F(FrameSenderTest, ClientThatNeverReadsIsGivenUpAndCostsTheOthersNothing)
     EXPECT_EQ(bytes[1017], 0x55);
 }
 
+TEST_F(FrameSenderTest, ClientThatNeverReadsIsGivenUpThoughNothingMayWaitForIt)
+{
+    config_.max_queue_time = 20ms; // one frame, and the kernel has it
+    start();
+    const auto stalled = add_client();
+    for (unsigned i = 0; i <= FrameSender::max_dropped_in_a_row; ++i)
+        send("x");
+    EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::slow);
+}
+
 TEST_F(FrameSenderTest, WhatWaitsForTheReaderFollowsWithoutAnotherFrame)
 {
     start();

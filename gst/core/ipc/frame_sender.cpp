@@ -235,7 +235,7 @@ void FrameSender::serve()
                 handle_client(event.data.u64, event.events);
             }
         }
-        tend_waiting_clients();
+        tend_clients();
     }
 }
 
@@ -342,15 +342,13 @@ void FrameSender::make_room()
 }
 
 /// Goes on with those that did not read at once, and gives up those that are too slow.
-void FrameSender::tend_waiting_clients()
+void FrameSender::tend_clients()
 {
     std::vector<Removal> removals;
     {
         const auto now = monotonic_now();
         auto shared = shared_.lock();
         for (auto &[id, client] : shared->clients) {
-            if (!client.peer.is_waiting())
-                continue;
             if (!client.peer.flush()) {
                 removals.push_back({client.info, RemovalReason::closed, {}});
                 continue;
