@@ -431,7 +431,10 @@ GstFlowReturn AudioSrc::encode(GstBuffer **buffer)
 
     const auto frame = encoder_->config().frame;
     const auto captured = now.running - pcm_->age() - encoder_->look_ahead();
-    const auto stamp = timeline_.place(captured, frame);
+    const auto placed = timeline_.place(captured, frame);
+    if (!placed)
+        return GST_FLOW_CUSTOM_SUCCESS;
+    const auto &stamp = *placed;
     if (std::exchange(has_overrun_, false)) {
         stats_.lock()->lost_time += stamp.hole;
         xruns_.post("overrun", Fields().set("lost-time", stamp.hole));

@@ -18,8 +18,11 @@
  * every 100 ms, so that decoders with plc=true, mixers and muxers go on.
  *
  * Each buffer carries the sender's capture time as a GstReferenceTimestampMeta (timestamp/x-unix). A
- * Config message sets the caps, a Stop makes the next buffer DISCONT, and the upstream event
- * jkvm-encoder-request is sent on as an OpusConfig where the dialect has that.
+ * Config message before the first buffer sets the caps, which stay: an Opus decoder makes the channels
+ * that it was set up for from any packet, but muxers end a stream whose caps change. A Stop makes the
+ * next buffer DISCONT, and the upstream event jkvm-encoder-request is sent on as an OpusConfig where
+ * the dialect has that. With heartbeat-interval, a peer from which nothing came for three intervals is
+ * given up.
  *
  * A jkvm:// URI says all of it in one string: jkvm:///tmp/a.sock?direction=microphone&mode=listen, or
  * jkvm:///@NAME for an abstract socket; any property that may be set in READY can be a parameter.
@@ -42,10 +45,11 @@
  * | dialect | gchararray | that the peer speaks: v1, v2, v3; empty as long as that is not known. A peer is taken for v1 until it sends what only v2 has |
  * | frames | guint64 | messages with an Opus frame |
  * | bytes | guint64 | of Opus in these frames |
- * | dropped | guint64 | of these frames: not pushed, the sum of the next two |
+ * | dropped | guint64 | of these frames: not pushed, the sum of the next three |
  * | dropped-invalid | guint64 | no Opus packet |
  * | dropped-early | guint64 | captured before this pipeline's time 0 |
- * | lost | guint64 | frames that are missing, as the holes between the timestamps show |
+ * | dropped-late | guint64 | captured before the end of the last buffer or GAP event by more than 40 ms |
+ * | lost | guint64 | frames that are missing, as the holes between the timestamps show, but for those behind a Stop |
  * | implausible-timestamps | guint64 | frames whose capture time lay in the future or more than 10 s back; their arrival counted instead |
  * | protocol-errors | guint64 | connections given up for what the peer sent |
  * | rejects | guint64 | clients turned away, where this end listens |
@@ -100,11 +104,12 @@ using namespace std::chrono_literals;
 
 guint signal_client_connecting; // set once, by class_init
 
-// What the kernel holds back for a reader that waits. Some 170 frames of 20 ms fit into the default
-// socket buffer, but the other end may have set a smaller one.
-constexpr auto socket_depth = 1s;
+// What waits for this element while downstream holds it up: the max-queue-time of jkvmipcsink.
+constexpr auto socket_depth = 100ms;
 // How often a pipeline without a peer is told that nothing comes.
 constexpr auto gap_interval = 100ms;
+// So long a new peer may take for its first frame, which could be older than the last gap.
+constexpr auto first_frame_time = 1s;
 
 Fields describe(const Error &error)
 {
@@ -125,7 +130,11 @@ public:
     bool open();
     void close();
     void unlock() { control_.interrupt(); }
-    void unlock_stop() { control_.resume(); }
+    void unlock_stop()
+    {
+        was_unlocked_ = true;
+        control_.resume();
+    }
     /// What the server sent while the pipeline was paused is old.
     void restart() { control_.ask_restart(); }
     bool set_caps();
@@ -145,7 +154,7 @@ private:
         std::unique_ptr<FrameReceiver> receiver;
         ReceivedStream stream;
         std::string path;
-        wire::StreamConfig negotiated;   // what the caps say
+        bool has_pushed = false;         // a buffer: the caps stay as they are
         bool is_server_expected = false; // after a pause
         MonotonicTime next_gap{};
         MonotonicTime next_stats{};
@@ -157,6 +166,7 @@ private:
     /// Nothing when the message is not to be pushed.
     GstRef<GstBuffer> take_message();
     GstRef<GstBuffer> make_buffer(const ReceivedStream::Frame &frame);
+    bool has_segment() const;
     void push_gap(const Gap &gap);
     void push_gap_when_due();
     void update_latency();
@@ -170,6 +180,7 @@ private:
     Guarded<IpcSrcSettings> settings_;
     Guarded<Stats> stats_;
     std::atomic<GstClockTime> latency_{0};
+    std::atomic<bool> was_unlocked_ = false; // by a flush, or a pause
     ReceiverControl control_;
     std::optional<Session> session_;
 };
@@ -305,6 +316,9 @@ GstFlowReturn IpcSrc::create(GstBuffer **buffer)
 {
     auto &receiver = *session_->receiver;
     auto &stream = session_->stream;
+    // A flush takes the segment away, and may set the running time back.
+    if (was_unlocked_.exchange(false) && !has_segment())
+        stream.restart_time_line();
     for (;;) {
         const auto event =
             receiver.wait(stream.is_away() ? session_->next_gap : MonotonicTime::max());
@@ -318,7 +332,7 @@ GstFlowReturn IpcSrc::create(GstBuffer **buffer)
             on_connected();
             break;
         case FrameReceiver::Event::restarted:
-            stream.disconnected(false);
+            stream.end_connection(false);
             session_->is_server_expected = true;
             break;
         case FrameReceiver::Event::unreachable:
@@ -354,8 +368,9 @@ GstFlowReturn IpcSrc::create(GstBuffer **buffer)
 
 void IpcSrc::on_connected()
 {
-    session_->stream.connected();
+    session_->stream.begin_connection();
     session_->is_server_expected = false;
+    session_->next_gap = monotonic_now() + first_frame_time;
     update_stats();
     GST_INFO_OBJECT(element_, "connected to %s", session_->path.c_str());
     link_.post("connected", Fields().set("socket-path", session_->path));
@@ -365,7 +380,8 @@ GstFlowReturn IpcSrc::on_disconnected()
 {
     const auto error = session_->receiver->error();
     const bool is_violation = error.kind == ErrorKind::protocol_violation;
-    session_->stream.disconnected(is_violation);
+    session_->stream.end_connection(is_violation);
+    session_->next_gap = monotonic_now();
     update_stats();
     GST_INFO_OBJECT(element_, "disconnected: %s", error.detail.c_str());
     link_.post(is_violation ? "violation" : "closed", describe(error));
@@ -389,7 +405,10 @@ bool IpcSrc::set_caps()
     const auto caps = make_opus_caps({.rate = static_cast<int>(stream.sample_rate),
                                       .channels = static_cast<int>(stream.channels)},
                                      "jkvmipcsrc");
-    session_->negotiated = stream;
+    // Downstream may be bound to others. Then what it has is as good for any Opus packet.
+    auto *pad = GST_BASE_SRC_PAD(src_);
+    if (gst_pad_has_current_caps(pad) && !gst_pad_peer_query_accept_caps(pad, caps.get()))
+        return true;
     return gst_base_src_set_caps(src_, caps.get());
 }
 
@@ -408,11 +427,13 @@ GstRef<GstBuffer> IpcSrc::take_message()
     const auto frame = session_->stream.take(message, read_clocks(element_));
     update_stats();
     update_latency();
-    if (message.type == wire::MessageType::stop)
+    if (message.type == wire::MessageType::stop) {
+        session_->next_gap = monotonic_now() + gap_interval;
         GST_INFO_OBJECT(element_, "the sender ends the session");
+    }
     if (!frame)
         return {};
-    if (session_->stream.config() != session_->negotiated)
+    if (!std::exchange(session_->has_pushed, true))
         set_caps();
     if (frame->gap)
         push_gap(*frame->gap);
@@ -442,11 +463,17 @@ GstRef<GstBuffer> IpcSrc::make_buffer(const ReceivedStream::Frame &frame)
     return buffer;
 }
 
+bool IpcSrc::has_segment() const
+{
+    return static_cast<bool>(GstRef<GstEvent>::adopt(
+        gst_pad_get_sticky_event(GST_BASE_SRC_PAD(src_), GST_EVENT_SEGMENT, 0)));
+}
+
 void IpcSrc::push_gap(const Gap &gap)
 {
     auto *pad = GST_BASE_SRC_PAD(src_);
-    // The base class sends the segment with the first buffer, and no sooner.
-    if (!GstRef<GstEvent>::adopt(gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0)))
+    // The base class sends the segment with the first buffer, and no sooner. It will do that again.
+    if (!has_segment())
         gst_pad_push_event(pad, gst_event_new_segment(&src_->segment));
     gst_pad_push_event(pad, gst_event_new_gap(static_cast<GstClockTime>(gap.start.count()),
                                               static_cast<GstClockTime>(gap.duration.count())));
@@ -509,9 +536,10 @@ GstStructure *IpcSrc::stats() const
         .set("dialect", stats.dialect ? wire::name(*stats.dialect) : std::string())
         .set("frames", stream.frames)
         .set("bytes", stream.bytes)
-        .set("dropped", stream.dropped_invalid + stream.dropped_early)
+        .set("dropped", stream.dropped_invalid + stream.dropped_early + stream.dropped_late)
         .set("dropped-invalid", stream.dropped_invalid)
         .set("dropped-early", stream.dropped_early)
+        .set("dropped-late", stream.dropped_late)
         .set("lost", stream.lost)
         .set("implausible-timestamps", stream.implausible_timestamps)
         .set("protocol-errors", stream.protocol_errors)

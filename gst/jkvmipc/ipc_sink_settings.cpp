@@ -38,8 +38,8 @@ void IpcSinkSettings::install(GObjectClass *klass)
         klass, property_max_queue_time,
         g_param_spec_uint(
             "max-queue-time", "Maximum queue time",
-            "How much sound may wait for a client in milliseconds, half of it in the kernel's "
-            "socket buffer; the oldest of the rest goes first (since 0.1)",
+            "How much sound may wait for a client in milliseconds, the kernel's socket buffer "
+            "included; two frames may always wait (since 0.1)",
             20, 10000, static_cast<guint>(FrameSender::Config().max_queue_time / 1ms),
             mutable_ready));
     g_object_class_install_property(

@@ -62,8 +62,8 @@ void IpcSrcSettings::install(GObjectClass *klass)
         klass, property_heartbeat_interval,
         g_param_spec_uint(
             "heartbeat-interval", "Heartbeat interval",
-            "How often a Heartbeat is sent to the other end, in milliseconds; 0 = never "
-            "(since 0.1)",
+            "How often a Heartbeat is sent to the other end, in milliseconds; a peer from which "
+            "nothing came for three intervals is given up. 0 = never (since 0.1)",
             0, 3600000, 0, mutable_ready));
     g_object_class_install_property(
         klass, property_stats_interval,

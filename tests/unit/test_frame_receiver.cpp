@@ -300,5 +300,24 @@ TEST_F(FrameReceiverTest, SendsHeartbeatsWhenToldSo)
     other.join();
 }
 
+TEST_F(FrameReceiverTest, PeerThatSaysNothingForThreeHeartbeatsIsGivenUp)
+{
+    receiver_ = make({.endpoint = {.role = Role::connect}, .heartbeat_interval = 2ms});
+    connect();
+    const auto begin = monotonic_now();
+    EXPECT_EQ(receiver_->wait(), Event::disconnected);
+    EXPECT_GE(monotonic_now() - begin, 4ms);
+    EXPECT_EQ(receiver_->error().kind, ErrorKind::peer_gone);
+}
+
+TEST_F(FrameReceiverTest, PeerIsNotSilentBecauseNobodyListened)
+{
+    receiver_ = make({.endpoint = {.role = Role::connect}, .heartbeat_interval = 1ms});
+    connect();
+    send_all(server_.get(), message_v1("UOKJ", 0, 42, packet_));
+    std::this_thread::sleep_for(5ms);
+    EXPECT_EQ(receiver_->wait(), Event::message);
+}
+
 } // namespace
 } // namespace jkvm

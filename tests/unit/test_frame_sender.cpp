@@ -213,11 +213,21 @@ TEST_F(FrameSenderTest, ClientThatNeverReadsIsGivenUpAndCostsTheOthersNothing)
     EXPECT_GE(stats.dropped_queue_full, FrameSender::max_dropped_in_a_row);
     EXPECT_EQ(stats.slow_peers, 1u);
 
-    // What it can still read is old, so it is little: two whole messages, then the end.
+    // What it can still read is old, so it is little: four whole messages, then the end.
     const auto bytes = receive(stalled.get(), 4 * 1017);
-    ASSERT_EQ(bytes.size(), 2 * 1017u);
+    ASSERT_EQ(bytes.size(), 4 * 1017u);
     EXPECT_EQ(bytes[0], 0x55);
     EXPECT_EQ(bytes[1017], 0x55);
+}
+
+TEST_F(FrameSenderTest, ClientThatNeverReadsIsGivenUpThoughNothingMayWaitForIt)
+{
+    config_.max_queue_time = 20ms; // one frame, and the kernel has it
+    start();
+    const auto stalled = add_client();
+    for (unsigned i = 0; i <= FrameSender::max_dropped_in_a_row; ++i)
+        send("x");
+    EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::slow);
 }
 
 TEST_F(FrameSenderTest, WhatWaitsForTheReaderFollowsWithoutAnotherFrame)

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 namespace jkvm {
 namespace {
 
@@ -12,12 +14,18 @@ constexpr nanoseconds frame = 20ms;
 
 class FrameTimelineTest : public testing::Test {
 protected:
+    FrameTimeline::Stamp place(nanoseconds captured) { return *timeline_.place(captured, frame); }
+    FrameTimeline::Stamp place_arrival(nanoseconds arrived)
+    {
+        return *timeline_.place_arrival(arrived, frame);
+    }
+
     FrameTimeline timeline_{40ms};
 };
 
 TEST_F(FrameTimelineTest, FirstFrameTakesItsCaptureTime)
 {
-    const auto stamp = timeline_.place(123ms, frame);
+    const auto stamp = place(123ms);
     EXPECT_EQ(stamp.time, 123ms);
     EXPECT_TRUE(stamp.discontinuity);
     EXPECT_EQ(stamp.hole, 0ns);
@@ -25,11 +33,11 @@ TEST_F(FrameTimelineTest, FirstFrameTakesItsCaptureTime)
 
 TEST_F(FrameTimelineTest, JitterWithinTheToleranceDoesNotShow)
 {
-    timeline_.place(100ms, frame);
+    place(100ms);
     nanoseconds expected = 100ms;
     for (const auto jitter : {0ms, 40ms, -40ms, 13ms, -1ms}) {
         expected += frame;
-        const auto stamp = timeline_.place(expected + jitter, frame);
+        const auto stamp = place(expected + jitter);
         EXPECT_EQ(stamp.time, expected);
         EXPECT_FALSE(stamp.discontinuity);
     }
@@ -37,61 +45,98 @@ TEST_F(FrameTimelineTest, JitterWithinTheToleranceDoesNotShow)
 
 TEST_F(FrameTimelineTest, DifferenceBeyondTheToleranceIsAHole)
 {
-    timeline_.place(100ms, frame);
-    const auto stamp = timeline_.place(161ms, frame);
+    place(100ms);
+    const auto stamp = place(161ms);
     EXPECT_EQ(stamp.time, 161ms);
     EXPECT_TRUE(stamp.discontinuity);
     EXPECT_EQ(stamp.hole, 41ms);
-    EXPECT_EQ(timeline_.place(181ms, frame).discontinuity, false);
+    EXPECT_EQ(place(181ms).discontinuity, false);
 }
 
-TEST_F(FrameTimelineTest, ClockThatStepsBackIsFollowedAndIsNoHole)
+TEST_F(FrameTimelineTest, FrameThatComesTooLateHasNoPlace)
 {
-    timeline_.place(1000ms, frame);
-    const auto stamp = timeline_.place(900ms, frame);
-    EXPECT_EQ(stamp.time, 900ms);
-    EXPECT_TRUE(stamp.discontinuity);
-    EXPECT_EQ(stamp.hole, 0ns);
+    place(1000ms);
+    EXPECT_FALSE(timeline_.place(900ms, frame));
+    const auto stamp = place(1025ms);
+    EXPECT_EQ(stamp.time, 1020ms) << "it has changed nothing";
+    EXPECT_FALSE(stamp.discontinuity);
+}
+
+TEST_F(FrameTimelineTest, WhateverTheCaptureTimesTheLineGoesForwardAndIsCoveredOnce)
+{
+    std::mt19937 random(1);
+    std::uniform_int_distribution<int> time(0, 2000);
+    nanoseconds end{0};
+    const auto cover = [&end](nanoseconds start, nanoseconds duration) {
+        ASSERT_EQ(start, end);
+        ASSERT_GT(duration, 0ns);
+        end = start + duration;
+    };
+    timeline_.announce_gap(1ns);
+    end = 1ns;
+    for (int i = 0; i < 10000; ++i) {
+        const auto at = end + (time(random) - 1000) * 1ms;
+        if (i % 7 == 0) {
+            if (const auto gap = timeline_.announce_gap(at))
+                cover(gap->start, gap->duration);
+        } else if (const auto stamp = i % 3 == 0 ? timeline_.place_arrival(at, frame)
+                                                 : timeline_.place(at, frame)) {
+            if (stamp->gap)
+                cover(stamp->gap->start, stamp->gap->duration);
+            cover(stamp->time, frame);
+        }
+    }
 }
 
 TEST_F(FrameTimelineTest, HoleThatIsKnownCountsHoweverSmall)
 {
-    timeline_.place(100ms, frame);
+    place(100ms);
     timeline_.expect_hole();
-    const auto stamp = timeline_.place(125ms, frame);
+    const auto stamp = place(125ms);
     EXPECT_EQ(stamp.time, 125ms);
     EXPECT_TRUE(stamp.discontinuity);
     EXPECT_EQ(stamp.hole, 5ms);
-    EXPECT_FALSE(timeline_.place(146ms, frame).discontinuity) << "only the first one after it";
+    EXPECT_FALSE(place(146ms).discontinuity) << "only the first one after it";
 }
 
 TEST_F(FrameTimelineTest, TimeDoesNotRunBackwardsAcrossAKnownHole)
 {
-    timeline_.place(100ms, frame);
+    place(100ms);
     timeline_.expect_hole();
-    const auto stamp = timeline_.place(110ms, frame);
+    const auto stamp = place(110ms);
     EXPECT_EQ(stamp.time, 120ms);
     EXPECT_TRUE(stamp.discontinuity);
     EXPECT_EQ(stamp.hole, 0ns);
 }
 
-TEST_F(FrameTimelineTest, ArrivalsOfABurstAreSpreadOutAndTheClockCountsAfterIt)
+TEST_F(FrameTimelineTest, BurstBehindAStallFillsTheTimeOfTheStall)
 {
-    timeline_.place_arrival(1000ms, frame);
-    // A second of silence, then what had piled up, at once.
-    EXPECT_EQ(timeline_.place_arrival(2020ms, frame).hole, 1000ms);
-    nanoseconds expected = 2040ms;
-    for (int i = 1; i < 50; ++i, expected += frame) {
-        const auto stamp = timeline_.place_arrival(2020ms, frame);
+    place_arrival(1000ms);
+    nanoseconds expected = 1020ms;
+    for (int i = 0; i < 50; ++i, expected += frame) { // at once, a second late
+        const auto stamp = place_arrival(2000ms);
         EXPECT_EQ(stamp.time, expected);
         EXPECT_FALSE(stamp.discontinuity);
     }
-    // Then it goes on in real time, and is not a second late for ever.
-    const auto stamp = timeline_.place_arrival(2040ms, frame);
-    EXPECT_EQ(stamp.time, 2040ms);
+    EXPECT_EQ(place_arrival(2020ms).time, 2020ms);
+}
+
+TEST_F(FrameTimelineTest, PauseBetweenArrivalsIsAHoleOnceASecondFrameShowsIt)
+{
+    place_arrival(1000ms);
+    EXPECT_EQ(place_arrival(1500ms).time, 1020ms) << "this could be the end of a stall";
+    const auto stamp = place_arrival(1520ms);
+    EXPECT_EQ(stamp.time, 1520ms);
     EXPECT_TRUE(stamp.discontinuity);
-    EXPECT_EQ(stamp.hole, 0ns);
-    EXPECT_FALSE(timeline_.place_arrival(2060ms, frame).discontinuity);
+    EXPECT_EQ(place_arrival(1540ms).time, 1540ms);
+    EXPECT_EQ(place_arrival(3000ms).time, 3000ms) << "no stall is as long as that";
+}
+
+TEST_F(FrameTimelineTest, ArrivalBehindAKnownHoleCounts)
+{
+    place_arrival(1000ms);
+    timeline_.expect_hole();
+    EXPECT_EQ(place_arrival(1500ms).time, 1500ms);
 }
 
 TEST_F(FrameTimelineTest, ADayOfFramesIsExact)
@@ -99,15 +144,15 @@ TEST_F(FrameTimelineTest, ADayOfFramesIsExact)
     constexpr int frames = 24 * 3600 * 50;
     nanoseconds last{};
     for (int i = 0; i < frames; ++i)
-        last = timeline_.place(i * frame + (i % 3) * 5ms, frame).time;
+        last = place(i * frame + (i % 3) * 5ms).time;
     EXPECT_EQ(last, (frames - 1) * frame);
 }
 
 TEST_F(FrameTimelineTest, HoleOfAStreamIsAGap)
 {
-    EXPECT_FALSE(timeline_.place(100ms, frame).gap);
-    EXPECT_FALSE(timeline_.place(130ms, frame).gap) << "jitter is none";
-    const auto stamp = timeline_.place(300ms, frame);
+    EXPECT_FALSE(place(100ms).gap);
+    EXPECT_FALSE(place(130ms).gap) << "jitter is none";
+    const auto stamp = place(300ms);
     ASSERT_TRUE(stamp.gap);
     EXPECT_EQ(stamp.gap->start, 140ms);
     EXPECT_EQ(stamp.gap->duration, 160ms);
@@ -115,7 +160,7 @@ TEST_F(FrameTimelineTest, HoleOfAStreamIsAGap)
 
 TEST_F(FrameTimelineTest, AnnouncedGapsAndTheRestOfTheHoleFollowEachOther)
 {
-    timeline_.place(100ms, frame);
+    place(100ms);
     const auto first = timeline_.announce_gap(220ms);
     ASSERT_TRUE(first);
     EXPECT_EQ(first->start, 120ms);
@@ -124,7 +169,7 @@ TEST_F(FrameTimelineTest, AnnouncedGapsAndTheRestOfTheHoleFollowEachOther)
     EXPECT_FALSE(timeline_.announce_gap(150ms));
     EXPECT_EQ(timeline_.announce_gap(320ms)->start, 220ms);
 
-    const auto stamp = timeline_.place(350ms, frame);
+    const auto stamp = place(350ms);
     EXPECT_EQ(stamp.time, 350ms);
     EXPECT_TRUE(stamp.discontinuity);
     EXPECT_EQ(stamp.hole, 230ms) << "from the last frame on";
@@ -135,9 +180,9 @@ TEST_F(FrameTimelineTest, AnnouncedGapsAndTheRestOfTheHoleFollowEachOther)
 
 TEST_F(FrameTimelineTest, FrameStandsBehindWhatWasAnnouncedAsEmpty)
 {
-    timeline_.place(100ms, frame);
+    place(100ms);
     timeline_.announce_gap(300ms);
-    const auto stamp = timeline_.place(290ms, frame);
+    const auto stamp = place(290ms);
     EXPECT_EQ(stamp.time, 300ms);
     EXPECT_TRUE(stamp.discontinuity);
     EXPECT_FALSE(stamp.gap);
@@ -149,7 +194,7 @@ TEST_F(FrameTimelineTest, GapBeforeTheFirstFrameBeginsAtZero)
     ASSERT_TRUE(gap);
     EXPECT_EQ(gap->start, 0ms);
     EXPECT_EQ(gap->duration, 50ms);
-    const auto stamp = timeline_.place(60ms, frame);
+    const auto stamp = place(60ms);
     EXPECT_EQ(stamp.time, 60ms);
     EXPECT_EQ(stamp.hole, 0ns);
     EXPECT_EQ(stamp.gap->duration, 10ms);
@@ -157,10 +202,10 @@ TEST_F(FrameTimelineTest, GapBeforeTheFirstFrameBeginsAtZero)
 
 TEST_F(FrameTimelineTest, ResetBeginsAnew)
 {
-    timeline_.place(5000ms, frame);
+    place(5000ms);
     timeline_.expect_hole();
     timeline_.reset();
-    const auto stamp = timeline_.place(10ms, frame);
+    const auto stamp = place(10ms);
     EXPECT_EQ(stamp.time, 10ms);
     EXPECT_EQ(stamp.hole, 0ns);
     EXPECT_FALSE(stamp.gap);

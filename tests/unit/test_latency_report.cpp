@@ -16,14 +16,14 @@ protected:
             report_.record(latency);
     }
 
-    LatencyReport report_{26ms};
+    LatencyReport report_{26500us};
 };
 
-TEST_F(LatencyReportTest, IsTheInitialOneUntilTheFirstFrame)
+TEST_F(LatencyReportTest, IsWhatIsExpectedUntilTheFirstFrame)
 {
-    EXPECT_EQ(report_.value(), 26ms);
-    report_.record(27ms);
     EXPECT_EQ(report_.value(), 40ms) << "with the margin, rounded up";
+    report_.record(47ms);
+    EXPECT_EQ(report_.value(), 60ms);
 }
 
 TEST_F(LatencyReportTest, JitterAndAStallDoNotChangeIt)
@@ -55,17 +55,40 @@ TEST_F(LatencyReportTest, ComesDownWhenThatIsWorthIt)
     EXPECT_EQ(report_.value(), 40ms);
 }
 
-TEST_F(LatencyReportTest, AnotherSendersFirstFrameDecides)
+TEST_F(LatencyReportTest, AnotherSendersFirstFrameCountsAtOnce)
 {
-    record(47ms);
+    record(27ms);
     report_.restart();
-    report_.record(37ms);
+    report_.record(57ms);
+    EXPECT_EQ(report_.value(), 70ms);
+    report_.restart();
+    report_.record(27ms);
+    EXPECT_EQ(report_.value(), 40ms);
+}
+
+TEST_F(LatencyReportTest, ReconnectsDoNotMakeItFlap)
+{
+    record(29ms);
+    report_.restart();
+    report_.record(31ms);
     EXPECT_EQ(report_.value(), 50ms);
+    for (int i = 0; i < 10; ++i) {
+        report_.restart();
+        report_.record(i % 2 == 0 ? 29ms : 31ms);
+        EXPECT_EQ(report_.value(), 50ms);
+    }
+}
+
+TEST_F(LatencyReportTest, NobodyCanRaiseItWithoutLimit)
+{
+    record(9900ms);
+    EXPECT_EQ(report_.value(), LatencyReport::longest);
 }
 
 TEST_F(LatencyReportTest, ClockThatDisagreesMakesNoNegativeLatency)
 {
-    report_.record(-5s);
+    record(50ms);
+    record(-5s);
     EXPECT_EQ(report_.value(), 10ms);
 }
 

@@ -2,49 +2,55 @@
 #include "core/audio/frame_timeline.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace jkvm {
 
-FrameTimeline::Stamp FrameTimeline::place(nanoseconds captured, nanoseconds duration)
+std::optional<FrameTimeline::Stamp> FrameTimeline::place(nanoseconds captured, nanoseconds duration)
 {
     Stamp stamp{captured, true, nanoseconds(0), std::nullopt};
-    // Time does not run backwards because frames were lost.
-    if (hole_expected_ && announced_)
-        stamp.time = std::max(captured, *announced_);
-    if (next_) {
-        const auto difference = stamp.time - *next_;
-        if (!hole_expected_ && std::chrono::abs(difference) <= tolerance_) {
-            stamp.time = *next_;
-            stamp.discontinuity = false;
-        } else {
-            stamp.hole = std::max(difference, nanoseconds(0));
-        }
+    const bool is_jitter =
+        next_ && !hole_expected_ && std::chrono::abs(captured - *next_) <= tolerance_;
+    if (is_jitter) {
+        stamp.time = *next_;
+        stamp.discontinuity = false;
+    } else if (covered_until_) {
+        if (captured < *covered_until_ - tolerance_)
+            return std::nullopt;
+        stamp.time = std::max(captured, *covered_until_);
+        stamp.hole = next_ ? stamp.time - *next_ : nanoseconds(0);
+        stamp.gap = cover(stamp.time);
     }
-    if (announced_)
-        stamp.gap = announce_gap(stamp.time);
     hole_expected_ = false;
-    next_ = announced_ = stamp.time + duration;
+    next_ = covered_until_ = stamp.time + duration;
     return stamp;
 }
 
-FrameTimeline::Stamp FrameTimeline::place_arrival(nanoseconds arrived, nanoseconds duration)
+std::optional<FrameTimeline::Stamp> FrameTimeline::place_arrival(nanoseconds arrived,
+                                                                 nanoseconds duration)
 {
     const bool is_burst = last_arrival_ && arrived - *last_arrival_ < duration / 2;
     last_arrival_ = arrived;
-    // A burst behind a hole may have run ahead of the clock. Once it is over the clock counts
-    // again, else what followed would be late by the hole for ever.
-    if (next_ && arrived < *next_ && (is_burst || *next_ - arrived <= tolerance_))
+    const auto lag = next_ ? arrived - *next_ : nanoseconds(0);
+    const bool was_lagging = std::exchange(is_lagging_, lag > tolerance_);
+    if (is_lagging_ && lag <= longest_stall && !hole_expected_ && (is_burst || !was_lagging))
         return place(*next_, duration);
     return place(arrived, duration);
 }
 
 std::optional<Gap> FrameTimeline::announce_gap(nanoseconds until)
 {
-    const auto start = announced_.value_or(nanoseconds(0));
+    const auto gap = cover(until);
+    hole_expected_ |= gap.has_value();
+    return gap;
+}
+
+std::optional<Gap> FrameTimeline::cover(nanoseconds until)
+{
+    const auto start = covered_until_.value_or(nanoseconds(0));
     if (until <= start)
         return std::nullopt;
-    announced_ = until;
-    hole_expected_ = true;
+    covered_until_ = until;
     return Gap{start, until - start};
 }
 

@@ -17,6 +17,9 @@ struct Gap {
 /// Uneven timestamps make sound choppy, so a frame stands where the last one ended, whatever small
 /// difference its capture time shows. Only a difference beyond `tolerance` is a hole (or a clock
 /// that stepped): then the capture time counts again, and the frame is a discontinuity.
+///
+/// The line only goes forward: what belongs before the end of the last frame or announced gap has
+/// no place on it any more.
 class FrameTimeline {
 public:
     explicit FrameTimeline(nanoseconds tolerance) : tolerance_(tolerance) {}
@@ -29,13 +32,16 @@ public:
                                 ///< announced by announce_gap()
     };
 
-    /// Where the frame goes that was captured at `captured`, on the caller's time line.
-    Stamp place(nanoseconds captured, nanoseconds duration);
+    /// Where the frame goes that was captured at `captured`, on the caller's time line. Nothing for
+    /// a frame that comes too late to have a place.
+    std::optional<Stamp> place(nanoseconds captured, nanoseconds duration);
 
     /// The same for a frame whose capture time nobody knows: `arrived` is when it came, less its
-    /// own duration. Frames that come in a burst, closer than half a frame, were captured one after
-    /// the other; so within a burst this never steps back.
-    Stamp place_arrival(nanoseconds arrived, nanoseconds duration);
+    /// own duration. A stall of the sender and a pause begin alike. So the frame that ends one, if
+    /// it was no longer than `longest_stall`, stands where the last one ended; so do those that
+    /// come in a burst behind it, closer than half a frame. Without a burst it was a pause, a hole.
+    std::optional<Stamp> place_arrival(nanoseconds arrived, nanoseconds duration);
+    static constexpr nanoseconds longest_stall = std::chrono::seconds(1);
 
     /// The next frame takes its own capture time, however small the difference: something is known
     /// to be missing before it. The hole is still counted from the last frame's end.
@@ -49,10 +55,14 @@ public:
     void reset() { *this = FrameTimeline(tolerance_); }
 
 private:
+    /// What of the time until then is not covered yet; it is now.
+    std::optional<Gap> cover(nanoseconds until);
+
     nanoseconds tolerance_;
-    std::optional<nanoseconds> next_;      // the end of the last frame
-    std::optional<nanoseconds> announced_; // the end of the last frame or announced gap
+    std::optional<nanoseconds> next_;          // the end of the last frame
+    std::optional<nanoseconds> covered_until_; // by frames and announced gaps
     std::optional<nanoseconds> last_arrival_;
+    bool is_lagging_ = false; // the last frame's arrival lay beyond the tolerance
     bool hole_expected_ = false;
 };
 

@@ -98,6 +98,10 @@ FrameReceiver::Event FrameReceiver::wait_for_message()
         if (fds[1].revents != 0) {
             if (auto error = read_some())
                 return lose_connection(std::move(*error));
+        } else if (is_peer_silent()) {
+            return lose_connection(
+                {ErrorKind::peer_gone, config_.endpoint.path,
+                 "nothing came for " + std::to_string(silent_intervals) + " heartbeat intervals"});
         }
         if (fds[2].revents != 0) {
             if (const auto event = accept_client())
@@ -113,11 +117,18 @@ std::optional<Error> FrameReceiver::read_some()
     const auto count = ::recv(connection_.get(), space.data(), space.size(), MSG_DONTWAIT);
     if (count == 0)
         return Error{ErrorKind::peer_gone, config_.endpoint.path, "the other end closed it"};
-    if (count > 0)
+    if (count > 0) {
+        last_heard_ = monotonic_now();
         parser_.commit(static_cast<std::size_t>(count));
-    else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
         return system_error(ErrorKind::peer_gone, config_.endpoint.path, "recv", errno);
     return std::nullopt;
+}
+
+bool FrameReceiver::is_peer_silent() const
+{
+    return config_.heartbeat_interval > nanoseconds(0) &&
+           monotonic_now() - last_heard_ >= silent_intervals * config_.heartbeat_interval;
 }
 
 FrameReceiver::Event FrameReceiver::wait_for_client()
@@ -196,7 +207,8 @@ void FrameReceiver::adopt(UniqueFd connection)
     buffers_ = set_buffer_sizes(config_.endpoint, connection_.get());
     parser_.reset();
     dialect_then_ = parser_.dialect();
-    next_heartbeat_ = monotonic_now() + config_.heartbeat_interval;
+    last_heard_ = monotonic_now();
+    next_heartbeat_ = last_heard_ + config_.heartbeat_interval;
     // A request that was made while nobody was there.
     if (*control_.encoder_request_.lock())
         control_.leave_errand();

@@ -37,13 +37,17 @@ public:
     struct Config {
         Endpoint endpoint;
         std::optional<wire::Dialect> dialect; ///< nothing = recognised from the first message
-        nanoseconds heartbeat_interval{0};    ///< how often a Heartbeat is sent; 0 = never
+        /// How often a Heartbeat is sent; 0 = never. A peer from which nothing came for
+        /// `silent_intervals` of them, no frame and no Ack either, is given up.
+        nanoseconds heartbeat_interval{0};
         nanoseconds first_pause = std::chrono::milliseconds(50);
         nanoseconds longest_pause = std::chrono::seconds(2);
         std::uint32_t seed = 1; ///< of the jitter of the pauses
         /// Whether a client of an allowed user may come in. Called by wait().
         std::function<bool(const PeerInfo &)> may_connect = [](const PeerInfo &) { return true; };
     };
+
+    static constexpr int silent_intervals = 3;
 
     enum class Event {
         message,      ///< message() has it
@@ -79,6 +83,7 @@ private:
     Event wait_for_client();
     Event wait_for_server();
     bool is_past_deadline() const;
+    bool is_peer_silent() const;
     Event lose_connection(Error error);
     void adopt(UniqueFd connection);
     std::optional<Event> accept_client();
@@ -98,6 +103,7 @@ private:
     MonotonicTime deadline_ = MonotonicTime::max(); // of this wait()
     MonotonicTime next_try_{};
     MonotonicTime next_heartbeat_{};
+    MonotonicTime last_heard_{};   // something from the peer
     MonotonicTime accept_again_{}; // after accept() had to be given up
     UniqueFd connection_;
     PeerInfo peer_;

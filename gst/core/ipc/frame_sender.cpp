@@ -36,7 +36,7 @@ bool is_too_slow(const Peer &peer, MonotonicTime took_last, MonotonicTime now)
 void count_drops(FrameSender::Stats &stats, const Peer &peer)
 {
     stats.dropped_queue_full += peer.counters().dropped;
-    stats.dropped_disconnected += peer.queued_frames();
+    stats.dropped_disconnected += peer.queued_frames() + peer.counters().undeliverable;
 }
 
 RemovalReason reason_of(const Error &end)
@@ -182,6 +182,7 @@ FrameSender::Stats FrameSender::stats() const
     for (const auto &[id, client] : shared->clients) {
         const auto &peer = client.peer;
         stats.dropped_queue_full += peer.counters().dropped;
+        stats.dropped_disconnected += peer.counters().undeliverable;
         stats.peers.push_back(
             {client.info, peer.counters(), peer.queued(), peer.queued_frames(), client.buffers});
     }
@@ -242,7 +243,7 @@ void FrameSender::serve()
                 handle_client(event.data.u64, event.events);
             }
         }
-        tend_waiting_clients();
+        tend_clients();
     }
 }
 
@@ -253,12 +254,15 @@ int FrameSender::milliseconds_to_next_deadline() const
         const auto shared = shared_.lock();
         if (!socket_ && shared->clients.empty())
             deadline = next_try_;
-        const auto does_not_read = [](const auto &client) {
-            return client.second.peer.waits_for() == Peer::Wait::reader;
-        };
-        if (std::ranges::any_of(shared->clients, does_not_read))
-            deadline =
-                std::min(deadline.value_or(MonotonicTime::max()), monotonic_now() + look_pause);
+        for (const auto &[id, client] : shared->clients) {
+            const auto wait = client.peer.waits_for();
+            if (wait == Peer::Wait::nothing)
+                continue;
+            // The kernel says when it has room; but a stall has to be noticed, too.
+            const auto look = wait == Peer::Wait::reader ? monotonic_now() + look_pause
+                                                         : client.took_last + max_stall;
+            deadline = std::min(deadline.value_or(MonotonicTime::max()), look);
+        }
     }
     if (!deadline)
         return -1;
@@ -346,15 +350,13 @@ void FrameSender::make_room()
 }
 
 /// Goes on with those that did not read at once, and gives up those that are too slow.
-void FrameSender::tend_waiting_clients()
+void FrameSender::tend_clients()
 {
     std::vector<Removal> removals;
     {
         const auto now = monotonic_now();
         auto shared = shared_.lock();
         for (auto &[id, client] : shared->clients) {
-            if (!client.peer.is_waiting())
-                continue;
             if (!client.peer.flush(wall_now())) {
                 removals.push_back({client.info, RemovalReason::closed, {}});
                 continue;

@@ -148,7 +148,7 @@ private:
     std::optional<RemovalReason> admit(const PeerInfo &info, UniqueFd fd);
     void make_room();
     void handle_client(std::uint64_t id, std::uint32_t events);
-    void tend_waiting_clients();
+    void tend_clients();
     void remove(Shared &shared, const Removal &removal);
     void report(const Removal &removal);
     static void note_progress(Client &client, MonotonicTime now);

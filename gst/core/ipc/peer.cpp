@@ -68,6 +68,7 @@ bool Peer::send(OutgoingMessage &message, WallTime now)
     case Handed::whole:
         return true;
     case Handed::broken:
+        counters_.undeliverable += message.duration() > nanoseconds(0) ? 1 : 0;
         return false;
     case Handed::part:
         break;
@@ -86,6 +87,7 @@ bool Peer::flush(WallTime now)
         case Handed::whole:
             begun_ = 0;
             queued_ -= next.duration;
+            queued_frames_ -= next.duration > nanoseconds(0) ? 1 : 0;
             queue_.pop_front();
             break;
         case Handed::broken:
@@ -102,8 +104,10 @@ Peer::Handed Peer::hand_over(const Parcel &parcel, WallTime now)
 {
     const int before = unread_memory(fd());
     const auto unread = unread_.time(before);
-    // What is begun may go on at once. A message that is longer than all that may wait goes alone.
-    if (begun_ == 0 && unread > nanoseconds(0) && unread > max_unread_ - parcel.duration) {
+    // What is begun may go on at once, and one frame always.
+    const bool is_too_much =
+        unread > nanoseconds(0) && unread + 2 * parcel.duration > max_queued_ && !is_last_;
+    if (begun_ == 0 && is_too_much) {
         wait_ = Wait::reader;
         return Handed::part;
     }
@@ -125,6 +129,7 @@ Peer::Handed Peer::hand_over(const Parcel &parcel, WallTime now)
         ++counters_.frames;
         counters_.latency.record(now - parcel.captured);
         dropped_in_a_row_ = 0;
+        note_waiting(unread + (is_waiting() ? nanoseconds(0) : parcel.duration));
     }
     return Handed::whole;
 }
@@ -134,27 +139,28 @@ nanoseconds Peer::queued() const
     return queued_ + unread_.time(unread_memory(fd()));
 }
 
-std::size_t Peer::queued_frames() const
-{
-    return static_cast<std::size_t>(
-        std::ranges::count_if(queue_, [](const Waiting &w) { return w.duration.count() > 0; }));
-}
-
 bool Peer::enqueue(OutgoingMessage &message, std::size_t begun)
 {
-    // 100 ms are at most 40 frames.
-    constexpr std::size_t max_waiting = 1000;
-    if (queue_.size() >= max_waiting)
+    constexpr std::size_t max_control_messages = 1000;
+    const bool is_frame = message.duration() > nanoseconds(0);
+    if (!is_frame && queue_.size() - queued_frames_ >= max_control_messages)
         return false;
     if (queue_.empty())
         begun_ = begun;
     queue_.push_back({message.stored(), message.duration(), message.captured()});
     queued_ += message.duration();
+    queued_frames_ += is_frame ? 1 : 0;
     const auto unread = unread_.time(unread_memory(fd()));
-    while (queued_ + unread > max_queued_ && drop_oldest()) {
+    while (queued_ + unread > max_queued_ && queued_frames_ > 1 && drop_oldest()) {
     }
-    counters_.max_queued = std::max(counters_.max_queued, queued_ + unread);
+    note_waiting(unread);
     return true;
+}
+
+/// `unread`: of that, in the kernel.
+void Peer::note_waiting(nanoseconds unread)
+{
+    counters_.max_queued = std::max(counters_.max_queued, queued_ + unread);
 }
 
 bool Peer::drop_oldest()
@@ -166,6 +172,7 @@ bool Peer::drop_oldest()
     if (oldest == queue_.end())
         return false;
     queued_ -= oldest->duration;
+    --queued_frames_;
     queue_.erase(oldest);
     ++counters_.dropped;
     ++dropped_in_a_row_;

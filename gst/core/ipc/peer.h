@@ -47,8 +47,9 @@ private:
 /// Not thread-safe: the server that owns it holds its lock.
 ///
 /// The kernel would take some seconds of sound for a reader that has stopped, and that reader would
-/// hear it all later. So no more than half of what may wait is handed to the kernel; of the rest
-/// the oldest can still go.
+/// hear it all later. So all that waits is bounded, and of that the kernel gets as much as leaves
+/// room for one more frame here: of what it has, nothing can be taken back. However long a frame
+/// is, one may be in the kernel and one may wait here.
 class Peer {
 public:
     enum class Wait {
@@ -57,17 +58,17 @@ public:
         reader, ///< until the other end has read; nothing tells of that but a look
     };
     struct Counters {
-        std::uint64_t frames = 0;  ///< handed to the kernel whole
-        std::uint64_t bytes = 0;   ///< handed to the kernel
-        std::uint64_t dropped = 0; ///< frames given up because too much waited
-        nanoseconds max_queued{0}; ///< the most sound that ever waited
-        LatencyMonitor latency;    ///< from the capture of the first sample to the kernel
+        std::uint64_t frames = 0;        ///< handed to the kernel whole
+        std::uint64_t bytes = 0;         ///< handed to the kernel
+        std::uint64_t dropped = 0;       ///< frames given up because too much waited
+        std::uint64_t undeliverable = 0; ///< frames that met a broken connection
+        nanoseconds max_queued{0};       ///< the most that queued() ever was
+        LatencyMonitor latency;          ///< from the capture of the first sample to the kernel
     };
 
-    /// `max_queued`: how much sound may wait, here and in the kernel together; a message that is
-    /// already begun may be longer than that.
+    /// `max_queued`: how much sound may wait, here and in the kernel together.
     Peer(UniqueFd connection, nanoseconds max_queued)
-        : connection_(std::move(connection)), max_queued_(max_queued), max_unread_(max_queued / 2)
+        : connection_(std::move(connection)), max_queued_(max_queued)
     {}
 
     /// Never blocks. Writes as much as may go, keeps the rest; when too much waits, the oldest
@@ -76,7 +77,7 @@ public:
     /// Goes on with what waits. False: the connection is broken.
     bool flush(WallTime now);
     /// Nothing will be sent after what waits now, so the kernel may have all of it.
-    void let_all_out() { max_unread_ = nanoseconds::max(); }
+    void let_all_out() { is_last_ = true; }
 
     [[nodiscard]] bool is_waiting() const { return !queue_.empty(); }
     /// What flush() can go on after.
@@ -84,7 +85,7 @@ public:
     /// Sound that the other end has not read, here and in the kernel.
     [[nodiscard]] nanoseconds queued() const;
     /// That wait here.
-    [[nodiscard]] std::size_t queued_frames() const;
+    [[nodiscard]] std::size_t queued_frames() const { return queued_frames_; }
     /// Frames dropped since the last one that went out whole.
     [[nodiscard]] unsigned dropped_in_a_row() const { return dropped_in_a_row_; }
     [[nodiscard]] const Counters &counters() const { return counters_; }
@@ -111,20 +112,22 @@ private:
     };
     /// To the kernel, if that may have more. The bytes that it took are counted.
     Handed hand_over(const Parcel &parcel, WallTime now);
-    /// The first `begun` bytes are sent already. False when too many messages wait that must not be
-    /// dropped: the other end makes us answer and does not read.
+    /// The first `begun` bytes are sent already. False when too many control messages wait, which
+    /// must not be dropped: the other end makes us answer and does not read.
     bool enqueue(OutgoingMessage &message, std::size_t begun);
     /// False when there is no frame that may go.
     bool drop_oldest();
+    void note_waiting(nanoseconds unread);
 
     UniqueFd connection_;
     nanoseconds max_queued_;
-    nanoseconds max_unread_; // of that, in the kernel
+    bool is_last_ = false; // nothing comes after what waits
     UnreadSound unread_;
     std::deque<Waiting> queue_;
-    Wait wait_ = Wait::kernel; // of queue_.front()
-    std::size_t begun_ = 0;    // bytes of queue_.front() that are already sent
-    nanoseconds queued_{0};    // sum over queue_
+    Wait wait_ = Wait::kernel;      // of queue_.front()
+    std::size_t begun_ = 0;         // bytes of queue_.front() that are already sent
+    nanoseconds queued_{0};         // sum over queue_
+    std::size_t queued_frames_ = 0; // in queue_; the others are control messages
     unsigned dropped_in_a_row_ = 0;
     Counters counters_;
 };

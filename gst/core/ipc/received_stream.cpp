@@ -3,19 +3,20 @@
 
 #include "core/audio/opus_packet.h"
 
+#include <utility>
+
 namespace jkvm {
 
-void ReceivedStream::connected()
+void ReceivedStream::begin_connection()
 {
     stats_.connected = true;
     ++stats_.connects;
     config_ = {};
-    is_away_ = false;
     timeline_.expect_hole();
     latency_.restart();
 }
 
-void ReceivedStream::disconnected(bool is_violation)
+void ReceivedStream::end_connection(bool is_violation)
 {
     stats_.connected = false;
     stats_.protocol_errors += is_violation ? 1 : 0;
@@ -60,19 +61,24 @@ std::optional<ReceivedStream::Frame> ReceivedStream::take(const wire::Message &m
     }
     const auto stamp =
         is_by_capture ? timeline_.place(begin, duration) : timeline_.place_arrival(begin, duration);
-    stats_.lost += static_cast<std::uint64_t>(stamp.hole / duration);
+    if (!stamp) {
+        ++stats_.dropped_late;
+        return std::nullopt;
+    }
+    if (!std::exchange(has_stopped_, false))
+        stats_.lost += static_cast<std::uint64_t>(stamp->hole / duration);
     return Frame{.packet = message.payload,
-                 .gap = stamp.gap,
-                 .time = stamp.time,
+                 .gap = stamp->gap,
+                 .time = stamp->time,
                  .duration = duration,
                  .captured = has_timestamp ? std::optional(captured) : std::nullopt,
-                 .discontinuity = stamp.discontinuity};
+                 .discontinuity = stamp->discontinuity};
 }
 
 void ReceivedStream::take_control(const wire::Message &message)
 {
     if (message.type == wire::MessageType::stop) {
-        is_away_ = true;
+        is_away_ = has_stopped_ = true;
         timeline_.expect_hole();
     } else if (message.type == wire::MessageType::config) {
         if (const auto config = wire::StreamConfig::decode(message.payload))

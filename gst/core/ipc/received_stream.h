@@ -42,6 +42,7 @@ public:
         std::uint64_t bytes = 0;                  ///< in these frames
         std::uint64_t dropped_invalid = 0;        ///< of these: no Opus packet
         std::uint64_t dropped_early = 0;          ///< of these: captured before running time 0
+        std::uint64_t dropped_late = 0;           ///< of these: their time was over
         std::uint64_t lost = 0;                   ///< frames missing, by the length of the holes
         std::uint64_t implausible_timestamps = 0; ///< in the future or too old; the arrival counts
         LatencyMonitor latency;                   ///< from the capture of the first sample on
@@ -57,15 +58,17 @@ public:
 
     explicit ReceivedStream(TimestampMode mode = TimestampMode::capture) : mode_(mode) {}
 
-    void connected();
-    void disconnected(bool is_violation);
+    void begin_connection();
+    void end_connection(bool is_violation);
+    /// The pipeline's running time begins anew.
+    void restart_time_line() { timeline_.reset(); }
     /// Nothing for what is not a frame to be played. `now`: when it arrived.
     std::optional<Frame> take(const wire::Message &message, const ClockPair &now);
     /// What of the time until `running` stays empty and was not announced before, while there is no
     /// sender or it has stopped. A frame that comes later stands behind it.
     std::optional<Gap> announce_gap(nanoseconds running);
 
-    /// No sender, or one that has stopped.
+    /// No sender, or one that has not begun yet or has stopped.
     [[nodiscard]] bool is_away() const { return is_away_; }
     /// What the sender said of its stream, or the usual one.
     [[nodiscard]] const wire::StreamConfig &config() const { return config_; }
@@ -81,6 +84,7 @@ private:
     LatencyReport latency_{usual_latency};
     wire::StreamConfig config_;
     bool is_away_ = true;
+    bool has_stopped_ = false; // the hole before the next frame is no loss
     Stats stats_;
 };
 

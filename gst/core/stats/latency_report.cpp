@@ -2,6 +2,7 @@
 #include "core/stats/latency_report.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace jkvm {
 
@@ -9,26 +10,33 @@ namespace {
 
 nanoseconds with_margin(nanoseconds latency)
 {
-    const auto needed = std::max(latency, nanoseconds(0)) + LatencyReport::margin;
+    const auto bounded = std::clamp(latency, nanoseconds(0), LatencyReport::longest);
+    const auto needed = std::min(bounded + LatencyReport::margin, LatencyReport::longest);
     return (needed + LatencyReport::step - nanoseconds(1)) / LatencyReport::step *
            LatencyReport::step;
 }
 
 } // namespace
 
+LatencyReport::LatencyReport(nanoseconds expected) : value_(with_margin(expected)) {}
+
 void LatencyReport::record(nanoseconds latency)
 {
-    if (is_first_) {
-        is_first_ = false;
+    if (std::exchange(is_first_, false)) {
         count_ = 0;
-        value_ = with_margin(latency);
+        take(latency);
         return;
     }
     least_ = count_ == 0 ? latency : std::min(least_, latency);
     if (++count_ < window)
         return;
     count_ = 0;
-    const auto needed = with_margin(least_);
+    take(least_);
+}
+
+void LatencyReport::take(nanoseconds latency)
+{
+    const auto needed = with_margin(latency);
     if (needed > value_ || needed <= value_ - 2 * step)
         value_ = needed;
 }

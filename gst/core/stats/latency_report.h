@@ -7,7 +7,7 @@
 namespace jkvm {
 
 /// A change of the reported latency makes every sink of the pipeline adjust, which can be heard. So
-/// what is reported is the latency without its jitter (the least of each second), plus a margin,
+/// what is reported is the latency without its jitter (the least of some frames), plus a margin,
 /// rounded up to steps; it rises when that has risen, and falls when it has by two steps.
 class LatencyReport {
 public:
@@ -15,16 +15,21 @@ public:
     /// What scheduling on a busy machine may add.
     static constexpr nanoseconds margin = std::chrono::milliseconds(10);
 
-    /// `initial` is reported until the first frame.
-    explicit LatencyReport(nanoseconds initial) : value_(initial) {}
+    /// No more is ever reported: whoever sends timestamps must not hold up a pipeline for longer.
+    static constexpr nanoseconds longest = std::chrono::seconds(1);
+
+    /// `expected`: of the first frame; that is what is reported until then.
+    explicit LatencyReport(nanoseconds expected);
 
     /// Of each frame.
     void record(nanoseconds latency);
-    /// Another sender: its first frame decides.
+    /// Another sender: its first frame counts at once.
     void restart() { is_first_ = true; }
     [[nodiscard]] nanoseconds value() const { return value_; }
 
 private:
+    void take(nanoseconds latency);
+
     static constexpr unsigned window = 50; // frames
 
     nanoseconds value_;
