@@ -20,6 +20,14 @@ struct OpusPacketFacts {
     [[nodiscard]] nanoseconds duration() const { return frames * frame_duration; } ///< <= 120 ms
 };
 
+/// In what steps a decoder conceals well behind a packet of that mode: a whole frame of SILK's
+/// is the least that does not click.
+constexpr nanoseconds conceal_quantum(OpusMode mode)
+{
+    using namespace std::chrono_literals;
+    return mode == OpusMode::celt ? nanoseconds(2500us) : nanoseconds(10ms);
+}
+
 /// Nothing for a packet that is empty, cut short or longer than the 120 ms that the standard
 /// allows.
 std::optional<OpusPacketFacts> opus_packet_facts(std::span<const std::byte> packet);

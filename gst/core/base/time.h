@@ -14,6 +14,11 @@ using WallTime = std::chrono::sys_time<nanoseconds>;
 /// CLOCK_MONOTONIC: what time-outs and back-off are measured with.
 using MonotonicTime = std::chrono::time_point<std::chrono::steady_clock, nanoseconds>;
 
+inline double milliseconds_of(nanoseconds time)
+{
+    return std::chrono::duration<double, std::milli>(time).count();
+}
+
 inline WallTime wall_now()
 {
     return std::chrono::time_point_cast<nanoseconds>(std::chrono::system_clock::now());

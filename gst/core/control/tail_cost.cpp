@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/control/tail_cost.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace jkvm {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto bin_width = TransitDistribution::bin_width;
+
+// How long less delay is enjoyed that was bought with a dropped frame.
+constexpr nanoseconds horizon = 40s;
+constexpr nanoseconds pause_between_checks = 100ms;
+// What of the price of a frame is left when it is quiet.
+constexpr double quiet_share = 0.05;
+
+} // namespace
+
+void TailCostPolicy::configure(const TailCostConfig &config)
+{
+    config_ = config;
+    stale_ = true;
+}
+
+void TailCostPolicy::reset()
+{
+    transits_.reset();
+    stale_ = true;
+    last_check_.reset();
+    just_dropped_ = false;
+}
+
+void TailCostPolicy::observe(const TransitSample &sample)
+{
+    transits_.add(sample.transit, sample.duration);
+    stale_ = true;
+}
+
+void TailCostPolicy::refresh()
+{
+    if (!stale_ || transits_.empty())
+        return;
+    stale_ = false;
+    costs_ = transits_.tail();
+    for (std::size_t i = 0; i < costs_.size(); ++i)
+        costs_[i] =
+            static_cast<double>(i) * milliseconds_of(bin_width) + config_.late_cost * costs_[i];
+}
+
+double TailCostPolicy::cost(nanoseconds offset)
+{
+    refresh();
+    const auto above_low = offset - transits_.low();
+    if (above_low < 0ns)
+        return std::numeric_limits<double>::infinity();
+    const auto bin = static_cast<std::size_t>(above_low / bin_width);
+    if (bin < costs_.size())
+        return costs_[bin];
+    return costs_.back() + milliseconds_of((bin - (costs_.size() - 1)) * bin_width);
+}
+
+nanoseconds TailCostPolicy::wanted_change(const Slot &slot)
+{
+    if (!just_dropped_ && last_check_ && slot.time - *last_check_ < pause_between_checks)
+        return 0ns;
+    last_check_ = slot.time;
+    just_dropped_ = false;
+    if (!slot.can_drop)
+        return 0ns;
+    const auto gain = cost(slot.offset) - cost(slot.offset - slot.duration);
+    const auto price = config_.late_cost * (slot.quiet ? quiet_share : 1) *
+                       milliseconds_of(slot.duration) / milliseconds_of(horizon);
+    if (gain <= price)
+        return 0ns;
+    just_dropped_ = true;
+    return -slot.duration;
+}
+
+nanoseconds TailCostPolicy::target()
+{
+    refresh();
+    const auto best = std::min_element(costs_.begin(), costs_.end()) - costs_.begin();
+    return transits_.low() + best * bin_width;
+}
+
+} // namespace jkvm

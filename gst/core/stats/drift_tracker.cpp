@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/stats/drift_tracker.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace jkvm {
+
+void DriftTracker::observe(nanoseconds arrival, nanoseconds transit)
+{
+    if (open_ && arrival - open_->start >= bucket_length)
+        close_bucket(arrival);
+    const auto level = transit - reference(arrival);
+    if (!open_) {
+        open_ = Bucket{arrival, arrival, transit, level};
+        return;
+    }
+    if (transit < open_->transit) {
+        open_->at = arrival;
+        open_->transit = transit;
+    }
+    open_->level = std::min(open_->level, level);
+}
+
+void DriftTracker::close_bucket(nanoseconds now)
+{
+    full_[(begin_ + count_) % window] = *open_;
+    open_.reset();
+    if (count_ < window)
+        ++count_;
+    else
+        begin_ = (begin_ + 1) % window;
+    // What is older than the window does not count, however rarely frames came.
+    while (full(0).start < now - window * bucket_length) {
+        begin_ = (begin_ + 1) % window;
+        if (--count_ == 0)
+            break;
+    }
+    least_full_ = nanoseconds::max();
+    for (std::size_t i = 0; i < count_; ++i)
+        least_full_ = std::min(least_full_, full(i).level);
+
+    rebase(now);
+    if (const auto slope = measured_slope())
+        slope_ += (*slope - slope_) / 10;
+}
+
+std::optional<double> DriftTracker::measured_slope() const
+{
+    if (count_ < least_window)
+        return std::nullopt;
+    const auto half = count_ / 2;
+    std::array<double, window> slopes{};
+    const auto pairs = count_ - half;
+    for (std::size_t i = 0; i < pairs; ++i) {
+        const auto &early = full(i);
+        const auto &late = full(i + half);
+        slopes[i] = static_cast<double>((late.transit - early.transit).count()) /
+                    static_cast<double>((late.at - early.at).count());
+    }
+    const auto middle = slopes.begin() + static_cast<std::ptrdiff_t>(pairs / 2);
+    std::nth_element(slopes.begin(), middle, slopes.begin() + static_cast<std::ptrdiff_t>(pairs));
+    if (std::abs(*middle) > steepest)
+        return std::nullopt;
+    return *middle;
+}
+
+nanoseconds DriftTracker::reference(nanoseconds at) const
+{
+    if (!following_)
+        return base_;
+    return base_ + nanoseconds(std::llround(slope_ * static_cast<double>((at - since_).count())));
+}
+
+void DriftTracker::rebase(nanoseconds now)
+{
+    base_ = reference(now);
+    since_ = now;
+}
+
+void DriftTracker::set_following(bool following, nanoseconds now)
+{
+    rebase(now);
+    following_ = following;
+}
+
+nanoseconds DriftTracker::minimum() const
+{
+    return open_ ? std::min(least_full_, open_->level) : nanoseconds(0);
+}
+
+nanoseconds DriftTracker::recent_minimum() const
+{
+    if (!open_)
+        return nanoseconds(0);
+    auto least = open_->level;
+    if (count_ > 0)
+        least = std::min(least, full(count_ - 1).level);
+    return least;
+}
+
+void DriftTracker::reset()
+{
+    *this = [following = following_] {
+        DriftTracker fresh;
+        fresh.following_ = following;
+        return fresh;
+    }();
+}
+
+} // namespace jkvm
