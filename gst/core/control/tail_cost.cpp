@@ -60,7 +60,8 @@ double TailCostPolicy::cost(nanoseconds offset)
     const auto bin = static_cast<std::size_t>(above_low / bin_width);
     if (bin < costs_.size())
         return costs_[bin];
-    return costs_.back() + milliseconds_of((bin - (costs_.size() - 1)) * bin_width);
+    constexpr auto last_bin = (TransitDistribution::bins - 1) * bin_width;
+    return costs_.back() + milliseconds_of(above_low - last_bin);
 }
 
 nanoseconds TailCostPolicy::wanted_change(const Slot &slot)

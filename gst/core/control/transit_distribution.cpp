@@ -3,16 +3,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <numeric>
 
 namespace jkvm {
 
 namespace {
 
-constexpr std::size_t room_below = 8; // bins below a new least transit
-constexpr std::size_t least_room_below = 4;
+constexpr int room_below = 8; // bins below a new least transit
+constexpr int least_room_below = 4;
 // When the transits have moved up and left so many bins empty, the low end follows.
-constexpr std::size_t most_room_below = 40;
-constexpr std::size_t room_after_raising = 12;
+constexpr int most_room_below = 40;
+constexpr int room_after_raising = 12;
 constexpr double negligible_mass = 0.001;
 constexpr std::size_t frames_between_raises = 64;
 // A stream that is beyond the last bin for so long does not come back: its clock was set.
@@ -59,37 +62,35 @@ void TransitDistribution::add(nanoseconds transit, nanoseconds duration)
     }
 }
 
-std::size_t TransitDistribution::bin_of(nanoseconds transit) const
+int TransitDistribution::bin_of(nanoseconds transit) const
 {
-    return std::min(static_cast<std::size_t>((transit - low_) / bin_width), bins - 1);
+    return static_cast<int>(std::min<std::int64_t>((transit - low_) / bin_width, bins - 1));
 }
 
 void TransitDistribution::make_room_below(nanoseconds transit)
 {
     if (transit >= low_ + least_room_below * bin_width)
         return;
-    const auto short_of = low_ + room_below * bin_width - transit;
-    move_low(-((short_of + bin_width - nanoseconds(1)) / bin_width));
+    const auto wanted_low = transit - room_below * bin_width;
+    move_low(-static_cast<int>((low_ - wanted_low + bin_width - nanoseconds(1)) / bin_width));
 }
 
 // What falls off at an end is added to the last bin there.
-void TransitDistribution::move_low(std::ptrdiff_t bins_up)
+void TransitDistribution::move_low(int bins_up)
 {
     low_ += bins_up * bin_width;
-    const auto shift =
-        static_cast<std::size_t>(std::min<std::ptrdiff_t>(std::abs(bins_up), bins - 1));
-    const auto by = static_cast<std::ptrdiff_t>(shift);
+    const auto shift = std::min(std::abs(bins_up), bins - 1);
     for (auto &h : histograms_) {
+        const auto begin = h.mass.begin();
+        const auto end = h.mass.end();
         if (bins_up > 0) {
-            for (std::size_t i = 0; i < shift; ++i)
-                h.mass[shift] += h.mass[i];
-            std::shift_left(h.mass.begin(), h.mass.end(), by);
-            std::fill(h.mass.end() - by, h.mass.end(), 0.0);
+            h.mass[shift] = std::accumulate(begin, begin + shift + 1, 0.0);
+            std::shift_left(begin, end, shift);
+            std::fill(end - shift, end, 0.0);
         } else {
-            for (std::size_t i = bins - shift; i < bins; ++i)
-                h.mass[bins - shift - 1] += h.mass[i];
-            std::shift_right(h.mass.begin(), h.mass.end(), by);
-            std::fill(h.mass.begin(), h.mass.begin() + by, 0.0);
+            *(end - shift - 1) = std::accumulate(end - shift - 1, end, 0.0);
+            std::shift_right(begin, end, shift);
+            std::fill(begin, begin + shift, 0.0);
         }
     }
 }
@@ -97,16 +98,15 @@ void TransitDistribution::move_low(std::ptrdiff_t bins_up)
 void TransitDistribution::raise_low_end()
 {
     const auto above = tail();
-    const auto lowest =
-        static_cast<std::size_t>(std::find_if(above.begin(), above.end(),
-                                              [](double p) { return p < 1 - negligible_mass; }) -
-                                 above.begin()) -
-        1; // the bin in which the mass begins that counts
+    const auto first_less =
+        std::find_if(above.begin(), above.end(), [](double p) { return p < 1 - negligible_mass; });
+    // The bin in which the mass begins that counts.
+    const auto lowest = static_cast<int>(first_less - above.begin()) - 1;
     if (lowest > most_room_below)
-        move_low(static_cast<std::ptrdiff_t>(lowest - room_after_raising));
+        move_low(lowest - room_after_raising);
 }
 
-void TransitDistribution::learn_shares(std::size_t bin)
+void TransitDistribution::learn_shares(int bin)
 {
     std::array<double, memories.size()> foreseen{};
     double best = 0;
@@ -133,7 +133,7 @@ std::array<double, TransitDistribution::bins> TransitDistribution::tail() const
         scale[j] = histograms_[j].share / histograms_[j].sum;
     std::array<double, bins> tail{};
     double above = 0;
-    for (std::size_t i = bins; i-- > 0;) {
+    for (int i = bins; i-- > 0;) {
         for (std::size_t j = 0; j < memories.size(); ++j)
             above += scale[j] * histograms_[j].mass[i];
         tail[i] = above;

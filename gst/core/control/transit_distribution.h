@@ -14,7 +14,7 @@ namespace jkvm {
 class TransitDistribution {
 public:
     static constexpr nanoseconds bin_width = std::chrono::microseconds(2500);
-    static constexpr std::size_t bins = 240; ///< transits beyond them count in the last one
+    static constexpr int bins = 240; ///< transits beyond them count in the last one
     /// Time constants of forgetting, in stream time.
     static constexpr std::array<nanoseconds, 3> memories{
         std::chrono::seconds(10), std::chrono::seconds(80), std::chrono::seconds(640)};
@@ -36,11 +36,11 @@ private:
         double next_weight = 1; // grows, which makes what is there count less
         double share = 1.0 / memories.size();
     };
-    [[nodiscard]] std::size_t bin_of(nanoseconds transit) const;
+    [[nodiscard]] int bin_of(nanoseconds transit) const;
     void make_room_below(nanoseconds transit);
     void raise_low_end();
-    void move_low(std::ptrdiff_t bins_up);
-    void learn_shares(std::size_t bin);
+    void move_low(int bins_up);
+    void learn_shares(int bin);
 
     std::array<Histogram, memories.size()> histograms_;
     nanoseconds low_{0};

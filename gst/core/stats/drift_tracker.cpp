@@ -37,7 +37,7 @@ void DriftTracker::close_bucket(nanoseconds now)
             break;
     }
     least_full_ = nanoseconds::max();
-    for (std::size_t i = 0; i < count_; ++i)
+    for (int i = 0; i < count_; ++i)
         least_full_ = std::min(least_full_, full(i).level);
 
     rebase(now);
@@ -52,14 +52,14 @@ std::optional<double> DriftTracker::measured_slope() const
     const auto half = count_ / 2;
     std::array<double, window> slopes{};
     const auto pairs = count_ - half;
-    for (std::size_t i = 0; i < pairs; ++i) {
+    for (int i = 0; i < pairs; ++i) {
         const auto &early = full(i);
         const auto &late = full(i + half);
         slopes[i] = static_cast<double>((late.transit - early.transit).count()) /
                     static_cast<double>((late.at - early.at).count());
     }
-    const auto middle = slopes.begin() + static_cast<std::ptrdiff_t>(pairs / 2);
-    std::nth_element(slopes.begin(), middle, slopes.begin() + static_cast<std::ptrdiff_t>(pairs));
+    const auto middle = slopes.begin() + pairs / 2;
+    std::nth_element(slopes.begin(), middle, slopes.begin() + pairs);
     if (std::abs(*middle) > steepest)
         return std::nullopt;
     return *middle;

@@ -5,7 +5,6 @@
 #include "core/base/time.h"
 
 #include <array>
-#include <cstddef>
 #include <optional>
 
 namespace jkvm {
@@ -16,8 +15,8 @@ namespace jkvm {
 class DriftTracker {
 public:
     static constexpr nanoseconds bucket_length = std::chrono::seconds(1);
-    static constexpr std::size_t window = 64;       ///< buckets
-    static constexpr std::size_t least_window = 24; ///< fewer say nothing of a slope
+    static constexpr int window = 64;       ///< buckets
+    static constexpr int least_window = 24; ///< fewer say nothing of a slope
     /// No two audio clocks differ by more (parts of one): the network changed, not the clock.
     static constexpr double steepest = 1500e-6;
 
@@ -47,7 +46,7 @@ private:
         nanoseconds transit; // the least
         nanoseconds level;   // that, less the reference
     };
-    [[nodiscard]] const Bucket &full(std::size_t i) const // 0 is the oldest
+    [[nodiscard]] const Bucket &full(int i) const // 0 is the oldest
     {
         return full_[(begin_ + i) % window];
     }
@@ -56,8 +55,8 @@ private:
     void rebase(nanoseconds now);
 
     std::array<Bucket, window> full_{}; // a ring
-    std::size_t begin_ = 0;
-    std::size_t count_ = 0;
+    int begin_ = 0;
+    int count_ = 0;
     nanoseconds least_full_{nanoseconds::max()}; // level, of the full ones
     std::optional<Bucket> open_;
 

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// adaptive-replay: how a playout policy does on recorded arrivals, as one JSON object.
+#include "benchmarks/replay.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace {
+
+using namespace jkvm;
+
+constexpr auto usage =
+    "usage: adaptive-replay --policy tail-cost|weighted|fixed [--frame-ms 20] [--skip-s 10]\n"
+    "                       [--set PROPERTY=VALUE]... TRACE.csv[.gz]\n"
+    "The trace has the columns media_ms,arrival_ms[,reference_ms].\n"
+    "Properties, times in milliseconds:\n";
+
+struct Options {
+    PlayoutConfig config;
+    benchmark::ReplaySettings settings;
+    benchmark::SteadyLoad load;
+    std::string trace;
+};
+
+nanoseconds from_milliseconds(double value)
+{
+    return nanoseconds(static_cast<std::int64_t>(value * 1e6));
+}
+
+// What --set can set.
+std::map<std::string, std::function<void(double)>> numbers(Options &options)
+{
+    auto &c = options.config;
+    auto &w = c.weighted;
+    const auto time = [](nanoseconds &target) {
+        return [&target](double value) { target = from_milliseconds(value); };
+    };
+    const auto number = [](auto &target) {
+        return [&target](double value) {
+            target = static_cast<std::remove_reference_t<decltype(target)>>(value);
+        };
+    };
+    return {
+        {"late-cost", number(c.tail_cost.late_cost)},
+        {"delay", time(c.fixed.delay)},
+        {"min-delay", time(c.min_delay)},
+        {"max-delay", time(c.max_delay)},
+        {"max-frames", number(c.max_frames)},
+        {"max-time", time(c.max_time)},
+        {"conceal-quantum", time(options.settings.quantum)},
+        {"cpu-percent", number(options.load.load.cpu_percent)},
+        {"memory-percent", number(options.load.load.memory_percent)},
+        {"weighted-min-frames", number(w.min_frames)},
+        {"weighted-max-frames", number(w.max_frames)},
+        {"weighted-start-frames", number(w.start_frames)},
+        {"weighted-interval", time(w.interval)},
+        {"weighted-smoothing", number(w.smoothing)},
+        {"weighted-fractional-size", number(w.fractional_size)},
+        {"weighted-queue-latency", number(w.queue_latency)},
+    };
+}
+
+[[noreturn]] void fail(const std::string &why)
+{
+    std::fprintf(stderr, "adaptive-replay: %s\n", why.c_str());
+    std::exit(2);
+}
+
+double parse_number(const std::string &text)
+{
+    char *end = nullptr;
+    const auto value = std::strtod(text.c_str(), &end);
+    if (text.empty() || *end != '\0')
+        fail("\"" + text + "\" is no number");
+    return value;
+}
+
+void set_policy(Options &options, std::string_view name)
+{
+    if (name == "tail-cost")
+        options.config.policy = PolicyKind::tail_cost;
+    else if (name == "weighted")
+        options.config.policy = PolicyKind::weighted;
+    else if (name == "fixed")
+        options.config.policy = PolicyKind::fixed;
+    else
+        fail("there is no policy \"" + std::string(name) + "\"");
+}
+
+void set_property(Options &options, const std::string &assignment)
+{
+    const auto equals = assignment.find('=');
+    if (equals == std::string::npos)
+        fail("--set is followed by PROPERTY=VALUE");
+    const auto name = assignment.substr(0, equals);
+    const auto value = assignment.substr(equals + 1);
+    if (name == "drift-mode") {
+        if (value != "pts" && value != "frames")
+            fail("drift-mode is pts or frames");
+        options.config.drift_mode = value == "pts" ? DriftMode::pts : DriftMode::frames;
+        return;
+    }
+    const auto known = numbers(options);
+    const auto property = known.find(name);
+    if (property == known.end())
+        fail("there is no property \"" + name + "\"");
+    property->second(parse_number(value));
+}
+
+void parse(Options &options, int argc, char **argv)
+{
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view argument = argv[i];
+        if (argument == "--help") {
+            std::fputs(usage, stdout);
+            for (const auto &[name, set] : numbers(options))
+                std::printf("  %s\n", name.c_str());
+            std::puts("  drift-mode (pts, frames)");
+            std::exit(0);
+        }
+        if (argument.substr(0, 2) != "--") {
+            options.trace = argument;
+            continue;
+        }
+        if (++i == argc)
+            fail(std::string(argument) + " is followed by a value");
+        if (argument == "--policy")
+            set_policy(options, argv[i]);
+        else if (argument == "--frame-ms")
+            options.settings.frame_duration = from_milliseconds(parse_number(argv[i]));
+        else if (argument == "--skip-s")
+            options.settings.skip = from_milliseconds(1000 * parse_number(argv[i]));
+        else if (argument == "--set")
+            set_property(options, argv[i]);
+        else
+            fail("unknown option " + std::string(argument) + "; --help lists them");
+    }
+    if (options.trace.empty())
+        fail("which trace? --help says more");
+    if (options.settings.frame_duration <= nanoseconds(0) ||
+        options.settings.quantum <= nanoseconds(0))
+        fail("frames and quanta are longer than 0 ms");
+}
+
+void print(const benchmark::Score &s)
+{
+    std::printf("{\"frames\": %llu, \"mean_delay_ms\": %.3f, \"p95_delay_ms\": %.3f, "
+                "\"p99_delay_ms\": %.3f, \"max_delay_ms\": %.3f, \"disturbance\": %.8f, "
+                "\"concealed_ms\": %.3f, \"underruns\": %llu, \"dropped_paid\": %llu, "
+                "\"dropped_free\": %llu, \"delay_variation_ms_per_min\": %.3f, "
+                "\"ns_per_frame\": %.1f}\n",
+                static_cast<unsigned long long>(s.frames), s.mean_delay_ms, s.p95_delay_ms,
+                s.p99_delay_ms, s.max_delay_ms, s.disturbance, s.concealed_ms,
+                static_cast<unsigned long long>(s.underruns),
+                static_cast<unsigned long long>(s.dropped_paid),
+                static_cast<unsigned long long>(s.dropped_free), s.delay_variation_ms_per_min,
+                s.ns_per_frame);
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+    Options options;
+    parse(options, argc, argv);
+    auto trace = benchmark::read_trace(options.trace);
+    if (!trace)
+        fail(trace.error().subject + ": " + trace.error().detail);
+    print(benchmark::replay(*trace, options.config, options.load, options.settings));
+}

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The least that any playout could cost on a trace, if it knew the future."""
+
+import numpy as np
+
+GRID_MS = 2.5
+
+
+def sliding_minimum(values, width):
+    """For each index the least of it and the `width` values before it."""
+    result = values.copy()
+    reach = 1  # result[i] is the least of values[i - reach + 1 .. i]
+    while reach <= width:
+        step = min(reach, width + 1 - reach)
+        result[step:] = np.minimum(result[step:], result[:-step])
+        reach += step
+    return result
+
+
+def least_cost(transits, frame_ms, late_cost, skip_frames=0):
+    """The least mean of delay + late_cost * disturbance, in ms.
+
+    `transits`: arrival minus reference, ms. The way through the offsets of the grid: each frame
+    costs its delay, and `late_cost` when it comes after its offset. Changing the offset costs
+    `late_cost` for each frame length, but it is free just after a late frame: down as far as one
+    likes, up by a frame at most.
+    """
+    offsets = np.arange(0, max(GRID_MS, transits.max()) + GRID_MS, GRID_MS)
+    # The bin from which on a frame is in time.
+    in_time = np.searchsorted(offsets, transits)
+    slope = late_cost / frame_ms * GRID_MS * np.arange(offsets.size)
+    frame_bins = round(frame_ms / GRID_MS)
+    cost = np.zeros(offsets.size)
+    accumulate = np.minimum.accumulate
+    for i in range(transits.size):
+        if i > 0:
+            late = in_time[i - 1]  # so many offsets were too small for the last frame
+            moved = np.minimum(accumulate(cost - slope) + slope,
+                               accumulate((cost + slope)[::-1])[::-1] - slope)
+            if late > 0:
+                down = accumulate(cost[late - 1::-1])[::-1]
+                moved[:late] = np.minimum(moved[:late], down)
+                reach = min(late + frame_bins, offsets.size)
+                up = np.full(reach, np.inf)
+                up[:late] = cost[:late]
+                moved[:reach] = np.minimum(moved[:reach], sliding_minimum(up, frame_bins))
+            cost = moved
+        if i >= skip_frames:
+            cost = cost + offsets
+            cost[:in_time[i]] += late_cost
+    return cost.min() / (transits.size - skip_frames)

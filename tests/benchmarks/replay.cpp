@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "benchmarks/replay.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace jkvm::benchmark {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// The engine's actions, with the frames that they are about.
+struct Output {
+    Playout::Action action;
+    std::size_t frame; // in the trace; for Play and Drop
+};
+
+std::vector<Output> run(const Trace &trace, Playout &playout, const ReplaySettings &settings)
+{
+    std::vector<Output> outputs;
+    outputs.reserve(2 * trace.size());
+    std::size_t arrived = 0;
+    std::size_t oldest = 0;
+    auto now = trace.front().arrival;
+    for (;;) {
+        for (; arrived < trace.size() && trace[arrived].arrival <= now; ++arrived) {
+            const auto &frame = trace[arrived];
+            const PlayoutFrame playout_frame{frame.media, settings.frame_duration,
+                                             settings.quantum};
+            const auto overflow = playout.arrive(playout_frame, frame.arrival);
+            for (std::size_t i = 0; i < overflow; ++i)
+                outputs.push_back({Playout::Drop{Playout::DropReason::max_delay, false}, oldest++});
+        }
+        if (arrived == trace.size())
+            playout.finish();
+        const auto action = playout.next(now);
+        if (std::holds_alternative<Playout::End>(action))
+            return outputs;
+        if (const auto *wait = std::get_if<Playout::Wait>(&action)) {
+            now = arrived < trace.size() ? std::min(wait->until, trace[arrived].arrival)
+                                         : wait->until;
+            continue;
+        }
+        const bool is_frame = !std::holds_alternative<Playout::Conceal>(action);
+        outputs.push_back({action, is_frame ? oldest++ : 0});
+    }
+}
+
+// Judges what came out between two frames that played, and the second of these.
+class Judge {
+public:
+    Judge(const Trace &trace, const ReplaySettings &settings) : trace_(trace), settings_(settings)
+    {}
+
+    void take(const Output &output)
+    {
+        if (const auto *conceal = std::get_if<Playout::Conceal>(&output.action)) {
+            concealed_ += conceal->duration;
+        } else if (const auto *drop = std::get_if<Playout::Drop>(&output.action)) {
+            ++(drop->quiet ? quiet_drops_ : other_drops_);
+        } else if (const auto *play = std::get_if<Playout::Play>(&output.action)) {
+            played(*play, trace_[output.frame]);
+            concealed_ = 0ns;
+            quiet_drops_ = other_drops_ = 0;
+        }
+    }
+
+    Score finish();
+
+private:
+    void played(const Playout::Play &play, const TracedFrame &frame)
+    {
+        if (frame.media - trace_.front().media >= settings_.skip) {
+            score_gap(play);
+            const auto delay = milliseconds_of(play.output_time - frame.reference);
+            if (!delays_.empty())
+                variation_ += std::abs(delay - delays_.back());
+            delays_.push_back(delay);
+        }
+        media_end_ = play.media_time + play.duration;
+    }
+
+    void score_gap(const Playout::Play &play)
+    {
+        const auto dropped = static_cast<std::int64_t>(quiet_drops_ + other_drops_);
+        // The sender's own holes are no disturbance.
+        const auto hole = play.media_time - media_end_ - dropped * settings_.frame_duration;
+        const auto concealed = std::max(0ns, concealed_ - std::max(hole, 0ns));
+        if (concealed > 0ns)
+            ++score_.underruns;
+        score_.concealed_ms += milliseconds_of(concealed);
+        const auto paid = concealed > 0ns ? 0 : other_drops_;
+        score_.dropped_paid += paid;
+        score_.dropped_free += quiet_drops_ + other_drops_ - paid;
+    }
+
+    const Trace &trace_;
+    const ReplaySettings &settings_;
+    Score score_;
+    std::vector<double> delays_; // milliseconds, of each frame
+    double variation_ = 0;
+    nanoseconds media_end_{0}; // of what played last
+    nanoseconds concealed_{0}; // since then
+    std::uint64_t quiet_drops_ = 0;
+    std::uint64_t other_drops_ = 0;
+};
+
+Score Judge::finish()
+{
+    score_.frames = delays_.size();
+    if (delays_.empty())
+        return score_;
+    const auto count = static_cast<double>(delays_.size());
+    score_.mean_delay_ms = std::accumulate(delays_.begin(), delays_.end(), 0.0) / count;
+    std::sort(delays_.begin(), delays_.end());
+    const auto quantile = [this](double part) {
+        const auto rank = part * static_cast<double>(delays_.size() - 1);
+        return delays_[static_cast<std::size_t>(rank)];
+    };
+    score_.p95_delay_ms = quantile(0.95);
+    score_.p99_delay_ms = quantile(0.99);
+    score_.max_delay_ms = delays_.back();
+
+    const auto frame_ms = milliseconds_of(settings_.frame_duration);
+    const auto output_ms = count * frame_ms + score_.concealed_ms;
+    score_.disturbance =
+        (score_.concealed_ms + static_cast<double>(score_.dropped_paid) * frame_ms) / output_ms;
+    score_.delay_variation_ms_per_min = variation_ / (output_ms / 60000);
+    return score_;
+}
+
+} // namespace
+
+Score replay(const Trace &trace, const PlayoutConfig &config, SystemLoad &load,
+             const ReplaySettings &settings)
+{
+    Playout playout(config, load);
+    const auto start = monotonic_now();
+    const auto outputs = run(trace, playout, settings);
+    const auto end = monotonic_now();
+
+    Judge judge(trace, settings);
+    for (const auto &output : outputs)
+        judge.take(output);
+    auto score = judge.finish();
+    score.ns_per_frame =
+        static_cast<double>((end - start).count()) / static_cast<double>(trace.size());
+    return score;
+}
+
+} // namespace jkvm::benchmark
