@@ -30,7 +30,7 @@ bool AdaptiveQueue::set(guint id, const GValue *value)
             return false;
         playout_->configure(settings_.playout_config(), clock_.now());
         if (settings_.latency_mode != mode_before) {
-            latency_.reset(latency_needed_at_start());
+            report_.reset(latency_needed_at_start());
             line_.reset(settings_.latency_mode == LatencyMode::offset);
             is_discont_ = true;
         }
@@ -90,7 +90,7 @@ nanoseconds AdaptiveQueue::own_latency() const
     case LatencyMode::offset:
         break;
     case LatencyMode::reported:
-        return latency_.value();
+        return report_.value();
     case LatencyMode::fixed:
         return settings_.playout.max_delay + settings_.output_margin;
     }
@@ -100,7 +100,7 @@ nanoseconds AdaptiveQueue::own_latency() const
 void AdaptiveQueue::update_latency(nanoseconds now, News &news)
 {
     next_latency_check_ = now + 1s;
-    if (latency_.update(playout_->stats().delay + settings_.output_margin, now))
+    if (report_.update(playout_->stats().delay + settings_.output_margin, now))
         news.latency = true;
 }
 
@@ -148,7 +148,7 @@ void AdaptiveQueue::forget_stream()
     reader_.reset();
     gst_segment_init(&src_segment_, GST_FORMAT_TIME);
     line_.reset(settings_.latency_mode == LatencyMode::offset);
-    latency_.reset(latency_needed_at_start());
+    report_.reset(latency_needed_at_start());
     next_latency_check_ = 0ns;
     is_dry_ = true;
     is_discont_ = true;

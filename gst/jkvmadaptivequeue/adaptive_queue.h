@@ -4,10 +4,10 @@
 
 #include "common/element_message.h"
 #include "core/control/playout.h"
+#include "core/stats/delay_report.h"
 #include "frame_reader.h"
 #include "item_queue.h"
 #include "output_line.h"
-#include "queue_latency.h"
 #include "queue_settings.h"
 #include "stream_clock.h"
 
@@ -117,7 +117,7 @@ private:
     std::optional<Playout> playout_; // always there
     FrameReader reader_;
     OutputLine line_{true};
-    QueueLatency latency_; // with LatencyMode::reported
+    DelayReport report_; // with LatencyMode::reported
 
     GstFlowReturn flow_ = GST_FLOW_FLUSHING; // what the task met downstream
     bool has_eos_ = false;                   // an EOS event was taken ...

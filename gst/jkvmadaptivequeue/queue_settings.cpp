@@ -252,7 +252,7 @@ void QueueSettings::install(GObjectClass *klass)
     install_enum(klass, property_drift_mode, "GstJkvmAdaptiveQueueDriftMode", drift_modes,
                  static_cast<int>(initial.playout.drift_mode), "drift-mode", "Drift mode",
                  "What becomes of the difference between the sender's clock and ours (since 0.1)");
-    install_enum(klass, property_latency_mode, "GstJkvmAdaptiveQueueLatencyMode", latency_modes,
+    install_enum(klass, property_latency_mode, "GstJkvmAdaptiveDelayReportMode", latency_modes,
                  static_cast<int>(initial.latency_mode), "latency-mode", "Latency mode",
                  "How the pipeline is told of the delay (since 0.1)");
     install_enum(klass, property_leaky, "GstJkvmAdaptiveQueueLeaky", leaks,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the queue reports to the pipeline as its latency where the timestamps stay as they are.
+// The latency that a queue tells the pipeline, made from a delay that changes.
 #pragma once
 
 #include "core/base/time.h"
@@ -8,9 +8,10 @@
 
 namespace jkvm {
 
-/// Every new latency is heard: the sinks move. So it changes in steps; it rises when the delay
-/// already has, and falls when much less would have been enough for long. Thread-bound.
-class QueueLatency {
+/// A change of the reported latency makes every sink of the pipeline adjust, which can be heard. So
+/// it comes in steps: up when the delay has grown already, which was heard anyway, and down when
+/// much less would have been enough for a minute. Thread-bound.
+class DelayReport {
 public:
     static constexpr nanoseconds step = std::chrono::milliseconds(20);
     static constexpr nanoseconds least_fall = std::chrono::milliseconds(40);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "queue_latency.h"
+#include "core/stats/delay_report.h"
 
 #include <algorithm>
 
@@ -9,19 +9,19 @@ namespace {
 
 nanoseconds round_up(nanoseconds latency)
 {
-    return (latency + QueueLatency::step - nanoseconds(1)) / QueueLatency::step *
-           QueueLatency::step;
+    return (latency + DelayReport::step - nanoseconds(1)) / DelayReport::step *
+           DelayReport::step;
 }
 
 } // namespace
 
-void QueueLatency::reset(nanoseconds needed)
+void DelayReport::reset(nanoseconds needed)
 {
-    *this = QueueLatency();
+    *this = DelayReport();
     value_ = round_up(needed);
 }
 
-bool QueueLatency::update(nanoseconds needed, nanoseconds now)
+bool DelayReport::update(nanoseconds needed, nanoseconds now)
 {
     const auto wanted = round_up(needed);
     if (wanted + least_fall > value_) {
