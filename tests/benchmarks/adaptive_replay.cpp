@@ -171,5 +171,5 @@ int main(int argc, char **argv)
     auto trace = benchmark::read_trace(options.trace);
     if (!trace)
         fail(trace.error().subject + ": " + trace.error().detail);
-    print(benchmark::replay(*trace, options.config, options.load, options.settings));
+    print(benchmark::replay(*trace, options.config, options.load, options.settings).score);
 }

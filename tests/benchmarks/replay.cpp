@@ -67,14 +67,15 @@ public:
         }
     }
 
-    Score finish();
+    ReplayResult finish();
 
 private:
     void played(const Playout::Play &play, const TracedFrame &frame)
     {
+        played_.push_back({frame.media, play.output_time - frame.reference});
         if (frame.media - trace_.front().media >= settings_.skip) {
             score_gap(play);
-            const auto delay = milliseconds_of(play.output_time - frame.reference);
+            const auto delay = milliseconds_of(played_.back().delay);
             if (!delays_.empty())
                 variation_ += std::abs(delay - delays_.back());
             delays_.push_back(delay);
@@ -99,6 +100,7 @@ private:
     const Trace &trace_;
     const ReplaySettings &settings_;
     Score score_;
+    std::vector<PlayedFrame> played_;
     std::vector<double> delays_; // milliseconds, of each frame
     double variation_ = 0;
     nanoseconds media_end_{0}; // of what played last
@@ -107,11 +109,11 @@ private:
     std::uint64_t other_drops_ = 0;
 };
 
-Score Judge::finish()
+ReplayResult Judge::finish()
 {
     score_.frames = delays_.size();
     if (delays_.empty())
-        return score_;
+        return {score_, played_};
     const auto count = static_cast<double>(delays_.size());
     score_.mean_delay_ms = std::accumulate(delays_.begin(), delays_.end(), 0.0) / count;
     std::sort(delays_.begin(), delays_.end());
@@ -128,13 +130,13 @@ Score Judge::finish()
     score_.disturbance =
         (score_.concealed_ms + static_cast<double>(score_.dropped_paid) * frame_ms) / output_ms;
     score_.delay_variation_ms_per_min = variation_ / (output_ms / 60000);
-    return score_;
+    return {score_, played_};
 }
 
 } // namespace
 
-Score replay(const Trace &trace, const PlayoutConfig &config, SystemLoad &load,
-             const ReplaySettings &settings)
+ReplayResult replay(const Trace &trace, const PlayoutConfig &config, SystemLoad &load,
+                    const ReplaySettings &settings)
 {
     Playout playout(config, load);
     const auto start = monotonic_now();
@@ -144,10 +146,10 @@ Score replay(const Trace &trace, const PlayoutConfig &config, SystemLoad &load,
     Judge judge(trace, settings);
     for (const auto &output : outputs)
         judge.take(output);
-    auto score = judge.finish();
-    score.ns_per_frame =
+    auto result = judge.finish();
+    result.score.ns_per_frame =
         static_cast<double>((end - start).count()) / static_cast<double>(trace.size());
-    return score;
+    return result;
 }
 
 } // namespace jkvm::benchmark

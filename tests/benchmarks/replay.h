@@ -40,7 +40,17 @@ struct Score {
     double ns_per_frame = 0; ///< of this machine's time
 };
 
-Score replay(const Trace &trace, const PlayoutConfig &config, SystemLoad &load,
-             const ReplaySettings &settings);
+struct PlayedFrame {
+    nanoseconds media;
+    nanoseconds delay; ///< from the reference time to the output
+};
+
+struct ReplayResult {
+    Score score;
+    std::vector<PlayedFrame> played; ///< all of them, the skipped time too
+};
+
+ReplayResult replay(const Trace &trace, const PlayoutConfig &config, SystemLoad &load,
+                    const ReplaySettings &settings);
 
 } // namespace jkvm::benchmark

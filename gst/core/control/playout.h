@@ -178,7 +178,7 @@ private:
     void begin_stream(nanoseconds now);
     [[nodiscard]] std::size_t drop_overflow();
 
-    [[nodiscard]] nanoseconds due(const QueuedFrame &frame) const;
+    [[nodiscard]] nanoseconds due(const QueuedFrame &queued) const;
     [[nodiscard]] bool may_edit(); // the policy knows the stream of the oldest frame
     void set_offset(nanoseconds offset, nanoseconds now);
     void remove_oldest();

@@ -72,7 +72,7 @@ std::string group_path(const std::string &root)
 
 } // namespace
 
-ProcSystemLoad::ProcSystemLoad(std::string root)
+ProcSystemLoad::ProcSystemLoad(const std::string &root)
     : stat_(root + "/proc/stat"), uptime_(root + "/proc/uptime"), meminfo_(root + "/proc/meminfo")
 {
     const auto group = group_path(root);

@@ -31,7 +31,7 @@ protected:
 class ProcSystemLoad final : public SystemLoad {
 public:
     /// `root` is put before every path; for tests.
-    explicit ProcSystemLoad(std::string root = "");
+    explicit ProcSystemLoad(const std::string &root = "");
     std::optional<LoadSample> sample() override;
 
 private:

@@ -38,7 +38,10 @@ void TransitDistribution::add(nanoseconds transit, nanoseconds duration)
     make_room_below(transit);
     const auto bin = bin_of(transit);
 
-    if (frames_ >= frames_before_judging)
+    // Frames that were held back together are one event, not as many proofs of it.
+    const bool in_burst = frames_ > 0 && transit <= last_transit_ - duration * 3 / 4;
+    last_transit_ = transit;
+    if (frames_ >= frames_before_judging && !in_burst)
         learn_shares(bin);
     for (std::size_t j = 0; j < memories.size(); ++j) {
         auto &h = histograms_[j];

@@ -12,6 +12,8 @@ double weighted_factor(double value, const WeightedConfig::Input &input)
         return -1;
     if (value < input.low)
         return 1;
+    if (input.low >= input.high)
+        return 0;
     const auto middle = (input.low + input.high) / 2;
     return (middle - value) / (middle - input.low);
 }

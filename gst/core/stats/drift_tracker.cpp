@@ -3,8 +3,21 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 namespace jkvm {
+
+namespace {
+
+// The mean of the first slopes, then an exponential one of about as many: it is there from the
+// first slope on, and smooth.
+constexpr int most_slopes = 10;
+
+// How many more of the slopes must have one sign than the other, in standard deviations of what
+// chance gives.
+constexpr double least_agreement = 2.5;
+
+} // namespace
 
 void DriftTracker::observe(nanoseconds arrival, nanoseconds transit)
 {
@@ -41,8 +54,10 @@ void DriftTracker::close_bucket(nanoseconds now)
         least_full_ = std::min(least_full_, full(i).level);
 
     rebase(now);
-    if (const auto slope = measured_slope())
-        slope_ += (*slope - slope_) / 10;
+    if (const auto slope = measured_slope()) {
+        slopes_ = std::min(slopes_ + 1, most_slopes);
+        slope_ += (*slope - slope_) / slopes_;
+    }
 }
 
 std::optional<double> DriftTracker::measured_slope() const
@@ -58,6 +73,12 @@ std::optional<double> DriftTracker::measured_slope() const
         slopes[i] = static_cast<double>((late.transit - early.transit).count()) /
                     static_cast<double>((late.at - early.at).count());
     }
+    // Without drift they point up and down by turns; then chance is not followed.
+    const auto up = std::count_if(slopes.begin(), slopes.begin() + pairs,
+                                  [](double slope) { return slope > 0; });
+    const auto lead = static_cast<double>(std::abs(2 * up - pairs));
+    if (lead < least_agreement * std::sqrt(pairs))
+        return 0.0;
     const auto middle = slopes.begin() + pairs / 2;
     std::nth_element(slopes.begin(), middle, slopes.begin() + pairs);
     if (std::abs(*middle) > steepest)

@@ -16,7 +16,7 @@ class DriftTracker {
 public:
     static constexpr nanoseconds bucket_length = std::chrono::seconds(1);
     static constexpr int window = 64;       ///< buckets
-    static constexpr int least_window = 24; ///< fewer say nothing of a slope
+    static constexpr int least_window = 16; ///< fewer say nothing of a slope
     /// No two audio clocks differ by more (parts of one): the network changed, not the clock.
     static constexpr double steepest = 1500e-6;
 
@@ -62,6 +62,7 @@ private:
 
     bool following_ = false;
     double slope_ = 0;
+    int slopes_ = 0;      // that went into it
     nanoseconds base_{0}; // the reference at since_
     nanoseconds since_{0};
 };

@@ -47,7 +47,8 @@ protected:
 
 TEST_P(JkvmAdaptiveQueueReplay, ElementDecidesAsTheEngineDoesFrameByFrame)
 {
-    auto read = benchmark::read_trace(std::string(ARRIVALS_DIRECTORY "/") + GetParam() + ".csv.gz");
+    auto read =
+        benchmark::read_trace(std::string(JKVM_RECORDED_ARRIVALS "/") + GetParam() + ".csv.gz");
     ASSERT_TRUE(read) << read.error().detail;
     const auto &trace = *read;
 
