@@ -134,7 +134,6 @@ void AdaptiveQueue::answer_latency(GstQuery *query)
 void AdaptiveQueue::open()
 {
     const Lock lock(mutex_);
-    clear_items();
     playout_.emplace(settings_.playout_config(), load_);
     dropped_new_ = 0;
     clock_.reset();
@@ -193,15 +192,19 @@ void AdaptiveQueue::start_task()
         nullptr);
 }
 
-/// Sticky events count even where nothing else does.
-void AdaptiveQueue::clear_items()
+std::vector<GstRef<GstEvent>> AdaptiveQueue::clear_items()
 {
-    for (const auto &event : items_.clear()) {
+    playout_->flush();
+    return items_.clear();
+}
+
+void AdaptiveQueue::keep_sticky(const std::vector<GstRef<GstEvent>> &events)
+{
+    for (const auto &event : events) {
         const auto type = GST_EVENT_TYPE(event.get());
         if (is_sticky(type) && type != GST_EVENT_SEGMENT && type != GST_EVENT_EOS)
             gst_pad_store_sticky_event(src_, event.get());
     }
-    playout_->flush();
 }
 
 } // namespace jkvm

@@ -13,6 +13,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <vector>
 
 namespace jkvm {
 
@@ -76,7 +77,7 @@ private:
     void announce(const News &news);
 
     void pass_event_on(Lock &lock);
-    void pass_gap_on(bool is_idle, Lock &lock);
+    void pass_gap_on(Lock &lock);
     void pass_query_on(Lock &lock);
     void act(const Playout::Action &action, Lock &lock, News &news);
     void play(const Playout::Play &play, Lock &lock, News &news);
@@ -95,7 +96,11 @@ private:
     [[nodiscard]] bool has_room_for(const PlayoutFrame &frame, gsize size) const;
     std::size_t arrive(const PlayoutFrame &frame, nanoseconds now);
     void forget_stream();
-    void clear_items();
+    /// Returns the events.
+    std::vector<GstRef<GstEvent>> clear_items();
+    /// Sticky events count even where they never got to their place. Without the lock.
+    void keep_sticky(const std::vector<GstRef<GstEvent>> &events);
+    void note(GstEvent *event);
     [[nodiscard]] GstClockTime position_of(nanoseconds running_time) const;
     [[nodiscard]] nanoseconds latency_needed_at_start() const;
     [[nodiscard]] nanoseconds own_latency() const;

@@ -94,30 +94,7 @@ bool AdaptiveQueue::take_event(GstRef<GstEvent> event)
         if (flow_ != GST_FLOW_OK && (!is_sticky(type) || type == GST_EVENT_EOS)) {
             refused = flow_;
         } else {
-            switch (type) {
-            case GST_EVENT_STREAM_START:
-                playout_->restart();
-                break;
-            case GST_EVENT_CAPS: {
-                GstCaps *caps = nullptr;
-                gst_event_parse_caps(event.get(), &caps);
-                if (reader_.set_caps(caps))
-                    playout_->restart();
-                break;
-            }
-            case GST_EVENT_SEGMENT: {
-                const GstSegment *segment = nullptr;
-                gst_event_parse_segment(event.get(), &segment);
-                reader_.set_segment(*segment);
-                break;
-            }
-            case GST_EVENT_EOS:
-                has_eos_ = true;
-                playout_->finish();
-                break;
-            default:
-                break;
-            }
+            note(event.get());
             items_.push(std::move(event));
             clock_.wake();
         }
@@ -127,6 +104,35 @@ bool AdaptiveQueue::take_event(GstRef<GstEvent> event)
     if (restarts)
         start_task();
     return refused == GST_FLOW_OK;
+}
+
+/// What buffers behind it need to know of it.
+void AdaptiveQueue::note(GstEvent *event)
+{
+    switch (GST_EVENT_TYPE(event)) {
+    case GST_EVENT_STREAM_START:
+        playout_->restart();
+        break;
+    case GST_EVENT_CAPS: {
+        GstCaps *caps = nullptr;
+        gst_event_parse_caps(event, &caps);
+        if (reader_.set_caps(caps))
+            playout_->restart();
+        break;
+    }
+    case GST_EVENT_SEGMENT: {
+        const GstSegment *segment = nullptr;
+        gst_event_parse_segment(event, &segment);
+        reader_.set_segment(*segment);
+        break;
+    }
+    case GST_EVENT_EOS:
+        has_eos_ = true;
+        playout_->finish();
+        break;
+    default:
+        break;
+    }
 }
 
 bool AdaptiveQueue::take_query(GstQuery *query)
@@ -159,13 +165,15 @@ void AdaptiveQueue::start_flush()
 
 void AdaptiveQueue::stop_flush()
 {
+    std::vector<GstRef<GstEvent>> events;
     {
         const Lock lock(mutex_);
-        clear_items();
+        events = clear_items();
         clock_.reset();
         forget_stream();
         flow_ = GST_FLOW_OK;
     }
+    keep_sticky(events);
     if (gst_pad_is_active(src_) != FALSE)
         start_task();
 }

@@ -37,13 +37,18 @@ void AdaptiveQueue::step(Lock &lock, News &news)
     // What takes time waits for time to go on.
     if (!clock_.is_running())
         return clock_.wait(lock);
+    if (is_gap && !last_offset_)
+        return pass_gap_on(lock);
     if (is_gap && items_.level().buffers > 0) // the engine fills what is missing before them
         return items_.pop();
     const auto action = playout_->next(clock_.now());
     const auto *wait = std::get_if<Playout::Wait>(&action);
-    if (is_gap && wait != nullptr)
-        return pass_gap_on(wait->until == Playout::Wait::for_ever, lock);
-    act(action, lock, news);
+    if (!is_gap || wait == nullptr)
+        return act(action, lock, news);
+    if (wait->until == Playout::Wait::for_ever)
+        pass_gap_on(lock);
+    else // the engine will fill it
+        items_.pop();
 }
 
 void AdaptiveQueue::end_task(Lock &lock)
@@ -53,16 +58,17 @@ void AdaptiveQueue::end_task(Lock &lock)
     const bool gives_up = flow != GST_FLOW_FLUSHING && has_eos_ && !passed_eos_;
     if (gives_up)
         passed_eos_ = true;
+    std::vector<GstRef<GstEvent>> events;
     if (flow == GST_FLOW_EOS)
-        clear_items();
+        events = clear_items();
     changed_.notify_all();
-    if (!gives_up)
-        return;
-    // No buffer will come any more that could carry the news upstream.
     lock.unlock();
-    if (is_failure(flow))
-        GST_ELEMENT_FLOW_ERROR(element_, flow);
-    gst_pad_push_event(src_, gst_event_new_eos());
+    keep_sticky(events);
+    if (gives_up) { // no buffer will come any more that could carry the news upstream
+        if (is_failure(flow))
+            GST_ELEMENT_FLOW_ERROR(element_, flow);
+        gst_pad_push_event(src_, gst_event_new_eos());
+    }
     lock.lock();
 }
 
@@ -125,9 +131,8 @@ void AdaptiveQueue::pass_event_on(Lock &lock)
     push_event(std::move(event), lock);
 }
 
-/// Upstream has nothing for a while. `is_idle`: neither has the engine, which otherwise fills holes
-/// by itself.
-void AdaptiveQueue::pass_gap_on(bool is_idle, Lock &lock)
+/// Upstream has nothing for a while, and neither has the engine.
+void AdaptiveQueue::pass_gap_on(Lock &lock)
 {
     GstClockTime start = 0;
     GstClockTime duration = 0;
@@ -135,7 +140,7 @@ void AdaptiveQueue::pass_gap_on(bool is_idle, Lock &lock)
     items_.pop();
     const auto end = start + (GST_CLOCK_TIME_IS_VALID(duration) ? duration : 0);
     const auto media_end = gst_segment_to_running_time(&src_segment_, GST_FORMAT_TIME, end);
-    if (is_idle && GST_CLOCK_TIME_IS_VALID(media_end))
+    if (GST_CLOCK_TIME_IS_VALID(media_end))
         push_gap(line_.place_pause(nanoseconds(media_end), clock_.now()), lock);
 }
 
@@ -205,12 +210,14 @@ void AdaptiveQueue::play(const Playout::Play &play, Lock &lock, News &news)
 
 void AdaptiveQueue::push_gap(const std::optional<OutputLine::Gap> &gap, Lock &lock)
 {
-    if (gap)
-        push_event(GstRef<GstEvent>::adopt(gst_event_new_gap(
-                       position_of(gap->start), static_cast<GstClockTime>(gap->duration.count()))),
-                   lock);
+    const auto start = gap ? position_of(gap->start) : GST_CLOCK_TIME_NONE;
+    if (start == GST_CLOCK_TIME_NONE)
+        return;
+    const auto duration = static_cast<GstClockTime>(gap->duration.count());
+    push_event(GstRef<GstEvent>::adopt(gst_event_new_gap(start, duration)), lock);
 }
 
+/// None where the segment has no place for it.
 GstClockTime AdaptiveQueue::position_of(nanoseconds running_time) const
 {
     const auto time = static_cast<GstClockTime>(std::max(running_time, 0ns).count());
