@@ -80,11 +80,11 @@ void AdaptiveQueue::announce(const News &news)
         emit_(element_, Signal::running);
     if (news.depth != nullptr) {
         const auto stats = playout_stats();
-        depth_.post(news.depth,
-                    std::move(Fields()
-                                  .set("current-delay", stats.delay)
-                                  .set("target-delay", stats.target_delay)
-                                  .set("depth", static_cast<guint>(stats.queued_frames))));
+        Fields fields;
+        fields.set("current-delay", stats.delay)
+            .set("target-delay", stats.target_delay)
+            .set("depth", static_cast<guint>(stats.queued_frames));
+        depth_.post(news.depth, fields);
     }
     if (news.latency) {
         GST_INFO_OBJECT(element_, "the latency has changed");

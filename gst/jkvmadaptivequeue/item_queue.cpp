@@ -2,6 +2,7 @@
 #include "item_queue.h"
 
 #include <algorithm>
+#include <ranges>
 
 namespace jkvm {
 
@@ -54,8 +55,8 @@ GstRef<GstBuffer> ItemQueue::take_oldest_buffer()
 std::size_t ItemQueue::newest_within(gsize bytes) const
 {
     std::size_t count = 0;
-    for (auto item = items_.rbegin(); item != items_.rend(); ++item) {
-        const auto *frame = std::get_if<Frame>(&*item);
+    for (const auto &item : items_ | std::views::reverse) {
+        const auto *frame = std::get_if<Frame>(&item);
         if (frame == nullptr)
             continue;
         const auto size = gst_buffer_get_size(frame->buffer.get());

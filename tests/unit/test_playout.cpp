@@ -75,7 +75,7 @@ protected:
     /// What was done since the last call.
     std::string log()
     {
-        const auto text = log_.str();
+        auto text = log_.str();
         log_.str("");
         return text;
     }
