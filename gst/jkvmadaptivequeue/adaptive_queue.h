@@ -96,6 +96,7 @@ private:
     [[nodiscard]] bool has_room_for(const PlayoutFrame &frame, gsize size) const;
     std::size_t arrive(const PlayoutFrame &frame, nanoseconds now);
     void forget_stream();
+    void emit_overrun(Lock &lock);
     /// Returns the events.
     std::vector<GstRef<GstEvent>> clear_items();
     /// Sticky events count even where they never got to their place. Without the lock.

@@ -10,41 +10,44 @@ using namespace std::chrono_literals;
 
 GstFlowReturn AdaptiveQueue::take_buffer(GstRef<GstBuffer> buffer)
 {
-    bool is_full = false;
-    GstFlowReturn flow = GST_FLOW_OK;
-    {
-        Lock lock(mutex_);
-        const auto now = clock_.now();
-        const auto [frame, is_new_epoch] = reader_.read(buffer.get(), now);
-        const auto size = gst_buffer_get_size(buffer.get());
-        if (settings_.leak != Leak::downstream && !has_room_for(frame, size)) {
-            is_full = true;
-            while (flow_ == GST_FLOW_OK && settings_.leak == Leak::no && !has_room_for(frame, size))
-                changed_.wait(lock);
-        }
-        if (has_eos_)
-            flow = GST_FLOW_EOS;
-        else if (flow_ != GST_FLOW_OK)
-            flow = flow_;
-        else if (settings_.leak == Leak::upstream && !has_room_for(frame, size))
-            ++dropped_new_;
-        else {
-            if (is_new_epoch)
-                playout_->restart();
-            items_.push(std::move(buffer), frame.duration);
-            const auto dropped = arrive(frame, clock_.now());
-            for (std::size_t i = 0; i < dropped; ++i)
-                items_.take_oldest_buffer();
-            if (dropped > 0)
-                is_full = is_discont_ = true;
-            clock_.wake();
-        }
-        if (settings_.is_silent)
-            is_full = false;
+    Lock lock(mutex_);
+    const auto [frame, is_new_epoch] = reader_.read(buffer.get(), clock_.now());
+    const auto size = gst_buffer_get_size(buffer.get());
+    if (settings_.leak != Leak::downstream && !has_room_for(frame, size)) {
+        emit_overrun(lock);
+        changed_.wait(lock, [&] {
+            return has_room_for(frame, size) || settings_.leak != Leak::no || flow_ != GST_FLOW_OK;
+        });
     }
-    if (is_full)
-        emit_(element_, Signal::overrun);
-    return flow;
+    if (has_eos_)
+        return GST_FLOW_EOS;
+    if (flow_ != GST_FLOW_OK)
+        return flow_;
+    if (settings_.leak == Leak::upstream && !has_room_for(frame, size)) {
+        ++dropped_new_;
+        return GST_FLOW_OK;
+    }
+    if (is_new_epoch)
+        playout_->restart();
+    items_.push(std::move(buffer), frame.duration);
+    const auto dropped = arrive(frame, clock_.now());
+    for (std::size_t i = 0; i < dropped; ++i)
+        items_.take_oldest_buffer();
+    clock_.wake();
+    if (dropped > 0) {
+        is_discont_ = true;
+        emit_overrun(lock);
+    }
+    return GST_FLOW_OK;
+}
+
+void AdaptiveQueue::emit_overrun(Lock &lock)
+{
+    if (settings_.is_silent)
+        return;
+    lock.unlock();
+    emit_(element_, Signal::overrun);
+    lock.lock();
 }
 
 bool AdaptiveQueue::has_room_for(const PlayoutFrame &frame, gsize size) const

@@ -2,7 +2,6 @@
 #include "item_queue.h"
 
 #include <algorithm>
-#include <ranges>
 
 namespace jkvm {
 
@@ -55,8 +54,8 @@ GstRef<GstBuffer> ItemQueue::take_oldest_buffer()
 std::size_t ItemQueue::newest_within(gsize bytes) const
 {
     std::size_t count = 0;
-    for (const auto &item : items_ | std::views::reverse) {
-        const auto *frame = std::get_if<Frame>(&item);
+    for (auto i = items_.size(); i-- > 0;) {
+        const auto *frame = std::get_if<Frame>(&items_[i]);
         if (frame == nullptr)
             continue;
         const auto size = gst_buffer_get_size(frame->buffer.get());

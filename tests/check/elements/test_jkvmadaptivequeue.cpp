@@ -4,6 +4,8 @@
 
 #include "core/control/playout.h"
 
+#include <future>
+
 namespace jkvm {
 namespace {
 
@@ -195,7 +197,7 @@ TEST_F(JkvmAdaptiveQueue, FrameWithoutTimestampFollowsTheOneBefore)
 {
     const auto end = play_first();
     queue_.set_time(1021ms);
-    auto *buffer = queue_.make_frame(0ms);
+    auto *buffer = testing::AdaptiveQueueHarness::make_frame(0ms);
     GST_BUFFER_PTS(buffer) = GST_CLOCK_TIME_NONE;
     GST_BUFFER_DURATION(buffer) = GST_CLOCK_TIME_NONE; // the packet says it
     gst_harness_push(queue_.get(), buffer);
@@ -208,12 +210,17 @@ TEST_F(JkvmAdaptiveQueue, FrameWithoutTimestampFollowsTheOneBefore)
 TEST_F(JkvmAdaptiveQueue, NewEpochBeginsAStreamOfItsOwn)
 {
     const auto end = play_first();
-    auto *buffer = queue_.make_frame(600s);
+    run_dry(end);
+    // Captured behind the first one, and 3 s ago: not late, but of another clock.
+    auto *buffer = testing::AdaptiveQueueHarness::make_frame(1s);
     GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
-    queue_.set_time(1010ms);
+    queue_.set_time(4s);
     gst_harness_push(queue_.get(), buffer);
-    queue_.advance_to(end);
-    EXPECT_EQ(queue_.pull(), buffer_at(end)); // 10 minutes are not waited for
+    EXPECT_EQ(queue_.pull(), gap_at(end + 100ms, 4s + start_delay - end - 100ms));
+    queue_.advance_to(4s + start_delay);
+    EXPECT_EQ(queue_.pull(), buffer_at(4s + start_delay));
+    EXPECT_EQ(counter("underruns"), 0u);
+    EXPECT_EQ(counter("current-delay"), 5 * GST_MSECOND);
 }
 
 TEST_F(JkvmAdaptiveQueue, FixedPolicyKeepsItsDelay)
@@ -305,6 +312,26 @@ TEST_F(JkvmAdaptiveQueue, LeakyUpstreamDropsTheNewest)
     EXPECT_EQ(counter("dropped-new"), 1u);
     queue_.advance_to(1005ms);
     EXPECT_EQ(queue_.pull(), buffer_at(1005ms)); // the first one
+}
+
+TEST_F(JkvmAdaptiveQueue, LeakyNoMakesUpstreamWait)
+{
+    gst_util_set_object_arg(G_OBJECT(queue_.element()), "leaky", "no");
+    queue_.set("max-size-buffers", 1u);
+    std::promise<void> full;
+    const auto tell = +[](std::promise<void> *to) { to->set_value(); };
+    g_signal_connect_swapped(queue_.element(), "overrun", G_CALLBACK(tell), &full);
+    queue_.play();
+    queue_.push_at(1s, 970ms);
+    auto pushing =
+        std::async(std::launch::async, [this] { return queue_.push(990ms) == GST_FLOW_OK; });
+    full.get_future().wait();
+    queue_.advance_to(1005ms);
+    EXPECT_EQ(queue_.pull(), buffer_at(1005ms));
+    EXPECT_TRUE(pushing.get()); // now there is room
+    queue_.advance_to(1025ms);
+    EXPECT_EQ(queue_.pull(), buffer_at(1025ms));
+    EXPECT_EQ(counter("dropped"), 0u);
 }
 
 TEST_F(JkvmAdaptiveQueue, BufferBehindADroppedOneIsDiscontinuous)

@@ -9,6 +9,7 @@ namespace jkvm {
 namespace {
 
 using namespace std::chrono_literals;
+using std::chrono::nanoseconds;
 using testing::Output;
 using testing::stat;
 
@@ -123,6 +124,22 @@ TEST_F(JkvmAdaptiveQueueStream, NewCapsBeginAStreamOfTheirOwnBehindTheOldOne)
     EXPECT_EQ(channels, 1);
 }
 
+TEST_F(JkvmAdaptiveQueueStream, WhatWasLearnedIsOfTheOldCaps)
+{
+    const auto longest_transit = [this] {
+        gint64 transit = 0;
+        gst_structure_get_int64(testing::stats_of(queue_.element()).get(), "transit-max", &transit);
+        return nanoseconds(transit);
+    };
+    queue_.play();
+    push_frames(1);
+    EXPECT_EQ(longest_transit(), 30ms);
+    gst_harness_set_src_caps_str(queue_.get(),
+                                 "audio/x-opus,rate=48000,channels=1,channel-mapping-family=0");
+    queue_.push(990ms);
+    EXPECT_EQ(longest_transit(), 10ms);
+}
+
 TEST_F(JkvmAdaptiveQueueStream, TimesAreThoseOfTheSegment)
 {
     GstSegment segment;
@@ -217,6 +234,23 @@ TEST_F(JkvmAdaptiveQueueStream, ModeOffsetReportsItsMarginOnly)
     latency = query_latency();
     EXPECT_EQ(latency.least, 15ms);
     EXPECT_EQ(latency.most, GST_CLOCK_TIME_NONE);
+}
+
+TEST_F(JkvmAdaptiveQueueStream, WhatLeaksCannotBeWaitedFor)
+{
+    gst_pad_set_query_function(
+        queue_.get()->srcpad, [](GstPad *, GstObject *, GstQuery *query) -> gboolean {
+            gst_query_set_latency(query, TRUE, 30 * GST_MSECOND, 400 * GST_MSECOND);
+            return TRUE;
+        });
+    queue_.play();
+    EXPECT_EQ(query_latency().most, 400 * GST_MSECOND);
+    queue_.set("max-size-time", guint64{100 * GST_MSECOND});
+    EXPECT_EQ(query_latency().most, 100 * GST_MSECOND);
+    set_enum("leaky", "no");
+    EXPECT_EQ(query_latency().most, 500 * GST_MSECOND);
+    queue_.set("max-size-time", guint64{0});
+    EXPECT_EQ(query_latency().most, GST_CLOCK_TIME_NONE);
 }
 
 TEST_F(JkvmAdaptiveQueueStream, ModeFixedReportsTheMostDelayAndKeepsIt)

@@ -136,7 +136,7 @@ TEST_F(SoundPath, OutputOfTheAdaptiveQueueHasNoHoleWhileTheSenderIsReplaced)
     receiving.play();
     auto *sink = GST_APP_SINK(receiving.element("sink"));
     auto *queue = receiving.element("queue");
-    std::optional<double> end; // microseconds
+    std::optional<double> end; // ns
     const auto listen_until_played = [&](guint64 frames) {
         while (stat(queue, "played") < frames && !HasFailure()) {
             const auto sample =
@@ -144,9 +144,9 @@ TEST_F(SoundPath, OutputOfTheAdaptiveQueueHasNoHoleWhileTheSenderIsReplaced)
             ASSERT_TRUE(sample);
             auto *buffer = gst_sample_get_buffer(sample.get());
             // The decoder conceals in steps of 2.5 ms.
-            const auto begin = static_cast<double>(GST_TIME_AS_USECONDS(GST_BUFFER_PTS(buffer)));
-            EXPECT_NEAR(begin, end.value_or(begin), 1250 + 25);
-            end = begin + static_cast<double>(GST_TIME_AS_USECONDS(GST_BUFFER_DURATION(buffer)));
+            const auto begin = static_cast<double>(GST_BUFFER_PTS(buffer));
+            EXPECT_NEAR(begin, end.value_or(begin), 1.25e6 + 1e9 / rate);
+            end = begin + static_cast<double>(GST_BUFFER_DURATION(buffer));
         }
     };
     {
