@@ -4,7 +4,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <functional>
 #include <map>
 #include <string>
@@ -147,21 +146,6 @@ void parse(Options &options, int argc, char **argv)
         fail("frames and quanta are longer than 0 ms");
 }
 
-void print(const benchmark::Score &s)
-{
-    std::printf("{\"frames\": %llu, \"mean_delay_ms\": %.3f, \"p95_delay_ms\": %.3f, "
-                "\"p99_delay_ms\": %.3f, \"max_delay_ms\": %.3f, \"disturbance\": %.8f, "
-                "\"concealed_ms\": %.3f, \"underruns\": %llu, \"dropped_paid\": %llu, "
-                "\"dropped_free\": %llu, \"delay_variation_ms_per_min\": %.3f, "
-                "\"ns_per_frame\": %.1f}\n",
-                static_cast<unsigned long long>(s.frames), s.mean_delay_ms, s.p95_delay_ms,
-                s.p99_delay_ms, s.max_delay_ms, s.disturbance, s.concealed_ms,
-                static_cast<unsigned long long>(s.underruns),
-                static_cast<unsigned long long>(s.dropped_paid),
-                static_cast<unsigned long long>(s.dropped_free), s.delay_variation_ms_per_min,
-                s.ns_per_frame);
-}
-
 } // namespace
 
 int main(int argc, char **argv)
@@ -171,5 +155,6 @@ int main(int argc, char **argv)
     auto trace = benchmark::read_trace(options.trace);
     if (!trace)
         fail(trace.error().subject + ": " + trace.error().detail);
-    print(benchmark::replay(*trace, options.config, options.load, options.settings).score);
+    const auto result = benchmark::replay(*trace, options.config, options.load, options.settings);
+    std::puts(benchmark::to_json(result.score).c_str());
 }

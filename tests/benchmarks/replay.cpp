@@ -3,19 +3,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iomanip>
 #include <numeric>
+#include <sstream>
 
 namespace jkvm::benchmark {
 
 using namespace std::chrono_literals;
 
 namespace {
-
-// The engine's actions, with the frames that they are about.
-struct Output {
-    Playout::Action action;
-    std::size_t frame; // in the trace; for Play and Drop
-};
 
 std::vector<Output> run(const Trace &trace, Playout &playout, const ReplaySettings &settings)
 {
@@ -135,6 +131,15 @@ ReplayResult Judge::finish()
 
 } // namespace
 
+ReplayResult judge(const Trace &trace, const std::vector<Output> &outputs,
+                   const ReplaySettings &settings)
+{
+    Judge judge(trace, settings);
+    for (const auto &output : outputs)
+        judge.take(output);
+    return judge.finish();
+}
+
 ReplayResult replay(const Trace &trace, const PlayoutConfig &config, SystemLoad &load,
                     const ReplaySettings &settings)
 {
@@ -143,13 +148,27 @@ ReplayResult replay(const Trace &trace, const PlayoutConfig &config, SystemLoad 
     const auto outputs = run(trace, playout, settings);
     const auto end = monotonic_now();
 
-    Judge judge(trace, settings);
-    for (const auto &output : outputs)
-        judge.take(output);
-    auto result = judge.finish();
+    auto result = judge(trace, outputs, settings);
     result.score.ns_per_frame =
         static_cast<double>((end - start).count()) / static_cast<double>(trace.size());
     return result;
+}
+
+std::string to_json(const Score &score)
+{
+    std::ostringstream json;
+    json << std::fixed << std::setprecision(3) << "{\"frames\": " << score.frames
+         << ", \"mean_delay_ms\": " << score.mean_delay_ms
+         << ", \"p95_delay_ms\": " << score.p95_delay_ms
+         << ", \"p99_delay_ms\": " << score.p99_delay_ms
+         << ", \"max_delay_ms\": " << score.max_delay_ms << std::setprecision(9)
+         << ", \"disturbance\": " << score.disturbance << std::setprecision(3)
+         << ", \"concealed_ms\": " << score.concealed_ms << ", \"underruns\": " << score.underruns
+         << ", \"dropped_paid\": " << score.dropped_paid
+         << ", \"dropped_free\": " << score.dropped_free
+         << ", \"delay_variation_ms_per_min\": " << score.delay_variation_ms_per_min
+         << ", \"ns_per_frame\": " << score.ns_per_frame << '}';
+    return json.str();
 }
 
 } // namespace jkvm::benchmark

@@ -7,6 +7,8 @@
 #include "core/control/playout.h"
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace jkvm::benchmark {
 
@@ -50,7 +52,19 @@ struct ReplayResult {
     std::vector<PlayedFrame> played; ///< all of them, the skipped time too
 };
 
+/// What was done with a frame of the trace, or between two.
+struct Output {
+    Playout::Action action;
+    std::size_t frame; ///< in the trace; for Play and Drop
+};
+
+ReplayResult judge(const Trace &trace, const std::vector<Output> &outputs,
+                   const ReplaySettings &settings);
+
 ReplayResult replay(const Trace &trace, const PlayoutConfig &config, SystemLoad &load,
                     const ReplaySettings &settings);
+
+/// One JSON object.
+std::string to_json(const Score &score);
 
 } // namespace jkvm::benchmark

@@ -32,7 +32,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--replay", default=HERE.parents[1] / "build/default/tests/benchmarks"
                         / "adaptive-replay", help="the program adaptive-replay")
-    parser.add_argument("--peers", help="the program peer-replay, to score elements of GStreamer")
+    parser.add_argument("--peers", help="the program peer-replay, to score rtpjitterbuffer")
     parser.add_argument("--seeds", default="1,2,3,4,5", help="of the generated traces")
     parser.add_argument("--policies", default="tail-cost,fixed,weighted")
     parser.add_argument("--set", action="append", default=[], metavar="PROPERTY=VALUE",
@@ -67,8 +67,7 @@ def competitors(options):
         settings = [word for setting in options.set for word in ("--set", setting)]
         commands[policy] = [str(options.replay), "--policy", policy, *common, *settings]
     if options.peers:
-        for peer in ("rtpjitterbuffer", "queue"):
-            commands[peer] = [options.peers, "--element", peer, *common]
+        commands["rtpjitterbuffer"] = [options.peers, *common]
     return commands
 
 

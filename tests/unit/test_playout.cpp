@@ -138,10 +138,11 @@ TEST_F(PlayoutTest, LateFrameIsConcealedInQuantaUntilItComes)
 
 TEST_F(PlayoutTest, QuantumIsThatOfTheFrameBefore)
 {
-    arrive(0ms, {0ms, 20ms, 10ms, false});
-    arrive(61ms, 20ms);
-    run_until(80ms);
-    EXPECT_EQ(log(), "FIRST play 0 at 40; conceal 10 at 60; play 20 at 70; ");
+    arrive(0ms, 0ms);
+    arrive(20ms, {20ms, 20ms, 10ms, false});
+    arrive(81ms, 40ms);
+    run_until(100ms);
+    EXPECT_EQ(log(), "FIRST play 0 at 40; play 20 at 60; conceal 10 at 80; play 40 at 90; ");
 }
 
 TEST_F(PlayoutTest, AfterABurstItGoesOnWithTheFrameThatFitsTheDelay)
@@ -247,6 +248,30 @@ TEST_F(PlayoutTest, DelayFollowsItsTargetByWholeFramesAndNotTooOften)
     EXPECT_EQ(playout_.stats().delay, 40ms) << "the last step would be less than a frame too far";
     EXPECT_EQ(playout_.stats().dropped.shrink, 2u);
     EXPECT_EQ(playout_.stats().adaptations, 1u + 2u + 2u);
+}
+
+TEST_F(PlayoutTest, FrameWithoutAnotherInItsPlaceIsNotDropped)
+{
+    arrive(0ms, 0ms);
+    arrive(20ms, 20ms);
+    run_until(50ms);
+    config_.fixed.delay = 0ms;
+    configure();
+    arrive(75ms, 40ms); // not there yet when 20 is due
+    run_until(80ms);
+    EXPECT_EQ(log(), "FIRST play 0 at 40; play 20 at 60; ");
+}
+
+TEST_F(PlayoutTest, SettingsChangeWithoutForgettingWhatWasLearned)
+{
+    config_.policy = PolicyKind::tail_cost;
+    configure();
+    arrive_evenly(0ms, 100, 30ms);
+    const auto target = playout_.stats().target_delay;
+    arrive(2070ms, 2000ms); // 40 ms later than all others
+    config_.tail_cost.late_cost = 60000;
+    configure();
+    EXPECT_EQ(playout_.stats().target_delay, target + 40ms);
 }
 
 TEST_F(PlayoutTest, OutputTimesAreContiguousOverDropsAndConcealment)
@@ -471,6 +496,21 @@ TEST_F(PlayoutTest, OutputFollowsTheSendersClockWithoutEdits)
     EXPECT_EQ(stats.inserted, 0ms);
     EXPECT_EQ(stats.adaptations, 1u) << "the start";
     EXPECT_NEAR(milliseconds_of(stats.offset - known.offset), 60, 0.5);
+}
+
+TEST_F(PlayoutTest, NewStreamDoesNotMoveWhatIsLeftOfTheOldOne)
+{
+    config_.drift_mode = DriftMode::pts;
+    configure();
+    for (int i = 0; i < 5000; ++i)
+        arrive(i * 20'006us, i * 20ms);
+    run_until(now_ + 1ms);
+    log();
+    const auto before = playout_.stats();
+    arrive(now_ + 1ms, 0ms);
+    EXPECT_NEAR(milliseconds_of(playout_.stats().offset - before.offset), 0, 0.1);
+    run_until(now_ + 60ms);
+    EXPECT_EQ(log().find("conceal"), std::string::npos);
 }
 
 TEST_F(PlayoutTest, InFramesModeDriftCostsWholeFrames)

@@ -48,6 +48,16 @@ TEST(WeightedSize, StopsWhereTheOriginalStops)
         EXPECT_EQ(sizes(factor, 100).back(), 6) << "the dead zone, at " << factor;
 }
 
+TEST(WeightedSize, StepOfLessThanHalfAFrameIsForgotten)
+{
+    WeightedConfig config;
+    config.start_frames = 6.4;
+    EXPECT_EQ(sizes(0, 1, config).back(), 6.4);
+    config.start_frames = 7;
+    EXPECT_EQ(sizes(0.12, 1, config).back(), 7) << "0.468";
+    EXPECT_EQ(sizes(0.13, 1, config).back(), 8) << "0.507";
+}
+
 TEST(WeightedSize, FractionalSizeReachesBothEnds)
 {
     WeightedConfig config;

@@ -6,8 +6,9 @@
 
 namespace jkvm {
 
-/// A frame that arrived. Transit is arrival minus media time, less what drift did to it; its zero
-/// means nothing, only differences do.
+/// A frame that arrived. Transit is arrival minus media time, less what drift did to it. It is the
+/// frame's latency up to here if both are times of one clock; otherwise only differences of
+/// transits mean something.
 struct TransitSample {
     nanoseconds arrival;
     nanoseconds transit;

@@ -11,7 +11,8 @@ namespace jkvm {
 
 /// Frames are delayed, never early: so the least transit of a second hardly jitters, and the slope
 /// of these minima over a minute is the drift. Of all pairs half a window apart the median slope is
-/// taken, which a few bad seconds cannot move.
+/// taken, which a few bad seconds cannot move. When the slopes do not agree even on the direction,
+/// there is none.
 class DriftTracker {
 public:
     static constexpr nanoseconds bucket_length = std::chrono::seconds(1);
