@@ -28,7 +28,7 @@
  * jkvm:///@NAME for an abstract socket; any property that may be set in READY can be a parameter.
  *
  * |[
- * gst-launch-1.0 jkvmipcsrc socket-path=/tmp/a.sock ! opusdec plc=true ! audioconvert ! autoaudiosink
+ * gst-launch-1.0 jkvmipcsrc socket-path=/tmp/a.sock ! jkvmadaptivequeue ! opusdec plc=true ! audioconvert ! autoaudiosink
  * gst-launch-1.0 -e jkvmipcsrc socket-path=/tmp/a.sock ! oggmux ! filesink location=a.ogg
  * ]|
  *

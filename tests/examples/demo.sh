@@ -319,13 +319,14 @@ start_receiver() {
     ogg=$REPLY
     quote_for_gst "$output/sound.wav"
     wav=$REPLY
-    # Statistics with every frame: the last ones are then those of the whole run.
+    # Statistics with every frame: the last ones are then those of the whole run. A recording does
+    # not mind a delay, and so no frame is late; who listens leaves min-delay out.
     command=(gst-launch-1.0 -e -m
         jkvmipcsrc "socket-path=$work/audio.sock" "num-buffers=$((seconds * frames_per_second))"
         stats-interval=10 ! tee name=t
         t. ! queue ! oggmux ! filesink "location=$ogg"
-        t. ! queue ! opusdec plc=true ! audioconvert ! level interval=200000000
-        ! wavenc ! filesink "location=$wav")
+        t. ! jkvmadaptivequeue min-delay=200 ! opusdec plc=true ! audioconvert
+        ! level interval=200000000 ! wavenc ! filesink "location=$wav")
     printf '\nAnother one receives and records:\n'
     print_command "${command[@]}"
     printf '\n'

@@ -51,10 +51,10 @@ int main(int argc, char **argv)
         return 2;
     }
     GError *error = nullptr;
-    const std::unique_ptr<GstElement, Unref> pipeline(
-        gst_parse_launch("jkvmipcsrc name=source stats-interval=1000 ! opusdec plc=true ! "
-                         "audioconvert ! autoaudiosink",
-                         &error));
+    const std::unique_ptr<GstElement, Unref> pipeline(gst_parse_launch(
+        "jkvmipcsrc name=source stats-interval=1000 ! jkvmadaptivequeue ! opusdec plc=true ! "
+        "audioconvert ! autoaudiosink",
+        &error));
     if (error != nullptr) {
         g_printerr("%s\n", error->message);
         g_error_free(error);

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <optional>
 
 namespace jkvm {
 namespace {
@@ -70,6 +71,15 @@ protected:
                " ! opusdec plc=true" + to_samples;
     }
 
+    /// The same with the adaptive queue, whose delay is so long that a busy machine does not show.
+    [[nodiscard]] std::string queueing_receiver(const std::string &properties) const
+    {
+        return "jkvmipcsrc name=ipc socket-path=" + path_ + " " + properties +
+               " ! jkvmadaptivequeue name=queue min-delay=500 max-delay=2000 "
+               "max-size-time=3000000000 ! opusdec plc=true" +
+               to_samples;
+    }
+
     /// Records two seconds of the source into an Ogg file and plays that.
     void expect_playable_ogg(const std::string &source)
     {
@@ -103,6 +113,52 @@ TEST_F(SoundPath, ToneOfTheDeviceComesOutOfTheOtherPipelineWhole)
     expect_tone(samples);
     EXPECT_EQ(stat(receiving.element("ipc"), "lost"), 0u);
     EXPECT_EQ(stat(sending.element("ipc"), "dropped"), 0u);
+}
+
+TEST_F(SoundPath, ToneComesThroughTheAdaptiveQueueWhole)
+{
+    Pipeline receiving(queueing_receiver("num-buffers=100"));
+    receiving.play();
+    Pipeline sending(sender());
+    sending.play();
+    const auto samples = pull_samples(receiving);
+    EXPECT_EQ(samples.size(), 100 * rate / 50);
+    expect_tone(samples);
+    auto *queue = receiving.element("queue");
+    EXPECT_EQ(stat(queue, "played"), 100u);
+    EXPECT_GE(stat(queue, "current-delay"), 480 * GST_MSECOND);
+    EXPECT_EQ(stat(queue, "concealed"), 0u);
+}
+
+TEST_F(SoundPath, OutputOfTheAdaptiveQueueHasNoHoleWhileTheSenderIsReplaced)
+{
+    Pipeline receiving(queueing_receiver(""));
+    receiving.play();
+    auto *sink = GST_APP_SINK(receiving.element("sink"));
+    auto *queue = receiving.element("queue");
+    std::optional<double> end; // ns
+    const auto listen_until_played = [&](guint64 frames) {
+        while (stat(queue, "played") < frames && !HasFailure()) {
+            const auto sample =
+                GstRef<GstSample>::adopt(gst_app_sink_try_pull_sample(sink, 20 * GST_SECOND));
+            ASSERT_TRUE(sample);
+            auto *buffer = gst_sample_get_buffer(sample.get());
+            // The decoder conceals in steps of 2.5 ms.
+            const auto begin = static_cast<double>(GST_BUFFER_PTS(buffer));
+            EXPECT_NEAR(begin, end.value_or(begin), 1.25e6 + 1e9 / rate);
+            end = begin + static_cast<double>(GST_BUFFER_DURATION(buffer));
+        }
+    };
+    {
+        Pipeline sending(sender());
+        sending.play();
+        listen_until_played(30);
+    }
+    receiving.wait_for_element_message("jkvm-link", "closed");
+    Pipeline sending(sender());
+    sending.play();
+    listen_until_played(60);
+    EXPECT_GT(stat(queue, "paused"), 0u);
 }
 
 TEST_F(SoundPath, LatencyFromCaptureToReceiverIsTheFrameTheLookAheadAndLittleMore)

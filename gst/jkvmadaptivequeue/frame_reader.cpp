@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "frame_reader.h"
+
+#include "common/mapped_buffer.h"
+#include "core/audio/opus_packet.h"
+
+#include <cstdlib>
+
+namespace jkvm {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// A stream that is marked as interrupted and stands so far from where it stood was started anew.
+constexpr auto epoch_difference = 1s;
+
+} // namespace
+
+GstSegment FrameReader::make_segment()
+{
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    return segment;
+}
+
+void FrameReader::reset()
+{
+    segment_ = make_segment();
+    quiet_ = {};
+    media_end_.reset();
+    last_transit_.reset();
+}
+
+bool FrameReader::set_caps(GstCaps *caps)
+{
+    const bool is_new = !caps_ || gst_caps_is_equal(caps_.get(), caps) == FALSE;
+    caps_ = GstRef<GstCaps>::share(caps);
+    is_opus_ = gst_structure_has_name(gst_caps_get_structure(caps, 0), "audio/x-opus") != FALSE;
+    return is_new;
+}
+
+std::optional<nanoseconds> FrameReader::running_time(GstClockTime time) const
+{
+    if (segment_.format != GST_FORMAT_TIME)
+        return std::nullopt;
+    guint64 magnitude = 0;
+    const int sign = gst_segment_to_running_time_full(&segment_, GST_FORMAT_TIME, time, &magnitude);
+    if (sign == 0)
+        return std::nullopt;
+    return nanoseconds(sign * static_cast<std::int64_t>(magnitude));
+}
+
+FrameReader::Read FrameReader::read(GstBuffer *buffer, nanoseconds now)
+{
+    std::optional<OpusPacketFacts> facts;
+    bool is_quiet = GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_GAP);
+    if (is_opus_) {
+        const MappedBuffer packet(buffer, GST_MAP_READ);
+        facts = opus_packet_facts(packet.bytes());
+        is_quiet = quiet_.is_quiet(packet.bytes()) || is_quiet;
+    }
+
+    if (GST_BUFFER_DURATION_IS_VALID(buffer) && GST_BUFFER_DURATION(buffer) > 0)
+        last_duration_ = nanoseconds(GST_BUFFER_DURATION(buffer));
+    else if (facts)
+        last_duration_ = facts->duration();
+
+    std::optional<nanoseconds> media_time;
+    if (GST_BUFFER_PTS_IS_VALID(buffer))
+        media_time = running_time(GST_BUFFER_PTS(buffer));
+    if (!media_time)
+        media_time = media_end_.value_or(now);
+    media_end_ = *media_time + last_duration_;
+
+    const auto transit = now - *media_time;
+    const bool is_far =
+        last_transit_ && std::chrono::abs(transit - *last_transit_) > epoch_difference;
+    last_transit_ = transit;
+
+    return {{.media_time = *media_time,
+             .duration = last_duration_,
+             .quantum = facts ? conceal_quantum(facts->mode) : last_duration_,
+             .quiet = is_quiet},
+            is_far && GST_BUFFER_IS_DISCONT(buffer)};
+}
+
+} // namespace jkvm

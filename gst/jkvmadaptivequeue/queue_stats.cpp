@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "queue_stats.h"
+
+#include <cmath>
+
+namespace jkvm {
+
+GstStructure *QueueStats::release() const
+{
+    const auto &dropped = playout.dropped;
+    const auto &weighted = playout.weighted;
+    // The original's records have one size for each way of the sound; this queue is on one of them.
+    const auto size = static_cast<guint>(
+        settings->playout.policy == PolicyKind::weighted
+            ? std::lround(weighted.size_frames)
+            : std::lround(milliseconds_of(playout.target_delay) / milliseconds_of(frame_duration)));
+    const auto last_adaptation = playout.adaptations > 0
+                                     ? now.wall_of(playout.last_adaptation).time_since_epoch()
+                                     : nanoseconds(0);
+    return Fields()
+        .set("policy", settings->policy_nick())
+        .set("latency-mode", settings->latency_mode_nick())
+        .set("current-delay", playout.delay)
+        .set("target-delay", playout.target_delay)
+        .set("offset", gint64{playout.offset.count()})
+        .set("depth", static_cast<guint>(playout.queued_frames))
+        .set("depth-time", playout.queued_time)
+        .set("transit-min", gint64{playout.transit.minimum.count()})
+        .set("transit-p50", gint64{playout.transit.median.count()})
+        .set("transit-p95", gint64{playout.transit.p95.count()})
+        .set("transit-max", gint64{playout.transit.maximum.count()})
+        .set("drift-ppm", playout.drift_ppm)
+        .set("frames", playout.arrived)
+        .set("played", playout.played)
+        .set("late", playout.late)
+        .set("underruns", playout.underruns)
+        .set("concealed", playout.concealed)
+        .set("inserted", playout.inserted)
+        .set("paused", playout.paused)
+        .set("dropped", dropped.late + dropped.shrink + dropped.shrink_quiet + dropped.max_delay +
+                            dropped.overflow + dropped_new)
+        .set("dropped-late", dropped.late)
+        .set("dropped-shrink", dropped.shrink)
+        .set("dropped-shrink-quiet", dropped.shrink_quiet)
+        .set("dropped-max-delay", dropped.max_delay)
+        .set("dropped-overflow", dropped.overflow)
+        .set("dropped-new", dropped_new)
+        .set("adaptation_count", playout.adaptations)
+        .set("last_adaptation", last_adaptation)
+        .set("input_buffer_size", size)
+        .set("output_buffer_size", size)
+        .set("system_cpu_percent", weighted.cpu_percent)
+        .set("system_memory_percent", weighted.memory_percent)
+        .set("average_latency_ms", weighted.latency_ms)
+        .set("cpu-factor", weighted.cpu_factor)
+        .set("memory-factor", weighted.memory_factor)
+        .set("latency-factor", weighted.latency_factor)
+        .set("factor", weighted.factor)
+        .set("size", weighted.size_frames)
+        .release("application/x-jkvm-adaptivequeue-stats");
+}
+
+} // namespace jkvm

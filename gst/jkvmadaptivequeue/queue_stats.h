@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// jkvmadaptivequeue's statistics as a structure.
+#pragma once
+
+#include "common/fields.h"
+#include "core/control/playout.h"
+#include "queue_settings.h"
+
+namespace jkvm {
+
+struct QueueStats {
+    PlayoutStats playout;
+    std::uint64_t dropped_new = 0; ///< buffers, with leaky=upstream
+    nanoseconds frame_duration{0}; ///< of the last buffer
+    const QueueSettings *settings; ///< borrowed
+    ClockPair now;                 ///< for what is told as a date
+
+    [[nodiscard]] GstStructure *release() const;
+};
+
+} // namespace jkvm

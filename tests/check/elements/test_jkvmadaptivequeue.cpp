@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// When jkvmadaptivequeue plays, conceals and drops, and where that stands in its output.
+#include "check/elements/adaptive_queue_harness.h"
+
+#include "core/control/playout.h"
+
+#include <future>
+
+namespace jkvm {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Output;
+using testing::silk_packet;
+using testing::stat;
+
+constexpr auto frame = 20ms;
+constexpr auto start_delay = 5ms; // of tail-cost
+
+Output buffer_at(nanoseconds time)
+{
+    return {.kind = Output::Kind::buffer, .time = time, .duration = frame};
+}
+
+Output gap_at(nanoseconds time, nanoseconds duration)
+{
+    return {.kind = Output::Kind::gap, .time = time, .duration = duration};
+}
+
+/// Frames captured 30 ms before they arrive, the first at one second.
+class JkvmAdaptiveQueue : public ::testing::Test {
+protected:
+    /// The first frame has arrived and has been played. Returns when it ends.
+    nanoseconds play_first(const std::vector<std::uint8_t> &packet = testing::celt_packet)
+    {
+        queue_.play();
+        queue_.set_time(1s);
+        queue_.push(970ms, packet);
+        queue_.advance_to(1s + start_delay);
+        EXPECT_EQ(queue_.pull(), buffer_at(1s + start_delay));
+        return 1s + start_delay + frame;
+    }
+    /// Nothing comes until the queue conceals no more, 100 ms after `end`.
+    void run_dry(nanoseconds end)
+    {
+        for (auto time = end; time < end + 100ms; time += 2500us) {
+            queue_.advance_to(time);
+            EXPECT_EQ(queue_.pull(), gap_at(time, 2500us));
+        }
+        queue_.advance_to(end + 100ms);
+        queue_.settle();
+    }
+    [[nodiscard]] guint64 counter(const char *name) { return stat(queue_.element(), name); }
+
+    testing::AdaptiveQueueHarness queue_;
+};
+
+TEST_F(JkvmAdaptiveQueue, FirstFrameWaitsForTheStartDelay)
+{
+    queue_.play();
+    queue_.push_at(1s, 970ms);
+    queue_.await_wait(1005ms);
+    EXPECT_TRUE(queue_.is_nothing_out());
+    queue_.advance_to(1005ms);
+    const auto first = queue_.pull();
+    EXPECT_EQ(first, buffer_at(1005ms));
+    EXPECT_TRUE(first.is_discont);
+}
+
+TEST_F(JkvmAdaptiveQueue, UnevenArrivalsComeOutEvenly)
+{
+    auto due = play_first();
+    // All within the delay that there is.
+    const std::array<nanoseconds, 6> jitter{0ms, 3ms, 1ms, 4ms, 2ms, 0ms};
+    auto captured = 990ms;
+    for (const auto late : jitter) {
+        queue_.push_at(captured + 30ms + late, captured);
+        queue_.advance_to(due);
+        const auto output = queue_.pull();
+        EXPECT_EQ(output, buffer_at(due));
+        EXPECT_FALSE(output.is_discont);
+        due += frame;
+        captured += frame;
+    }
+    EXPECT_EQ(counter("underruns"), 0u);
+    EXPECT_EQ(counter("played"), 7u);
+}
+
+TEST_F(JkvmAdaptiveQueue, LateFrameIsConcealedInTheStepsOfItsCodecAndTheDelayGrows)
+{
+    for (const auto &[packet, quantum] :
+         {std::pair{testing::celt_packet, nanoseconds(2500us)}, {silk_packet, 10ms}}) {
+        testing::AdaptiveQueueHarness queue;
+        queue.play();
+        queue.set_time(1s);
+        queue.push(970ms, packet);
+        queue.advance_to(1005ms);
+        EXPECT_EQ(queue.pull(), buffer_at(1005ms));
+        nanoseconds end = 1025ms;
+        for (int i = 0; i < 3; ++i, end += quantum) {
+            queue.advance_to(end);
+            EXPECT_EQ(queue.pull(), gap_at(end, quantum));
+        }
+        queue.push_at(end - 1ms, 990ms);
+        queue.advance_to(end);
+        const auto late = queue.pull();
+        EXPECT_EQ(late, buffer_at(end));
+        EXPECT_FALSE(late.is_discont) << "nothing is missing";
+        EXPECT_EQ(stat(queue.element(), "underruns"), 1u);
+        EXPECT_EQ(stat(queue.element(), "late"), 1u);
+        EXPECT_EQ(stat(queue.element(), "concealed"),
+                  static_cast<guint64>(nanoseconds(3 * quantum).count()));
+    }
+}
+
+TEST_F(JkvmAdaptiveQueue, LongSilenceIsOneGapWhenItIsOver)
+{
+    const auto end = play_first();
+    run_dry(end);
+    queue_.set_time(2s);
+    queue_.push(990ms);
+    const auto rest = queue_.pull();
+    EXPECT_EQ(rest, gap_at(end + 100ms, 2s - end - 100ms));
+    EXPECT_EQ(queue_.pull(), buffer_at(2s));
+    EXPECT_EQ(counter("concealed"), static_cast<guint64>(nanoseconds(2s - end).count()));
+}
+
+TEST_F(JkvmAdaptiveQueue, PauseOfTheSenderIsOneGapAndNoUnderrun)
+{
+    const auto end = play_first();
+    queue_.push_at(1021ms, 1s + 50ms); // three frames were never sent
+    queue_.advance_to(end);
+    EXPECT_EQ(queue_.pull(), gap_at(end, 60ms));
+    queue_.advance_to(end + 60ms);
+    EXPECT_EQ(queue_.pull(), buffer_at(end + 60ms));
+    EXPECT_EQ(counter("underruns"), 0u);
+    EXPECT_EQ(counter("paused"), 60 * GST_MSECOND);
+}
+
+TEST_F(JkvmAdaptiveQueue, HoleThatUpstreamAnnouncesIsNotFilledTwice)
+{
+    const auto end = play_first();
+    queue_.set_time(1021ms);
+    queue_.push_gap(990ms, 60ms);
+    queue_.push(1050ms);
+    queue_.advance_to(end);
+    EXPECT_EQ(queue_.pull(), gap_at(end, 60ms));
+    queue_.advance_to(end + 60ms);
+    EXPECT_EQ(queue_.pull(), buffer_at(end + 60ms));
+}
+
+TEST_F(JkvmAdaptiveQueue, WhileUpstreamHasNothingItsGapsGoOnWithoutHoleOrOverlap)
+{
+    const auto end = play_first();
+    run_dry(end);
+    auto filled = end + 100ms;
+    auto announced = 1100ms; // up to there nothing was captured
+    for (int i = 0; i < 3; ++i, announced += 100ms) {
+        queue_.set_time(announced + 40ms);
+        queue_.push_gap(announced - 100ms, 100ms);
+        // As far as no frame can play any more.
+        const auto until = announced + 35ms;
+        EXPECT_EQ(queue_.pull(), gap_at(filled, until - filled));
+        filled = until;
+    }
+    queue_.push_at(1450ms, 1420ms);
+    EXPECT_EQ(queue_.pull(), gap_at(filled, 1455ms - filled));
+    queue_.advance_to(1455ms);
+    EXPECT_EQ(queue_.pull(), buffer_at(1455ms));
+    EXPECT_EQ(counter("underruns"), 0u);
+}
+
+TEST_F(JkvmAdaptiveQueue, GapBeforeTheFirstFrameGoesOn)
+{
+    queue_.play();
+    queue_.set_time(1s);
+    queue_.push_gap(0ms, 960ms);
+    EXPECT_EQ(queue_.pull(), gap_at(0ms, 960ms));
+    queue_.push(970ms);
+    queue_.advance_to(1005ms);
+    EXPECT_EQ(queue_.pull(), gap_at(960ms, 45ms));
+    EXPECT_EQ(queue_.pull(), buffer_at(1005ms));
+}
+
+TEST_F(JkvmAdaptiveQueue, VeryLongSilenceIsAHole)
+{
+    const auto end = play_first();
+    run_dry(end);
+    queue_.push_at(3600s, 3600s - 30ms);
+    queue_.advance_to(3600s + start_delay);
+    const auto after = queue_.pull();
+    EXPECT_EQ(after, buffer_at(3600s + start_delay));
+    EXPECT_TRUE(after.is_discont);
+}
+
+TEST_F(JkvmAdaptiveQueue, FrameWithoutTimestampFollowsTheOneBefore)
+{
+    const auto end = play_first();
+    queue_.set_time(1021ms);
+    auto *buffer = testing::AdaptiveQueueHarness::make_frame(0ms);
+    GST_BUFFER_PTS(buffer) = GST_CLOCK_TIME_NONE;
+    GST_BUFFER_DURATION(buffer) = GST_CLOCK_TIME_NONE; // the packet says it
+    gst_harness_push(queue_.get(), buffer);
+    queue_.advance_to(end);
+    EXPECT_EQ(queue_.pull(), buffer_at(end));
+    queue_.advance_to(end + frame);
+    EXPECT_EQ(queue_.pull(), gap_at(end + frame, 2500us));
+}
+
+TEST_F(JkvmAdaptiveQueue, NewEpochBeginsAStreamOfItsOwn)
+{
+    const auto end = play_first();
+    run_dry(end);
+    // Captured behind the first one, and 3 s ago: not late, but of another clock.
+    auto *buffer = testing::AdaptiveQueueHarness::make_frame(1s);
+    GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
+    queue_.set_time(4s);
+    gst_harness_push(queue_.get(), buffer);
+    EXPECT_EQ(queue_.pull(), gap_at(end + 100ms, 4s + start_delay - end - 100ms));
+    queue_.advance_to(4s + start_delay);
+    EXPECT_EQ(queue_.pull(), buffer_at(4s + start_delay));
+    EXPECT_EQ(counter("underruns"), 0u);
+    EXPECT_EQ(counter("current-delay"), 5 * GST_MSECOND);
+}
+
+TEST_F(JkvmAdaptiveQueue, FixedPolicyKeepsItsDelay)
+{
+    gst_util_set_object_arg(G_OBJECT(queue_.element()), "policy", "fixed");
+    queue_.set("delay", 100u);
+    queue_.play();
+    queue_.push_at(1s, 970ms);
+    queue_.advance_to(1100ms);
+    EXPECT_EQ(queue_.pull(), buffer_at(1100ms));
+    EXPECT_EQ(counter("current-delay"), 100 * GST_MSECOND);
+}
+
+TEST_F(JkvmAdaptiveQueue, PolicyAndItsSettingsChangeWhilePlaying)
+{
+    auto due = play_first();
+    gst_util_set_object_arg(G_OBJECT(queue_.element()), "policy", "fixed");
+    queue_.set("delay", 25u);
+    queue_.push_at(1020ms, 990ms);
+    queue_.advance_to(due);
+    EXPECT_EQ(queue_.pull(), gap_at(due, frame)); // a whole frame nearer
+    due += frame;
+    queue_.advance_to(due);
+    EXPECT_EQ(queue_.pull(), buffer_at(due));
+    EXPECT_EQ(counter("inserted"), 20 * GST_MSECOND);
+    EXPECT_EQ(counter("current-delay"), 25 * GST_MSECOND);
+}
+
+TEST_F(JkvmAdaptiveQueue, WeightedPolicyBeginsWithItsFirstSize)
+{
+    gst_util_set_object_arg(G_OBJECT(queue_.element()), "policy", "weighted");
+    queue_.set("weighted-start-frames", 7.0);
+    queue_.play();
+    queue_.push_at(1s, 970ms);
+    queue_.advance_to(1140ms);
+    EXPECT_EQ(queue_.pull(), buffer_at(1140ms));
+    guint size = 0;
+    gst_structure_get_uint(testing::stats_of(queue_.element()).get(), "input_buffer_size", &size);
+    EXPECT_EQ(size, 7u);
+}
+
+TEST_F(JkvmAdaptiveQueue, FullQueueDropsTheOldest)
+{
+    queue_.set("max-size-buffers", 3u);
+    int overruns = 0;
+    const auto count = +[](int *to) { ++*to; };
+    g_signal_connect_swapped(queue_.element(), "overrun", G_CALLBACK(count), &overruns);
+    queue_.play();
+    queue_.set_time(1s);
+    for (int i = 0; i < 5; ++i)
+        queue_.push(970ms + i * frame);
+    EXPECT_EQ(counter("dropped-overflow"), 2u);
+    EXPECT_EQ(counter("dropped"), 2u);
+    EXPECT_EQ(overruns, 2);
+    guint level = 0;
+    g_object_get(queue_.element(), "current-level-buffers", &level, nullptr);
+    EXPECT_EQ(level, 3u);
+    queue_.set("silent", TRUE);
+    queue_.push(970ms + 5 * frame);
+    EXPECT_EQ(overruns, 2);
+}
+
+TEST_F(JkvmAdaptiveQueue, BytesAndTimeLimitItToo)
+{
+    const auto size = static_cast<guint>(testing::celt_packet.size());
+    queue_.set("max-size-bytes", 2 * size);
+    queue_.play();
+    queue_.set_time(1s);
+    for (int i = 0; i < 3; ++i)
+        queue_.push(970ms + i * frame);
+    guint bytes = 0;
+    g_object_get(queue_.element(), "current-level-bytes", &bytes, nullptr);
+    EXPECT_EQ(bytes, 2 * size);
+    queue_.set("max-size-bytes", 0u, "max-size-time", guint64{80 * GST_MSECOND});
+    for (int i = 3; i < 10; ++i)
+        queue_.push(970ms + i * frame);
+    guint64 time = 0;
+    g_object_get(queue_.element(), "current-level-time", &time, nullptr);
+    EXPECT_EQ(time, 80 * GST_MSECOND);
+}
+
+TEST_F(JkvmAdaptiveQueue, LeakyUpstreamDropsTheNewest)
+{
+    gst_util_set_object_arg(G_OBJECT(queue_.element()), "leaky", "upstream");
+    queue_.set("max-size-buffers", 1u);
+    queue_.play();
+    queue_.push_at(1s, 970ms);
+    queue_.push_at(1s, 990ms);
+    EXPECT_EQ(counter("dropped-new"), 1u);
+    queue_.advance_to(1005ms);
+    EXPECT_EQ(queue_.pull(), buffer_at(1005ms)); // the first one
+}
+
+TEST_F(JkvmAdaptiveQueue, LeakyNoMakesUpstreamWait)
+{
+    gst_util_set_object_arg(G_OBJECT(queue_.element()), "leaky", "no");
+    queue_.set("max-size-buffers", 1u);
+    std::promise<void> full;
+    const auto tell = +[](std::promise<void> *to) { to->set_value(); };
+    g_signal_connect_swapped(queue_.element(), "overrun", G_CALLBACK(tell), &full);
+    queue_.play();
+    queue_.push_at(1s, 970ms);
+    auto pushing =
+        std::async(std::launch::async, [this] { return queue_.push(990ms) == GST_FLOW_OK; });
+    full.get_future().wait();
+    queue_.advance_to(1005ms);
+    EXPECT_EQ(queue_.pull(), buffer_at(1005ms));
+    EXPECT_TRUE(pushing.get()); // now there is room
+    queue_.advance_to(1025ms);
+    EXPECT_EQ(queue_.pull(), buffer_at(1025ms));
+    EXPECT_EQ(counter("dropped"), 0u);
+}
+
+TEST_F(JkvmAdaptiveQueue, BufferBehindADroppedOneIsDiscontinuous)
+{
+    queue_.set("max-size-buffers", 1u);
+    queue_.play();
+    queue_.push_at(1s, 970ms);
+    queue_.advance_to(1005ms);
+    queue_.pull();
+    queue_.push_at(1010ms, 990ms);
+    queue_.push_at(1011ms, 1010ms);
+    queue_.advance_to(1025ms);
+    const auto output = queue_.pull();
+    EXPECT_EQ(output, buffer_at(1025ms));
+    EXPECT_TRUE(output.is_discont);
+}
+
+TEST_F(JkvmAdaptiveQueue, SignalsTellOfUnderrunsAndTheirEnd)
+{
+    using Told = std::vector<std::string>;
+    Told told;
+    const auto underrun = +[](Told *to) { to->emplace_back("underrun"); };
+    const auto running = +[](Told *to) { to->emplace_back("running"); };
+    g_signal_connect_swapped(queue_.element(), "underrun", G_CALLBACK(underrun), &told);
+    g_signal_connect_swapped(queue_.element(), "running", G_CALLBACK(running), &told);
+    const auto end = play_first();
+    queue_.advance_to(end);
+    queue_.advance_to(end + 2500us);
+    queue_.await_wait(end + 5ms);
+    queue_.push_at(end + 3ms, 990ms);
+    queue_.advance_to(end + 5ms);
+    queue_.await_wait(end + 25ms);
+    EXPECT_EQ(told, (Told{"running", "underrun", "running"}));
+}
+
+TEST_F(JkvmAdaptiveQueue, MessageTellsOfTheNewDelay)
+{
+    const auto bus = GstRef<GstBus>::adopt(gst_bus_new());
+    gst_element_set_bus(queue_.element(), bus.get());
+    const auto end = play_first();
+    queue_.advance_to(end);
+    queue_.await_wait(end + 2500us);
+    queue_.push_at(end + 1ms, 990ms);
+    queue_.advance_to(end + 2500us);
+    queue_.await_wait(end + 2500us + frame);
+    for (const char *reason : {"start", "grow"}) {
+        const auto message =
+            GstRef<GstMessage>::adopt(gst_bus_pop_filtered(bus.get(), GST_MESSAGE_ELEMENT));
+        ASSERT_TRUE(message) << reason;
+        const auto *structure = gst_message_get_structure(message.get());
+        EXPECT_STREQ(gst_structure_get_name(structure), "jkvm-depth");
+        EXPECT_STREQ(gst_structure_get_string(structure, "reason"), reason);
+    }
+    EXPECT_FALSE(GstRef<GstMessage>::adopt(gst_bus_pop_filtered(bus.get(), GST_MESSAGE_ELEMENT)));
+    gst_element_set_bus(queue_.element(), nullptr);
+}
+
+} // namespace
+} // namespace jkvm
