@@ -38,6 +38,11 @@ public:
             gst_structure_set(get(), name, G_TYPE_UINT64, static_cast<guint64>(value), nullptr);
         return *this;
     }
+    Fields &set(const char *name, double value)
+    {
+        gst_structure_set(get(), name, G_TYPE_DOUBLE, value, nullptr);
+        return *this;
+    }
     /// As guint64, in nanoseconds; a negative time as 0.
     Fields &set(const char *name, nanoseconds value)
     {
