@@ -86,7 +86,8 @@ TEST_P(Surface, StringPropertySetToNothingIsItsDefaultAgain)
 }
 
 INSTANTIATE_TEST_SUITE_P(Elements, Surface,
-                         ::testing::Values("jkvmaudiosrc", "jkvmipcsink", "jkvmipcsrc"),
+                         ::testing::Values("jkvmaudiosrc", "jkvmipcsink", "jkvmipcsrc",
+                                           "jkvmsupervisedsink", "jkvmsupervisedsrc"),
                          [](const auto &info) { return std::string(info.param); });
 
 } // namespace
