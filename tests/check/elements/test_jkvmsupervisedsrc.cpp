@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <csignal>
 
 namespace jkvm {
@@ -22,6 +23,12 @@ namespace {
 
 using testing::Pipeline;
 using testing::stat;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool is_sanitized = true;
+#else
+constexpr bool is_sanitized = false;
+#endif
 
 constexpr const char *sound = "audiotestsrc is-live=true samplesperbuffer=960 ! opusenc";
 constexpr const char *restarts_at_once = "restart-delay=0 max-restart-delay=0";
@@ -67,6 +74,13 @@ protected:
         return pipeline_->wait_for_element_message("jkvm-child", reason);
     }
     pid_t wait_for_start() { return number_field(wait_for("started"), "pid"); }
+
+    pid_t worker()
+    {
+        gint pid = 0;
+        gst_structure_get_int(testing::stats_of(element_).get(), "pid", &pid);
+        return pid;
+    }
 
     std::optional<Pipeline> pipeline_;
     GstElement *element_ = nullptr;
@@ -197,6 +211,21 @@ protected:
         return sum;
     }
 
+    /// Before each discontinuity.
+    std::vector<GstClockTime> holes()
+    {
+        std::vector<GstClockTime> result;
+        std::optional<GstClockTime> end; // of the last buffer
+        for (const auto &passed : list_.snapshot()) {
+            if (passed.is_gap)
+                continue;
+            if (end && passed.is_discontinuity)
+                result.push_back(passed.start - *end);
+            end = passed.start + passed.duration;
+        }
+        return result;
+    }
+
     PassedList list_;
 };
 
@@ -221,6 +250,32 @@ TEST_F(JkvmSupervisedSrcTimeLine, GoesOnAfterACrashWithADiscontinuity)
     sum_gaps();
     EXPECT_EQ(stat(element_, "kills"), 3u);
     EXPECT_EQ(stat(element_, "restarts"), 3u);
+}
+
+TEST_F(JkvmSupervisedSrcTimeLine, HasSoundAgainWithinHalfASecond)
+{
+    // With the properties as they are by default: five restarts, at once for a worker that had
+    // lived.
+    play(sound);
+    wait_for_start();
+    expect_discontinuity();
+    watch();
+    for (int i = 0; i < 5; ++i) {
+        expect_sound(50); // a second
+        ::kill(worker(), SIGKILL);
+        wait_for("killed");
+        wait_for_start();
+        expect_discontinuity();
+    }
+    pipeline_->set_state(GST_STATE_PAUSED);
+    const auto outages = holes();
+    ASSERT_GE(outages.size(), 5u);
+    // The machine may be busy; sanitizers make programs start slowly.
+    const auto least = *std::min_element(outages.begin(), outages.end());
+    EXPECT_LT(least, is_sanitized ? 5 * GST_SECOND : 500 * GST_MSECOND);
+    for (const auto outage : outages)
+        RecordProperty("outage_ms", static_cast<int>(outage / GST_MSECOND));
+    EXPECT_EQ(stat(element_, "kills"), 5u);
 }
 
 TEST_F(JkvmSupervisedSrcTimeLine, HasAGapAsLongAsTheOutage)
