@@ -73,12 +73,11 @@ std::string make_valid(const std::string &text)
 
 GstStaticPadTemplate *pad_template(SupervisedBin::Side side)
 {
+    constexpr const char *opus = "audio/x-opus, channel-mapping-family = (int) 0";
     static GstStaticPadTemplate source =
-        GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS,
-                                GST_STATIC_CAPS("audio/x-opus, channel-mapping-family = (int) 0"));
+        GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(opus));
     static GstStaticPadTemplate sink =
-        GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS,
-                                GST_STATIC_CAPS("audio/x-opus, channel-mapping-family = (int) 0"));
+        GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(opus));
     return side == SupervisedBin::Side::source ? &source : &sink;
 }
 
@@ -210,8 +209,7 @@ void SupervisedBin::child_ended(const ChildEnd &end)
 
 void SupervisedBin::gave_up(const ChildEnd &end)
 {
-    const bool is_refused = end.reason == EndReason::failed && end.pid != 0;
-    post_error(element_, {is_refused ? ErrorKind::launch_invalid : ErrorKind::child_failed,
+    post_error(element_, {end.is_refusal() ? ErrorKind::launch_invalid : ErrorKind::child_failed,
                           make_valid(end.text), "its last lines:\n" + make_valid(end.errors)});
 }
 

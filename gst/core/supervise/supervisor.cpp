@@ -100,9 +100,8 @@ void Supervisor::run()
         if (is_stopping_)
             return;
         observer_.child_ended(end);
-        const bool is_refused = end.reason == EndReason::failed && end.pid != 0;
         const auto decision = policy_.child_ended(healthy, monotonic_now());
-        if ((decision.is_limit_reached || is_refused) && !config_.retries_for_ever) {
+        if ((decision.is_limit_reached || end.is_refusal()) && !config_.retries_for_ever) {
             observer_.gave_up(end);
             return;
         }

@@ -28,14 +28,17 @@ struct ChildEnd {
     ExitStatus status;
     std::string text;   ///< "was killed by signal 11 (Segmentation fault)"
     std::string errors; ///< the last lines that it wrote to its error output
+
+    /// It ran, and said that it cannot do what it was started for: another try would be in vain.
+    [[nodiscard]] bool is_refusal() const { return reason == EndReason::failed && pid != 0; }
 };
 
 /// One thread of its own: it starts the children, which die with it, waits for what they do, and
 /// reaps them.
 class Supervisor {
 public:
-    /// The exit status of a child that cannot do what it was started for, now or later: another
-    /// try would be in vain. The last line of its error output says why.
+    /// The exit status of a child that cannot do what it was started for, now or later. The last
+    /// line of its error output says why.
     static constexpr int exit_refused = 2;
     /// How long a child may take to its first heartbeat, if the hang time-out is not longer.
     static constexpr nanoseconds start_allowance = std::chrono::seconds(10);
