@@ -196,6 +196,7 @@ TEST_F(Supervision, KillsAChildThatIsStopped)
 {
     config_.hang_timeout = 1s;
     start("while printf x >&3; do sleep 0.05; done");
+    wait_for_heartbeat();
     ::kill(observer_.wait_for_starts(1).started.front(), SIGSTOP);
     EXPECT_EQ(observer_.wait_for_ends(1).ended.front().reason, EndReason::hang);
 }

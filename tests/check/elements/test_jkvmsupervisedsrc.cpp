@@ -238,11 +238,11 @@ TEST_F(JkvmSupervisedSrcTimeLine, GoesOnAfterACrashWithADiscontinuity)
         const auto pid = wait_for_start();
         expect_discontinuity();
         expect_sound(10);
-        ::kill(pid, SIGSEGV);
+        ::kill(pid, SIGABRT);
         const auto message = wait_for("killed");
         EXPECT_EQ(number_field(message, "pid"), pid);
-        EXPECT_EQ(number_field(message, "signal"), SIGSEGV);
-        EXPECT_EQ(text_field(message, "detail"), "was killed by signal 11 (Segmentation fault)");
+        EXPECT_EQ(number_field(message, "signal"), SIGABRT);
+        EXPECT_EQ(text_field(message, "detail"), "was killed by signal 6 (Aborted)");
     }
     wait_for_start();
     expect_discontinuity();
@@ -273,8 +273,6 @@ TEST_F(JkvmSupervisedSrcTimeLine, HasSoundAgainWithinHalfASecond)
     // The machine may be busy; sanitizers make programs start slowly.
     const auto least = *std::min_element(outages.begin(), outages.end());
     EXPECT_LT(least, is_sanitized ? 5 * GST_SECOND : 500 * GST_MSECOND);
-    for (const auto outage : outages)
-        RecordProperty("outage_ms", static_cast<int>(outage / GST_MSECOND));
     EXPECT_EQ(stat(element_, "kills"), 5u);
 }
 

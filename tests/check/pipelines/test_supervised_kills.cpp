@@ -16,12 +16,7 @@ namespace {
 
 using testing::Pipeline;
 
-// ThreadSanitizer takes several times as long for the start of a worker.
-#if defined(__SANITIZE_THREAD__)
-constexpr int kills = 40;
-#else
 constexpr int kills = 200;
-#endif
 
 class SupervisedKills : public ::testing::Test {
 protected:
