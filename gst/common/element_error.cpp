@@ -46,6 +46,11 @@ Row row(ErrorKind kind)
         return {library, GST_LIBRARY_ERROR_INIT, "The Opus encoder cannot be set up: ", "."};
     case ErrorKind::encode_failed:
         return {stream, GST_STREAM_ERROR_ENCODE, "The Opus encoder failed: ", "."};
+    case ErrorKind::child_failed:
+        return {resource, GST_RESOURCE_ERROR_FAILED, "The worker process failed too often; it ",
+                "."};
+    case ErrorKind::launch_invalid:
+        return {resource, GST_RESOURCE_ERROR_SETTINGS, "The launch line cannot be run: ", "."};
     case ErrorKind::out_of_resources:
         return {core, GST_CORE_ERROR_THREAD, "No thread, memory or descriptor left for ", "."};
     }

@@ -23,6 +23,8 @@ enum class ErrorKind {
     protocol_violation, ///< the peer does not speak this protocol
     encoder_setup,      ///< the codec refused its settings
     encode_failed,      ///< the codec refused a frame
+    child_failed,       ///< a child process cannot be started, or ended once too often
+    launch_invalid,     ///< a pipeline description that cannot be run
     out_of_resources,   ///< no descriptor, thread or memory left
 };
 

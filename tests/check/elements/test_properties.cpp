@@ -87,7 +87,7 @@ TEST_P(Surface, StringPropertySetToNothingIsItsDefaultAgain)
 
 INSTANTIATE_TEST_SUITE_P(Elements, Surface,
                          ::testing::Values("jkvmadaptivequeue", "jkvmaudiosrc", "jkvmipcsink",
-                                           "jkvmipcsrc"),
+                                           "jkvmipcsrc", "jkvmsupervisedsink", "jkvmsupervisedsrc"),
                          [](const auto &info) { return std::string(info.param); });
 
 } // namespace

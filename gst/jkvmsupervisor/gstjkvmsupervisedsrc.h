@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// jkvmsupervisedsrc: a source that runs in a process of its own.
+#pragma once
+
+#include <gst/gst.h>
+
+G_BEGIN_DECLS
+
+#define GST_TYPE_JKVM_SUPERVISED_SRC (gst_jkvm_supervised_src_get_type())
+G_DECLARE_FINAL_TYPE(GstJkvmSupervisedSrc, gst_jkvm_supervised_src, GST, JKVM_SUPERVISED_SRC,
+                     GstBin)
+
+G_END_DECLS

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The supervised sink with real workers. JKVM_WORKER in the environment says where that program is.
+#include "support/gst_test.h"
+#include "support/raw_socket.h"
+#include "support/temporary_directory.h"
+
+#include "core/base/time.h"
+#include "core/ipc/unique_fd.h"
+
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <csignal>
+#include <fstream>
+#include <iterator>
+#include <thread>
+
+namespace jkvm {
+namespace {
+
+using testing::Pipeline;
+using testing::stat;
+
+std::string read_file(const std::string &path)
+{
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// False when it takes too long.
+template <typename Condition>
+bool wait_until(Condition condition)
+{
+    const auto deadline = monotonic_now() + testing::patience;
+    while (!condition() && monotonic_now() < deadline)
+        std::this_thread::yield();
+    return condition();
+}
+
+/// Live sound into `jkvmsupervisedsink name=s launch="..."`.
+class JkvmSupervisedSink : public ::testing::Test {
+protected:
+    void play(
+        const std::string &launch, const std::string &properties = "",
+        const std::string &source = "audiotestsrc is-live=true samplesperbuffer=960 ! opusenc")
+    {
+        pipeline_.emplace(source + " ! jkvmsupervisedsink name=s launch=\"" + launch + "\" " +
+                          properties);
+        element_ = pipeline_->element("s");
+        pipeline_->play();
+    }
+    pid_t wait_for_start()
+    {
+        const auto message = pipeline_->wait_for_element_message("jkvm-child", "started");
+        gint pid = 0;
+        gst_structure_get_int(gst_message_get_structure(message.get()), "pid", &pid);
+        return pid;
+    }
+    testing::TemporaryDirectory directory_;
+    std::optional<Pipeline> pipeline_;
+    GstElement *element_ = nullptr;
+};
+
+TEST_F(JkvmSupervisedSink, WorkerCompletesItsFileWhenThePipelineStops)
+{
+    const auto path = directory_.file("a.ogg");
+    play("oggmux max-delay=0 max-page-delay=0 ! filesink buffer-mode=unbuffered location=" + path);
+    ASSERT_TRUE(wait_until([&] { return read_file(path).size() > 2000; }));
+    pipeline_->set_state(GST_STATE_NULL);
+    const auto file = read_file(path);
+    const auto last_page = file.rfind("OggS");
+    ASSERT_NE(last_page, std::string::npos);
+    constexpr std::size_t flags = 5;
+    constexpr int end_of_stream = 4;
+    EXPECT_NE(file.at(last_page + flags) & end_of_stream, 0);
+}
+
+TEST_F(JkvmSupervisedSink, WorkerThatIsKilledIsStartedAgainAndHearsTheSound)
+{
+    const auto path = directory_.file("raw");
+    play("filesink append=true buffer-mode=unbuffered location=" + path,
+         "restart-delay=0 max-restart-delay=0");
+    for (int i = 0; i < 3; ++i) {
+        const auto pid = wait_for_start();
+        const auto before = read_file(path).size();
+        ASSERT_TRUE(wait_until([&] { return read_file(path).size() > before; }));
+        ::kill(pid, SIGKILL);
+        pipeline_->wait_for_element_message("jkvm-child", "killed");
+    }
+}
+
+TEST_F(JkvmSupervisedSink, WorkerWithNothingToDoIsNotHung)
+{
+    // A source that never has anything to say.
+    play("fakesink", "hang-timeout=2000",
+         "appsrc is-live=true format=time caps=audio/x-opus,"
+         "channel-mapping-family=0,channels=2,rate=48000");
+    // Ten a second at most.
+    EXPECT_TRUE(wait_until([this] { return stat(element_, "heartbeats") >= 30; }));
+    EXPECT_EQ(stat(element_, "hangs"), 0u);
+}
+
+TEST_F(JkvmSupervisedSink, WorkerWhoseStreamingThreadIsStuckIsHung)
+{
+    // It writes into a pipe that nobody reads; after some hundred milliseconds that is full.
+    const auto path = directory_.file("sound");
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    const UniqueFd pipe(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+    play("opusdec ! filesink location=" + path,
+         "hang-timeout=500 stop-timeout=50 restart-delay=0 max-restart-delay=0");
+    pipeline_->wait_for_element_message("jkvm-child", "hang");
+    EXPECT_GE(stat(element_, "hangs"), 1u);
+}
+
+TEST_F(JkvmSupervisedSink, NeverHoldsUpThePipeline)
+{
+    // While there is no worker at all, and there never will be one.
+    play("no-such-element", "on-failure=silence",
+         "audiotestsrc is-live=true num-buffers=20 samplesperbuffer=960 ! opusenc");
+    pipeline_->wait_for_eos();
+}
+
+} // namespace
+} // namespace jkvm

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Supervised pipelines as a user types them: what becomes of the worker, and of the recording.
+//
+// Environment: JKVM_WORKER is the path of the worker.
+#include "support/alsa_device.h"
+#include "support/program.h"
+#include "support/temporary_directory.h"
+
+#include "core/ipc/unique_fd.h"
+
+#include <gtest/gtest.h>
+
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+
+namespace jkvm::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string read_file(const fs::path &path)
+{
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// What an Ogg file with an Opus stream says of its length: the last page has the number of
+/// samples at 48 kHz.
+double seconds_of_ogg(const fs::path &path)
+{
+    const auto file = read_file(path);
+    const auto page = file.rfind("OggS");
+    constexpr std::size_t position_offset = 6;
+    std::uint64_t samples = 0;
+    if (page == std::string::npos || page + position_offset + sizeof samples > file.size())
+        return -1;
+    std::memcpy(&samples, file.data() + page + position_offset, sizeof samples);
+    return static_cast<double>(samples) / 48000;
+}
+
+class Supervised : public ::testing::Test {
+protected:
+    /// `before`: a command that runs gst-launch-1.0.
+    void start(const std::vector<std::string> &pipeline, std::vector<std::string> before = {})
+    {
+        auto command = std::move(before);
+        const auto launch = gst_launch("-m -e");
+        command.insert(command.end(), launch.begin(), launch.end());
+        command.insert(command.end(), pipeline.begin(), pipeline.end());
+        program_.emplace(command);
+    }
+    void start_recording()
+    {
+        // A word with every frame, to count them by.
+        start({"jkvmsupervisedsrc", "ipc::stats-interval=10",
+               "launch=jkvmaudiosrc device=" + pcm_.device(), "!", "oggmux", "!", "filesink",
+               "location=" + recording_});
+    }
+    /// The pid of the `count`-th worker, once it has started.
+    pid_t wait_for_worker(int count)
+    {
+        const std::string started = "jkvm-child, reason=(string)started, pid=(int)";
+        EXPECT_TRUE(program_->wait_for_output(started, count)) << program_->output();
+        const auto &output = program_->output();
+        return std::stoi(output.substr(output.rfind(started) + started.size()));
+    }
+    /// From now on.
+    void wait_for_second_of_sound()
+    {
+        const std::string word = "x-jkvm-ipcsrc-stats";
+        const auto &output = program_->output();
+        int frames = 50;
+        for (auto at = output.find(word); at != std::string::npos; at = output.find(word, at + 1))
+            ++frames;
+        ASSERT_TRUE(program_->wait_for_output(word, frames)) << output;
+    }
+    /// How long gst-launch-1.0 says that it played.
+    double seconds_of_playing()
+    {
+        const std::string before = "Execution ended after ";
+        const auto &output = program_->output();
+        const auto at = output.find(before);
+        int hours = 0;
+        int minutes = 0;
+        double seconds = -1;
+        std::istringstream time(at == std::string::npos ? "" : output.substr(at + before.size()));
+        char colon = 0;
+        time >> hours >> colon >> minutes >> colon >> seconds;
+        return 3600 * hours + 60 * minutes + seconds;
+    }
+    void stop()
+    {
+        program_->send(SIGINT);
+        EXPECT_EQ(program_->wait(), 0) << program_->output();
+        EXPECT_NE(program_->output().find("Got EOS"), std::string::npos) << program_->output();
+    }
+
+    TestPcm pcm_;
+    TemporaryDirectory directory_;
+    std::string recording_ = directory_.file("a.ogg");
+    std::optional<Program> program_;
+};
+
+TEST_F(Supervised, RecordingOfAWorkerThatIsKilledEverySecondIsAsLongAsItTook)
+{
+    start_recording();
+    for (int i = 1; i <= 5; ++i) {
+        const auto worker = wait_for_worker(i);
+        wait_for_second_of_sound();
+        ::kill(worker, SIGKILL);
+        ASSERT_TRUE(program_->wait_for_output("jkvm-child, reason=(string)killed", i));
+    }
+    wait_for_worker(6);
+    wait_for_second_of_sound();
+    stop();
+    fprintf(stderr, "%s", program_->output().c_str());
+    EXPECT_NEAR(seconds_of_ogg(recording_), seconds_of_playing(), 0.3) << program_->output();
+}
+
+TEST_F(Supervised, WorkerThatIsStoppedIsRepairedAndMissedInTheRecordingForAsLong)
+{
+    start_recording();
+    const auto worker = wait_for_worker(1);
+    wait_for_second_of_sound();
+    ::kill(worker, SIGSTOP);
+    ASSERT_TRUE(program_->wait_for_output("jkvm-child, reason=(string)hang"));
+    wait_for_worker(2);
+    wait_for_second_of_sound();
+    stop();
+    EXPECT_NEAR(seconds_of_ogg(recording_), seconds_of_playing(), 0.5) << program_->output();
+}
+
+TEST_F(Supervised, TypoIsReportedInTheParsersOwnWords)
+{
+    start({"jkvmsupervisedsrc", "launch=jkvmaudiosrc devise=hw:0", "!", "fakesink"});
+    EXPECT_NE(program_->wait(), 0);
+    EXPECT_NE(program_->output().find("ERROR: from element /GstPipeline:pipeline0/"
+                                      "GstJkvmSupervisedSrc:jkvmsupervisedsrc0: The launch line "
+                                      "cannot be run: \"no property \"devise\" in element "
+                                      "\"jkvmaudiosrc\"\"."),
+              std::string::npos)
+        << program_->output();
+}
+
+TEST_F(Supervised, ApplicationThatIsKilledLeavesNoWorkerBehind)
+{
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1); // orphans become our children
+    for (int i = 0; i < 10; ++i) {
+        start({"jkvmsupervisedsrc", "launch=jkvmaudiosrc device=" + pcm_.device(), "!",
+               "jkvmsupervisedsink", "launch=fakesink"});
+        // Half of the time before the workers have had a chance to look for their parent.
+        ASSERT_TRUE(program_->wait_for_output("jkvm-child, reason=(string)started", 2));
+        if (i % 2 == 0) {
+            ASSERT_TRUE(program_->wait_for_output("jkvm-link, reason=(string)connected"));
+            ASSERT_TRUE(program_->wait_for_output("jkvm-client, reason=(string)added"));
+        }
+        program_->send(SIGKILL);
+        EXPECT_EQ(program_->wait(), 128 + SIGKILL);
+        // A worker that stays makes this wait for ever.
+        while (::waitpid(-1, nullptr, 0) > 0) {
+        }
+    }
+    ::prctl(PR_SET_CHILD_SUBREAPER, 0);
+}
+
+TEST_F(Supervised, WorkerIsTheOnlyChildAndHasNothingOfTheApplication)
+{
+    // Somebody leaves a descriptor open, and systemd watches the application.
+    start({"jkvmsupervisedsrc", "restart-delay=0", "launch=jkvmaudiosrc device=" + pcm_.device(),
+           "!", "fakesink"},
+          {"sh", "-c", "exec 9</dev/zero; exec env NOTIFY_SOCKET=/nowhere \"$@\"", "sh"});
+    for (int i = 1; i <= 3; ++i) {
+        const auto worker = wait_for_worker(i);
+        ::kill(worker, SIGKILL);
+        ASSERT_TRUE(program_->wait_for_output("jkvm-child, reason=(string)killed", i));
+    }
+    const auto worker = wait_for_worker(4);
+    ASSERT_TRUE(program_->wait_for_output("jkvm-link, reason=(string)connected"));
+
+    std::string children;
+    const auto application = fs::path("/proc") / std::to_string(program_->pid());
+    for (const auto &task : fs::directory_iterator(application / "task"))
+        children += read_file(task.path() / "children");
+    EXPECT_EQ(children, std::to_string(worker) + " ");
+
+    const auto proc = fs::path("/proc") / std::to_string(worker);
+    EXPECT_NE(read_file(application / "environ").find("NOTIFY_SOCKET"), std::string::npos);
+    EXPECT_EQ(read_file(proc / "environ").find("NOTIFY_SOCKET"), std::string::npos);
+    const auto target = [](const fs::path &fd) { return fs::read_symlink(fd).string(); };
+    EXPECT_EQ(target(application / "fd/9"), "/dev/zero");
+    EXPECT_EQ(target(proc / "fd/0"), "/dev/null");
+    std::string pipes;
+    for (const auto &fd : fs::directory_iterator(proc / "fd")) {
+        EXPECT_NE(target(fd), "/dev/zero") << fd;
+        if (target(fd).starts_with("pipe:"))
+            pipes += fd.path().filename().string() + " ";
+    }
+    EXPECT_EQ(pipes, "1 2 3 "); // the output, the errors, the heartbeats
+    stop();
+}
+
+/// The worker by itself, as systemd runs it.
+class Service : public Supervised {
+protected:
+    Service() : notifications_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0))
+    {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        path_.copy(address.sun_path, sizeof address.sun_path - 1);
+        EXPECT_EQ(
+            ::bind(notifications_.get(), reinterpret_cast<sockaddr *>(&address), sizeof address),
+            0);
+    }
+    void run(const std::string &pipeline)
+    {
+        program_.emplace(std::vector<std::string>{"env", "NOTIFY_SOCKET=" + path_,
+                                                  std::getenv("JKVM_WORKER"), pipeline});
+    }
+    /// The next word to the service manager; empty when there is none in time.
+    std::string next_notification()
+    {
+        pollfd entry{notifications_.get(), POLLIN, 0};
+        std::array<char, 256> text{};
+        if (::poll(&entry, 1, 20000) != 1)
+            return {};
+        const auto size = ::recv(notifications_.get(), text.data(), text.size(), 0);
+        return {text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+    }
+
+    std::string path_ = directory_.file("notify");
+    UniqueFd notifications_;
+};
+
+TEST_F(Service, IsReadyWhenThereIsSoundAndFeedsTheWatchdogFromThenOn)
+{
+    run("jkvmaudiosrc device=" + pcm_.device() +
+        " ! jkvmipcsink socket-path=" + directory_.file("a.sock"));
+    EXPECT_EQ(next_notification(), "READY=1");
+    for (int i = 0; i < 5; ++i)
+        EXPECT_EQ(next_notification(), "WATCHDOG=1");
+    program_->send(SIGTERM);
+    EXPECT_EQ(program_->wait(), 0) << program_->output();
+}
+
+TEST_F(Service, CompletesItsFileWhenItIsStopped)
+{
+    run("jkvmaudiosrc device=" + pcm_.device() + " ! oggmux ! filesink location=" + recording_);
+    EXPECT_EQ(next_notification(), "READY=1");
+    program_->send(SIGTERM);
+    EXPECT_EQ(program_->wait(), 0) << program_->output();
+    constexpr std::size_t flags_offset = 5;
+    constexpr int end_of_stream = 4;
+    const auto file = read_file(recording_);
+    EXPECT_NE(file.at(file.rfind("OggS") + flags_offset) & end_of_stream, 0);
+}
+
+TEST_F(Service, EndsWithAnErrorThatItExplains)
+{
+    run("jkvmaudiosrc device=jkvm_no_such_device ! fakesink");
+    EXPECT_EQ(program_->wait(), 1);
+    EXPECT_TRUE(program_->output().ends_with("jkvm-worker: jkvmaudiosrc0: There is no sound device "
+                                             "\"jkvm_no_such_device\".\n"))
+        << program_->output();
+}
+
+} // namespace
+} // namespace jkvm::testing
