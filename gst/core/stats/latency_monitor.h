@@ -42,6 +42,7 @@ public:
     /// Takes some time: the quantiles are looked up.
     [[nodiscard]] Values values() const;
     [[nodiscard]] LatencyTrend trend() const;
+    [[nodiscard]] nanoseconds average() const { return values_.average; }
     [[nodiscard]] const LatencyHistogram &histogram() const { return histogram_; }
 
 private:
