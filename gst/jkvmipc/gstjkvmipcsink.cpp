@@ -51,7 +51,7 @@
  * | latency-jitter | guint64 | mean distance of the last 100 latencies from the average, ns |
  * | latency-samples | guint64 | frames that the latencies are of |
  * | latency-trend | gchararray | where the last 10 latencies go: stable, increasing, decreasing, volatile |
- * | latency-buckets | GstValueArray of guint64 | how many frames took at most 0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 50, 75, 100, 200, 500, 1000, 2500 ms, or longer, each counted in one place |
+ * | latency-buckets | GstValueArray of guint64 | how many frames took at most 0.1, 0.5, 1, 2.5, 5, 10, 20, 25, 30, 40, 50, 75, 100, 200, 500, 1000, 2500 ms, or longer, each counted in one place |
  * | latency-sum | guint64 | of the latencies in latency-buckets, ns |
  * | delivery-buckets, delivery-sum | as above | from the capture to the kernel, each frame once for each client that got it |
  * | send-buffer, receive-buffer | gint | of a client's socket, bytes, as the kernel counts; the largest |

@@ -55,7 +55,7 @@
  * | latency-p50, latency-p95, latency-p99 | guint64 | quantiles over about two minutes, ns |
  * | latency-samples | guint64 | frames that the latencies are of |
  * | latency-trend | gchararray | where the last 10 latencies go: stable, increasing, decreasing, volatile |
- * | latency-buckets | GstValueArray of guint64 | how many frames took at most 0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 50, 75, 100, 200, 500, 1000, 2500 ms, or longer, each counted in one place |
+ * | latency-buckets | GstValueArray of guint64 | how many frames took at most 0.1, 0.5, 1, 2.5, 5, 10, 20, 25, 30, 40, 50, 75, 100, 200, 500, 1000, 2500 ms, or longer, each counted in one place |
  * | latency-sum | guint64 | of the latencies in latency-buckets, ns |
  * | send-buffer, receive-buffer | gint | of the connection's socket, bytes, as the kernel counts |
  * | receive-waiting | gint | what waited in the socket when it was read last, bytes |

@@ -14,11 +14,12 @@ class LatencyHistogram {
 public:
     /// The longest latency of each bucket but the last, which takes all that is longer. Close to
     /// each other where a frame more or less is, 10 to 100 ms.
-    static constexpr std::array<nanoseconds, 15> bounds{
+    static constexpr std::array<nanoseconds, 17> bounds{
         std::chrono::microseconds(100), std::chrono::microseconds(500),
         std::chrono::milliseconds(1),   std::chrono::microseconds(2500),
         std::chrono::milliseconds(5),   std::chrono::milliseconds(10),
-        std::chrono::milliseconds(20),  std::chrono::milliseconds(30),
+        std::chrono::milliseconds(20),  std::chrono::milliseconds(25),
+        std::chrono::milliseconds(30),  std::chrono::milliseconds(40),
         std::chrono::milliseconds(50),  std::chrono::milliseconds(75),
         std::chrono::milliseconds(100), std::chrono::milliseconds(200),
         std::chrono::milliseconds(500), std::chrono::seconds(1),
