@@ -16,12 +16,14 @@
  * ]|
  *
  * listen is ADDRESS:PORT, by default 127.0.0.1:9464, which only this machine can reach: there is
- * neither encryption nor a password. An IPv6 address stands in brackets, the whole in quotes:
+ * neither encryption nor a password. With port 0 it is a free one; a line of the log (INFO) says
+ * which. An IPv6 address stands in brackets, the whole in quotes:
  * listen=\"[::1]:9464\". Each process needs a port of its own. If it cannot have that, it says why in
  * a warning, and the pipeline runs as it would without.
  *
  * Statistics are read when somebody asks, from a thread of the HTTP server. Between two scrapes, the
- * tracer costs nothing: it has no hook that runs with the buffers.
+ * tracer costs nothing: it has no hook that runs with the buffers. The HTTP server takes up to two
+ * seconds to stop, and the process so much longer to end.
  *
  * Every metric has the labels element (its name, behind those of bins around it) and pipeline. The
  * names that begin with jetkvm_ are those of JetKVM's own dashboards. Most of them exist once for the
@@ -127,7 +129,10 @@ void Metrics::start()
         return;
     }
     server_ = std::move(*server);
-    GST_INFO_OBJECT(tracer_, "serving http://%s/metrics", address.c_str());
+    // With port 0 the kernel has chosen one.
+    const auto port = std::to_string(server_->GetListeningPorts().front());
+    GST_INFO_OBJECT(tracer_, "serving http://%s%s/metrics",
+                    address.substr(0, address.rfind(':') + 1).c_str(), port.c_str());
     const auto hook = [](GObject *self, GstClockTime, GstElement *element) noexcept {
         impl(self).add(element);
     };
