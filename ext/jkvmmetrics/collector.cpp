@@ -5,6 +5,8 @@
 
 #include <prometheus/metric_family.h>
 
+#include <unistd.h>
+
 #include <chrono>
 #include <map>
 #include <sstream>
@@ -49,6 +51,13 @@ double seconds(nanoseconds time)
     return std::chrono::duration<double>(time).count();
 }
 
+/// Bytes.
+double memory_of_machine()
+{
+    return static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
+           static_cast<double>(::sysconf(_SC_PAGESIZE));
+}
+
 double in_unit(double value, Unit unit)
 {
     switch (unit) {
@@ -56,8 +65,8 @@ double in_unit(double value, Unit unit)
         return seconds(value);
     case Unit::bits:
         return value / 1000;
-    case Unit::presence:
-        return value != 0 ? 1 : 0;
+    case Unit::memory:
+        return value / memory_of_machine() * 100;
     case Unit::one:
         break;
     }

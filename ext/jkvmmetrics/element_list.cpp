@@ -7,18 +7,22 @@ namespace jkvm {
 
 namespace {
 
-bool is_ours(GstElement *element)
+bool has_stats(GstElement *element)
 {
     const auto *stats = g_object_class_find_property(G_OBJECT_GET_CLASS(element), "stats");
-    return stats != nullptr && stats->value_type == GST_TYPE_STRUCTURE &&
-           std::string_view(G_OBJECT_TYPE_NAME(element)).starts_with("GstJkvm");
+    return stats != nullptr && stats->value_type == GST_TYPE_STRUCTURE;
 }
 
 } // namespace
 
+bool is_ours(gpointer object)
+{
+    return std::string_view(G_OBJECT_TYPE_NAME(object)).starts_with("GstJkvm");
+}
+
 void ElementList::add(GstElement *element)
 {
-    if (!is_ours(element))
+    if (!is_ours(element) || !has_stats(element))
         return;
     // An application that makes and unmakes elements for days may never be scraped.
     (void)living();

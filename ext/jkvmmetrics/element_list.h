@@ -10,6 +10,9 @@
 
 namespace jkvm {
 
+/// Whether it is of a type of this project.
+bool is_ours(gpointer object);
+
 /// Thread-safe, and keeps no element alive.
 class ElementList {
 public:

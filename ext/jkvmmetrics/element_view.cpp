@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "element_view.h"
 
+#include "element_list.h"
+
 namespace jkvm {
 
 namespace {
@@ -25,12 +27,29 @@ GParamSpec *find_property(GstElement *element, const char *name)
     return g_object_class_find_property(G_OBJECT_GET_CLASS(element), name);
 }
 
-/// An element without that property is about the sound that most are about.
-wire::Direction read_direction(GstElement *element)
+/// What jkvmsupervisedsrc has inside speaks with its worker, and says nothing of which sound that
+/// is.
+GstRef<GstElement> outermost_of_ours(GstElement *element)
 {
+    auto outermost = GstRef<GstElement>::share(element);
+    auto parent = GstRef<GstObject>::adopt(gst_object_get_parent(GST_OBJECT(element)));
+    while (parent) {
+        if (is_ours(parent.get()))
+            outermost = GstRef<GstElement>::share(GST_ELEMENT(parent.get()));
+        parent = GstRef<GstObject>::adopt(gst_object_get_parent(parent.get()));
+    }
+    return outermost;
+}
+
+/// An element that does not say so: what ends here is played, and that is a microphone's sound.
+wire::Direction read_direction(GstElement *inner)
+{
+    const auto outermost = outermost_of_ours(inner);
+    auto *element = outermost.get();
     const auto *spec = find_property(element, "direction");
     if (spec == nullptr || !G_IS_PARAM_SPEC_ENUM(spec))
-        return wire::Direction::output;
+        return GST_OBJECT_FLAG_IS_SET(element, GST_ELEMENT_FLAG_SINK) ? wire::Direction::microphone
+                                                                      : wire::Direction::output;
     gint direction = 0;
     g_object_get(element, "direction", &direction, nullptr);
     return static_cast<wire::Direction>(direction);

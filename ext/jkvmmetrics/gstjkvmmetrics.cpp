@@ -28,14 +28,15 @@
  * Every metric has the labels element (its name, behind those of bins around it) and pipeline. The
  * names that begin with jetkvm_ are those of JetKVM's own dashboards. Most of them exist once for the
  * output (jetkvm_audio_...) and once for the microphone (jetkvm_microphone_...); an element's property
- * direction says which.
+ * direction says which. Without that property, sinks count for the microphone and others for the
+ * output; what is inside jkvmsupervisedsrc or jkvmsupervisedsink counts as that does.
  *
  * docs/examples has a scrape configuration (prometheus.yml) and a dashboard (grafana-dashboard.json).
  *
  * ## Metrics
  *
  * An element has the metrics whose field it has. A counter's value is the field's, and a gauge's too,
- * but that times are in seconds, and bitrates in kbit/s.
+ * but that times are in seconds, bitrates in kbit/s, and percents of memory those of the machine's.
  *
  * TABLE: metrics
  *

@@ -25,7 +25,7 @@ enum class Unit {
     one,
     nanoseconds, ///< served in seconds
     bits,        ///< served in kilobits
-    presence,    ///< served as 1 if it is not 0
+    memory,      ///< bytes, served in percent of the machine's
 };
 
 /// Whether the metric is about one direction of the sound: its name says so.

@@ -120,6 +120,18 @@ void gst_jkvm_test_element_class_init(GstJkvmTestElementClass *klass)
         object_class, 1, g_param_spec_boxed("stats", "", "", GST_TYPE_STRUCTURE, G_PARAM_READABLE));
 }
 
+// As jkvmsupervisedsink, something of ours around another element.
+struct GstJkvmTestBin {
+    GstBin parent;
+};
+struct GstJkvmTestBinClass {
+    GstBinClass parent_class;
+};
+GType gst_jkvm_test_bin_get_type();
+G_DEFINE_TYPE(GstJkvmTestBin, gst_jkvm_test_bin, GST_TYPE_BIN)
+void gst_jkvm_test_bin_init(GstJkvmTestBin *) {}
+void gst_jkvm_test_bin_class_init(GstJkvmTestBinClass *) {}
+
 GstRef<GstElement> make_element_with(const char *stats)
 {
     auto *element = g_object_new(gst_jkvm_test_element_get_type(), "name", "test", nullptr);
@@ -327,8 +339,8 @@ TEST(Metrics, ProcessesQueuesAndDevicesAreServedByTheirFields)
 {
     Collector collector;
     const auto element = make_element_with(
-        "application/x-jkvm-test-stats, pid=(int)4711, cpu-percent=(double)12.5, "
-        "memory-percent=(double)3, rss=(guint64)1000000, vms=(guint64)2000000, "
+        "application/x-jkvm-test-stats, running=(boolean)true, cpu-percent=(double)12.5, "
+        "hangs=(guint64)1, bitrate=(guint)96000, rss=(guint64)1000000, vms=(guint64)2000000, "
         "restarts=(guint64)2, input_buffer_size=(guint)6, output_buffer_size=(guint)7, "
         "adaptation_count=(guint64)5, system_cpu_percent=(double)40, "
         "system_memory_percent=(double)50, device-state=(string)run, "
@@ -336,7 +348,11 @@ TEST(Metrics, ProcessesQueuesAndDevicesAreServedByTheirFields)
     collector.add(element.get());
     EXPECT_EQ(value(collector, "jetkvm_audio_process_running", {}), 1);
     EXPECT_EQ(value(collector, "jetkvm_audio_process_cpu_percent", {}), 12.5);
-    EXPECT_EQ(value(collector, "jetkvm_audio_process_memory_percent", {}), 3);
+    const auto share = value(collector, "jetkvm_audio_process_memory_percent", {});
+    EXPECT_GT(share, 0);
+    EXPECT_LT(share, 1); // no machine has less than 100 MB
+    EXPECT_EQ(value(collector, "jkvm_process_ends_total", {{"reason", "hang"}}), 1);
+    EXPECT_EQ(value(collector, "jetkvm_audio_config_bitrate_kbps", {}), 96);
     EXPECT_EQ(value(collector, "jetkvm_audio_process_memory_rss_bytes", {}), 1000000);
     EXPECT_EQ(value(collector, "jetkvm_audio_process_memory_vms_bytes", {}), 2000000);
     EXPECT_EQ(value(collector, "jkvm_process_restarts_total", {}), 2);
@@ -349,6 +365,18 @@ TEST(Metrics, ProcessesQueuesAndDevicesAreServedByTheirFields)
     EXPECT_EQ(value(collector, "jkvm_device_state", {{"state", "run"}}), 1);
     EXPECT_EQ(value(collector, "jkvm_queue_delay_seconds", {}), 0.03);
     EXPECT_EQ(value(collector, "jkvm_clock_drift_ppm", {}), -12.5);
+}
+
+TEST(Metrics, WhatIsInsideCountsForTheDirectionOfTheWhole)
+{
+    Collector collector;
+    const auto bin = GstRef<GstElement>::adopt(GST_ELEMENT(
+        gst_object_ref_sink(g_object_new(gst_jkvm_test_bin_get_type(), "name", "b", nullptr))));
+    auto *inner = gst_element_factory_make("jkvmipcsink", "s"); // direction=output
+    gst_bin_add(GST_BIN(bin.get()), inner);
+    collector.add(inner);
+    EXPECT_EQ(value(collector, "jetkvm_microphone_frames_sent_total", {}), 0);
+    EXPECT_FALSE(names(collector).contains("jetkvm_audio_frames_received_total"));
 }
 
 TEST(Metrics, LatenciesAreHistogramsByStage)
