@@ -119,7 +119,7 @@ std::optional<ElementView::Value> ElementView::value(Source source, const char *
         return std::nullopt;
     GValue value = G_VALUE_INIT;
     g_object_get_property(G_OBJECT(element_), field, &value);
-    const auto result = value_of(&value);
+    auto result = value_of(&value);
     g_value_unset(&value);
     return result;
 }

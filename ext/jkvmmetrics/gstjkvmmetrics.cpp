@@ -121,7 +121,8 @@ void Metrics::start()
             parsed != nullptr ? gst_structure_get_string(parsed, "listen") : nullptr;
         // What cannot be understood is said to the user below, as it stands.
         address = listen != nullptr ? listen : parameters;
-        g_clear_pointer(&parsed, gst_structure_free);
+        if (parsed != nullptr)
+            gst_structure_free(parsed);
     }
     auto server = serve_metrics(address, collector_);
     if (!server) {

@@ -10,7 +10,7 @@ const char *nick(LatencyTrend trend)
         return "increasing";
     case LatencyTrend::decreasing:
         return "decreasing";
-    case LatencyTrend::volatile_:
+    case LatencyTrend::unsteady:
         return "volatile";
     case LatencyTrend::stable:
         break;

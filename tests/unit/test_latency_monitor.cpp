@@ -111,7 +111,7 @@ TEST(LatencyMonitor, TrendIsWhatMoreThanSixOfNineStepsSay)
 
 TEST(LatencyMonitor, TrendIsVolatileWhenMoreThanSevenStepsMoveEitherWay)
 {
-    EXPECT_EQ(trend_of("+-+-+-+-="), LatencyTrend::volatile_);
+    EXPECT_EQ(trend_of("+-+-+-+-="), LatencyTrend::unsteady);
     EXPECT_EQ(trend_of("+-+-+-+=="), LatencyTrend::stable);
     EXPECT_EQ(trend_of("========="), LatencyTrend::stable);
 }

@@ -22,7 +22,7 @@ TEST(OptimizationLevel, IsThatOfTheFormula)
         {200ms, {4, 5, 6, 6}}, {250ms, {5, 7, 7, 8}}, {300ms, {6, 8, 8, 8}},
     };
     for (const auto &[latency, levels] : vectors) {
-        const std::array trends{decreasing, stable, volatile_, increasing};
+        const std::array trends{decreasing, stable, unsteady, increasing};
         for (std::size_t i = 0; i < trends.size(); ++i)
             EXPECT_EQ(optimization_level(latency, trends[i]), levels[i])
                 << latency.count() << " " << i;

@@ -22,7 +22,7 @@ std::int64_t weight(LatencyTrend trend)
         return 12;
     case LatencyTrend::decreasing:
         return 8;
-    case LatencyTrend::volatile_:
+    case LatencyTrend::unsteady:
         return 11;
     case LatencyTrend::stable:
         break;

@@ -63,7 +63,7 @@ LatencyTrend LatencyMonitor::trend() const
         return LatencyTrend::increasing;
     if (falls > many_one_way)
         return LatencyTrend::decreasing;
-    return rises + falls > many ? LatencyTrend::volatile_ : LatencyTrend::stable;
+    return rises + falls > many ? LatencyTrend::unsteady : LatencyTrend::stable;
 }
 
 } // namespace jkvm

@@ -11,8 +11,8 @@
 
 namespace jkvm {
 
-/// Where the latest latencies go.
-enum class LatencyTrend { stable, increasing, decreasing, volatile_ };
+/// Where the latest latencies go; `unsteady` is what JetKVM calls volatile.
+enum class LatencyTrend { stable, increasing, decreasing, unsteady };
 
 /// A value: whoever shares one between threads keeps it in a Guarded<>, and takes a snapshot of it
 /// to look at.
