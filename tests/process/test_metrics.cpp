@@ -117,7 +117,7 @@ TEST(Metrics, PrometheusScrapesThemAndUnderstandsTheDashboard)
     };
 
     const std::string frames =
-        "jetkvm_audio_frames_received_total{job=\"jkvm\", process=\"capture\"} > 0";
+        R"(jetkvm_audio_frames_received_total{job="jkvm", process="capture"} > 0)";
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     std::string answer;
     do {

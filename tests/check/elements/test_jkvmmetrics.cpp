@@ -132,9 +132,10 @@ G_DEFINE_TYPE(GstJkvmTestBin, gst_jkvm_test_bin, GST_TYPE_BIN)
 void gst_jkvm_test_bin_init(GstJkvmTestBin *) {}
 void gst_jkvm_test_bin_class_init(GstJkvmTestBinClass *) {}
 
-GstRef<GstElement> make_element_with(const char *stats)
+GstRef<GstElement> make_element_with(const char *stats,
+                                     GType type = gst_jkvm_test_element_get_type())
 {
-    auto *element = g_object_new(gst_jkvm_test_element_get_type(), "name", "test", nullptr);
+    auto *element = g_object_new(type, "name", "test", nullptr);
     reinterpret_cast<GstJkvmTestElement *>(element)->stats =
         gst_structure_from_string(stats, nullptr);
     return GstRef<GstElement>::adopt(GST_ELEMENT(gst_object_ref_sink(element)));
@@ -192,13 +193,20 @@ TEST(Metrics, ElementsComeAndGo)
     EXPECT_TRUE(collector.Collect().empty());
 }
 
-TEST(Metrics, OtherElementsAreLeftAlone)
+TEST(Metrics, ElementsOfOthersAreLeftAlone)
 {
+    // The same in all but the name.
+    static const GType type = g_type_register_static_simple(
+        gst_jkvm_test_element_get_type(), "GstOtherTestElement", sizeof(GstJkvmTestElementClass),
+        nullptr, sizeof(GstJkvmTestElement), nullptr, static_cast<GTypeFlags>(0));
+    const char *stats = "application/x-test-stats, rejects=(guint64)3;";
     Collector collector;
-    const auto element = GstRef<GstElement>::adopt(GST_ELEMENT(
-        gst_object_ref_sink(gst_element_factory_make("fakesink", nullptr)))); // has stats, too
-    collector.add(element.get());
+    const auto foreign = make_element_with(stats, type);
+    collector.add(foreign.get());
     EXPECT_TRUE(collector.Collect().empty());
+    const auto ours = make_element_with(stats);
+    collector.add(ours.get());
+    EXPECT_EQ(value(collector, "jkvm_rejects_total", {}), 3);
 }
 
 TEST(Metrics, ElementIsNamedWithTheBinsAroundIt)
