@@ -99,16 +99,15 @@
 #include "common/element_message.h"
 #include "common/element_type.h"
 #include "common/encoder_request.h"
-#include "common/latency_fields.h"
 #include "common/open_in_ready.h"
 #include "common/opus_caps.h"
 #include "common/properties.h"
 #include "common/stats_report.h"
-#include "common/stream_record.h"
 #include "core/base/guarded.h"
 #include "core/ipc/frame_receiver.h"
 #include "core/ipc/received_stream.h"
 #include "ipc_src_settings.h"
+#include "ipc_src_stats.h"
 
 #include <atomic>
 #include <memory>
@@ -158,14 +157,6 @@ public:
     bool answer_latency(GstQuery *query) const;
 
 private:
-    struct Stats {
-        ReceivedStream::Stats stream;
-        std::optional<wire::Dialect> dialect;
-        BufferSizes buffers;
-        int waited = 0; // in the socket for the last read, bytes
-        guint64 rejects = 0;
-        guint64 disconnects = 0;
-    };
     // From READY to PAUSED and back; used by the streaming thread in between.
     struct Session {
         std::unique_ptr<FrameReceiver> receiver;
@@ -193,7 +184,7 @@ private:
     GstBaseSrc *src_;
     ElementMessages link_;
     Guarded<IpcSrcSettings> settings_;
-    Guarded<Stats> stats_;
+    Guarded<IpcSrcStats> stats_;
     StatsReport report_;
     std::atomic<GstClockTime> latency_{0};
     ReceiverControl control_;
@@ -524,41 +515,7 @@ void IpcSrc::post_stats_when_due()
 
 GstStructure *IpcSrc::stats() const
 {
-    const auto stats = stats_.snapshot();
-    const auto &stream = stats.stream;
-    const auto dropped = stream.dropped_invalid + stream.dropped_early;
-    const double used = stats.buffers.receive > 0
-                            ? 100.0 * stats.waited / static_cast<double>(stats.buffers.receive)
-                            : 0.0;
-    return Fields()
-        .set("connected", stream.connected)
-        .set("connects", stream.connects)
-        .set("dialect", stats.dialect ? wire::name(*stats.dialect) : std::string())
-        .set("frames", stream.frames)
-        .set("bytes", stream.bytes)
-        .set("dropped", dropped)
-        .set("dropped-invalid", stream.dropped_invalid)
-        .set("dropped-early", stream.dropped_early)
-        .set("lost", stream.lost)
-        .set("implausible-timestamps", stream.implausible_timestamps)
-        .set("protocol-errors", stream.protocol_errors)
-        .set("rejects", stats.rejects)
-        .append(latency_fields(stream.latency))
-        .append(histogram_fields(stream.latency.histogram()))
-        .set("send-buffer", stats.buffers.send)
-        .set("receive-buffer", stats.buffers.receive)
-        .set("receive-waiting", stats.waited)
-        .set("receive-buffer-utilization", used)
-        .append(record_fields({.received = stream.frames,
-                               .processed = stream.frames - dropped,
-                               .dropped = dropped,
-                               .bytes = stream.bytes,
-                               .disconnects = stats.disconnects,
-                               .last_frame = stream.last_frame,
-                               .average_latency = stream.latency.average()}))
-        .set("client_total_frames", stream.frames)
-        .set("client_dropped_frames", dropped)
-        .release("application/x-jkvm-ipcsrc-stats");
+    return make_structure(stats_.snapshot());
 }
 
 } // namespace
