@@ -7,19 +7,37 @@
 #include <new>
 
 /// Defines the GType `TypeName` with a private C++ object of class `Impl`, constructed with a
-/// pointer to the element and destroyed in finalize. The element writes only
+/// pointer to the GObject and destroyed in finalize. Its file writes only
 ///
 ///     static void type_name_configure_class(TypeNameClass *klass);
 ///
 /// and reaches its object with `impl(self)`, where self may be any pointer to the instance.
 /// Impl has
 ///
-///     explicit Impl(TypeName *element);   // must not throw; no subclass code has run yet
-///     void set_property(guint id, const GValue *value, GParamSpec *spec);
-///     void get_property(guint id, GValue *value, GParamSpec *spec);
+///     explicit Impl(TypeName *object);   // must not throw; no subclass code has run yet
 ///
 /// Every function that GStreamer calls is noexcept: an exception must not unwind through C.
+#define JKVM_DEFINE_OBJECT(TypeName, type_name, PARENT_TYPE, Impl)                                 \
+    JKVM_DEFINE_WITH_CODE(TypeName, type_name, PARENT_TYPE, Impl, )
+
+/// The same for an element, whose Impl also has
+///
+///     void set_property(guint id, const GValue *value, GParamSpec *spec);
+///     void get_property(guint id, GValue *value, GParamSpec *spec);
 #define JKVM_DEFINE_ELEMENT(TypeName, type_name, PARENT_TYPE, Impl)                                \
+    JKVM_DEFINE_WITH_CODE(                                                                         \
+        TypeName, type_name, PARENT_TYPE, Impl,                                                    \
+        object_class->set_property =                                                               \
+            [](GObject *self, guint id, const GValue *value, GParamSpec *spec) noexcept {          \
+                impl(self).set_property(id, value, spec);                                          \
+            };                                                                                     \
+        object_class->get_property =                                                               \
+            [](GObject *self, guint id, GValue *value, GParamSpec *spec) noexcept {                \
+                impl(self).get_property(id, value, spec);                                          \
+            };)
+
+/// What both have in common; `code` stands in class_init.
+#define JKVM_DEFINE_WITH_CODE(TypeName, type_name, PARENT_TYPE, Impl, code)                        \
     using TypeName##Private = Impl;                                                                \
     G_DEFINE_TYPE_WITH_PRIVATE(TypeName, type_name, PARENT_TYPE)                                   \
     static Impl &impl(gpointer self)                                                               \
@@ -39,13 +57,5 @@
             impl(self).~Impl();                                                                    \
             G_OBJECT_CLASS(type_name##_parent_class)->finalize(self);                              \
         };                                                                                         \
-        object_class->set_property = [](GObject *self, guint id, const GValue *value,              \
-                                        GParamSpec *spec) noexcept {                               \
-            impl(self).set_property(id, value, spec);                                              \
-        };                                                                                         \
-        object_class->get_property = [](GObject *self, guint id, GValue *value,                    \
-                                        GParamSpec *spec) noexcept {                               \
-            impl(self).get_property(id, value, spec);                                              \
-        };                                                                                         \
-        type_name##_configure_class(klass);                                                        \
+        code type_name##_configure_class(klass);                                                   \
     }

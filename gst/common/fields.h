@@ -8,15 +8,15 @@
 
 #include <algorithm>
 #include <concepts>
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <vector>
 
 namespace jkvm {
 
-/// Field names must be literals, or live as long as the process.
-///
 ///     return Fields().set("frames", frames).set("latency", 20ms).release("application/x-...");
 class Fields {
 public:
@@ -47,6 +47,26 @@ public:
     Fields &set(const char *name, nanoseconds value)
     {
         return set(name, static_cast<guint64>(std::max(value, nanoseconds(0)).count()));
+    }
+    /// As gdouble.
+    Fields &set(const char *name, double value)
+    {
+        gst_structure_set(get(), name, G_TYPE_DOUBLE, value, nullptr);
+        return *this;
+    }
+    /// As a GstValueArray of guint64.
+    Fields &set(const char *name, std::span<const std::uint64_t> values)
+    {
+        GValue array = G_VALUE_INIT;
+        gst_value_array_init(&array, static_cast<guint>(values.size()));
+        for (const auto entry : values) {
+            GValue value = G_VALUE_INIT;
+            g_value_init(&value, G_TYPE_UINT64);
+            g_value_set_uint64(&value, entry);
+            gst_value_array_append_and_take_value(&array, &value);
+        }
+        gst_structure_take_value(get(), name, &array);
+        return *this;
     }
     Fields &set(const char *name, const std::string &value)
     {

@@ -7,18 +7,15 @@
 
 namespace jkvm {
 
-/// latency-current, -average, -min, -max, -p50, -p95, -p99: guint64, ns; 0 without a sample.
-inline Fields latency_fields(const LatencyMonitor &monitor)
-{
-    const auto values = monitor.values();
-    return std::move(Fields()
-                         .set("latency-current", values.current)
-                         .set("latency-average", values.average)
-                         .set("latency-min", values.minimum)
-                         .set("latency-max", values.maximum)
-                         .set("latency-p50", values.p50)
-                         .set("latency-p95", values.p95)
-                         .set("latency-p99", values.p99));
-}
+/// A trend's nick.
+const char *nick(LatencyTrend trend);
+
+/// PREFIX-current, -average, -min, -max, -jitter, -p50, -p95, -p99: guint64, ns; 0 without a
+/// sample. PREFIX-samples: guint64. PREFIX-trend: a nick.
+Fields latency_fields(const LatencyMonitor &monitor, const std::string &prefix = "latency");
+
+/// PREFIX-buckets: GstValueArray of guint64, of each bucket of LatencyHistogram alone. PREFIX-sum:
+/// guint64, ns.
+Fields histogram_fields(const LatencyHistogram &histogram, const std::string &prefix = "latency");
 
 } // namespace jkvm

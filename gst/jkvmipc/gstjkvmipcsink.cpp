@@ -30,8 +30,9 @@
  *
  * ## Statistics
  *
- * The structure application/x-jkvm-ipcsink-stats in the property stats has these fields. Counters
- * only grow while the element is in PAUSED or PLAYING, and stay readable after.
+ * The structure application/x-jkvm-ipcsink-stats in the property stats has these fields; once in
+ * stats-interval it is logged (INFO) and posted as an element message too, with a frame. Counters only
+ * grow while the element is in PAUSED or PLAYING, and stay readable after.
  *
  * | field | type | meaning |
  * |---|---|---|
@@ -47,7 +48,33 @@
  * | protocol-errors | guint64 | clients disconnected for what they sent |
  * | slow-clients | guint64 | clients disconnected for being too slow: they lost 50 frames in a row or took nothing for 2 s |
  * | latency-current, -average, -min, -max, -p50, -p95, -p99 | guint64 | from the capture of a frame's first sample to this element, ns; the quantiles over about two minutes |
- * | clients | GstValueArray of GstStructure | those connected now: id, pid, uid; frames, bytes, dropped (as above); queued-frames (guint): what waits for it here; queued-time and max-queued-time (ns): sound that it has not read, here and in the kernel; latency-current ... latency-p99: from capture to the kernel; send-buffer, receive-buffer (bytes, as the kernel counts) |
+ * | latency-jitter | guint64 | mean distance of the last 100 latencies from the average, ns |
+ * | latency-samples | guint64 | frames that the latencies are of |
+ * | latency-trend | gchararray | where the last 10 latencies go: stable, increasing, decreasing, volatile |
+ * | latency-buckets | GstValueArray of guint64 | how many frames took at most 0.1, 0.5, 1, 2.5, 5, 10, 20, 25, 30, 40, 50, 75, 100, 200, 500, 1000, 2500 ms, or longer, each counted in one place |
+ * | latency-sum | guint64 | of the latencies in latency-buckets, ns |
+ * | delivery-buckets, delivery-sum | as above | from the capture to the kernel, each frame once for each client that got it |
+ * | send-buffer, receive-buffer | gint | of a client's socket, bytes, as the kernel counts; the largest |
+ * | send-waiting | gint | what a client has not read yet, bytes as the kernel counts; the most |
+ * | send-buffer-utilization | gdouble | the same, percent of that client's send-buffer |
+ * | clients | GstValueArray of GstStructure | those connected now: id, pid, uid; frames, bytes, dropped (as above); queued-frames (guint): what waits for it here; queued-time and max-queued-time (ns): sound that it has not read, here and in the kernel; latency-current ... latency-trend: from capture to the kernel; send-buffer, receive-buffer, send-waiting (as above) |
+ *
+ * The same under the names that JetKVM's users know:
+ *
+ * | field | type | meaning |
+ * |---|---|---|
+ * | frames-received | guint64 | frames and those dropped as invalid or too large |
+ * | processed_frames | guint64 | frames |
+ * | frames-dropped, dropped_frames | guint64 | dropped |
+ * | drop_rate_percent | gdouble | dropped, of frames and dropped |
+ * | bytes-processed | guint64 | bytes |
+ * | connection-drops | guint64 | connections that ended before the element was stopped |
+ * | last-frame-time | guint64 | when the last frame came, ns since the Unix epoch |
+ * | average-latency | guint64 | latency-average |
+ * | avg_processing_time_ns | guint64 | how long handing a frame to all clients takes |
+ * | batch_size | guint | frames that are handed over together: they go one by one |
+ * | channel_buffer_size, channel_current_size | guint | frames that may wait for a client, and the most that wait |
+ * | connected | gboolean | whether there is a client |
  *
  * ## Messages
  *
@@ -72,12 +99,13 @@
 #include "common/element_message.h"
 #include "common/element_type.h"
 #include "common/encoder_request.h"
-#include "common/latency_fields.h"
 #include "common/mapped_buffer.h"
 #include "common/open_in_ready.h"
 #include "common/properties.h"
+#include "common/stats_report.h"
 #include "core/audio/opus_packet.h"
 #include "ipc_sink_settings.h"
+#include "ipc_sink_stats.h"
 
 GST_DEBUG_CATEGORY_STATIC(jkvm_ipc_sink_debug);
 #define GST_CAT_DEFAULT jkvm_ipc_sink_debug
@@ -112,16 +140,11 @@ const char *nick(RemovalReason reason)
     return "";
 }
 
-Fields describe(const PeerInfo &client)
-{
-    return std::move(Fields().set("id", client.id).set("pid", client.pid).set("uid", client.uid));
-}
-
 class IpcSink final : public FrameSender::Observer {
 public:
     explicit IpcSink(GstJkvmIpcSink *element)
         : element_(GST_ELEMENT(element)), sink_(GST_BASE_SINK(element)),
-          clients_(element_, "jkvm-client")
+          clients_(element_, "jkvm-client"), report_(element_, GST_CAT_DEFAULT)
     {
         // It never holds up a pipeline: no clock to wait for, no preroll.
         gst_base_sink_set_sync(sink_, FALSE);
@@ -149,14 +172,19 @@ private:
         guint64 dropped_invalid = 0;
         guint64 dropped_too_large = 0;
         std::size_t max_packet = 0; // that the dialect can carry, bytes
+        nanoseconds max_queue_time{0};
+        nanoseconds frame_duration{0}; // of the last frame
     };
 
+    void send(GstBuffer *buffer, std::span<const std::byte> packet);
     WallTime capture_time(GstBuffer *buffer, nanoseconds duration) const;
     GstStructure *stats() const;
+    void post_stats_when_due();
 
     GstElement *element_;
     GstBaseSink *sink_;
     ElementMessages clients_;
+    StatsReport report_;
     Guarded<IpcSinkSettings> settings_;
     Guarded<Session> session_; // taken before the sender's own lock
 };
@@ -280,6 +308,7 @@ bool IpcSink::open()
     session->last = {};
     session->dropped_invalid = session->dropped_too_large = 0;
     session->max_packet = wire::traits(dialect).max_payload;
+    session->max_queue_time = settings.max_queue_time;
     session->sender = std::move(*sender);
     return true;
 }
@@ -323,18 +352,23 @@ GstFlowReturn IpcSink::render(GstBuffer *buffer)
         post_error(element_, {ErrorKind::out_of_resources, "a buffer", "gst_buffer_map failed"});
         return GST_FLOW_ERROR;
     }
-    const std::span<const std::byte> packet = map.bytes();
-    const auto facts = opus_packet_facts(packet);
+    send(buffer, map.bytes());
+    post_stats_when_due();
+    return GST_FLOW_OK;
+}
 
+void IpcSink::send(GstBuffer *buffer, std::span<const std::byte> packet)
+{
+    const auto facts = opus_packet_facts(packet);
     auto session = session_.lock();
     if (!facts || packet.size() > session->max_packet) {
         ++(facts ? session->dropped_too_large : session->dropped_invalid);
         GST_WARNING_OBJECT(element_, "dropped a buffer of %zu bytes: %s", packet.size(),
                            facts ? "too large for a message" : "no Opus packet");
-        return GST_FLOW_OK;
+        return;
     }
+    session->frame_duration = facts->duration();
     session->sender->send(packet, capture_time(buffer, facts->duration()), facts->duration());
-    return GST_FLOW_OK;
 }
 
 /// Of the buffer's first sample. A buffer without a timestamp is taken to end now.
@@ -352,44 +386,24 @@ WallTime IpcSink::capture_time(GstBuffer *buffer, nanoseconds duration) const
 
 GstStructure *IpcSink::stats() const
 {
-    FrameSender::Stats stats;
-    guint64 invalid = 0;
-    guint64 too_large = 0;
+    IpcSinkStats stats;
     {
         const auto session = session_.lock();
-        stats = session->sender ? session->sender->stats() : session->last;
-        invalid = session->dropped_invalid;
-        too_large = session->dropped_too_large;
+        stats.sender = session->sender ? session->sender->stats() : session->last;
+        stats.dropped_invalid = session->dropped_invalid;
+        stats.dropped_too_large = session->dropped_too_large;
+        if (session->frame_duration > 0ns)
+            stats.queue_capacity =
+                static_cast<guint>(session->max_queue_time / session->frame_duration);
     }
-    std::vector<Fields> clients;
-    for (const auto &client : stats.peers) {
-        clients.push_back(describe(client.info));
-        clients.back()
-            .set("frames", client.sent.frames)
-            .set("bytes", client.sent.bytes)
-            .set("dropped", client.sent.dropped)
-            .set("queued-frames", static_cast<guint>(client.queued_frames))
-            .set("queued-time", client.queued)
-            .set("max-queued-time", client.sent.max_queued)
-            .append(latency_fields(client.sent.latency))
-            .set("send-buffer", client.buffers.send)
-            .set("receive-buffer", client.buffers.receive);
-    }
-    return Fields()
-        .set("frames", stats.frames)
-        .set("bytes", stats.bytes)
-        .set("dropped", stats.dropped_queue_full + stats.dropped_disconnected + invalid + too_large)
-        .set("dropped-queue-full", stats.dropped_queue_full)
-        .set("dropped-disconnected", stats.dropped_disconnected)
-        .set("dropped-invalid", invalid)
-        .set("dropped-too-large", too_large)
-        .set("connects", stats.connects)
-        .set("rejects", stats.rejects)
-        .set("protocol-errors", stats.protocol_errors)
-        .set("slow-clients", stats.slow_peers)
-        .append(latency_fields(stats.latency))
-        .set("clients", "client", std::move(clients))
-        .release("application/x-jkvm-ipcsink-stats");
+    return make_structure(stats);
+}
+
+void IpcSink::post_stats_when_due()
+{
+    const auto interval = settings_.lock()->ipc.report_interval();
+    if (report_.is_due(interval, monotonic_now()))
+        report_.post(stats());
 }
 
 bool IpcSink::may_connect(const PeerInfo &peer)

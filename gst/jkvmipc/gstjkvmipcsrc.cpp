@@ -34,9 +34,10 @@
  *
  * ## Statistics
  *
- * The structure application/x-jkvm-ipcsrc-stats in the property stats has these fields; with
- * stats-interval it is posted as an element message too. Counters only grow while the element is in
- * PAUSED or PLAYING, and stay readable after. A frame is counted under one of the reasons at most.
+ * The structure application/x-jkvm-ipcsrc-stats in the property stats has these fields; once in
+ * stats-interval it is logged (INFO) and posted as an element message too, with a frame. Counters only
+ * grow while the element is in PAUSED or PLAYING, and stay readable after. A frame is counted under
+ * one of the reasons at most.
  *
  * | field | type | meaning |
  * |---|---|---|
@@ -54,8 +55,28 @@
  * | protocol-errors | guint64 | connections given up for what the peer sent |
  * | rejects | guint64 | clients turned away, where this end listens |
  * | latency-current, latency-average, latency-min, latency-max | guint64 | from the capture of a frame's first sample to its arrival here, ns |
- * | latency-p50, latency-p95, latency-p99 | guint64 | the same, quantiles over about two minutes, ns |
+ * | latency-jitter | guint64 | mean distance of the last 100 latencies from the average, ns |
+ * | latency-p50, latency-p95, latency-p99 | guint64 | quantiles over about two minutes, ns |
+ * | latency-samples | guint64 | frames that the latencies are of |
+ * | latency-trend | gchararray | where the last 10 latencies go: stable, increasing, decreasing, volatile |
+ * | latency-buckets | GstValueArray of guint64 | how many frames took at most 0.1, 0.5, 1, 2.5, 5, 10, 20, 25, 30, 40, 50, 75, 100, 200, 500, 1000, 2500 ms, or longer, each counted in one place |
+ * | latency-sum | guint64 | of the latencies in latency-buckets, ns |
  * | send-buffer, receive-buffer | gint | of the connection's socket, bytes, as the kernel counts |
+ * | receive-waiting | gint | what waited in the socket when it was read last, bytes |
+ * | receive-buffer-utilization | gdouble | the same, percent of receive-buffer |
+ *
+ * The same under the names that JetKVM's users know:
+ *
+ * | field | type | meaning |
+ * |---|---|---|
+ * | frames-received, client_total_frames | guint64 | frames |
+ * | frames-dropped, dropped_frames, client_dropped_frames | guint64 | dropped |
+ * | processed_frames | guint64 | frames less dropped: those pushed |
+ * | drop_rate_percent | gdouble | dropped, of those pushed and those dropped |
+ * | bytes-processed | guint64 | bytes |
+ * | connection-drops | guint64 | connections that ended before the element was stopped |
+ * | last-frame-time | guint64 | when the last frame arrived, ns since the Unix epoch |
+ * | average-latency | guint64 | latency-average |
  *
  * ## Messages
  *
@@ -82,14 +103,15 @@
 #include "common/element_message.h"
 #include "common/element_type.h"
 #include "common/encoder_request.h"
-#include "common/latency_fields.h"
 #include "common/open_in_ready.h"
 #include "common/opus_caps.h"
 #include "common/properties.h"
+#include "common/stats_report.h"
 #include "core/base/guarded.h"
 #include "core/ipc/frame_receiver.h"
 #include "core/ipc/received_stream.h"
 #include "ipc_src_settings.h"
+#include "ipc_src_stats.h"
 
 #include <atomic>
 #include <memory>
@@ -119,7 +141,8 @@ Fields describe(const Error &error)
 class IpcSrc {
 public:
     explicit IpcSrc(GstJkvmIpcSrc *element)
-        : element_(GST_ELEMENT(element)), src_(GST_BASE_SRC(element)), link_(element_, "jkvm-link")
+        : element_(GST_ELEMENT(element)), src_(GST_BASE_SRC(element)), link_(element_, "jkvm-link"),
+          report_(element_, GST_CAT_DEFAULT)
     {
         gst_base_src_set_live(src_, TRUE);
         gst_base_src_set_format(src_, GST_FORMAT_TIME);
@@ -143,12 +166,6 @@ public:
     bool answer_latency(GstQuery *query) const;
 
 private:
-    struct Stats {
-        ReceivedStream::Stats stream;
-        std::optional<wire::Dialect> dialect;
-        BufferSizes buffers;
-        guint64 rejects = 0;
-    };
     // From READY to PAUSED and back; used by the streaming thread in between.
     struct Session {
         std::unique_ptr<FrameReceiver> receiver;
@@ -157,7 +174,6 @@ private:
         bool has_pushed = false;         // a buffer: the caps stay as they are
         bool is_server_expected = false; // after a pause
         MonotonicTime next_gap{};
-        MonotonicTime next_stats{};
     };
 
     void on_connected();
@@ -178,7 +194,8 @@ private:
     GstBaseSrc *src_;
     ElementMessages link_;
     Guarded<IpcSrcSettings> settings_;
-    Guarded<Stats> stats_;
+    Guarded<IpcSrcStats> stats_;
+    StatsReport report_;
     std::atomic<GstClockTime> latency_{0};
     std::atomic<bool> was_unlocked_ = false; // by a flush, or a pause
     ReceiverControl control_;
@@ -382,6 +399,7 @@ GstFlowReturn IpcSrc::on_disconnected()
     const bool is_violation = error.kind == ErrorKind::protocol_violation;
     session_->stream.end_connection(is_violation);
     session_->next_gap = monotonic_now();
+    ++stats_.lock()->disconnects;
     update_stats();
     GST_INFO_OBJECT(element_, "disconnected: %s", error.detail.c_str());
     link_.post(is_violation ? "violation" : "closed", describe(error));
@@ -512,42 +530,19 @@ void IpcSrc::update_stats()
     stats->stream = session_->stream.stats();
     stats->dialect = session_->receiver->dialect();
     stats->buffers = session_->receiver->buffers();
+    stats->waited = session_->receiver->waited();
 }
 
 void IpcSrc::post_stats_when_due()
 {
-    const auto interval = settings_.lock()->stats_interval;
-    if (interval == 0ns)
-        return;
-    const auto now = monotonic_now();
-    if (now < session_->next_stats)
-        return;
-    session_->next_stats = now + interval;
-    gst_element_post_message(element_, gst_message_new_element(GST_OBJECT(element_), stats()));
+    const auto interval = settings_.lock()->ipc.report_interval();
+    if (report_.is_due(interval, monotonic_now()))
+        report_.post(stats());
 }
 
 GstStructure *IpcSrc::stats() const
 {
-    const auto stats = stats_.snapshot();
-    const auto &stream = stats.stream;
-    return Fields()
-        .set("connected", stream.connected)
-        .set("connects", stream.connects)
-        .set("dialect", stats.dialect ? wire::name(*stats.dialect) : std::string())
-        .set("frames", stream.frames)
-        .set("bytes", stream.bytes)
-        .set("dropped", stream.dropped_invalid + stream.dropped_early + stream.dropped_late)
-        .set("dropped-invalid", stream.dropped_invalid)
-        .set("dropped-early", stream.dropped_early)
-        .set("dropped-late", stream.dropped_late)
-        .set("lost", stream.lost)
-        .set("implausible-timestamps", stream.implausible_timestamps)
-        .set("protocol-errors", stream.protocol_errors)
-        .set("rejects", stats.rejects)
-        .append(latency_fields(stream.latency))
-        .set("send-buffer", stats.buffers.send)
-        .set("receive-buffer", stats.buffers.receive)
-        .release("application/x-jkvm-ipcsrc-stats");
+    return make_structure(stats_.snapshot());
 }
 
 } // namespace

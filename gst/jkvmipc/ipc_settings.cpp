@@ -9,6 +9,8 @@ namespace jkvm {
 
 namespace {
 
+using namespace std::chrono_literals;
+
 GType direction_get_type()
 {
     static const GEnumValue values[] = {
@@ -139,6 +141,7 @@ void IpcSettings::install(GObjectClass *klass, bool is_sink)
             "whoever the file mode lets in (since 0.1)",
             g_param_spec_uint("uid", "User id", "User id", 0, G_MAXUINT, 0, mutable_ready),
             mutable_ready));
+    g_object_class_install_property(klass, stats_interval, StatsReport::property());
 }
 
 bool IpcSettings::set(guint id, const GValue *value)
@@ -173,6 +176,9 @@ bool IpcSettings::set(guint id, const GValue *value)
         allowed_uids_.clear();
         for (guint i = 0; i < gst_value_array_get_size(value); ++i)
             allowed_uids_.push_back(g_value_get_uint(gst_value_array_get_value(value, i)));
+        return true;
+    case stats_interval:
+        report_interval_ = std::chrono::milliseconds(g_value_get_uint(value));
         return true;
     default:
         return false;
@@ -210,6 +216,9 @@ bool IpcSettings::get(guint id, GValue *value) const
             g_value_set_uint(&entry, uid);
             gst_value_array_append_and_take_value(value, &entry);
         }
+        return true;
+    case stats_interval:
+        g_value_set_uint(value, static_cast<guint>(report_interval_ / 1ms));
         return true;
     default:
         return false;

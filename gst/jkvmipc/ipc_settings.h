@@ -3,6 +3,7 @@
 // spoken there.
 #pragma once
 
+#include "common/stats_report.h"
 #include "core/base/result.h"
 #include "core/ipc/endpoint.h"
 #include "core/wire/dialect.h"
@@ -32,6 +33,7 @@ public:
         socket_mode,
         socket_group,
         allowed_uids,
+        stats_interval,
         own,
     };
 
@@ -48,6 +50,8 @@ public:
     [[nodiscard]] Result<Endpoint> endpoint() const;
     /// Nothing = to be recognised, which only a source can.
     [[nodiscard]] std::optional<wire::Dialect> spoken_dialect() const;
+    /// How often the statistics are told; 0 = never.
+    [[nodiscard]] nanoseconds report_interval() const { return report_interval_; }
 
 private:
     bool is_sink_;
@@ -59,6 +63,7 @@ private:
     mode_t socket_mode_ = Endpoint().mode;
     std::string socket_group_; // empty = the process's own
     std::vector<uid_t> allowed_uids_;
+    nanoseconds report_interval_ = std::chrono::milliseconds(StatsReport::default_interval);
 };
 
 } // namespace jkvm

@@ -13,7 +13,6 @@ enum Property : guint {
     property_on_disconnect = IpcSettings::own,
     property_timestamp_mode,
     property_heartbeat_interval,
-    property_stats_interval,
     property_count,
 };
 static_assert(property_count == IpcSrcSettings::own);
@@ -65,12 +64,6 @@ void IpcSrcSettings::install(GObjectClass *klass)
             "How often a Heartbeat is sent to the other end, in milliseconds; a peer from which "
             "nothing came for three intervals is given up. 0 = never (since 0.1)",
             0, 3600000, 0, mutable_ready));
-    g_object_class_install_property(
-        klass, property_stats_interval,
-        g_param_spec_uint("stats-interval", "Statistics interval",
-                          "How often the statistics are posted as an element message, in "
-                          "milliseconds, with a frame; 0 = never (since 0.1)",
-                          0, 3600000, 0, mutable_playing));
 }
 
 bool IpcSrcSettings::set(guint id, const GValue *value)
@@ -84,9 +77,6 @@ bool IpcSrcSettings::set(guint id, const GValue *value)
         return true;
     case property_heartbeat_interval:
         heartbeat_interval = std::chrono::milliseconds(g_value_get_uint(value));
-        return true;
-    case property_stats_interval:
-        stats_interval = std::chrono::milliseconds(g_value_get_uint(value));
         return true;
     default:
         return ipc.set(id, value);
@@ -104,9 +94,6 @@ bool IpcSrcSettings::get(guint id, GValue *value) const
         return true;
     case property_heartbeat_interval:
         g_value_set_uint(value, static_cast<guint>(heartbeat_interval / 1ms));
-        return true;
-    case property_stats_interval:
-        g_value_set_uint(value, static_cast<guint>(stats_interval / 1ms));
         return true;
     default:
         return ipc.get(id, value);

@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <cstring>
 #include <filesystem>
+#include <numeric>
 
 namespace jkvm {
 namespace {
@@ -347,6 +348,39 @@ TEST_F(FrameSenderTest, EndClosesEveryConnectionAndRemovesThePath)
     EXPECT_TRUE(is_closed_by_peer(client.get()));
     EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::ended);
     EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
+}
+
+TEST_F(FrameSenderTest, DeliveriesToAClientThatLeftStayCounted)
+{
+    start();
+    const auto deliveries = [&] {
+        const auto counts = sender_->stats().delivery.counts();
+        return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+    };
+    auto leaving = add_client();
+    const auto staying = add_client();
+    send("x");
+    EXPECT_EQ(deliveries(), 2u);
+    EXPECT_EQ(sender_->stats().disconnects, 0u);
+    leaving.reset();
+    observer_.event(events_++);
+    EXPECT_EQ(deliveries(), 2u);
+    EXPECT_EQ(sender_->stats().disconnects, 1u);
+    send("x");
+    EXPECT_EQ(deliveries(), 3u);
+}
+
+TEST_F(FrameSenderTest, WhatAClientHasNotReadTakesItsSocketBuffer)
+{
+    start();
+    const auto client = add_client();
+    EXPECT_EQ(sender_->stats().peers.at(0).send_buffer_used, 0);
+    send(std::string(1000, 'x'));
+    const auto stats = sender_->stats().peers.at(0);
+    EXPECT_GE(stats.send_buffer_used, 1017);
+    EXPECT_LT(stats.send_buffer_used, stats.buffers.send);
+    receive(client.get(), 1017);
+    EXPECT_EQ(sender_->stats().peers.at(0).send_buffer_used, 0);
 }
 
 TEST_F(FrameSenderTest, DropsOfAClientThatLeftStayCounted)

@@ -3,6 +3,9 @@
 
 #include "core/ipc/socket_address.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 #include <algorithm>
 #include <cerrno>
 
@@ -48,6 +51,20 @@ bool is_allowed(const Endpoint &endpoint, const PeerInfo &peer)
     const auto &allowed = endpoint.allowed_uids;
     return allowed.empty() || peer.uid == ::geteuid() ||
            std::ranges::find(allowed, peer.uid) != allowed.end();
+}
+
+int send_buffer_used(int fd)
+{
+    int bytes = 0;
+    ::ioctl(fd, SIOCOUTQ, &bytes);
+    return bytes;
+}
+
+int bytes_to_read(int fd)
+{
+    int bytes = 0;
+    ::ioctl(fd, SIOCINQ, &bytes);
+    return bytes;
 }
 
 BufferSizes set_buffer_sizes(const Endpoint &endpoint, int fd)

@@ -24,6 +24,11 @@ UniqueFd accept_from(int listening_fd);
 PeerInfo identify(std::uint64_t id, int fd);
 /// Whether the endpoint lets this user in. The user that this process runs as always may.
 bool is_allowed(const Endpoint &endpoint, const PeerInfo &peer);
+/// How much of the send buffer is taken by what the other end has not read, in bytes, as the kernel
+/// counts.
+int send_buffer_used(int fd);
+/// How much the other end has sent that was not yet read, bytes.
+int bytes_to_read(int fd);
 /// Asks for the endpoint's buffer size and reads back what became of it.
 BufferSizes set_buffer_sizes(const Endpoint &endpoint, int fd);
 

@@ -113,6 +113,7 @@ FrameReceiver::Event FrameReceiver::wait_for_message()
 /// What ended the connection, if something did.
 std::optional<Error> FrameReceiver::read_some()
 {
+    waited_ = bytes_to_read(connection_.get());
     const auto space = parser_.space();
     const auto count = ::recv(connection_.get(), space.data(), space.size(), MSG_DONTWAIT);
     if (count == 0)

@@ -72,6 +72,8 @@ public:
     /// Of the connection that is there, or was last.
     [[nodiscard]] const PeerInfo &peer() const { return peer_; }
     [[nodiscard]] BufferSizes buffers() const { return buffers_; }
+    /// What waited in the kernel when it was read last, bytes.
+    [[nodiscard]] int waited() const { return waited_; }
     /// That the peer speaks, once it is known.
     [[nodiscard]] std::optional<wire::Dialect> dialect() const { return parser_.dialect(); }
 
@@ -108,6 +110,7 @@ private:
     UniqueFd connection_;
     PeerInfo peer_;
     BufferSizes buffers_;
+    int waited_ = 0;
     wire::Parser parser_;
     std::optional<wire::Dialect> dialect_then_; // before the last message
     wire::Message message_;

@@ -32,11 +32,18 @@ bool is_too_slow(const Peer &peer, MonotonicTime took_last, MonotonicTime now)
            (peer.is_waiting() && now - took_last >= FrameSender::max_stall);
 }
 
-/// Of a peer that goes.
-void count_drops(FrameSender::Stats &stats, const Peer &peer)
+void count(FrameSender::Stats &stats, const Peer &peer)
 {
     stats.dropped_queue_full += peer.counters().dropped;
-    stats.dropped_disconnected += peer.queued_frames() + peer.counters().undeliverable;
+    stats.dropped_disconnected += peer.counters().undeliverable;
+    stats.delivery.add(peer.counters().latency.histogram());
+}
+
+/// Of a peer that goes.
+void count_last(FrameSender::Stats &stats, const Peer &peer)
+{
+    count(stats, peer);
+    stats.dropped_disconnected += peer.queued_frames();
 }
 
 RemovalReason reason_of(const Error &end)
@@ -97,7 +104,7 @@ FrameSender::Stats FrameSender::stop()
         say_goodbye(*shared);
         for (const auto &[id, client] : shared->clients) {
             last.push_back(client.info);
-            count_drops(shared->stats, client.peer);
+            count_last(shared->stats, client.peer);
         }
         shared->clients.clear();
     }
@@ -143,6 +150,7 @@ void FrameSender::send(std::span<const std::byte> packet, WallTime captured, nan
     auto shared = shared_.lock();
     ++shared->stats.frames;
     shared->stats.bytes += packet.size();
+    shared->stats.last_frame = now_on_the_wall;
     shared->stats.latency.record(now_on_the_wall - captured);
     for (auto &[id, client] : shared->clients) {
         if (!client.peer.is_waiting())
@@ -157,6 +165,7 @@ void FrameSender::send(std::span<const std::byte> packet, WallTime captured, nan
         is_one_to_tend |= client.peer.waits_for() == Peer::Wait::reader ||
                           is_too_slow(client.peer, client.took_last, now);
     }
+    shared->stats.sending += monotonic_now() - now;
     if (is_one_to_tend)
         look_.set();
 }
@@ -181,10 +190,9 @@ FrameSender::Stats FrameSender::stats() const
     Stats stats = shared->stats;
     for (const auto &[id, client] : shared->clients) {
         const auto &peer = client.peer;
-        stats.dropped_queue_full += peer.counters().dropped;
-        stats.dropped_disconnected += peer.counters().undeliverable;
-        stats.peers.push_back(
-            {client.info, peer.counters(), peer.queued(), peer.queued_frames(), client.buffers});
+        count(stats, peer);
+        stats.peers.push_back({client.info, peer.counters(), peer.queued(), peer.queued_frames(),
+                               client.buffers, send_buffer_used(peer.fd())});
     }
     return stats;
 }
@@ -408,7 +416,8 @@ void FrameSender::handle_client(std::uint64_t id, std::uint32_t events)
 void FrameSender::remove(Shared &shared, const Removal &removal)
 {
     const auto found = shared.clients.find(removal.peer.id);
-    count_drops(shared.stats, found->second.peer);
+    count_last(shared.stats, found->second.peer);
+    ++shared.stats.disconnects;
     shared.stats.protocol_errors += removal.reason == RemovalReason::violation ? 1 : 0;
     shared.stats.slow_peers += removal.reason == RemovalReason::slow ? 1 : 0;
     // A connection that lived a while is made again soon.

@@ -78,6 +78,7 @@ public:
         nanoseconds queued{0};
         std::size_t queued_frames = 0;
         BufferSizes buffers;
+        int send_buffer_used = 0; ///< bytes, as the kernel counts
     };
     /// Every counter only grows while the sender lives.
     struct Stats {
@@ -90,7 +91,11 @@ public:
         std::uint64_t rejects = 0;              ///< clients turned away
         std::uint64_t protocol_errors = 0;      ///< peers that had to go for what they sent
         std::uint64_t slow_peers = 0;           ///< peers that had to go for being too slow
+        std::uint64_t disconnects = 0;          ///< connections that ended before stop()
+        nanoseconds sending{0};                 ///< time spent in send()
+        WallTime last_frame{};                  ///< when send() was called last
         LatencyMonitor latency;                 ///< from capture of the first sample to send()
+        LatencyHistogram delivery;              ///< to the kernel instead, over all peers
         std::vector<PeerStats> peers;           ///< those connected now
     };
 

@@ -36,6 +36,7 @@ std::optional<ReceivedStream::Frame> ReceivedStream::take(const wire::Message &m
 
     ++stats_.frames;
     stats_.bytes += message.payload.size();
+    stats_.last_frame = now.wall;
     const auto facts = opus_packet_facts(message.payload);
     if (!facts) {
         ++stats_.dropped_invalid;

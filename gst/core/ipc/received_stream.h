@@ -45,6 +45,7 @@ public:
         std::uint64_t dropped_late = 0;           ///< of these: their time was over
         std::uint64_t lost = 0;                   ///< frames missing, by the length of the holes
         std::uint64_t implausible_timestamps = 0; ///< in the future or too old; the arrival counts
+        WallTime last_frame{};                    ///< when the last one arrived
         LatencyMonitor latency;                   ///< from the capture of the first sample on
     };
     struct Frame {

@@ -108,6 +108,62 @@ TEST_F(JkvmIpcSink, WithoutAClientNothingBlocksAndNothingIsLost)
     EXPECT_EQ(stat(element_, "dropped"), 0u);
 }
 
+TEST_F(JkvmIpcSink, StatisticsHaveTheNamesThatJetKvmsUsersKnow)
+{
+    auto client = add_client();
+    ASSERT_EQ(push("\xFC", 0), GST_FLOW_OK);
+    ASSERT_EQ(push("\xFCxy", 20 * GST_MSECOND), GST_FLOW_OK);
+    ASSERT_EQ(push("\xFC", 40 * GST_MSECOND), GST_FLOW_OK);
+    ASSERT_EQ(push("\xFB", 60 * GST_MSECOND), GST_FLOW_OK); // no Opus
+    EXPECT_EQ(stat(element_, "frames-received"), 4u);
+    EXPECT_EQ(stat(element_, "processed_frames"), 3u);
+    EXPECT_EQ(stat(element_, "frames-dropped"), 1u);
+    EXPECT_EQ(stat(element_, "dropped_frames"), 1u);
+    EXPECT_EQ(stat(element_, "bytes-processed"), 5u);
+    EXPECT_NEAR(static_cast<double>(stat(element_, "last-frame-time")),
+                static_cast<double>(wall_clock_ns()), 60e9);
+    EXPECT_EQ(stat(element_, "average-latency"), stat(element_, "latency-average"));
+    EXPECT_GT(stat(element_, "avg_processing_time_ns"), 0u);
+
+    const auto stats = testing::stats_of(element_);
+    double percent = 0;
+    gst_structure_get_double(stats.get(), "drop_rate_percent", &percent);
+    EXPECT_EQ(percent, 25);
+    guint capacity = 0;
+    gst_structure_get_uint(stats.get(), "channel_buffer_size", &capacity);
+    EXPECT_EQ(capacity, 5u); // 100 ms
+    gboolean connected = FALSE;
+    gst_structure_get_boolean(stats.get(), "connected", &connected);
+    EXPECT_TRUE(connected);
+
+    EXPECT_EQ(stat(element_, "connection-drops"), 0u);
+    client.reset();
+    const auto deadline = std::chrono::steady_clock::now() + testing::patience;
+    while (stat(element_, "connection-drops") == 0 && std::chrono::steady_clock::now() < deadline)
+        std::this_thread::yield();
+    EXPECT_EQ(stat(element_, "connection-drops"), 1u);
+}
+
+TEST_F(JkvmIpcSink, StatisticsArePostedAtTheirInterval)
+{
+    const auto bus = GstRef<GstBus>::adopt(gst_bus_new());
+    gst_element_set_bus(element_, bus.get());
+    const auto posted = [&] {
+        const auto message =
+            GstRef<GstMessage>::adopt(gst_bus_pop_filtered(bus.get(), GST_MESSAGE_ELEMENT));
+        return message && gst_message_has_name(message.get(), "application/x-jkvm-ipcsink-stats");
+    };
+    g_object_set(element_, "stats-interval", 0, nullptr);
+    ASSERT_EQ(push("\xFC", 0), GST_FLOW_OK);
+    EXPECT_FALSE(posted());
+    g_object_set(element_, "stats-interval", 3600000, nullptr);
+    ASSERT_EQ(push("\xFC", 20 * GST_MSECOND), GST_FLOW_OK);
+    EXPECT_TRUE(posted());
+    ASSERT_EQ(push("\xFC", 40 * GST_MSECOND), GST_FLOW_OK);
+    EXPECT_FALSE(posted());
+    gst_element_set_bus(element_, nullptr);
+}
+
 TEST_F(JkvmIpcSink, StreamHeadersStayInTheCaps)
 {
     const auto client = add_client();

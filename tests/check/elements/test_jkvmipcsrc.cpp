@@ -242,6 +242,40 @@ TEST_F(JkvmIpcSrc, StatisticsSayWhatIsSpokenAndWhatTheKernelGranted)
     EXPECT_GE(buffer, 32768);
 }
 
+TEST_F(JkvmIpcSrc, StatisticsHaveTheNamesThatJetKvmsUsersKnow)
+{
+    connect();
+    send_frame(30);
+    const std::vector<std::uint8_t> no_opus{0xFB};
+    send_all(server_.get(), message_v1("UOKJ", 0, 0, no_opus));
+    send_frame(10);
+    ASSERT_TRUE(pull());
+    ASSERT_TRUE(pull());
+    for (const char *field : {"frames-received", "client_total_frames"})
+        EXPECT_EQ(stat(element_, field), 3u) << field;
+    for (const char *field : {"frames-dropped", "dropped_frames", "client_dropped_frames"})
+        EXPECT_EQ(stat(element_, field), 1u) << field;
+    EXPECT_EQ(stat(element_, "processed_frames"), 2u);
+    EXPECT_EQ(stat(element_, "bytes-processed"), 9u);
+    EXPECT_EQ(stat(element_, "average-latency"), stat(element_, "latency-average"));
+    EXPECT_EQ(stat(element_, "latency-samples"), 2u);
+    EXPECT_NEAR(static_cast<double>(stat(element_, "last-frame-time")),
+                static_cast<double>(wall_clock_ns()), 60e9);
+    const auto stats = testing::stats_of(element_);
+    gint waiting = 0;
+    gst_structure_get_int(stats.get(), "receive-waiting", &waiting);
+    EXPECT_GE(waiting, 18);
+    EXPECT_LE(waiting, 3 * 21);
+    EXPECT_STREQ(gst_structure_get_string(stats.get(), "latency-trend"), "stable");
+
+    EXPECT_EQ(stat(element_, "connection-drops"), 0u);
+    server_.reset();
+    connect(); // again
+    send_frame(0);
+    ASSERT_TRUE(pull());
+    EXPECT_EQ(stat(element_, "connection-drops"), 1u);
+}
+
 TEST_F(JkvmIpcSrc, ApplicationMayRefuseAClient)
 {
     listener_.reset();

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "element_view.h"
+
+#include "element_list.h"
+
+namespace jkvm {
+
+namespace {
+
+std::string name_of(GstObject *object)
+{
+    gchar *name = gst_object_get_name(object);
+    std::string copy = name;
+    g_free(name);
+    return copy;
+}
+
+GstStructure *read_stats(GstElement *element)
+{
+    GstStructure *stats = nullptr;
+    g_object_get(element, "stats", &stats, nullptr);
+    return stats;
+}
+
+GParamSpec *find_property(GstElement *element, const char *name)
+{
+    return g_object_class_find_property(G_OBJECT_GET_CLASS(element), name);
+}
+
+/// What jkvmsupervisedsrc has inside speaks with its worker, and says nothing of which sound that
+/// is.
+GstRef<GstElement> outermost_of_ours(GstElement *element)
+{
+    auto outermost = GstRef<GstElement>::share(element);
+    auto parent = GstRef<GstObject>::adopt(gst_object_get_parent(GST_OBJECT(element)));
+    while (parent) {
+        if (is_ours(parent.get()))
+            outermost = GstRef<GstElement>::share(GST_ELEMENT(parent.get()));
+        parent = GstRef<GstObject>::adopt(gst_object_get_parent(parent.get()));
+    }
+    return outermost;
+}
+
+/// An element that does not say so: what ends here is played, and that is a microphone's sound.
+wire::Direction read_direction(GstElement *inner)
+{
+    const auto outermost = outermost_of_ours(inner);
+    auto *element = outermost.get();
+    const auto *spec = find_property(element, "direction");
+    if (spec == nullptr || !G_IS_PARAM_SPEC_ENUM(spec))
+        return GST_OBJECT_FLAG_IS_SET(element, GST_ELEMENT_FLAG_SINK) ? wire::Direction::microphone
+                                                                      : wire::Direction::output;
+    gint direction = 0;
+    g_object_get(element, "direction", &direction, nullptr);
+    return static_cast<wire::Direction>(direction);
+}
+
+/// Of the pad where the sound leaves, or of the one where it comes in.
+GstRef<GstCaps> read_caps(GstElement *element)
+{
+    for (const char *name : {"src", "sink"}) {
+        const auto pad = GstRef<GstPad>::adopt(gst_element_get_static_pad(element, name));
+        if (pad)
+            return GstRef<GstCaps>::adopt(gst_pad_get_current_caps(pad.get()));
+    }
+    return {};
+}
+
+std::optional<double> number_of(const GValue *value)
+{
+    if (G_VALUE_HOLDS_ENUM(value))
+        return g_value_get_enum(value);
+    if (G_VALUE_HOLDS_BOOLEAN(value))
+        return g_value_get_boolean(value);
+    // GLib knows how each type of number becomes another.
+    GValue number = G_VALUE_INIT;
+    g_value_init(&number, G_TYPE_DOUBLE);
+    if (!g_value_transform(value, &number))
+        return std::nullopt;
+    return g_value_get_double(&number);
+}
+
+std::optional<ElementView::Value> value_of(const GValue *value)
+{
+    if (value == nullptr)
+        return std::nullopt;
+    if (G_VALUE_HOLDS_STRING(value))
+        return ElementView::Value{1, g_value_get_string(value)};
+    if (const auto number = number_of(value))
+        return ElementView::Value{*number, {}};
+    return std::nullopt;
+}
+
+} // namespace
+
+ElementView::ElementView(GstElement *element)
+    : element_(element), stats_(read_stats(element)), caps_(read_caps(element)),
+      name_(name_of(GST_OBJECT(element))), direction_(read_direction(element))
+{
+    auto parent = GstRef<GstObject>::adopt(gst_object_get_parent(GST_OBJECT(element)));
+    while (parent) {
+        pipeline_ = name_of(parent.get());
+        parent = GstRef<GstObject>::adopt(gst_object_get_parent(parent.get()));
+        if (parent)
+            name_.insert(0, pipeline_ + "/");
+    }
+}
+
+std::optional<ElementView::Value> ElementView::value(Source source, const char *field) const
+{
+    if (source == Source::stats)
+        return value_of(gst_structure_get_value(stats_.get(), field));
+    if (source == Source::caps)
+        return caps_ ? value_of(
+                           gst_structure_get_value(gst_caps_get_structure(caps_.get(), 0), field))
+                     : std::nullopt;
+    const auto *spec = find_property(element_, field);
+    if (spec == nullptr)
+        return std::nullopt;
+    GValue value = G_VALUE_INIT;
+    g_object_get_property(G_OBJECT(element_), field, &value);
+    auto result = value_of(&value);
+    g_value_unset(&value);
+    return result;
+}
+
+std::optional<ElementView::Histogram> ElementView::histogram(const StageMetric &stage) const
+{
+    if (!gst_structure_has_name(stats_.get(), stage.structure))
+        return std::nullopt;
+    const std::string prefix = stage.prefix;
+    const auto *buckets = gst_structure_get_value(stats_.get(), (prefix + "-buckets").c_str());
+    guint64 sum = 0;
+    Histogram histogram;
+    if (buckets == nullptr || gst_value_array_get_size(buckets) != histogram.counts.size() ||
+        !gst_structure_get_uint64(stats_.get(), (prefix + "-sum").c_str(), &sum))
+        return std::nullopt;
+    for (guint i = 0; i < histogram.counts.size(); ++i)
+        histogram.counts[i] = g_value_get_uint64(gst_value_array_get_value(buckets, i));
+    histogram.sum = nanoseconds(sum);
+    return histogram;
+}
+
+} // namespace jkvm

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "common/stats_report.h"
+
+namespace jkvm {
+
+GParamSpec *StatsReport::property()
+{
+    return g_param_spec_uint("stats-interval", "Statistics interval",
+                             "How often the statistics are logged (INFO) and posted as an element "
+                             "message, in milliseconds, with a frame; 0 = never (since 0.1)",
+                             0, 3600000, default_interval, mutable_playing);
+}
+
+bool StatsReport::is_due(nanoseconds interval, MonotonicTime now)
+{
+    if (interval == nanoseconds(0) || now < next_)
+        return false;
+    next_ = now + interval;
+    return true;
+}
+
+void StatsReport::post(GstStructure *stats) const
+{
+    GST_CAT_INFO_OBJECT(category_, element_, "%" GST_PTR_FORMAT, static_cast<void *>(stats));
+    gst_element_post_message(element_, gst_message_new_element(GST_OBJECT(element_), stats));
+}
+
+} // namespace jkvm

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The statistics of jkvmipcsink.
+#pragma once
+
+#include "common/fields.h"
+#include "core/ipc/frame_sender.h"
+
+namespace jkvm {
+
+struct IpcSinkStats {
+    FrameSender::Stats sender;
+    guint64 dropped_invalid = 0;
+    guint64 dropped_too_large = 0;
+    guint queue_capacity = 0; ///< frames that may wait for a client; 0 before the first one
+};
+
+/// As the element's documentation has it; the caller owns it.
+GstStructure *make_structure(const IpcSinkStats &stats);
+/// id, pid, uid.
+Fields describe(const PeerInfo &client);
+
+} // namespace jkvm

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "ipc_src_stats.h"
+
+#include "common/latency_fields.h"
+#include "common/stream_record.h"
+
+namespace jkvm {
+
+GstStructure *make_structure(const IpcSrcStats &stats)
+{
+    const auto &stream = stats.stream;
+    const auto dropped =
+        stream.dropped_invalid + stream.dropped_early + stream.dropped_late;
+    const double used = stats.buffers.receive > 0
+                            ? 100.0 * stats.waited / static_cast<double>(stats.buffers.receive)
+                            : 0.0;
+    return Fields()
+        .set("connected", stream.connected)
+        .set("connects", stream.connects)
+        .set("dialect", stats.dialect ? wire::name(*stats.dialect) : std::string())
+        .set("frames", stream.frames)
+        .set("bytes", stream.bytes)
+        .set("dropped", dropped)
+        .set("dropped-invalid", stream.dropped_invalid)
+        .set("dropped-early", stream.dropped_early)
+        .set("dropped-late", stream.dropped_late)
+        .set("lost", stream.lost)
+        .set("implausible-timestamps", stream.implausible_timestamps)
+        .set("protocol-errors", stream.protocol_errors)
+        .set("rejects", stats.rejects)
+        .append(latency_fields(stream.latency))
+        .append(histogram_fields(stream.latency.histogram()))
+        .set("send-buffer", stats.buffers.send)
+        .set("receive-buffer", stats.buffers.receive)
+        .set("receive-waiting", stats.waited)
+        .set("receive-buffer-utilization", used)
+        .append(record_fields({.received = stream.frames,
+                               .processed = stream.frames - dropped,
+                               .dropped = dropped,
+                               .bytes = stream.bytes,
+                               .disconnects = stats.disconnects,
+                               .last_frame = stream.last_frame,
+                               .average_latency = stream.latency.average()}))
+        .set("client_total_frames", stream.frames)
+        .set("client_dropped_frames", dropped)
+        .release("application/x-jkvm-ipcsrc-stats");
+}
+
+} // namespace jkvm
