@@ -279,14 +279,14 @@ bool AudioSrc::open()
         post_error(element_, {ErrorKind::out_of_resources, "an event", "eventfd failed"});
         return false;
     }
-    auto encoder = OpusFrameEncoder::create({});
+    auto encoder = OpusFrameEncoder::create(2, {});
     if (!encoder) {
         post_error(element_, encoder.error());
         return false;
     }
     auto pcm = Pcm::open({.device = settings.device,
-                          .rate = static_cast<unsigned>(encoder->config().rate),
-                          .channels = static_cast<unsigned>(encoder->config().channels),
+                          .rate = OpusFrameEncoder::rate,
+                          .channels = encoder->settings().channels,
                           .frame = encoder->frame_samples(),
                           .buffer_time = settings.buffer_time});
     if (!pcm) {
@@ -301,7 +301,7 @@ bool AudioSrc::open()
 
     // A period that does not divide the frame wakes us up to one period after the frame is
     // complete.
-    const auto frame = encoder_->config().frame;
+    const auto frame = encoder_->settings().frame;
     const auto wait =
         encoder_->frame_samples() % pcm_->period_samples() == 0 ? 0ns : pcm_->period_time();
     *actual_.lock() = {.buffer_time = pcm_->buffer_time(),
@@ -324,7 +324,7 @@ bool AudioSrc::start_pool()
     // Enough for a pipeline that hands buffers on at once; more are made when more are held.
     constexpr guint ready_made = 4;
     gst_buffer_pool_config_set_params(
-        config, nullptr, static_cast<guint>(encoder_->max_packet_size()), ready_made, 0);
+        config, nullptr, static_cast<guint>(OpusFrameEncoder::max_packet_size), ready_made, 0);
     if (gst_buffer_pool_set_config(pool_.get(), config) &&
         gst_buffer_pool_set_active(pool_.get(), TRUE))
         return true;
@@ -344,8 +344,8 @@ void AudioSrc::close()
 
 bool AudioSrc::negotiate()
 {
-    const auto caps = make_opus_caps({.rate = encoder_->config().rate,
-                                      .channels = encoder_->config().channels,
+    const auto caps = make_opus_caps({.rate = static_cast<int>(encoder_->settings().rate),
+                                      .channels = static_cast<int>(encoder_->settings().channels),
                                       .pre_skip = encoder_->pre_skip()},
                                      "jkvmaudiosrc");
     return gst_base_src_set_caps(src_, caps.get());
@@ -429,7 +429,7 @@ GstFlowReturn AudioSrc::encode(GstBuffer **buffer)
     }
     pcm_->release();
 
-    const auto frame = encoder_->config().frame;
+    const auto frame = encoder_->settings().frame;
     const auto captured = now.running - pcm_->age() - encoder_->look_ahead();
     const auto stamp = timeline_.place(captured, frame);
     if (std::exchange(has_overrun_, false)) {
