@@ -532,7 +532,7 @@ void IpcSrc::post_stats_when_due()
 GstStructure *IpcSrc::stats() const
 {
     const auto stats = stats_.snapshot();
-    const auto &latency = stats.frames.latency.values();
+    const auto latency = stats.frames.latency.values();
     return Fields()
         .set("connected", stats.connected)
         .set("connects", stats.connects)

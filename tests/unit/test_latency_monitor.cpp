@@ -39,5 +39,16 @@ TEST(LatencyMonitor, AverageMovesByATenthOfTheDifference)
     EXPECT_EQ(monitor.values().samples, 3u);
 }
 
+TEST(LatencyMonitor, KnowsTheTail)
+{
+    LatencyMonitor monitor;
+    for (int i = 0; i < 100; ++i)
+        monitor.record(i < 90 ? 20ms : i < 98 ? 40ms : 80ms);
+    const auto values = monitor.values();
+    EXPECT_NEAR(static_cast<double>(values.p50.count()), 20e6, 0.4e6);
+    EXPECT_NEAR(static_cast<double>(values.p95.count()), 40e6, 0.8e6);
+    EXPECT_NEAR(static_cast<double>(values.p99.count()), 80e6, 1.6e6);
+}
+
 } // namespace
 } // namespace jkvm

@@ -7,6 +7,7 @@ namespace jkvm {
 
 void LatencyMonitor::record(nanoseconds latency)
 {
+    quantiles_.record(latency);
     auto &v = values_;
     v.current = latency;
     if (v.samples++ == 0) {
@@ -16,6 +17,15 @@ void LatencyMonitor::record(nanoseconds latency)
     v.average += (latency - v.average) / 10;
     v.minimum = std::min(v.minimum, latency);
     v.maximum = std::max(v.maximum, latency);
+}
+
+LatencyMonitor::Values LatencyMonitor::values() const
+{
+    auto values = values_;
+    values.p50 = quantiles_.at(0.50);
+    values.p95 = quantiles_.at(0.95);
+    values.p99 = quantiles_.at(0.99);
+    return values;
 }
 
 } // namespace jkvm

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/base/time.h"
+#include "core/stats/quantiles.h"
 
 #include <cstdint>
 
@@ -16,13 +17,20 @@ public:
         nanoseconds average{0}; ///< exponential, one tenth of the difference a sample
         nanoseconds minimum{0};
         nanoseconds maximum{0};
+        // Of the last some thousand samples, see Quantiles.
+        nanoseconds p50{0};
+        nanoseconds p95{0};
+        nanoseconds p99{0};
     };
 
+    /// Allocates nothing.
     void record(nanoseconds latency);
-    [[nodiscard]] const Values &values() const { return values_; }
+    /// Takes some time: the quantiles are looked up.
+    [[nodiscard]] Values values() const;
 
 private:
-    Values values_;
+    Values values_; // all but the quantiles
+    Quantiles quantiles_;
 };
 
 } // namespace jkvm
