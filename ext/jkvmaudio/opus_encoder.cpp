@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "opus_encoder.h"
 
+#include <array>
+#include <tuple>
+
 namespace jkvm {
 
 namespace {
@@ -73,12 +76,26 @@ Status OpusFrameEncoder::apply(const EncoderSettings &settings)
     return Done{};
 }
 
-Result<std::size_t> OpusFrameEncoder::encode(std::span<const std::int16_t> samples,
-                                             std::span<std::byte> packet)
+void OpusFrameEncoder::prime(std::span<const std::int16_t> samples)
 {
+    if (samples.empty())
+        return;
+    std::array<unsigned char, max_packet_size> unused; // NOLINT: filled by libopus
+    // A failure shows with the next frame.
+    std::ignore = opus_encode(handle_.get(), samples.data(), static_cast<int>(prime_samples),
+                              unused.data(), static_cast<opus_int32>(unused.size()));
+}
+
+Result<std::size_t> OpusFrameEncoder::encode(std::span<const std::int16_t> samples,
+                                             std::span<std::byte> packet, bool alone)
+{
+    if (alone)
+        opus_encoder_ctl(handle_.get(), OPUS_SET_PREDICTION_DISABLED(1));
     const auto size = opus_encode(handle_.get(), samples.data(), static_cast<int>(frame_samples()),
                                   reinterpret_cast<unsigned char *>(packet.data()),
                                   static_cast<opus_int32>(packet.size()));
+    if (alone)
+        opus_encoder_ctl(handle_.get(), OPUS_SET_PREDICTION_DISABLED(0));
     if (size < 0)
         return Error{ErrorKind::encode_failed, "opus_encode",
                      std::string("libopus: ") + opus_strerror(size)};

@@ -20,7 +20,8 @@ namespace jkvm {
 /// narrower band. Thread-bound.
 class OpusFrameEncoder {
 public:
-    static constexpr unsigned rate = 48000; ///< Hz, of what it takes
+    static constexpr unsigned rate = 48000;                  ///< Hz, of what it takes
+    static constexpr std::size_t prime_samples = rate / 100; ///< per channel, for prime()
     /// RFC 6716, 3.2.1: 1275 bytes for each of the codec's own frames, of at most 20 ms, and 7
     /// to say how three of them are packed.
     static constexpr std::size_t max_packet_size = 3 * 1275 + 7;
@@ -33,9 +34,14 @@ public:
     /// Errors: as create().
     Status apply(const EncoderSettings &settings);
 
-    /// `samples` is exactly one frame, interleaved; `packet` has room for max_packet_size bytes.
+    /// Hears the 10 ms of sound before its first frame, as if it had coded them.
+    void prime(std::span<const std::int16_t> samples);
+
+    /// `samples` is exactly one frame, interleaved; `packet` has room for max_packet_size bytes;
+    /// `alone`: it is for a decoder that has not heard the last one, and a little larger.
     /// The size of the packet, at least 1. Errors: `encode_failed`.
-    Result<std::size_t> encode(std::span<const std::int16_t> samples, std::span<std::byte> packet);
+    Result<std::size_t> encode(std::span<const std::int16_t> samples, std::span<std::byte> packet,
+                               bool alone);
 
     [[nodiscard]] const EncoderSettings &settings() const { return settings_; }
     [[nodiscard]] std::size_t frame_samples() const; ///< per channel

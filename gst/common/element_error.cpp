@@ -46,6 +46,8 @@ Row row(ErrorKind kind)
         return {library, GST_LIBRARY_ERROR_INIT, "The Opus encoder cannot be set up: ", "."};
     case ErrorKind::encode_failed:
         return {stream, GST_STREAM_ERROR_ENCODE, "The Opus encoder failed: ", "."};
+    case ErrorKind::settings_at_odds:
+        return {library, GST_LIBRARY_ERROR_SETTINGS, "Settings contradict each other: ", "."};
     case ErrorKind::out_of_resources:
         return {core, GST_CORE_ERROR_THREAD, "No thread, memory or descriptor left for ", "."};
     }

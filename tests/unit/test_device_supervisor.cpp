@@ -45,6 +45,12 @@ TEST(DeviceSupervisor, WhatRanForAWhileIsLostAndTriedAgainAtOnce)
     supervisor.failed(DeviceTrouble::unplugged, start + 3s);
     EXPECT_EQ(supervisor.state(), DeviceState::lost);
     EXPECT_TRUE(supervisor.wants_open(start + 3s));
+    // What it died of stays, whatever the tries to open it say.
+    supervisor.failed(DeviceTrouble::missing, start + 3s);
+    EXPECT_EQ(supervisor.trouble(), DeviceTrouble::unplugged);
+    supervisor.opened(start + 4s);
+    supervisor.failed(DeviceTrouble::frozen, start + 5s);
+    EXPECT_EQ(supervisor.trouble(), DeviceTrouble::frozen);
 }
 
 TEST(DeviceSupervisor, DeviceThatFailsRightAfterItsStartIsNotTriedInABusyLoop)

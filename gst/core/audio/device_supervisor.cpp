@@ -30,7 +30,9 @@ void DeviceSupervisor::failed(DeviceTrouble trouble, MonotonicTime now)
     if (had_success)
         backoff_.reset();
     due_ = had_success ? now : now + backoff_.next();
-    trouble_ = trouble;
+    // Once lost, what keeps it from coming back is not why it went.
+    if (state_ != DeviceState::lost)
+        trouble_ = trouble;
     if (is_open())
         state_ = DeviceState::lost;
 }

@@ -73,7 +73,8 @@ public:
     [[nodiscard]] MonotonicTime next_event() const { return due_; }
 
     [[nodiscard]] DeviceState state() const { return state_; }
-    /// Why there is no sound, or was none before this; none while the first device does well.
+    /// Why there is no sound, or was none before there was again; none while the first device
+    /// does well.
     [[nodiscard]] DeviceTrouble trouble() const { return trouble_; }
 
 private:

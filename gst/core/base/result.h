@@ -23,6 +23,7 @@ enum class ErrorKind {
     protocol_violation, ///< the peer does not speak this protocol
     encoder_setup,      ///< the codec refused its settings
     encode_failed,      ///< the codec refused a frame
+    settings_at_odds,   ///< settings that do nothing or do harm beside each other
     out_of_resources,   ///< no descriptor, thread or memory left
 };
 
