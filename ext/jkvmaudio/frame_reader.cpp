@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 namespace jkvm {
 
@@ -172,9 +173,10 @@ void FrameReader::drop(std::size_t samples)
 nanoseconds FrameReader::delay() const
 {
     const auto &format = pcm_.format();
-    // Only a period that does not divide the frame wakes us after the frame is complete.
+    // A device that knows only whole periods shows the end of a frame at the end of the period.
     const auto period = static_cast<std::size_t>((format.period * rate + 500ms) / 1s);
-    const auto rest = period == 0 || frame_size_ % period == 0 ? 0ns : format.period;
+    const auto rest =
+        format.is_coarse && period > 0 ? to_time(period - std::gcd(frame_size_, period)) : 0ns;
     return rest + (converter_ ? converter_->delay() : 0ns);
 }
 

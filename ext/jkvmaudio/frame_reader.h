@@ -60,7 +60,7 @@ public:
     [[nodiscard]] bool is_converted() const { return converter_.has_value(); }
     [[nodiscard]] bool uses_driver_timestamps() const { return pcm_.uses_driver_timestamps(); }
     /// How much later than its last sample a frame may be complete: what converting adds, and the
-    /// rest of a period that frames do not fill.
+    /// rest of a period where the device knows only whole ones.
     [[nodiscard]] nanoseconds delay() const;
 
 private:

@@ -563,7 +563,6 @@ bool AudioSrc::handle_event(GstEvent *event)
                          .dtx = wanted->dtx,
                          .packet_loss_percentage = parse_expected_loss(event)});
     });
-    gst_event_unref(event);
     return true;
 }
 

@@ -89,6 +89,9 @@ PacketPool PacketPool::create(std::size_t buffer_size)
     if (!gst_buffer_pool_set_config(made.pool_.get(), config) ||
         !gst_buffer_pool_set_active(made.pool_.get(), TRUE))
         made.pool_ = {};
+    // Those that are made at the start were released without having been acquired.
+    if (made)
+        account_of(made.pool_.get()).outstanding = 0;
     return made;
 }
 

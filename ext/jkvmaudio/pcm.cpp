@@ -131,6 +131,7 @@ Status Pcm::configure_hardware(const Config &config)
     snd_pcm_hw_params_get_buffer_size(hw, &buffer);
     format_.period = to_time(period);
     format_.buffer_time = to_time(buffer);
+    format_.is_coarse = snd_pcm_hw_params_is_batch(hw) != 0;
     return Done{};
 }
 

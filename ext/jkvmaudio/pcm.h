@@ -35,6 +35,7 @@ public:
         std::vector<unsigned> map = {}; ///< SND_CHMAP_... of each channel; empty = not known
         nanoseconds period{0};
         nanoseconds buffer_time{0};
+        bool is_coarse = false; ///< it knows only whole periods
     };
     enum class Outcome {
         ready,       ///< there is as much as was asked for

@@ -2,7 +2,7 @@
 #include "sample_converter.h"
 
 #include <algorithm>
-#include <array>
+#include <numeric>
 
 namespace jkvm {
 
@@ -22,69 +22,91 @@ GstAudioFormat gst_format(snd_pcm_format_t format)
     }
 }
 
-GstAudioChannelPosition gst_position(unsigned position)
+/// How much of a channel is heard on either side.
+struct Sides {
+    float left;
+    float right;
+};
+
+Sides sides_of(unsigned position)
 {
+    constexpr float part = 0.7071F; // half of the power
     switch (position) {
-    case SND_CHMAP_MONO:
-        return GST_AUDIO_CHANNEL_POSITION_MONO;
     case SND_CHMAP_FL:
-        return GST_AUDIO_CHANNEL_POSITION_FRONT_LEFT;
+        return {1, 0};
     case SND_CHMAP_FR:
-        return GST_AUDIO_CHANNEL_POSITION_FRONT_RIGHT;
-    case SND_CHMAP_RL:
-        return GST_AUDIO_CHANNEL_POSITION_REAR_LEFT;
-    case SND_CHMAP_RR:
-        return GST_AUDIO_CHANNEL_POSITION_REAR_RIGHT;
+        return {0, 1};
+    case SND_CHMAP_MONO:
     case SND_CHMAP_FC:
-        return GST_AUDIO_CHANNEL_POSITION_FRONT_CENTER;
-    case SND_CHMAP_LFE:
-        return GST_AUDIO_CHANNEL_POSITION_LFE1;
-    case SND_CHMAP_SL:
-        return GST_AUDIO_CHANNEL_POSITION_SIDE_LEFT;
-    case SND_CHMAP_SR:
-        return GST_AUDIO_CHANNEL_POSITION_SIDE_RIGHT;
     case SND_CHMAP_RC:
-        return GST_AUDIO_CHANNEL_POSITION_REAR_CENTER;
+        return {part, part};
+    case SND_CHMAP_RL:
+    case SND_CHMAP_SL:
+    case SND_CHMAP_FLC:
+    case SND_CHMAP_RLC:
+        return {part, 0};
+    case SND_CHMAP_RR:
+    case SND_CHMAP_SR:
+    case SND_CHMAP_FRC:
+    case SND_CHMAP_RRC:
+        return {0, part};
     default:
-        return GST_AUDIO_CHANNEL_POSITION_NONE;
+        return {0, 0}; // low-frequency effects, and what nobody knows
     }
 }
 
-using Positions = std::array<GstAudioChannelPosition, 64>;
-
-/// Where the device's channels stand: as it says, else in the order that ALSA's drivers keep to.
-/// Nothing known: the first two are left and right.
-bool find_positions(const Pcm::Format &format, Positions &positions)
+/// Where the device's channels stand: as it says, else in the order that ALSA's drivers keep to,
+/// else left and right come first.
+std::vector<unsigned> find_map(const Pcm::Format &format)
 {
-    static constexpr std::array<unsigned, 8> usual{SND_CHMAP_FL, SND_CHMAP_FR, SND_CHMAP_RL,
-                                                   SND_CHMAP_RR, SND_CHMAP_FC, SND_CHMAP_LFE,
-                                                   SND_CHMAP_SL, SND_CHMAP_SR};
-    const bool is_usual = format.channels == 4 || format.channels == 6 || format.channels == 8;
-    if (format.map.size() != format.channels && !is_usual)
-        return false;
-    std::uint64_t seen = 0;
-    for (unsigned c = 0; c < format.channels; ++c) {
-        const auto position =
-            gst_position(format.map.size() == format.channels ? format.map[c] : usual.at(c));
-        const auto bit = position < 0 ? 0 : std::uint64_t{1} << position;
-        if (bit == 0 || (seen & bit) != 0)
-            return false;
-        seen |= bit;
-        positions.at(c) = position;
-    }
-    return true;
+    if (format.map.size() == format.channels)
+        return format.map;
+    std::vector<unsigned> map{SND_CHMAP_FL, SND_CHMAP_FR};
+    if (format.channels == 4 || format.channels == 6 || format.channels == 8)
+        map.insert(map.end(), {SND_CHMAP_RL, SND_CHMAP_RR, SND_CHMAP_FC, SND_CHMAP_LFE,
+                               SND_CHMAP_SL, SND_CHMAP_SR});
+    map.resize(format.channels, SND_CHMAP_UNKNOWN);
+    return map;
 }
 
-GstAudioInfo describe(const Pcm::Format &format)
+/// A row of weights for each channel that comes out; together they never exceed full scale.
+std::vector<std::vector<float>> mix_matrix(const Pcm::Format &format, unsigned channels)
 {
-    GstAudioInfo info;
-    Positions positions;
-    positions.fill(GST_AUDIO_CHANNEL_POSITION_NONE);
-    const bool has_positions = format.channels <= 2 || find_positions(format, positions);
-    gst_audio_info_set_format(&info, gst_format(format.sample), static_cast<gint>(format.rate),
-                              static_cast<gint>(format.channels),
-                              format.channels <= 2 || !has_positions ? nullptr : positions.data());
-    return info;
+    const auto map = find_map(format);
+    std::vector<std::vector<float>> rows(channels);
+    for (const auto position : map) {
+        const auto [left, right] = sides_of(position);
+        rows[0].push_back(channels == 1 ? (left + right) / 2 : left);
+        if (channels == 2)
+            rows[1].push_back(right);
+    }
+    for (auto &row : rows) {
+        const auto sum = std::accumulate(row.begin(), row.end(), 0.0F);
+        for (auto &weight : row)
+            weight /= std::max(sum, 1.0F);
+    }
+    return rows;
+}
+
+/// As GST_AUDIO_CONVERTER_OPT_MIX_MATRIX. Transfer full.
+GstStructure *mix_options(const Pcm::Format &format, unsigned channels)
+{
+    GValue matrix = G_VALUE_INIT;
+    g_value_init(&matrix, GST_TYPE_ARRAY);
+    for (const auto &weights : mix_matrix(format, channels)) {
+        GValue row = G_VALUE_INIT;
+        g_value_init(&row, GST_TYPE_ARRAY);
+        for (const auto weight : weights) {
+            GValue value = G_VALUE_INIT;
+            g_value_init(&value, G_TYPE_FLOAT);
+            g_value_set_float(&value, weight);
+            gst_value_array_append_and_take_value(&row, &value);
+        }
+        gst_value_array_append_and_take_value(&matrix, &row);
+    }
+    auto *options = gst_structure_new_empty("options");
+    gst_structure_take_value(options, GST_AUDIO_CONVERTER_OPT_MIX_MATRIX, &matrix);
+    return options;
 }
 
 } // namespace
@@ -97,20 +119,18 @@ bool SampleConverter::is_needed(const Pcm::Format &from, unsigned channels)
 Result<SampleConverter> SampleConverter::create(const std::string &device, const Pcm::Format &from,
                                                 unsigned channels)
 {
-    const auto fail = [&device](const char *what) {
-        return Error{ErrorKind::device_unsupported, device, what};
-    };
-    if (from.channels > Positions{}.size())
-        return fail("it has more than 64 channels");
-    auto in = describe(from);
+    GstAudioInfo in;
     GstAudioInfo out;
+    gst_audio_info_set_format(&in, gst_format(from.sample), static_cast<gint>(from.rate),
+                              static_cast<gint>(from.channels), nullptr);
     gst_audio_info_set_format(&out, GST_AUDIO_FORMAT_S16LE, rate, static_cast<gint>(channels),
                               nullptr);
     SampleConverter converter;
+    auto *options = from.channels > 2 ? mix_options(from, channels) : nullptr;
     converter.handle_.reset(
-        gst_audio_converter_new(GST_AUDIO_CONVERTER_FLAG_NONE, &in, &out, nullptr));
+        gst_audio_converter_new(GST_AUDIO_CONVERTER_FLAG_NONE, &in, &out, options));
     if (!converter.handle_)
-        return fail("gst_audio_converter_new failed");
+        return Error{ErrorKind::device_unsupported, device, "gst_audio_converter_new failed"};
     converter.input_bytes_ = static_cast<std::size_t>(GST_AUDIO_INFO_BPF(&in));
     converter.delay_ = nanoseconds(std::chrono::seconds(
                            gst_audio_converter_get_max_latency(converter.handle_.get()))) /
