@@ -277,6 +277,7 @@ private:
     PacketPool pool_;
     unsigned channels_ = 2;  // that are captured
     EncoderSettings stream_; // of which the caps tell
+    int pre_skip_ = 0;       // which they tell too
     OnDeviceLost on_device_lost_ = OnDeviceLost::silence;
 };
 
@@ -598,6 +599,7 @@ bool AudioSrc::open()
     engine_->follow_clock(settings.slave_method == SlaveMethod::skew);
     codec_changed_ = true;
     bool is_open = apply_settings();
+    pre_skip_ = is_open ? coder_->pre_skip() : 0;
     if (is_open && !engine_->open() && on_device_lost_ == OnDeviceLost::error) {
         end_of_device();
         is_open = false;
@@ -651,7 +653,7 @@ bool AudioSrc::set_caps()
     if (coder_->output() == FrameCoder::Output::opus) {
         const auto caps = make_opus_caps({.rate = static_cast<int>(stream_.rate),
                                           .channels = static_cast<int>(stream_.channels),
-                                          .pre_skip = coder_->pre_skip()},
+                                          .pre_skip = pre_skip_},
                                          "jkvmaudiosrc");
         return gst_base_src_set_caps(src_, caps.get());
     }
@@ -774,8 +776,10 @@ bool AudioSrc::apply_settings()
     if (gst_pad_has_current_caps(GST_BASE_SRC_PAD(src_)) &&
         (settings.rate != stream_.rate || settings.channels != stream_.channels ||
          settings.audio_type != stream_.audio_type)) {
-        // Some decoders begin anew with new caps.
+        // Some decoders begin anew with new caps. But what they put out begins where the last
+        // ended: there is nothing to leave out.
         coder_->begin_anew();
+        pre_skip_ = 0;
         set_caps();
     }
     return true;
