@@ -8,7 +8,7 @@ namespace jkvm {
 
 namespace {
 
-constexpr std::size_t max_frame = OpusFrameEncoder::rate / 1000 * 60; // samples per channel
+constexpr std::size_t max_frame = std::size_t{OpusFrameEncoder::rate} / 1000 * 60; // per channel
 // What libopus sends for a frame that it leaves out is the first byte of a packet alone.
 constexpr std::size_t largest_dtx_packet = 2;
 

@@ -19,9 +19,9 @@ namespace jkvm {
 class FrameReader {
 public:
     static constexpr unsigned rate = SampleConverter::rate;
-    static constexpr std::size_t max_frame = rate / 1000 * 60; ///< samples per channel
-    static constexpr std::size_t history_samples = rate / 100; ///< 10 ms
-    static constexpr std::size_t max_unread = rate / 250;      ///< 4 ms
+    static constexpr std::size_t max_frame = std::size_t{rate} / 1000 * 60; ///< per channel
+    static constexpr std::size_t history_samples = rate / 100;              ///< 10 ms
+    static constexpr std::size_t max_unread = rate / 250;                   ///< 4 ms
 
     /// `config.channels`: of the frames. Errors: as Pcm::open().
     static Result<FrameReader> open(const Pcm::Config &config);

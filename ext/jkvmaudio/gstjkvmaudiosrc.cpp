@@ -128,6 +128,7 @@
 #include "gstjkvmaudiosrc.h"
 
 #include "capture_engine.h"
+#include "capture_properties.h"
 #include "capture_stats.h"
 #include "codec_properties.h"
 #include "common/clocks.h"
@@ -160,27 +161,11 @@ using namespace jkvm;
 using namespace std::chrono_literals;
 
 enum Property {
-    property_device = 1,
-    property_latency_time,
-    property_buffer_time,
-    property_actual_buffer_time,
+    property_actual_buffer_time = 1,
     property_actual_latency_time,
-    property_provide_clock,
-    property_slave_method,
-    property_on_device_lost,
-    property_mute,
-    property_volume,
-    property_priority,
     property_stats,
 };
 
-enum class SlaveMethod { skew, none };
-enum class OnDeviceLost { silence, error, eos };
-
-constexpr const char *default_device = "hw:0,0";
-constexpr auto default_latency_time = 10ms;
-constexpr auto default_buffer_time = 80ms;
-constexpr double loudest = 10;
 // What create() returns after an error was posted. With GST_FLOW_ERROR the base class would post a
 // second one; this completes what downstream writes, too.
 constexpr auto ended_by_error = GST_FLOW_EOS;
@@ -227,18 +212,6 @@ public:
     GstFlowReturn create(GstBuffer **buffer);
 
 private:
-    struct Settings {
-        std::string device = default_device;
-        nanoseconds latency_time = default_latency_time;
-        nanoseconds buffer_time = default_buffer_time;
-        bool provide_clock = false;
-        SlaveMethod slave_method = SlaveMethod::skew;
-        OnDeviceLost on_device_lost = OnDeviceLost::silence;
-        bool mute = false;
-        double volume = 1;
-        int priority = 80;
-    };
-
     CaptureEngine::Moment now() override;
     void device_changed(const DeviceReport &report) override;
     void latency_changed() override;
@@ -263,7 +236,7 @@ private:
     ElementMessages devices_;
     WaitControl control_;
     ThreadPriority priority_; // the streaming thread's
-    Guarded<Settings> settings_;
+    Guarded<CaptureSettings> settings_;
     Guarded<CodecControl> codec_;
     std::atomic<bool> codec_changed_{false}; // since the streaming thread looked
     std::atomic<double> gain_{1};            // what mute and volume come to
@@ -291,81 +264,23 @@ JKVM_DEFINE_ELEMENT(GstJkvmAudioSrc, gst_jkvm_audio_src, GST_TYPE_PUSH_SRC, Audi
 
 static void install_properties(GObjectClass *object_class)
 {
-    const auto microseconds = [](nanoseconds time) { return static_cast<gint64>(time / 1us); };
-    const auto install = [object_class](guint id, GParamSpec *spec) {
-        g_object_class_install_property(object_class, id, spec);
-    };
-    static const GEnumValue slave_methods[] = {
-        {static_cast<int>(SlaveMethod::skew),
-         "Timestamps follow the pipeline's clock by up to 2 ms a second", "skew"},
-        {static_cast<int>(SlaveMethod::none), "Only samples are counted", "none"},
-        {0, nullptr, nullptr},
-    };
-    static const GEnumValue lost_policies[] = {
-        {static_cast<int>(OnDeviceLost::silence), "Silence, until there is a device again",
-         "silence"},
-        {static_cast<int>(OnDeviceLost::error), "An error", "error"},
-        {static_cast<int>(OnDeviceLost::eos), "The end of the stream", "eos"},
-        {0, nullptr, nullptr},
-    };
-
-    install(property_device,
-            g_param_spec_string("device", "Device",
-                                "ALSA's name of the capture device, as arecord -L lists them, or "
-                                "the id or name of a card; several, separated by ';', are tried "
-                                "in this order (since 0.1)",
-                                default_device, mutable_ready));
-    install(property_latency_time,
-            g_param_spec_int64("latency-time", "Latency time",
-                               "Longest period that the device is asked for, in microseconds; a "
-                               "shorter frame means a shorter period (since 0.1)",
-                               1000, 60000, microseconds(default_latency_time), mutable_ready));
-    install(property_buffer_time,
-            g_param_spec_int64("buffer-time", "Buffer time",
-                               "Size of the device's ring in microseconds: how long the pipeline "
-                               "may be held up before samples are lost; no latency. Grows to "
-                               "500000 where that happens often (since 0.1)",
-                               40000, 2000000, microseconds(default_buffer_time), mutable_ready));
-    install(property_actual_buffer_time,
-            g_param_spec_int64("actual-buffer-time", "Actual buffer time",
-                               "Size of the ring that the device granted, in microseconds; 0 "
-                               "while none is open (since 0.1)",
-                               0, G_MAXINT64, 0, read_only));
-    install(property_actual_latency_time,
-            g_param_spec_int64("actual-latency-time", "Actual latency time",
-                               "Period that the device granted, in microseconds; 0 while none is "
-                               "open (since 0.1)",
-                               0, G_MAXINT64, 0, read_only));
-    install(property_provide_clock,
-            g_param_spec_boolean("provide-clock", "Provide clock",
-                                 "Offer the device's clock to the pipeline (since 0.1)", FALSE,
-                                 mutable_ready));
-    install(property_slave_method,
-            g_param_spec_enum("slave-method", "Slave method",
-                              "What becomes of a difference between the clocks of device and "
-                              "pipeline (since 0.1)",
-                              register_enum("GstJkvmAudioSlaveMethod", slave_methods),
-                              static_cast<int>(SlaveMethod::skew), mutable_ready));
-    install(property_on_device_lost,
-            g_param_spec_enum("on-device-lost", "On device lost",
-                              "What comes while there is no device that works (since 0.1)",
-                              register_enum("GstJkvmAudioOnDeviceLost", lost_policies),
-                              static_cast<int>(OnDeviceLost::silence), mutable_ready));
-    install(property_mute,
-            g_param_spec_boolean("mute", "Mute", "Silence (since 0.1)", FALSE, mutable_playing));
-    install(property_volume,
-            g_param_spec_double("volume", "Volume", "Factor, 1 = unchanged (since 0.1)", 0, loudest,
-                                1, mutable_playing));
-    install(property_priority,
-            g_param_spec_int("priority", "Priority",
-                             "SCHED_FIFO priority that the streaming thread asks for; where that "
-                             "is not permitted it asks for a nice value of -10, then for nothing. "
-                             "0 = do not ask (since 0.1)",
-                             0, 99, 80, mutable_ready));
-    install(property_stats, g_param_spec_boxed("stats", "Statistics",
-                                               "Counters, and times in nanoseconds (since "
-                                               "0.1)",
-                                               GST_TYPE_STRUCTURE, read_only));
+    g_object_class_install_property(
+        object_class, property_actual_buffer_time,
+        g_param_spec_int64("actual-buffer-time", "Actual buffer time",
+                           "Size of the ring that the device granted, in microseconds; 0 while "
+                           "none is open (since 0.1)",
+                           0, G_MAXINT64, 0, read_only));
+    g_object_class_install_property(
+        object_class, property_actual_latency_time,
+        g_param_spec_int64("actual-latency-time", "Actual latency time",
+                           "Period that the device granted, in microseconds; 0 while none is open "
+                           "(since 0.1)",
+                           0, G_MAXINT64, 0, read_only));
+    g_object_class_install_property(
+        object_class, property_stats,
+        g_param_spec_boxed("stats", "Statistics", "Counters, and times in nanoseconds (since 0.1)",
+                           GST_TYPE_STRUCTURE, read_only));
+    install_capture_properties(object_class);
     install_codec_properties(object_class);
 }
 
@@ -430,101 +345,40 @@ namespace {
 // --- properties
 // -----------------------------------------------------------------------------------
 
-void AudioSrc::set_property(guint id, const GValue *value, GParamSpec *spec)
+void AudioSrc::set_property(guint id, const GValue *value, GParamSpec *)
 {
     if (id >= first_codec_property) {
         change_codec([&](CodecControl &control) { set_codec_property(control, id, value); });
         return;
     }
     auto settings = settings_.lock();
-    switch (id) {
-    case property_device: {
-        const char *device = g_value_get_string(value);
-        settings->device = device != nullptr ? device : default_device;
-        break;
-    }
-    case property_latency_time:
-        settings->latency_time = std::chrono::microseconds(g_value_get_int64(value));
-        break;
-    case property_buffer_time:
-        settings->buffer_time = std::chrono::microseconds(g_value_get_int64(value));
-        break;
-    case property_provide_clock:
-        settings->provide_clock = g_value_get_boolean(value) != FALSE;
-        // Only who has this flag is asked for a clock.
-        if (settings->provide_clock)
-            GST_OBJECT_FLAG_SET(element_, GST_ELEMENT_FLAG_PROVIDE_CLOCK);
-        else
-            GST_OBJECT_FLAG_UNSET(element_, GST_ELEMENT_FLAG_PROVIDE_CLOCK);
-        break;
-    case property_slave_method:
-        settings->slave_method = static_cast<SlaveMethod>(g_value_get_enum(value));
-        break;
-    case property_on_device_lost:
-        settings->on_device_lost = static_cast<OnDeviceLost>(g_value_get_enum(value));
-        break;
-    case property_mute:
-        settings->mute = g_value_get_boolean(value) != FALSE;
-        gain_ = settings->mute ? 0 : settings->volume;
-        break;
-    case property_volume:
-        settings->volume = g_value_get_double(value);
-        gain_ = settings->mute ? 0 : settings->volume;
-        break;
-    case property_priority:
-        settings->priority = g_value_get_int(value);
-        break;
-    default:
-        G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
-    }
+    set_capture_property(*settings, id, value);
+    gain_ = settings->mute ? 0 : settings->volume;
+    // Only who has this flag is asked for a clock.
+    if (settings->provide_clock)
+        GST_OBJECT_FLAG_SET(element_, GST_ELEMENT_FLAG_PROVIDE_CLOCK);
+    else
+        GST_OBJECT_FLAG_UNSET(element_, GST_ELEMENT_FLAG_PROVIDE_CLOCK);
 }
 
-void AudioSrc::get_property(guint id, GValue *value, GParamSpec *spec)
+void AudioSrc::get_property(guint id, GValue *value, GParamSpec *)
 {
     if (id >= first_codec_property) {
         get_codec_property(codec_.snapshot(), id, value);
         return;
     }
-    const auto settings = settings_.snapshot();
     switch (id) {
-    case property_device:
-        g_value_set_string(value, settings.device.c_str());
-        break;
-    case property_latency_time:
-        g_value_set_int64(value, settings.latency_time / 1us);
-        break;
-    case property_buffer_time:
-        g_value_set_int64(value, settings.buffer_time / 1us);
-        break;
     case property_actual_buffer_time:
         g_value_set_int64(value, stats_.lock()->device.format.buffer_time / 1us);
         break;
     case property_actual_latency_time:
         g_value_set_int64(value, stats_.lock()->device.format.period / 1us);
         break;
-    case property_provide_clock:
-        g_value_set_boolean(value, settings.provide_clock);
-        break;
-    case property_slave_method:
-        g_value_set_enum(value, static_cast<int>(settings.slave_method));
-        break;
-    case property_on_device_lost:
-        g_value_set_enum(value, static_cast<int>(settings.on_device_lost));
-        break;
-    case property_mute:
-        g_value_set_boolean(value, settings.mute);
-        break;
-    case property_volume:
-        g_value_set_double(value, settings.volume);
-        break;
-    case property_priority:
-        g_value_set_int(value, settings.priority);
-        break;
     case property_stats:
         g_value_take_boxed(value, make_structure(stats_.snapshot()));
         break;
     default:
-        G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
+        get_capture_property(settings_.snapshot(), id, value);
     }
 }
 
@@ -556,14 +410,19 @@ bool AudioSrc::handle_event(GstEvent *event)
     if (!wanted)
         return false;
     const auto &stream = wanted->stream;
-    change_codec([&](CodecControl &control) {
-        control.request({.frame = nanoseconds(std::chrono::seconds(stream.frame_size)) /
-                                  std::max(1U, stream.sample_rate),
-                         .bitrate = wanted->bitrate,
-                         .complexity = wanted->complexity,
-                         .dtx = wanted->dtx,
-                         .packet_loss_percentage = parse_expected_loss(event)});
-    });
+    const auto frame =
+        nanoseconds(std::chrono::seconds(stream.frame_size)) / std::max(1U, stream.sample_rate);
+    // Who asks for what there is asks for nothing; the limits are not for what the owner set.
+    EncoderRequest request{.packet_loss_percentage = parse_expected_loss(event)};
+    if (frame != now.frame)
+        request.frame = frame;
+    if (wanted->bitrate != now.bitrate)
+        request.bitrate = wanted->bitrate;
+    if (wanted->complexity != now.complexity)
+        request.complexity = wanted->complexity;
+    if (wanted->dtx != now.dtx)
+        request.dtx = wanted->dtx;
+    change_codec([&](CodecControl &control) { control.request(request); });
     return true;
 }
 
@@ -669,8 +528,11 @@ bool AudioSrc::answer_latency(GstQuery *query)
     const auto latency = latency_.load();
     if (latency == 0ns)
         return false; // closed: nothing is known
-    const auto ring = stats_.lock()->device.format.buffer_time;
-    // The ring holds what downstream does not take in time.
+    // The ring holds what downstream does not take in time; without a device, that which there
+    // will be.
+    auto ring = stats_.lock()->device.format.buffer_time;
+    if (ring == 0ns)
+        ring = settings_.lock()->buffer_time;
     gst_query_set_latency(query, TRUE, static_cast<GstClockTime>(latency.count()),
                           static_cast<GstClockTime>((latency + ring).count()));
     return true;

@@ -243,6 +243,18 @@ TEST_F(CaptureCoding, RequestOfAReceiverIsFollowedWithinTheLimits)
     EXPECT_EQ(bitrate(), 192000u);
 }
 
+TEST_F(CaptureCoding, RequestForOneThingLeavesTheOwnersBitrateAlone)
+{
+    open("buffer-time=1000000 max-bitrate=64000 bitrate=128000");
+    follow();
+    send_request("complexity", G_TYPE_UINT, 0);
+    send_request("frame-size", G_TYPE_UINT, 1920);
+    follow_to_length(40ms);
+    guint bitrate = 0;
+    gst_structure_get_uint(testing::stats_of(src()).get(), "bitrate", &bitrate);
+    EXPECT_EQ(bitrate, 128000u);
+}
+
 TEST_F(CaptureCoding, ExpectedLossThatIsAskedForTurnsTheCopiesOn)
 {
     open("buffer-time=1000000 audio-type=voice signal=voice bitrate=24000 inband-fec=true "
