@@ -3,20 +3,64 @@
 /**
  * SECTION:element-jkvmaudiosrc
  * @title: jkvmaudiosrc
- * @short_description: captures sound through ALSA and codes it as Opus
+ * @short_description: captures sound through ALSA and codes it as Opus, whatever the device does
  *
- * Captures S16 stereo at 48 kHz from an ALSA device and codes it with libopus: 20 ms frames,
- * 96 kbit/s, constrained VBR. One thread does all of it: it sleeps until the device has a frame,
- * encodes the frame from the device's own memory into a pooled buffer and pushes that.
+ * One thread does all of it: it sleeps until the device has a frame, encodes the frame from the
+ * device's own memory into a pooled buffer and pushes that. Where downstream takes no Opus it pushes
+ * the samples (S16LE, 48 kHz).
  *
- * Timestamps count samples: each buffer follows the last one by exactly one frame. They are made
- * so that what a decoder puts out for a buffer was captured at the buffer's timestamp, the
- * look-ahead of the encoder included. The reported latency is one frame and the look-ahead (26.5
- * ms).
+ * ## How sound is coded
+ *
+ * `quality` sets everything at once, while playing too; `direction=microphone` has other numbers:
+ *
+ * | | low | medium | high | ultra |
+ * |---|---|---|---|---|
+ * | output, kbit/s | 32 | 96 | 192 | 320 |
+ * | microphone, kbit/s | 16 | 64 | 128 | 256 |
+ * | frame, ms | 40 | 20 | 20 | 10 |
+ * | output: channels, rate of the caps | 1, 24000 | 2, 48000 | 2, 48000 | 2, 48000 |
+ * | microphone: channels, rate of the caps | 1, 16000 | 1, 48000 | 1, 48000 | 1, 48000 |
+ * | complexity | 1 | 2 | 5 | 8 |
+ * | signal | voice | auto | music | music |
+ * | dtx | yes | no | no | no |
+ *
+ * Each of opusenc's properties can be set as well, at any time; `quality` is custom then. A change
+ * takes effect with the next frame. It loses no frame and makes no step in the sound for a decoder
+ * that goes on with the new caps. Sound is always captured and coded at 48 kHz; a lower rate in the
+ * caps says that what lies above half of it is left out. Settings that do nothing or do harm
+ * beside each other are a warning (LIBRARY, SETTINGS), and are used.
+ *
+ * The upstream event jkvm-encoder-request (fields frame-size and rate, bitrate, complexity, dtx,
+ * packet-loss-percentage) is followed, with the bitrate within `min-bitrate` and `max-bitrate`,
+ * until one of the properties is set.
+ *
+ * `mute` and `volume` fade within one frame. A muted stream is coded silence, 3 bytes a frame.
+ *
+ * ## A device that comes and goes
+ *
+ * As long as no device gives sound, silence is pushed, without a hole in time and at the pace of the
+ * clock, and devices are tried again: at once, then after pauses of 100 to 300 ms. Sound is back
+ * within half a second. `on-device-lost` chooses an error or the end of the stream instead. The
+ * reasons for silence are those of the message jkvm-device, below.
+ *
+ * A device that does not have 48 kHz, the channels or 16 bits is opened as it is (8 to 192 kHz;
+ * S16_LE, S32_LE, S24_3LE, S24_LE; any number of channels) and converted.
+ *
+ * Three overruns within a minute double the ring, up to 500 ms.
+ *
+ * ## Timestamps
+ *
+ * Timestamps count samples: each buffer begins where the last one ended. As long as device and
+ * pipeline agree within 1 ms each lasts exactly one frame; else buffers get up to 0.2 % longer or
+ * shorter until they do, so clocks may differ by 1000 ppm without a hole (`slave-method=none`: they
+ * never do). They are made so that what a decoder puts out for a buffer was captured at the
+ * buffer's timestamp, the look-ahead of the encoder included. The reported latency is one frame and
+ * the look-ahead (26.5 ms for 20 ms), and what a conversion adds.
  *
  * |[
  * gst-launch-1.0 -e jkvmaudiosrc device=hw:0,0 ! oggmux ! filesink location=a.ogg
- * gst-launch-1.0 jkvmaudiosrc device=hw:0,0 ! jkvmipcsink socket-path=/tmp/a.sock
+ * gst-launch-1.0 jkvmaudiosrc device="tc358743;hw:CARD=UAC2Gadget" quality=high ! jkvmipcsink socket-path=/tmp/a.sock
+ * gst-launch-1.0 -m jkvmaudiosrc device=nosuch ! fakesink -v
  * ]|
  *
  * ## Statistics
@@ -26,38 +70,86 @@
  *
  * | field | type | meaning |
  * |---|---|---|
- * | frames | guint64 | Opus frames pushed |
- * | bytes | guint64 | of Opus pushed |
- * | overruns | guint64 | times that samples were lost because nobody read them in time, or the device was suspended |
+ * | frames | guint64 | frames made, those of silence included |
+ * | bytes | guint64 | in these frames |
+ * | bitrate | guint | that the encoder is set to, bit/s |
+ * | frame-time | guint64 | length of a frame, ns |
+ * | codec-mode | gchararray | silk, hybrid or celt, as the last packet with sound says |
+ * | codec-bandwidth | gchararray | narrowband to fullband, as that packet says |
+ * | codec-channels | guint | as that packet says |
+ * | dtx-percent | gdouble | share of packets that say only that it is quiet |
+ * | encode-time-p50, encode-time-p99 | guint64 | ns that the encoder took for all but half, or one in a hundred, of the last frames |
+ * | scheduling | gchararray | fifo, nice or normal: what the streaming thread was granted |
+ * | levels | GstValueArray | for each captured channel the peak and rms of the last frame, gdouble, dB below full scale, -100 for silence |
+ * | device-state | gchararray | search, open, run or lost |
+ * | device-trouble | gchararray | why there is no sound, or was none before there was again; none |
+ * | device | gchararray | the one that is open |
+ * | device-rate, device-channels | guint | that it was opened with |
+ * | device-format | gchararray | ALSA's name of its sample format |
+ * | device-period, device-buffer | guint64 | that it granted, ns |
+ * | converted | gboolean | whether its sound has to be converted |
+ * | driver-timestamps | gboolean | whether the driver's timestamps are used; given up after nonsense |
+ * | drift-ppm | gdouble | how much faster the device's clock is than the pipeline's |
+ * | overruns | guint64 | times that samples were lost because nobody read them in time |
  * | lost-time | guint64 | sound lost that way, ns |
  * | resyncs | guint64 | times that the count of samples was more than 40 ms off the pipeline's clock, and the timestamps followed the clock |
+ * | silent-frames | guint64 | frames of silence for want of a device |
+ * | recoveries | guint64 | times that sound came back |
+ * | recoveries-by-reason | GstStructure | the same for each reason |
+ * | pool-size, pool-outstanding | guint64 | buffers of the pool, and how many of them are downstream |
+ * | pool-hits, pool-misses | guint64 | times that a buffer was ready, and that one had to be made |
+ * | pool-allocations | guint64 | buffers made so far |
+ * | pool-hit-percent | gdouble | share of the hits |
+ * | processed_frames | guint64 | as frames |
+ * | dropped_frames | guint64 | frames that fit into lost-time |
+ * | drop_rate_percent | gdouble | share of the dropped ones |
+ * | avg_processing_time_ns | guint64 | that volume, level and encoder took, on average |
+ * | channel_buffer_size | guint | frames that the ring holds |
+ * | channel_current_size | guint | frames that were in it when the last one was taken |
+ * | connected | gboolean | whether there is sound from a device |
  *
  * ## Messages
  *
  * At most one message with the same name and reason is posted a second; the next one says in its
  * field suppressed (guint) how many were not.
  *
- * The element message jkvm-xrun says that samples were lost: reason (overrun), lost-time (ns).
+ * The element message jkvm-device has the fields reason, state, device and detail (what ALSA said).
+ * Its reason is running when sound comes, else why none does: missing, busy, forbidden, unsupported,
+ * unplugged, io-error, rate-changed (the source has another rate), suspended (the machine slept),
+ * frozen (neither sound nor an error), free-running (sound faster than time passes), stuck (the
+ * same value for half a second, which is not 0).
+ *
+ * The element message jkvm-xrun says that samples were lost (reason overrun, lost-time in ns), or
+ * that the ring is larger now (reason ring-grown, buffer-time in ns).
  *
  * Since: 0.1
  */
 // clang-format on
 #include "gstjkvmaudiosrc.h"
 
+#include "capture_engine.h"
+#include "capture_properties.h"
+#include "capture_stats.h"
+#include "codec_properties.h"
 #include "common/clocks.h"
 #include "common/element_error.h"
 #include "common/element_message.h"
 #include "common/element_type.h"
+#include "common/encoder_request.h"
 #include "common/mapped_buffer.h"
 #include "common/open_in_ready.h"
 #include "common/opus_caps.h"
 #include "common/properties.h"
-#include "core/audio/frame_timeline.h"
+#include "core/audio/device_clock.h"
 #include "core/base/guarded.h"
 #include "core/ipc/wait_control.h"
-#include "opus_encoder.h"
-#include "pcm.h"
+#include "frame_coder.h"
+#include "packet_pool.h"
+#include "sound_cards.h"
 
+#include <atomic>
+#include <functional>
+#include <memory>
 #include <optional>
 
 GST_DEBUG_CATEGORY_STATIC(jkvm_audio_src_debug);
@@ -69,25 +161,35 @@ using namespace jkvm;
 using namespace std::chrono_literals;
 
 enum Property {
-    property_device = 1,
-    property_buffer_time,
-    property_actual_buffer_time,
+    property_actual_buffer_time = 1,
     property_actual_latency_time,
     property_stats,
 };
 
-constexpr const char *default_device = "hw:0,0";
-constexpr auto default_buffer_time = 80ms;
-// How far the count of samples may be off the pipeline's clock before the timestamps follow it.
-constexpr auto timeline_tolerance = 40ms;
 // What create() returns after an error was posted. With GST_FLOW_ERROR the base class would post a
 // second one; this completes what downstream writes, too.
 constexpr auto ended_by_error = GST_FLOW_EOS;
 
-class AudioSrc {
+using SharedClock = std::shared_ptr<Guarded<DeviceClock>>;
+
+/// A clock of GStreamer that shows that of the device; it may outlive the element.
+GstClock *make_clock(const SharedClock &device_clock)
+{
+    const auto get_time = [](GstClock *, gpointer shared) noexcept {
+        const auto &clock = *static_cast<SharedClock *>(shared);
+        return static_cast<GstClockTime>(clock->lock()->at(monotonic_now()).count());
+    };
+    const auto destroy = [](gpointer shared) noexcept {
+        delete static_cast<SharedClock *>(shared);
+    };
+    return gst_audio_clock_new("jkvmaudioclock", get_time, new SharedClock(device_clock), destroy);
+}
+
+class AudioSrc final : public CaptureEngine::Host {
 public:
     explicit AudioSrc(GstJkvmAudioSrc *element)
-        : element_(GST_ELEMENT(element)), src_(GST_BASE_SRC(element)), xruns_(element_, "jkvm-xrun")
+        : element_(GST_ELEMENT(element)), src_(GST_BASE_SRC(element)),
+          xruns_(element_, "jkvm-xrun"), devices_(element_, "jkvm-device")
     {
         gst_base_src_set_live(src_, TRUE);
         gst_base_src_set_format(src_, GST_FORMAT_TIME);
@@ -103,49 +205,53 @@ public:
     void restart() { control_.ask_restart(); }
     bool negotiate();
     bool answer_latency(GstQuery *query);
+    bool handle_event(GstEvent *event);
+    GstClock *provide_clock();
+    /// The streaming thread begins or ends; on that thread.
+    void watch_thread(GstMessage *message);
     GstFlowReturn create(GstBuffer **buffer);
 
 private:
-    struct Settings {
-        std::string device = default_device;
-        nanoseconds buffer_time = default_buffer_time;
-    };
-    struct Stats {
-        guint64 frames = 0;
-        guint64 bytes = 0;
-        guint64 overruns = 0;
-        guint64 resyncs = 0;
-        nanoseconds lost_time{0};
-    };
-    /// What start() found out; the application may ask for it at any time.
-    struct Actual {
-        nanoseconds buffer_time{0};
-        nanoseconds period_time{0};
-        nanoseconds latency{0};
-    };
+    CaptureEngine::Moment now() override;
+    void device_changed(const DeviceReport &report) override;
+    void latency_changed() override;
+    void has_overrun(nanoseconds lost) override;
+    void ring_has_grown(nanoseconds buffer_time) override;
+    void device_counts(nanoseconds position, MonotonicTime captured) override;
 
-    bool start_pool();
-    bool start_device();
+    void change_codec(const std::function<void(CodecControl &)> &change);
+    /// What was set since the last frame. False: it cannot be, and that is posted.
+    bool apply_settings();
+    void warn_of_contradictions(const EncoderSettings &settings);
+    bool set_caps();
+    bool wants_samples();
+    GstFlowReturn end_of_device();
     /// GST_FLOW_CUSTOM_SUCCESS: the frame lies before the start of the stream and is not pushed.
-    GstFlowReturn encode(GstBuffer **buffer);
-    GstStructure *stats() const;
+    GstFlowReturn give_frame(GstBuffer **buffer);
+    void publish();
 
     GstElement *element_;
     GstBaseSrc *src_;
     ElementMessages xruns_;
+    ElementMessages devices_;
     WaitControl control_;
-    Guarded<Settings> settings_;
-    Guarded<Stats> stats_;
-    Guarded<Actual> actual_;
+    ThreadPriority priority_; // the streaming thread's
+    Guarded<CaptureSettings> settings_;
+    Guarded<CodecControl> codec_;
+    std::atomic<bool> codec_changed_{false}; // since the streaming thread looked
+    std::atomic<double> gain_{1};            // what mute and volume come to
+    Guarded<CaptureStats> stats_;            // as of the last frame
+    std::atomic<nanoseconds> latency_{0ns};  // 0 while it is closed
+    SharedClock device_clock_ = std::make_shared<Guarded<DeviceClock>>();
 
-    // From start() to stop(); used by the streaming thread in between.
-    std::optional<Pcm> pcm_;
-    std::optional<OpusFrameEncoder> encoder_;
-    GstRef<GstBufferPool> pool_;
-    FrameTimeline timeline_{timeline_tolerance};
-    bool is_running_ = false;
-    bool has_overrun_ = false; // since the last frame
-    bool is_first_ = true;     // since the device was started
+    // From open() to close(); used by the streaming thread in between.
+    std::unique_ptr<CaptureEngine> engine_;
+    std::optional<FrameCoder> coder_;
+    PacketPool pool_;
+    unsigned channels_ = 2;  // that are captured
+    EncoderSettings stream_; // of which the caps tell
+    int pre_skip_ = 0;       // which they tell too
+    OnDeviceLost on_device_lost_ = OnDeviceLost::silence;
 };
 
 } // namespace
@@ -156,49 +262,42 @@ struct _GstJkvmAudioSrc {
 
 JKVM_DEFINE_ELEMENT(GstJkvmAudioSrc, gst_jkvm_audio_src, GST_TYPE_PUSH_SRC, AudioSrc)
 
-static void gst_jkvm_audio_src_configure_class(GstJkvmAudioSrcClass *klass)
+static void install_properties(GObjectClass *object_class)
 {
-    GST_DEBUG_CATEGORY_INIT(jkvm_audio_src_debug, "jkvmaudiosrc", 0, "ALSA capture coded as Opus");
-
-    auto *object_class = G_OBJECT_CLASS(klass);
-    const auto microseconds = [](nanoseconds time) { return static_cast<gint64>(time / 1us); };
-
-    g_object_class_install_property(
-        object_class, property_device,
-        g_param_spec_string(
-            "device", "Device",
-            "ALSA's name of the capture device, as arecord -L lists them (since 0.1)",
-            default_device, mutable_ready));
-    g_object_class_install_property(
-        object_class, property_buffer_time,
-        g_param_spec_int64(
-            "buffer-time", "Buffer time",
-            "Size of the device's ring in microseconds: how long the pipeline may be "
-            "held up before samples are lost; no latency (since 0.1)",
-            40000, 2000000, microseconds(default_buffer_time), mutable_ready));
     g_object_class_install_property(
         object_class, property_actual_buffer_time,
         g_param_spec_int64("actual-buffer-time", "Actual buffer time",
-                           "Size of the ring that the device granted, in microseconds; 0 while it "
-                           "is closed (since 0.1)",
+                           "Size of the ring that the device granted, in microseconds; 0 while "
+                           "none is open (since 0.1)",
                            0, G_MAXINT64, 0, read_only));
     g_object_class_install_property(
         object_class, property_actual_latency_time,
         g_param_spec_int64("actual-latency-time", "Actual latency time",
-                           "Period that the device granted, in microseconds; 0 while it is closed "
+                           "Period that the device granted, in microseconds; 0 while none is open "
                            "(since 0.1)",
                            0, G_MAXINT64, 0, read_only));
     g_object_class_install_property(
         object_class, property_stats,
         g_param_spec_boxed("stats", "Statistics", "Counters, and times in nanoseconds (since 0.1)",
                            GST_TYPE_STRUCTURE, read_only));
+    install_capture_properties(object_class);
+    install_codec_properties(object_class);
+}
+
+static void gst_jkvm_audio_src_configure_class(GstJkvmAudioSrcClass *klass)
+{
+    GST_DEBUG_CATEGORY_INIT(jkvm_audio_src_debug, "jkvmaudiosrc", 0, "ALSA capture coded as Opus");
+
+    install_properties(G_OBJECT_CLASS(klass));
 
     auto *element_class = GST_ELEMENT_CLASS(klass);
     static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
         "src", GST_PAD_SRC, GST_PAD_ALWAYS,
-        GST_STATIC_CAPS("audio/x-opus, rate = (int) 48000, channels = (int) 2, "
-                        "channel-mapping-family = (int) 0, stream-count = (int) 1, "
-                        "coupled-count = (int) 1"));
+        GST_STATIC_CAPS("audio/x-opus, rate = (int) { 48000, 24000, 16000 }, "
+                        "channels = (int) [ 1, 2 ], channel-mapping-family = (int) 0, "
+                        "stream-count = (int) 1, coupled-count = (int) [ 0, 1 ]; "
+                        "audio/x-raw, format = (string) S16LE, rate = (int) 48000, "
+                        "channels = (int) [ 1, 2 ], layout = (string) interleaved"));
     gst_element_class_add_static_pad_template(element_class, &src_template);
     gst_element_class_set_static_metadata(
         element_class, "JetKVM audio source", "Source/Audio/Encoder/Hardware",
@@ -206,6 +305,13 @@ static void gst_jkvm_audio_src_configure_class(GstJkvmAudioSrcClass *klass)
 
     element_class->change_state = [](GstElement *self, GstStateChange transition) noexcept {
         return open_in_ready(impl(self), gst_jkvm_audio_src_parent_class, self, transition);
+    };
+    element_class->provide_clock = [](GstElement *self) noexcept {
+        return impl(self).provide_clock();
+    };
+    element_class->post_message = [](GstElement *self, GstMessage *message) noexcept -> gboolean {
+        impl(self).watch_thread(message);
+        return GST_ELEMENT_CLASS(gst_jkvm_audio_src_parent_class)->post_message(self, message);
     };
 
     auto *src_class = GST_BASE_SRC_CLASS(klass);
@@ -220,6 +326,10 @@ static void gst_jkvm_audio_src_configure_class(GstJkvmAudioSrcClass *klass)
     src_class->negotiate = [](GstBaseSrc *self) noexcept -> gboolean {
         return impl(self).negotiate();
     };
+    src_class->event = [](GstBaseSrc *self, GstEvent *event) noexcept -> gboolean {
+        return impl(self).handle_event(event) ||
+               GST_BASE_SRC_CLASS(gst_jkvm_audio_src_parent_class)->event(self, event);
+    };
     src_class->query = [](GstBaseSrc *self, GstQuery *query) noexcept -> gboolean {
         if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY && impl(self).answer_latency(query))
             return TRUE;
@@ -232,248 +342,381 @@ static void gst_jkvm_audio_src_configure_class(GstJkvmAudioSrcClass *klass)
 
 namespace {
 
-void AudioSrc::set_property(guint id, const GValue *value, GParamSpec *spec)
+// --- properties
+// -----------------------------------------------------------------------------------
+
+void AudioSrc::set_property(guint id, const GValue *value, GParamSpec *)
 {
-    auto settings = settings_.lock();
-    switch (id) {
-    case property_device: {
-        const char *device = g_value_get_string(value);
-        settings->device = device != nullptr ? device : default_device;
-        break;
+    if (id >= first_codec_property) {
+        change_codec([&](CodecControl &control) { set_codec_property(control, id, value); });
+        return;
     }
-    case property_buffer_time:
-        settings->buffer_time = std::chrono::microseconds(g_value_get_int64(value));
+    auto settings = settings_.lock();
+    set_capture_property(*settings, id, value);
+    gain_ = settings->mute ? 0 : settings->volume;
+    // Only who has this flag is asked for a clock.
+    if (settings->provide_clock)
+        GST_OBJECT_FLAG_SET(element_, GST_ELEMENT_FLAG_PROVIDE_CLOCK);
+    else
+        GST_OBJECT_FLAG_UNSET(element_, GST_ELEMENT_FLAG_PROVIDE_CLOCK);
+}
+
+void AudioSrc::get_property(guint id, GValue *value, GParamSpec *)
+{
+    if (id >= first_codec_property) {
+        get_codec_property(codec_.snapshot(), id, value);
+        return;
+    }
+    switch (id) {
+    case property_actual_buffer_time:
+        g_value_set_int64(value, stats_.lock()->device.format.buffer_time / 1us);
+        break;
+    case property_actual_latency_time:
+        g_value_set_int64(value, stats_.lock()->device.format.period / 1us);
+        break;
+    case property_stats:
+        g_value_take_boxed(value, make_structure(stats_.snapshot()));
         break;
     default:
-        G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
+        get_capture_property(settings_.snapshot(), id, value);
     }
 }
 
-void AudioSrc::get_property(guint id, GValue *value, GParamSpec *spec)
+void AudioSrc::change_codec(const std::function<void(CodecControl &)> &change)
 {
-    switch (id) {
-    case property_device:
-        g_value_set_string(value, settings_.lock()->device.c_str());
-        break;
-    case property_buffer_time:
-        g_value_set_int64(value, settings_.lock()->buffer_time / 1us);
-        break;
-    case property_actual_buffer_time:
-        g_value_set_int64(value, actual_.lock()->buffer_time / 1us);
-        break;
-    case property_actual_latency_time:
-        g_value_set_int64(value, actual_.lock()->period_time / 1us);
-        break;
-    case property_stats:
-        g_value_take_boxed(value, stats());
-        break;
-    default:
-        G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
+    CodecControl before;
+    CodecControl after;
+    {
+        auto codec = codec_.lock();
+        before = *codec;
+        change(*codec);
+        after = *codec;
     }
+    codec_changed_ = true;
+    control_.leave_errand(); // the frame that is waited for may be as long as before
+    notify_codec_properties(G_OBJECT(element_), before, after);
 }
+
+bool AudioSrc::handle_event(GstEvent *event)
+{
+    const auto now = codec_.lock()->effective();
+    const auto samples = static_cast<std::uint32_t>(now.frame * now.rate / 1s);
+    const auto wanted = parse_encoder_request(
+        event,
+        {.stream = {.sample_rate = now.rate, .channels = now.channels, .frame_size = samples},
+         .bitrate = now.bitrate,
+         .complexity = now.complexity,
+         .dtx = now.dtx});
+    if (!wanted)
+        return false;
+    const auto &stream = wanted->stream;
+    const auto frame =
+        nanoseconds(std::chrono::seconds(stream.frame_size)) / std::max(1U, stream.sample_rate);
+    // Who asks for what there is asks for nothing; the limits are not for what the owner set.
+    EncoderRequest request{.packet_loss_percentage = parse_expected_loss(event)};
+    if (frame != now.frame)
+        request.frame = frame;
+    if (wanted->bitrate != now.bitrate)
+        request.bitrate = wanted->bitrate;
+    if (wanted->complexity != now.complexity)
+        request.complexity = wanted->complexity;
+    if (wanted->dtx != now.dtx)
+        request.dtx = wanted->dtx;
+    change_codec([&](CodecControl &control) { control.request(request); });
+    return true;
+}
+
+// --- opening and closing
+// --------------------------------------------------------------------------
 
 bool AudioSrc::open()
 {
     const auto settings = settings_.snapshot();
+    const auto codec = codec_.snapshot();
     if (control_.fd() < 0) {
         post_error(element_, {ErrorKind::out_of_resources, "an event", "eventfd failed"});
         return false;
     }
-    auto encoder = OpusFrameEncoder::create({});
-    if (!encoder) {
-        post_error(element_, encoder.error());
+    channels_ = capture_channels(codec.direction());
+    on_device_lost_ = settings.on_device_lost;
+    *stats_.lock() = {.channels = channels_};
+    pool_ = PacketPool::create(std::max(OpusFrameEncoder::max_packet_size,
+                                        FrameReader::max_frame * channels_ * sizeof(std::int16_t)));
+    if (!pool_) {
+        post_error(element_, {ErrorKind::out_of_resources, "the buffer pool",
+                              "gst_buffer_pool_set_active failed"});
         return false;
     }
-    auto pcm = Pcm::open({.device = settings.device,
-                          .rate = static_cast<unsigned>(encoder->config().rate),
-                          .channels = static_cast<unsigned>(encoder->config().channels),
-                          .frame = encoder->frame_samples(),
-                          .buffer_time = settings.buffer_time});
-    if (!pcm) {
-        post_error(element_, pcm.error());
-        return false;
+    coder_.emplace(channels_);
+    engine_ = std::make_unique<CaptureEngine>(
+        CaptureEngine::Config{.devices = split_device_list(settings.device),
+                              .channels = channels_,
+                              .period = std::min(settings.latency_time, codec.effective().frame),
+                              .buffer_time =
+                                  std::max(settings.buffer_time, 2 * codec.effective().frame)},
+        *this);
+    engine_->follow_clock(settings.slave_method == SlaveMethod::skew);
+    codec_changed_ = true;
+    bool is_open = apply_settings();
+    pre_skip_ = is_open ? coder_->pre_skip() : 0;
+    if (is_open && !engine_->open() && on_device_lost_ == OnDeviceLost::error) {
+        end_of_device();
+        is_open = false;
     }
-    encoder_ = std::move(*encoder);
-    pcm_ = std::move(*pcm);
-    *stats_.lock() = {};
-    timeline_.reset();
-    is_running_ = false;
-
-    // A period that does not divide the frame wakes us up to one period after the frame is
-    // complete.
-    const auto frame = encoder_->config().frame;
-    const auto wait =
-        encoder_->frame_samples() % pcm_->period_samples() == 0 ? 0ns : pcm_->period_time();
-    *actual_.lock() = {.buffer_time = pcm_->buffer_time(),
-                       .period_time = pcm_->period_time(),
-                       .latency = frame + encoder_->look_ahead() + wait};
-    GST_INFO_OBJECT(element_,
-                    "opened %s: ring %" G_GINT64_FORMAT " ms, period %" G_GINT64_FORMAT " us",
-                    settings.device.c_str(), static_cast<gint64>(pcm_->buffer_time() / 1ms),
-                    static_cast<gint64>(pcm_->period_time() / 1us));
-    if (start_pool())
-        return true;
-    close();
-    return false;
-}
-
-bool AudioSrc::start_pool()
-{
-    pool_ = GstRef<GstBufferPool>::adopt(gst_buffer_pool_new());
-    GstStructure *config = gst_buffer_pool_get_config(pool_.get());
-    // Enough for a pipeline that hands buffers on at once; more are made when more are held.
-    constexpr guint ready_made = 4;
-    gst_buffer_pool_config_set_params(
-        config, nullptr, static_cast<guint>(encoder_->max_packet_size()), ready_made, 0);
-    if (gst_buffer_pool_set_config(pool_.get(), config) &&
-        gst_buffer_pool_set_active(pool_.get(), TRUE))
-        return true;
-    post_error(element_, {ErrorKind::out_of_resources, "the buffer pool",
-                          "gst_buffer_pool_set_active failed"});
-    return false;
+    if (!is_open)
+        close();
+    return is_open;
 }
 
 void AudioSrc::close()
 {
-    gst_buffer_pool_set_active(pool_.get(), FALSE);
+    latency_ = 0ns;
+    engine_.reset();
+    coder_.reset();
     pool_ = {};
-    pcm_.reset();
-    encoder_.reset();
-    *actual_.lock() = {};
+    auto stats = stats_.lock();
+    stats->device = {};
+}
+
+GstFlowReturn AudioSrc::end_of_device()
+{
+    if (on_device_lost_ == OnDeviceLost::error) {
+        auto error = engine_->error();
+        if (error.kind == ErrorKind::device_missing)
+            error.detail += "; those that exist: " + list_capture_devices();
+        post_error(element_, error);
+        return ended_by_error;
+    }
+    return on_device_lost_ == OnDeviceLost::eos ? GST_FLOW_EOS : GST_FLOW_OK;
+}
+
+bool AudioSrc::wants_samples()
+{
+    const auto wanted =
+        GstRef<GstCaps>::adopt(gst_pad_peer_query_caps(GST_BASE_SRC_PAD(src_), nullptr));
+    const auto opus = GstRef<GstCaps>::adopt(gst_caps_new_empty_simple("audio/x-opus"));
+    return wanted && !gst_caps_can_intersect(wanted.get(), opus.get());
 }
 
 bool AudioSrc::negotiate()
 {
-    const auto caps = make_opus_caps({.rate = encoder_->config().rate,
-                                      .channels = encoder_->config().channels,
-                                      .pre_skip = encoder_->pre_skip()},
-                                     "jkvmaudiosrc");
+    coder_->set_output(wants_samples() ? FrameCoder::Output::samples : FrameCoder::Output::opus);
+    engine_->set_frame(coder_->frame_samples(), coder_->look_ahead());
+    latency_changed();
+    return set_caps();
+}
+
+bool AudioSrc::set_caps()
+{
+    stream_ = coder_->settings();
+    if (coder_->output() == FrameCoder::Output::opus) {
+        const auto caps = make_opus_caps({.rate = static_cast<int>(stream_.rate),
+                                          .channels = static_cast<int>(stream_.channels),
+                                          .pre_skip = pre_skip_},
+                                         "jkvmaudiosrc");
+        return gst_base_src_set_caps(src_, caps.get());
+    }
+    GstAudioInfo info;
+    gst_audio_info_set_format(&info, GST_AUDIO_FORMAT_S16LE, FrameReader::rate,
+                              static_cast<gint>(channels_), nullptr);
+    const auto caps = GstRef<GstCaps>::adopt(gst_audio_info_to_caps(&info));
     return gst_base_src_set_caps(src_, caps.get());
 }
 
 bool AudioSrc::answer_latency(GstQuery *query)
 {
-    const auto actual = actual_.snapshot();
-    if (actual.latency == 0ns)
+    const auto latency = latency_.load();
+    if (latency == 0ns)
         return false; // closed: nothing is known
-    const auto latency = static_cast<GstClockTime>(actual.latency.count());
-    // The ring holds what downstream does not take in time.
-    gst_query_set_latency(query, TRUE, latency,
-                          latency + static_cast<GstClockTime>(actual.buffer_time.count()));
+    // The ring holds what downstream does not take in time; without a device, that which there
+    // will be.
+    auto ring = stats_.lock()->device.format.buffer_time;
+    if (ring == 0ns)
+        ring = settings_.lock()->buffer_time;
+    gst_query_set_latency(query, TRUE, static_cast<GstClockTime>(latency.count()),
+                          static_cast<GstClockTime>((latency + ring).count()));
     return true;
 }
 
-bool AudioSrc::start_device()
+GstClock *AudioSrc::provide_clock()
 {
-    if (auto started = pcm_->start(); !started) {
-        post_error(element_, started.error());
+    return settings_.lock()->provide_clock ? make_clock(device_clock_) : nullptr;
+}
+
+void AudioSrc::watch_thread(GstMessage *message)
+{
+    if (GST_MESSAGE_TYPE(message) != GST_MESSAGE_STREAM_STATUS ||
+        GST_MESSAGE_SRC(message) != GST_OBJECT(GST_BASE_SRC_PAD(src_)))
+        return;
+    GstStreamStatusType type{};
+    gst_message_parse_stream_status(message, &type, nullptr);
+    const auto wanted = settings_.lock()->priority;
+    if (type == GST_STREAM_STATUS_TYPE_ENTER && wanted > 0) {
+        const auto granted = priority_.raise(wanted);
+        stats_.lock()->scheduling = granted;
+        GST_INFO_OBJECT(element_, "priority %d asked for, granted: %s", wanted, name_of(granted));
+    } else if (type == GST_STREAM_STATUS_TYPE_LEAVE) {
+        priority_.restore();
+        stats_.lock()->scheduling = ThreadPriority::Granted::normal;
+    }
+}
+
+// --- what the engine tells
+// ------------------------------------------------------------------------
+
+CaptureEngine::Moment AudioSrc::now()
+{
+    const auto running = read_clocks(element_).running;
+    return {running, monotonic_now()};
+}
+
+void AudioSrc::device_changed(const DeviceReport &report)
+{
+    stats_.lock()->device = engine_->device();
+    if (report.state == DeviceState::open)
+        return; // it is not known yet whether that is good for anything
+    const bool runs = report.state == DeviceState::run;
+    devices_.post(runs ? "running" : name_of(report.trouble),
+                  Fields()
+                      .set("state", std::string(name_of(report.state)))
+                      .set("device", report.device)
+                      .set("detail", report.detail));
+    if (runs)
+        GST_INFO_OBJECT(element_, "sound comes from %s", report.device.c_str());
+    else
+        GST_WARNING_OBJECT(element_, "no sound (%s): %s", name_of(report.trouble),
+                           report.detail.c_str());
+}
+
+void AudioSrc::latency_changed()
+{
+    const auto latency = engine_->latency();
+    if (latency_.exchange(latency) != latency)
+        gst_element_post_message(element_, gst_message_new_latency(GST_OBJECT(element_)));
+}
+
+void AudioSrc::has_overrun(nanoseconds lost)
+{
+    xruns_.post("overrun", Fields().set("lost-time", lost));
+    GST_WARNING_OBJECT(element_, "lost %" G_GINT64_FORMAT " ms of sound",
+                       static_cast<gint64>(lost / 1ms));
+}
+
+void AudioSrc::ring_has_grown(nanoseconds buffer_time)
+{
+    xruns_.post("ring-grown", Fields().set("buffer-time", buffer_time));
+}
+
+void AudioSrc::device_counts(nanoseconds position, MonotonicTime captured)
+{
+    device_clock_->lock()->count(position, captured);
+}
+
+// --- frames
+// ---------------------------------------------------------------------------------------
+
+void AudioSrc::warn_of_contradictions(const EncoderSettings &settings)
+{
+    for (const auto sentence : contradictions(settings))
+        post_warning(element_, {ErrorKind::settings_at_odds, std::string(sentence), {}});
+}
+
+bool AudioSrc::apply_settings()
+{
+    coder_->set_gain(gain_);
+    if (!codec_changed_.exchange(false))
+        return true;
+    const auto settings = codec_.lock()->effective();
+    if (const auto applied = coder_->apply(settings); !applied) {
+        post_error(element_, applied.error());
         return false;
     }
-    is_running_ = true;
-    has_overrun_ = false;
-    is_first_ = true;
-    timeline_.reset();
+    warn_of_contradictions(settings);
+    engine_->set_frame(coder_->frame_samples(), coder_->look_ahead());
+    latency_changed();
+    stats_.lock()->settings = settings;
+    if (gst_pad_has_current_caps(GST_BASE_SRC_PAD(src_)) &&
+        (settings.rate != stream_.rate || settings.channels != stream_.channels ||
+         settings.audio_type != stream_.audio_type)) {
+        // Some decoders begin anew with new caps. But what they put out begins where the last
+        // ended: there is nothing to leave out.
+        coder_->begin_anew();
+        pre_skip_ = 0;
+        set_caps();
+    }
     return true;
 }
 
 GstFlowReturn AudioSrc::create(GstBuffer **buffer)
 {
     for (;;) {
-        if (!is_running_) {
+        if (!engine_->is_started()) {
             (void)control_.take_restart(); // this is one
-            if (!start_device())
-                return ended_by_error;
+            engine_->restart();
         }
-        switch (pcm_->wait(control_)) {
-        case Pcm::Outcome::interrupted:
-            pcm_->stop();
-            is_running_ = false;
-            if (!control_.take_restart())
-                return GST_FLOW_FLUSHING;
-            break;
-        case Pcm::Outcome::overrun:
-            GST_DEBUG_OBJECT(element_, "overrun");
-            ++stats_.lock()->overruns;
-            has_overrun_ = true;
-            timeline_.expect_hole();
-            break;
-        case Pcm::Outcome::failed:
-            post_error(element_, pcm_->error());
+        if (!apply_settings())
             return ended_by_error;
-        case Pcm::Outcome::ready:
-            if (const auto flow = encode(buffer); flow != GST_FLOW_CUSTOM_SUCCESS)
+        switch (engine_->next(control_)) {
+        case CaptureEngine::Outcome::interrupted:
+            if (control_.take_errand())
+                break;
+            if (control_.take_restart()) {
+                engine_->restart();
+                break;
+            }
+            engine_->pause();
+            return GST_FLOW_FLUSHING;
+        case CaptureEngine::Outcome::trouble:
+            if (const auto flow = end_of_device(); flow != GST_FLOW_OK)
                 return flow;
+            break;
+        case CaptureEngine::Outcome::frame: {
+            const auto flow = give_frame(buffer);
+            engine_->release();
+            if (flow != GST_FLOW_CUSTOM_SUCCESS)
+                return flow;
+        }
         }
     }
 }
 
-GstFlowReturn AudioSrc::encode(GstBuffer **buffer)
+GstFlowReturn AudioSrc::give_frame(GstBuffer **buffer)
 {
-    // Before the encoder runs, which may take a good part of a frame's time on a small core.
-    const auto now = read_clocks(element_);
-
-    GstBuffer *acquired = nullptr;
-    if (const auto flow = gst_buffer_pool_acquire_buffer(pool_.get(), &acquired, nullptr);
-        flow != GST_FLOW_OK)
-        return flow;
-    auto packet = GstRef<GstBuffer>::adopt(acquired);
+    auto packet = pool_.acquire();
+    if (!packet)
+        return GST_FLOW_FLUSHING;
     std::size_t size = 0;
     {
         const MappedBuffer map(packet.get(), GST_MAP_WRITE);
-        auto encoded = encoder_->encode(pcm_->frame(), map.bytes());
-        if (!encoded) {
-            post_error(element_, encoded.error());
+        auto coded =
+            coder_->code(engine_->frame(), engine_->is_silence(), engine_->history(), map.bytes());
+        if (!coded) {
+            post_error(element_, coded.error());
             return ended_by_error;
         }
-        size = *encoded;
+        size = *coded;
     }
-    pcm_->release();
-
-    const auto frame = encoder_->config().frame;
-    const auto captured = now.running - pcm_->age() - encoder_->look_ahead();
-    const auto placed = timeline_.place(captured, frame);
-    if (!placed)
-        return GST_FLOW_CUSTOM_SUCCESS;
-    const auto &stamp = *placed;
-    if (std::exchange(has_overrun_, false)) {
-        stats_.lock()->lost_time += stamp.hole;
-        xruns_.post("overrun", Fields().set("lost-time", stamp.hole));
-        GST_WARNING_OBJECT(element_, "lost %" G_GINT64_FORMAT " ms of sound",
-                           static_cast<gint64>(stamp.hole / 1ms));
-    } else if (stamp.discontinuity && !is_first_) {
-        ++stats_.lock()->resyncs;
-        GST_INFO_OBJECT(element_, "followed the pipeline's clock");
-    }
-    is_first_ = false;
+    publish();
+    const auto &stamp = engine_->stamp();
     if (stamp.time < 0ns)
         return GST_FLOW_CUSTOM_SUCCESS;
-
     gst_buffer_set_size(packet.get(), static_cast<gssize>(size));
     GST_BUFFER_PTS(packet.get()) = static_cast<GstClockTime>(stamp.time.count());
-    GST_BUFFER_DURATION(packet.get()) = static_cast<GstClockTime>(frame.count());
+    GST_BUFFER_DURATION(packet.get()) = static_cast<GstClockTime>(stamp.duration.count());
     if (stamp.discontinuity) {
         GST_BUFFER_FLAG_SET(packet.get(), GST_BUFFER_FLAG_DISCONT);
         GST_BUFFER_FLAG_SET(packet.get(), GST_BUFFER_FLAG_RESYNC);
-    }
-    {
-        auto stats = stats_.lock();
-        ++stats->frames;
-        stats->bytes += size;
     }
     *buffer = packet.release();
     return GST_FLOW_OK;
 }
 
-GstStructure *AudioSrc::stats() const
+void AudioSrc::publish()
 {
-    const auto stats = stats_.snapshot();
-    return Fields()
-        .set("frames", stats.frames)
-        .set("bytes", stats.bytes)
-        .set("overruns", stats.overruns)
-        .set("lost-time", stats.lost_time)
-        .set("resyncs", stats.resyncs)
-        .release("application/x-jkvm-audiosrc-stats");
+    auto stats = stats_.lock();
+    stats->capture = engine_->counters();
+    stats->coding = coder_->stats();
+    stats->pool = pool_.stats();
 }
 
 } // namespace

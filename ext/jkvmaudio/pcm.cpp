@@ -2,9 +2,12 @@
 #include "pcm.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 namespace jkvm {
+
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -32,18 +35,37 @@ ErrorKind kind_of_open_error(int code)
     }
 }
 
+/// The first of the sample formats that the device has; unknown when it has none of them.
+snd_pcm_format_t choose_format(snd_pcm_t *pcm, snd_pcm_hw_params_t *hw)
+{
+    for (const auto format : {SND_PCM_FORMAT_S16_LE, SND_PCM_FORMAT_S32_LE, SND_PCM_FORMAT_S24_3LE,
+                              SND_PCM_FORMAT_S24_LE})
+        if (snd_pcm_hw_params_set_format(pcm, hw, format) >= 0)
+            return format;
+    return SND_PCM_FORMAT_UNKNOWN;
+}
+
+snd_pcm_uframes_t to_samples(nanoseconds time, unsigned rate)
+{
+    return static_cast<snd_pcm_uframes_t>(time * rate / 1s);
+}
+
+timespec to_timespec(nanoseconds time)
+{
+    return {static_cast<time_t>(time / 1s), static_cast<long>((time % 1s).count())};
+}
+
 } // namespace
 
-Error Pcm::make_error(ErrorKind kind, const char *call, int code) const
+Error Pcm::make_error(ErrorKind kind, const std::string &call, int code) const
 {
-    return {kind, config_.device,
-            std::string(call) + ": " + snd_strerror(code) + " (" + std::to_string(code) + ")",
+    return {kind, device_, call + ": " + snd_strerror(code) + " (" + std::to_string(code) + ")",
             -code};
 }
 
-nanoseconds Pcm::to_time(snd_pcm_uframes_t samples) const
+nanoseconds Pcm::to_time(std::size_t samples) const
 {
-    return nanoseconds(std::chrono::seconds(samples)) / config_.rate;
+    return nanoseconds(std::chrono::seconds(samples)) / format_.rate;
 }
 
 Result<Pcm> Pcm::open(const Config &config)
@@ -51,21 +73,20 @@ Result<Pcm> Pcm::open(const Config &config)
     snd_pcm_t *handle = nullptr;
     const int code =
         snd_pcm_open(&handle, config.device.c_str(), SND_PCM_STREAM_CAPTURE, SND_PCM_NONBLOCK);
-    Pcm pcm(config, handle);
+    Pcm pcm(config.device, handle);
     if (code < 0)
         return pcm.make_error(kind_of_open_error(code), "snd_pcm_open", code);
-    if (auto configured = pcm.configure(); !configured)
+    if (auto configured = pcm.configure(config); !configured)
         return configured.error();
     return pcm;
 }
 
-Status Pcm::configure()
+Status Pcm::configure_hardware(const Config &config)
 {
     auto *pcm = handle_.get();
-    const auto unsupported = [this](const char *call, int code) {
+    const auto unsupported = [this](const std::string &call, int code) {
         return make_error(ErrorKind::device_unsupported, call, code);
     };
-
     snd_pcm_hw_params_t *hw = nullptr;
     snd_pcm_hw_params_alloca(&hw);
     int code = snd_pcm_hw_params_any(pcm, hw);
@@ -74,55 +95,92 @@ Status Pcm::configure()
     code = snd_pcm_hw_params_set_access(pcm, hw, SND_PCM_ACCESS_MMAP_INTERLEAVED);
     if (code < 0)
         return unsupported("memory-mapped access", code);
-    code = snd_pcm_hw_params_set_format(pcm, hw, SND_PCM_FORMAT_S16_LE);
+    format_.sample = choose_format(pcm, hw);
+    if (format_.sample == SND_PCM_FORMAT_UNKNOWN)
+        return unsupported("formats S16_LE, S32_LE, S24_3LE, S24_LE", -EINVAL);
+    format_.channels = config.channels;
+    code = snd_pcm_hw_params_set_channels_near(pcm, hw, &format_.channels);
     if (code < 0)
-        return unsupported("format S16_LE", code);
-    code = snd_pcm_hw_params_set_channels(pcm, hw, config_.channels);
+        return unsupported(std::to_string(config.channels) + " channels", code);
+    // If it has to be converted, then by us, who know what that adds to the latency.
+    snd_pcm_hw_params_set_rate_resample(pcm, hw, 0);
+    unsigned lowest = 8000;
+    unsigned highest = 192000;
+    code = snd_pcm_hw_params_set_rate_minmax(pcm, hw, &lowest, nullptr, &highest, nullptr);
     if (code < 0)
-        return unsupported((std::to_string(config_.channels) + " channels").c_str(), code);
-    code = snd_pcm_hw_params_set_rate(pcm, hw, config_.rate, 0);
+        return unsupported("rate 8000 to 192000", code);
+    format_.rate = 48000;
+    code = snd_pcm_hw_params_set_rate_near(pcm, hw, &format_.rate, nullptr);
     if (code < 0)
-        return unsupported(("rate " + std::to_string(config_.rate)).c_str(), code);
+        return unsupported("rate 48000", code);
 
-    // One period is one frame, so that the device wakes the thread once a frame; and the ring is a
-    // whole number of frames, so that none wraps around its end.
-    period_size_ = config_.frame;
-    code = snd_pcm_hw_params_set_period_size_near(pcm, hw, &period_size_, nullptr);
+    auto period = std::max<snd_pcm_uframes_t>(1, to_samples(config.period, format_.rate));
+    code = snd_pcm_hw_params_set_period_size_near(pcm, hw, &period, nullptr);
     if (code < 0)
-        return unsupported(("period " + std::to_string(config_.frame)).c_str(), code);
-    const auto wanted =
-        static_cast<std::size_t>(config_.buffer_time * config_.rate / std::chrono::seconds(1));
-    const auto frames = std::max<std::size_t>(2, (wanted + config_.frame - 1) / config_.frame);
-    buffer_size_ = frames * config_.frame;
-    code = snd_pcm_hw_params_set_buffer_size_near(pcm, hw, &buffer_size_);
+        return unsupported("period " + std::to_string(period), code);
+    const auto wanted = to_samples(config.buffer_time, format_.rate);
+    auto buffer = std::max<snd_pcm_uframes_t>(2, (wanted + period - 1) / period) * period;
+    code = snd_pcm_hw_params_set_buffer_size_near(pcm, hw, &buffer);
     if (code < 0)
-        return unsupported(("buffer " + std::to_string(frames * config_.frame)).c_str(), code);
+        return unsupported("buffer " + std::to_string(buffer), code);
     code = snd_pcm_hw_params(pcm, hw);
     if (code < 0)
         return unsupported("snd_pcm_hw_params", code);
     // What "near" meant in the end.
-    snd_pcm_hw_params_get_period_size(hw, &period_size_, nullptr);
-    snd_pcm_hw_params_get_buffer_size(hw, &buffer_size_);
-    if (buffer_size_ <= config_.frame)
-        return Error{ErrorKind::device_unsupported, config_.device,
-                     "its ring of " + std::to_string(buffer_size_) +
-                         " samples is too small for a frame of " + std::to_string(config_.frame)};
+    snd_pcm_hw_params_get_period_size(hw, &period, nullptr);
+    snd_pcm_hw_params_get_buffer_size(hw, &buffer);
+    format_.period = to_time(period);
+    format_.buffer_time = to_time(buffer);
+    format_.is_coarse = snd_pcm_hw_params_is_batch(hw) != 0;
+    return Done{};
+}
 
+Status Pcm::configure(const Config &config)
+{
+    if (auto configured = configure_hardware(config); !configured)
+        return configured;
+    auto *pcm = handle_.get();
+    sample_bytes_ = static_cast<std::size_t>(snd_pcm_frames_to_bytes(pcm, 1));
+    read_map();
+
+    // Without these the driver's timestamps are none, which is noticed.
     snd_pcm_sw_params_t *sw = nullptr;
     snd_pcm_sw_params_alloca(&sw);
     snd_pcm_sw_params_current(pcm, sw);
-    code = snd_pcm_sw_params_set_avail_min(pcm, sw, config_.frame);
-    if (code < 0)
-        return unsupported("avail_min", code);
-    code = snd_pcm_sw_params(pcm, sw);
-    if (code < 0)
-        return unsupported("snd_pcm_sw_params", code);
+    snd_pcm_sw_params_set_tstamp_mode(pcm, sw, SND_PCM_TSTAMP_ENABLE);
+    snd_pcm_sw_params_set_tstamp_type(pcm, sw, SND_PCM_TSTAMP_TYPE_MONOTONIC);
+    if (const int code = snd_pcm_sw_params(pcm, sw); code < 0)
+        return make_error(ErrorKind::device_unsupported, "snd_pcm_sw_params", code);
 
     const int count = snd_pcm_poll_descriptors_count(pcm);
     if (count <= 0)
-        return unsupported("snd_pcm_poll_descriptors_count", count);
+        return make_error(ErrorKind::device_unsupported, "snd_pcm_poll_descriptors_count", count);
     poll_fds_.resize(static_cast<std::size_t>(count) + 1);
-    staging_.resize(config_.frame * config_.channels);
+    return Done{};
+}
+
+void Pcm::read_map()
+{
+    if (format_.channels <= 2)
+        return;
+    auto *map = snd_pcm_get_chmap(handle_.get());
+    if (map == nullptr)
+        return;
+    format_.map.assign(map->pos, map->pos + map->channels);
+    std::free(map); // NOLINT: alsa-lib made it with malloc
+}
+
+Status Pcm::wake_at(std::size_t samples)
+{
+    snd_pcm_sw_params_t *sw = nullptr;
+    snd_pcm_sw_params_alloca(&sw);
+    snd_pcm_sw_params_current(handle_.get(), sw);
+    int code = snd_pcm_sw_params_set_avail_min(handle_.get(), sw, samples);
+    if (code >= 0)
+        code = snd_pcm_sw_params(handle_.get(), sw);
+    if (code < 0)
+        return make_error(ErrorKind::device_unsupported, "avail_min " + std::to_string(samples),
+                          code);
     return Done{};
 }
 
@@ -141,9 +199,48 @@ void Pcm::stop()
     snd_pcm_prepare(handle_.get());
 }
 
-Pcm::Outcome Pcm::wait(const WaitControl &control)
+Pcm::Resumed Pcm::resume()
 {
     auto *pcm = handle_.get();
+    const int code = snd_pcm_resume(pcm);
+    if (code == -EAGAIN)
+        return Resumed::not_yet;
+    // Some drivers run again after that, some wait to be started, some cannot resume at all.
+    if (code == 0 && snd_pcm_state(pcm) == SND_PCM_STATE_RUNNING)
+        return Resumed::running;
+    if (code < 0 && snd_pcm_prepare(pcm) < 0)
+        return Resumed::failed;
+    return snd_pcm_start(pcm) < 0 ? Resumed::failed : Resumed::running;
+}
+
+void Pcm::measure_age(snd_pcm_sframes_t available, snd_pcm_sframes_t delay)
+{
+    available_ = static_cast<std::size_t>(available);
+    // What the driver's own hardware holds beyond the ring.
+    const auto beyond = std::max<snd_pcm_sframes_t>(0, delay - available);
+    auto unread = static_cast<snd_pcm_uframes_t>(available + beyond);
+    const auto now = monotonic_now();
+    nanoseconds stamp_age{0};
+    snd_pcm_uframes_t at_stamp = 0;
+    snd_htimestamp_t stamp{};
+    if (driver_timestamps_.are_used() &&
+        snd_pcm_htimestamp(handle_.get(), &at_stamp, &stamp) >= 0) {
+        const MonotonicTime time{std::chrono::seconds(stamp.tv_sec) + nanoseconds(stamp.tv_nsec)};
+        stamp_age = driver_timestamps_.age(time, now);
+        if (stamp_age > 0ns)
+            unread = at_stamp + static_cast<snd_pcm_uframes_t>(beyond);
+    }
+    captured_ = now - stamp_age - to_time(unread);
+}
+
+Pcm::Outcome Pcm::wait(const WaitControl &control, std::size_t samples, MonotonicTime deadline)
+{
+    auto *pcm = handle_.get();
+    // The device wakes us at the end of a period, which need not be the end of what is waited for.
+    // So we look when it should be complete, and if it is not then more and more rarely.
+    auto pause = 0ns;
+    if (const int code = std::exchange(peek_error_, 0); code < 0)
+        return recover(code);
     for (;;) {
         if (control.is_set())
             return Outcome::interrupted;
@@ -151,15 +248,21 @@ Pcm::Outcome Pcm::wait(const WaitControl &control)
         snd_pcm_sframes_t delay = 0;
         if (const int code = snd_pcm_avail_delay(pcm, &available, &delay); code < 0)
             return recover(code);
-        if (available >= static_cast<snd_pcm_sframes_t>(config_.frame)) {
-            age_ = to_time(static_cast<snd_pcm_uframes_t>(std::max(available, delay)));
-            const int code = take_frame();
-            return code < 0 ? recover(code) : Outcome::ready;
+        if (available >= static_cast<snd_pcm_sframes_t>(samples)) {
+            measure_age(available, delay);
+            return Outcome::ready;
         }
+        const auto now = monotonic_now();
+        if (now >= deadline)
+            return Outcome::timed_out;
+        const auto missing = samples - static_cast<std::size_t>(std::max(0L, available));
+        pause = pause == 0ns ? to_time(missing) + 50us : std::max<nanoseconds>(1ms, 2 * pause);
+        const auto timeout = to_timespec(std::min<nanoseconds>(deadline - now, pause));
+
         const auto count = static_cast<unsigned>(poll_fds_.size() - 1);
         snd_pcm_poll_descriptors(pcm, poll_fds_.data(), count);
         poll_fds_.back() = {control.fd(), POLLIN, 0};
-        if (::poll(poll_fds_.data(), poll_fds_.size(), -1) < 0)
+        if (::ppoll(poll_fds_.data(), poll_fds_.size(), &timeout, nullptr) < 0)
             continue; // EINTR
         // Lets a plugin's device take its own events off the descriptors; what they mean shows in
         // the next round.
@@ -171,9 +274,9 @@ Pcm::Outcome Pcm::wait(const WaitControl &control)
 Pcm::Outcome Pcm::recover(int code)
 {
     auto *pcm = handle_.get();
-    const bool is_overrun = code == -EPIPE;
-    const bool is_suspended = code == -ESTRPIPE;
-    if ((is_overrun || is_suspended) && ++recoveries_ <= max_recoveries) {
+    if (code == -ESTRPIPE)
+        return Outcome::suspended;
+    if (code == -EPIPE && ++recoveries_ <= max_recoveries) {
         int result = snd_pcm_prepare(pcm);
         if (result >= 0)
             result = snd_pcm_start(pcm);
@@ -185,43 +288,26 @@ Pcm::Outcome Pcm::recover(int code)
     return Outcome::failed;
 }
 
-int Pcm::take_frame()
+std::span<const std::byte> Pcm::peek(std::size_t samples)
 {
-    auto *pcm = handle_.get();
-    frame_ = staging_;
-    is_in_place_ = false;
-    std::size_t copied = 0;
-    while (copied < config_.frame) {
-        const snd_pcm_channel_area_t *areas = nullptr;
-        snd_pcm_uframes_t count = config_.frame - copied;
-        if (const int code = snd_pcm_mmap_begin(pcm, &areas, &frame_offset_, &count); code < 0)
-            return code;
-        // Interleaved: the first area's start and step, in bits, describe all channels.
-        const auto *bytes = static_cast<const std::byte *>(areas[0].addr) +
-                            (areas[0].first + frame_offset_ * areas[0].step) / 8;
-        const std::span samples(reinterpret_cast<const std::int16_t *>(bytes),
-                                count * config_.channels);
-        if (count == config_.frame) {
-            frame_ = samples;
-            is_in_place_ = true;
-            return 0;
-        }
-        std::copy(samples.begin(), samples.end(),
-                  staging_.begin() + static_cast<std::ptrdiff_t>(copied * config_.channels));
-        if (const auto committed = snd_pcm_mmap_commit(pcm, frame_offset_, count); committed <= 0)
-            return committed < 0 ? static_cast<int>(committed) : -EIO;
-        copied += count;
+    const snd_pcm_channel_area_t *areas = nullptr;
+    snd_pcm_uframes_t count = samples;
+    const int code = snd_pcm_mmap_begin(handle_.get(), &areas, &offset_, &count);
+    if (code < 0) {
+        peek_error_ = code;
+        return {};
     }
-    return 0;
+    // Interleaved: the first area's start and step, in bits, describe all channels.
+    return {static_cast<const std::byte *>(areas[0].addr) +
+                (areas[0].first + offset_ * areas[0].step) / 8,
+            count * sample_bytes_};
 }
 
-void Pcm::release()
+void Pcm::commit(std::size_t samples)
 {
     recoveries_ = 0;
     // When this fails the device has overrun meanwhile; the next wait() sees it.
-    if (is_in_place_)
-        snd_pcm_mmap_commit(handle_.get(), frame_offset_, config_.frame);
-    frame_ = {};
+    snd_pcm_mmap_commit(handle_.get(), offset_, samples);
 }
 
 } // namespace jkvm

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// An ALSA capture device, read in place, one Opus frame at a time.
+// An ALSA capture device, read in place.
 #pragma once
 
+#include "core/audio/driver_timestamps.h"
 #include "core/base/result.h"
 #include "core/base/time.h"
 #include "core/ipc/wait_control.h"
@@ -10,34 +11,41 @@
 
 #include <poll.h>
 
-#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
 
 namespace jkvm {
 
-/// S16, interleaved, memory-mapped. Thread-bound.
-///
-///     pcm.start();
-///     while (pcm.wait(control) == Pcm::Outcome::ready) { encode(pcm.frame()); pcm.release(); }
+/// Memory-mapped, interleaved, in whatever format the device has that comes nearest to 16 bits at
+/// 48 kHz. Thread-bound.
 class Pcm {
 public:
     struct Config {
-        std::string device;    ///< ALSA's name of it: "hw:0,0"
-        unsigned rate = 48000; ///< Hz
-        unsigned channels = 2;
-        std::size_t frame = 960; ///< samples per channel that are read together
-        nanoseconds buffer_time =
-            std::chrono::milliseconds(80); ///< of the ring, at least two frames
+        std::string device;         ///< ALSA's name of it: "hw:0,0"
+        unsigned channels = 2;      ///< what would be best
+        nanoseconds period{0};      ///< how often the device is to wake us
+        nanoseconds buffer_time{0}; ///< of the ring, at least two periods
     };
-
+    /// What the device granted.
+    struct Format {
+        snd_pcm_format_t sample = SND_PCM_FORMAT_S16_LE; ///< or S32_LE, S24_3LE, S24_LE
+        unsigned rate = 0;                               ///< Hz, 8000 to 192000
+        unsigned channels = 0;
+        std::vector<unsigned> map = {}; ///< SND_CHMAP_... of each channel; empty = not known
+        nanoseconds period{0};
+        nanoseconds buffer_time{0};
+        bool is_coarse = false; ///< it knows only whole periods
+    };
     enum class Outcome {
-        ready,       ///< frame() has one
+        ready,       ///< there is as much as was asked for
+        timed_out,   ///< there is not
         interrupted, ///< something is wanted of this thread
         overrun,     ///< samples are lost; the device runs again from now
+        suspended,   ///< it waits for resume()
         failed,      ///< error() says why
     };
+    enum class Resumed { running, not_yet, failed };
 
     /// Opens and configures, does not start. Errors: device_missing, _busy, _forbidden,
     /// _unsupported, each with what ALSA said.
@@ -47,50 +55,57 @@ public:
     Status start();
     /// What was captured and not read is forgotten; start() begins anew.
     void stop();
+    /// After Outcome::suspended. A driver that cannot resume is started anew.
+    Resumed resume();
 
-    /// Blocks until one frame can be read, or something is wanted of this thread.
-    Outcome wait(const WaitControl &control);
+    /// The device is to wake the thread when there are so many samples.
+    Status wake_at(std::size_t samples);
+    /// Blocks until there are `samples`, until the deadline, or until something is wanted of this
+    /// thread.
+    Outcome wait(const WaitControl &control, std::size_t samples, MonotonicTime deadline);
     /// After Outcome::failed.
     [[nodiscard]] const Error &error() const { return error_; }
 
-    /// After Outcome::ready: how long ago the first sample of frame() was captured, when wait()
-    /// returned.
-    [[nodiscard]] nanoseconds age() const { return age_; }
-    /// After Outcome::ready, until release(): the frame, in the device's own memory where it lies
-    /// there in one piece.
-    [[nodiscard]] std::span<const std::int16_t> frame() const { return frame_; }
-    /// Gives the frame's memory back to the device.
-    void release();
+    /// After wait(): when the oldest unread sample was captured.
+    [[nodiscard]] MonotonicTime captured() const { return captured_; }
+    [[nodiscard]] std::size_t available() const { return available_; } ///< unread, then
+    /// The oldest samples, in the device's own memory: as many of them as lie there in one piece.
+    /// Empty when there are none, or they cannot be read, which the next wait() explains.
+    std::span<const std::byte> peek(std::size_t samples);
+    /// Gives the memory of that many samples back to the device.
+    void commit(std::size_t samples);
 
-    [[nodiscard]] nanoseconds buffer_time() const { return to_time(buffer_size_); } ///< as granted
-    [[nodiscard]] std::size_t period_samples() const { return period_size_; }       ///< as granted
-    [[nodiscard]] nanoseconds period_time() const { return to_time(period_size_); } ///< as granted
+    [[nodiscard]] const Format &format() const { return format_; }
+    [[nodiscard]] std::size_t bytes_per_sample() const { return sample_bytes_; } ///< all channels
+    [[nodiscard]] bool uses_driver_timestamps() const { return driver_timestamps_.are_used(); }
+    [[nodiscard]] nanoseconds to_time(std::size_t samples) const;
 
 private:
     struct Close {
+        // Fails for a device that is gone, which is no news.
         void operator()(snd_pcm_t *pcm) const { snd_pcm_close(pcm); }
     };
 
-    Pcm(Config config, snd_pcm_t *handle) : config_(std::move(config)), handle_(handle) {}
+    Pcm(std::string device, snd_pcm_t *handle) : device_(std::move(device)), handle_(handle) {}
 
-    Status configure();
-    /// Points frame_ to the oldest samples. 0, or ALSA's error.
-    int take_frame();
+    Status configure(const Config &config);
+    Status configure_hardware(const Config &config);
+    void read_map();
+    void measure_age(snd_pcm_sframes_t available, snd_pcm_sframes_t delay);
     Outcome recover(int code);
-    [[nodiscard]] nanoseconds to_time(snd_pcm_uframes_t samples) const;
-    [[nodiscard]] Error make_error(ErrorKind kind, const char *call, int code) const;
+    [[nodiscard]] Error make_error(ErrorKind kind, const std::string &call, int code) const;
 
-    Config config_;
+    std::string device_;
     std::unique_ptr<snd_pcm_t, Close> handle_;
-    std::vector<pollfd> poll_fds_;      // the last one is the control's
-    std::vector<std::int16_t> staging_; // for a frame that wraps around the ring
-    snd_pcm_uframes_t buffer_size_ = 0;
-    snd_pcm_uframes_t period_size_ = 0;
-    std::span<const std::int16_t> frame_;
-    snd_pcm_uframes_t frame_offset_ = 0; // in the ring, when frame_ lies there
-    bool is_in_place_ = false;
-    nanoseconds age_{0};
-    int recoveries_ = 0; // since the last frame
+    Format format_;
+    std::size_t sample_bytes_ = 0;
+    std::vector<pollfd> poll_fds_; // the last one is the control's
+    snd_pcm_uframes_t offset_ = 0; // of what peek() returned, in the ring
+    DriverTimestamps driver_timestamps_;
+    MonotonicTime captured_{};
+    std::size_t available_ = 0;
+    int peek_error_ = 0; // of ALSA
+    int recoveries_ = 0; // since the last samples
     Error error_{ErrorKind::device_lost, {}, {}};
 };
 

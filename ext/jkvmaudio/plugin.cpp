@@ -8,8 +8,13 @@
  */
 #include "gstjkvmaudiosrc.h"
 
+#include <gst/audio/streamvolume.h>
+
 static gboolean plugin_init(GstPlugin *plugin)
 {
+    // Its properties mute and volume are those of every element that can be turned down.
+    static const GInterfaceInfo stream_volume{};
+    g_type_add_interface_static(GST_TYPE_JKVM_AUDIO_SRC, GST_TYPE_STREAM_VOLUME, &stream_volume);
     return gst_element_register(plugin, "jkvmaudiosrc", GST_RANK_NONE, GST_TYPE_JKVM_AUDIO_SRC);
 }
 

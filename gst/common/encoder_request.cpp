@@ -62,4 +62,14 @@ std::optional<wire::EncoderConfig> parse_encoder_request(GstEvent *event,
     return config;
 }
 
+std::optional<std::uint32_t> parse_expected_loss(GstEvent *event)
+{
+    guint percentage = 0;
+    if (!gst_event_has_name(event, name) ||
+        !gst_structure_get_uint(gst_event_get_structure(event), "packet-loss-percentage",
+                                &percentage))
+        return std::nullopt;
+    return percentage;
+}
+
 } // namespace jkvm

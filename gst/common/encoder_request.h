@@ -13,12 +13,15 @@ namespace jkvm {
 /// A GST_EVENT_CUSTOM_UPSTREAM whose structure is named jkvm-encoder-request and has the fields
 /// rate (Hz), channels, frame-size (samples per channel), bitrate (bit/s), complexity (0..10),
 /// signal (libopus' number), bandwidth (libopus' number), all guint but signal (gint), and vbr and
-/// dtx (gboolean).
+/// dtx (gboolean). Who knows how much gets lost on the way adds packet-loss-percentage (guint).
 GstEvent *make_encoder_request(const wire::EncoderConfig &config);
 
 /// What the event asks for; a field that it does not have is as in `now`. Nothing for another
 /// event.
 std::optional<wire::EncoderConfig> parse_encoder_request(GstEvent *event,
                                                          const wire::EncoderConfig &now);
+
+/// The share of packets that gets lost, in percent, where the event says so.
+std::optional<std::uint32_t> parse_expected_loss(GstEvent *event);
 
 } // namespace jkvm

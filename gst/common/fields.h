@@ -38,6 +38,7 @@ public:
             gst_structure_set(get(), name, G_TYPE_UINT64, static_cast<guint64>(value), nullptr);
         return *this;
     }
+    /// As gdouble.
     Fields &set(const char *name, double value)
     {
         gst_structure_set(get(), name, G_TYPE_DOUBLE, value, nullptr);
@@ -47,12 +48,6 @@ public:
     Fields &set(const char *name, nanoseconds value)
     {
         return set(name, static_cast<guint64>(std::max(value, nanoseconds(0)).count()));
-    }
-    /// As gdouble.
-    Fields &set(const char *name, double value)
-    {
-        gst_structure_set(get(), name, G_TYPE_DOUBLE, value, nullptr);
-        return *this;
     }
     /// As a GstValueArray of guint64.
     Fields &set(const char *name, std::span<const std::uint64_t> values)
@@ -74,6 +69,15 @@ public:
         gchar *valid = g_utf8_make_valid(value.c_str(), static_cast<gssize>(value.size()));
         gst_structure_set(get(), name, G_TYPE_STRING, valid, nullptr);
         g_free(valid);
+        return *this;
+    }
+    /// As a GstStructure named `inner_name`.
+    Fields &set(const char *name, const char *inner_name, Fields inner)
+    {
+        GValue value = G_VALUE_INIT;
+        g_value_init(&value, GST_TYPE_STRUCTURE);
+        g_value_take_boxed(&value, inner.release(inner_name));
+        gst_structure_take_value(get(), name, &value);
         return *this;
     }
     /// As a GstValueArray of GstStructure, each named `entry_name`.

@@ -9,6 +9,8 @@
 //   rate        only this rate is offered, in Hz; read when the PCM is opened
 //   channels    only this number of channels is offered; read when the PCM is opened
 //   format      only these formats are offered, e.g. "S16_LE S32_LE"; read when opened
+//   at_open     commands, one a line, that every open begins with: a fault that reopening does not
+//               cure; those that need a running stream are ignored
 //   continue    the content goes on in real time across re-opens; holds the time it started at
 //               (CLOCK_MONOTONIC in ns); an empty file is filled in by the next open. Without
 //               it, every open starts at the beginning.

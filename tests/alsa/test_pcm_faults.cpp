@@ -252,6 +252,20 @@ TEST_P(PcmFaultTest, GapLosesFramesWithoutAnError)
     EXPECT_NEAR(samples[24000], 16383.5 * std::sin(angle), 3);
 }
 
+TEST_P(PcmFaultTest, EveryOpenBeginsWithTheCommandsForThat)
+{
+    test_.set_at_open("constant -0.5\namp 0.25");
+    for (int i = 0; i < 2; i++) {
+        open_running();
+        for (const double sample : read_samples(480))
+            ASSERT_EQ(sample, -16384);
+        capture_.close();
+    }
+    test_.set_at_open("");
+    open_running();
+    EXPECT_EQ(count_breaks(read_samples(480), 48000, 997), 0u);
+}
+
 TEST_P(PcmFaultTest, LogsCommandsItCannotFollow)
 {
     ASSERT_EQ(capture_.open(test_.device(), settings_), 0);

@@ -88,6 +88,10 @@ VirtualDevice::VirtualDevice(ControlDirectory control, Signal signal)
     if (const auto epoch = content_epoch(control_, monotonic_now()))
         clock_.run_since(*epoch);
 
+    LineSplitter faults;
+    faults.feed(control_.read("at_open").value_or("") + "\n",
+                [this](std::string_view line) { apply(parse_command(line), monotonic_now()); });
+
     io_.version = SND_PCM_IOPLUG_VERSION;
     io_.name = "jkvm test capture";
     // Without the second flag a pointer that moved by a whole buffer would look unmoved.

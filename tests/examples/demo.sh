@@ -289,7 +289,7 @@ print_command() {
 start_sender() {
     local command
     quote_for_gst "$device"
-    command=(gst-launch-1.0 jkvmaudiosrc "device=$REPLY"
+    command=(gst-launch-1.0 jkvmaudiosrc "device=$REPLY" on-device-lost=error
         ! jkvmipcsink "socket-path=$work/audio.sock")
     printf '\nOne process captures, codes and serves:\n'
     print_command "${command[@]}"

@@ -103,6 +103,13 @@ void TestPcm::clear_open_errno()
     remove("open_errno");
 }
 
+void TestPcm::set_at_open(std::string_view commands)
+{
+    if (commands.empty())
+        return remove("at_open");
+    put("at_open", commands);
+}
+
 void TestPcm::set_rate(unsigned rate)
 {
     put("rate", std::to_string(rate));

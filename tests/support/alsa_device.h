@@ -45,6 +45,9 @@ public:
     void set_open_errno(std::string_view name);
     void clear_open_errno();
 
+    /// Commands that every later open begins with; empty = none.
+    void set_at_open(std::string_view commands);
+
     /// What later opens offer; 0 or empty = what the device string says.
     void set_rate(unsigned rate);
     void set_channels(unsigned channels);

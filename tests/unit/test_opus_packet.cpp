@@ -42,6 +42,19 @@ TEST(OpusPacket, EveryConfigurationHasTheModeAndFrameSizeOfTheStandard)
     }
 }
 
+// RFC 6716, table 2, the column of bandwidths.
+TEST(OpusPacket, EveryConfigurationHasTheBandwidthOfTheStandard)
+{
+    using enum Bandwidth;
+    const std::vector<std::pair<unsigned, Bandwidth>> first_of{
+        {0, narrowband}, {4, mediumband},           {8, wideband},  {12, superwideband},
+        {14, fullband},  {16, narrowband},          {20, wideband}, {24, superwideband},
+        {28, fullband},  {32, Bandwidth::automatic}};
+    for (std::size_t i = 0; i + 1 < first_of.size(); ++i)
+        for (auto config = first_of[i].first; config < first_of[i + 1].first; ++config)
+            EXPECT_EQ(facts_of({config << 3})->bandwidth, first_of[i].second) << config;
+}
+
 TEST(OpusPacket, StereoBit)
 {
     EXPECT_TRUE(facts_of({0xFC})->stereo); // fullband CELT, 20 ms, stereo

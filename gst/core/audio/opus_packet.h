@@ -2,6 +2,7 @@
 // What an Opus packet says about itself in its first bytes, without decoding it (RFC 6716, 3.1).
 #pragma once
 
+#include "core/audio/encoder_settings.h"
 #include "core/base/time.h"
 
 #include <cstddef>
@@ -14,11 +15,15 @@ enum class OpusMode { silk, hybrid, celt };
 
 struct OpusPacketFacts {
     OpusMode mode;
-    bool stereo; ///< coded as stereo; a mono packet may well belong to a stereo stream
-    int frames;  ///< 1 .. 48
+    Bandwidth bandwidth; ///< that was coded; never automatic
+    bool stereo;         ///< coded as stereo; a mono packet may well belong to a stereo stream
+    int frames;          ///< 1 .. 48
     nanoseconds frame_duration;                                                    ///< 2.5 .. 60 ms
     [[nodiscard]] nanoseconds duration() const { return frames * frame_duration; } ///< <= 120 ms
 };
+
+/// "silk", "hybrid", "celt".
+const char *name_of(OpusMode mode);
 
 /// In what steps a decoder conceals well behind a packet of that mode: a whole frame of SILK's
 /// is the least that does not click.

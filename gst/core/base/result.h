@@ -25,6 +25,7 @@ enum class ErrorKind {
     encode_failed,      ///< the codec refused a frame
     child_failed,       ///< a child process cannot be started, or ended once too often
     launch_invalid,     ///< a pipeline description that cannot be run
+    settings_at_odds,   ///< settings that do nothing or do harm beside each other
     out_of_resources,   ///< no descriptor, thread or memory left
 };
 

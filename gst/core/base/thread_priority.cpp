@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/base/thread_priority.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+namespace jkvm {
+
+namespace {
+
+constexpr int fallback_nice = -10;
+
+} // namespace
+
+const char *name_of(ThreadPriority::Granted granted)
+{
+    return std::array{"normal", "nice", "fifo"}.at(static_cast<std::size_t>(granted));
+}
+
+ThreadPriority::Granted ThreadPriority::raise(int priority)
+{
+    restore();
+    sched_param before{};
+    pthread_getschedparam(pthread_self(), &policy_, &before);
+    priority_ = before.sched_priority;
+    // Linux has a nice value per thread; 0 is the one that calls.
+    nice_ = getpriority(PRIO_PROCESS, 0);
+
+    sched_param wanted{};
+    wanted.sched_priority = priority;
+    if (pthread_setschedparam(pthread_self(), SCHED_FIFO | SCHED_RESET_ON_FORK, &wanted) == 0)
+        granted_ = Granted::realtime;
+    else if (setpriority(PRIO_PROCESS, 0, fallback_nice) == 0)
+        granted_ = Granted::nice;
+    return granted_;
+}
+
+void ThreadPriority::restore()
+{
+    if (granted_ == Granted::realtime) {
+        sched_param before{};
+        before.sched_priority = priority_;
+        // To take the flag off again would need a privilege that the rest may not have needed.
+        pthread_setschedparam(pthread_self(), policy_ | SCHED_RESET_ON_FORK, &before);
+    } else if (granted_ == Granted::nice) {
+        setpriority(PRIO_PROCESS, 0, nice_);
+    }
+    granted_ = Granted::normal;
+}
+
+} // namespace jkvm

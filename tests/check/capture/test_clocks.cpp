@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// jkvmaudiosrc and time: a device whose clock is off, one that overruns, and who sets the pace.
+#include "capture/capture_test.h"
+
+#include <gst/audio/audio.h>
+
+#include <sys/resource.h>
+
+namespace jkvm {
+namespace {
+
+using CaptureClock = CaptureTest;
+
+TEST_F(CaptureClock, DeviceThatIsATenthOfAPercentOffIsFollowedWithoutAHole)
+{
+    for (const char *ppm : {"ppm 1000", "ppm -1000"}) {
+        pcm_.send(ppm);
+        open_samples("buffer-time=1000000");
+        end_ = GST_CLOCK_TIME_NONE;
+        GstClockTime shortest = G_MAXUINT64;
+        GstClockTime longest = 0;
+        // 1 ms is off after a second; then frames are stretched.
+        for (int i = 0; i < 150; ++i) {
+            const auto pulled = follow();
+            shortest = std::min(shortest, pulled.duration());
+            longest = std::max(longest, pulled.duration());
+        }
+        const bool is_fast = ppm[4] == '1';
+        EXPECT_EQ(shortest < 20 * GST_MSECOND, is_fast) << ppm;
+        EXPECT_EQ(longest > 20 * GST_MSECOND, !is_fast) << ppm;
+        EXPECT_GE(shortest, 20 * GST_MSECOND - 40 * GST_USECOND);
+        EXPECT_LE(longest, 20 * GST_MSECOND + 40 * GST_USECOND);
+        EXPECT_NEAR(double_stat("drift-ppm"), is_fast ? 1000 : -1000, 300);
+        EXPECT_EQ(stat("resyncs"), 0u);
+        pipeline_.reset();
+    }
+}
+
+TEST_F(CaptureClock, WithoutSlavingOnlySamplesCount)
+{
+    pcm_.send("ppm 1000");
+    open_samples("buffer-time=1000000 slave-method=none");
+    for (int i = 0; i < 100; ++i)
+        EXPECT_EQ(follow().duration(), 20 * GST_MSECOND);
+}
+
+TEST_F(CaptureClock, OfTheDeviceIsThePipelinesWhereThatIsWanted)
+{
+    make("provide-clock=true");
+    const auto clock = GstRef<GstClock>::adopt(gst_element_provide_clock(src()));
+    ASSERT_TRUE(clock);
+    pipeline_->play();
+    for (int i = 0; i < 20; ++i)
+        follow();
+    const auto used = GstRef<GstClock>::adopt(gst_element_get_clock(pipeline_->get()));
+    EXPECT_TRUE(GST_IS_AUDIO_CLOCK(used.get()));
+    // It outlives the element.
+    pipeline_.reset();
+    EXPECT_GT(gst_clock_get_time(used.get()), 0u);
+}
+
+TEST_F(CaptureClock, IsNotOfferedUnasked)
+{
+    make({});
+    EXPECT_EQ(gst_element_provide_clock(src()), nullptr);
+    pipeline_->play();
+    follow();
+    const auto used = GstRef<GstClock>::adopt(gst_element_get_clock(pipeline_->get()));
+    EXPECT_FALSE(GST_IS_AUDIO_CLOCK(used.get()));
+}
+
+TEST_F(CaptureClock, ThirdOverrunWithinAMinuteMakesTheRingLargerAndSaysSo)
+{
+    open_samples();
+    follow();
+    for (guint64 overrun = 1; overrun <= 3; ++overrun) {
+        pcm_.send("xrun");
+        while (stat("overruns") < overrun)
+            pull();
+        pull();
+    }
+    const auto message = pipeline_->wait_for_element_message("jkvm-xrun", "ring-grown");
+    guint64 size = 0;
+    ASSERT_TRUE(
+        gst_structure_get_uint64(gst_message_get_structure(message.get()), "buffer-time", &size));
+    EXPECT_EQ(size, 160 * GST_MSECOND);
+    while (stat("device-buffer") != size)
+        pull();
+    while (pull().is_silence()) {
+    }
+    EXPECT_EQ(text_stat("device-state"), "run");
+    EXPECT_EQ(recoveries_from("io-error"), 0u);
+}
+
+TEST_F(CaptureClock, PriorityIsAskedForAndWhatWasGrantedIsSaid)
+{
+    open("priority=7");
+    follow();
+    // What root, or a limit, would permit decides what is granted.
+    rlimit realtime{};
+    rlimit nice{};
+    getrlimit(RLIMIT_RTPRIO, &realtime);
+    getrlimit(RLIMIT_NICE, &nice);
+    const auto scheduling = text_stat("scheduling");
+    if (realtime.rlim_cur >= 7) {
+        EXPECT_EQ(scheduling, "fifo");
+    }
+    EXPECT_TRUE(scheduling == "fifo" || scheduling == "nice" || scheduling == "normal")
+        << scheduling;
+    pipeline_->set_state(GST_STATE_NULL);
+    EXPECT_EQ(text_stat("scheduling"), "normal");
+    open("priority=0");
+    end_ = GST_CLOCK_TIME_NONE;
+    follow();
+    EXPECT_EQ(text_stat("scheduling"), "normal");
+}
+
+TEST_F(CaptureClock, PoolHasAReadyBufferForEveryFrameAndCountsThoseThatAreHeld)
+{
+    open();
+    for (int i = 0; i < 20; ++i)
+        follow();
+    EXPECT_GT(stat("pool-hits"), 19u);
+    std::vector<Pulled> held;
+    while (stat("pool-misses") < 3) {
+        held.push_back(pull());
+        ASSERT_LT(held.size(), 100u);
+    }
+    EXPECT_GE(stat("pool-outstanding"), held.size());
+    EXPECT_EQ(stat("pool-allocations"), 4 + stat("pool-misses"));
+    EXPECT_EQ(stat("pool-size"), stat("pool-allocations"));
+    EXPECT_LT(double_stat("pool-hit-percent"), 100);
+}
+
+TEST_F(CaptureClock, StreamersFieldsMeanWhatTheySay)
+{
+    open("buffer-time=160000");
+    for (int i = 0; i < 10; ++i)
+        follow();
+    const auto stats = testing::stats_of(src());
+    guint64 frames = 0;
+    guint64 processed = 0;
+    guint64 dropped = 1;
+    guint64 time = 0;
+    guint ring = 0;
+    gboolean connected = FALSE;
+    ASSERT_TRUE(gst_structure_get(stats.get(), "frames", G_TYPE_UINT64, &frames, "processed_frames",
+                                  G_TYPE_UINT64, &processed, "dropped_frames", G_TYPE_UINT64,
+                                  &dropped, "avg_processing_time_ns", G_TYPE_UINT64, &time,
+                                  "channel_buffer_size", G_TYPE_UINT, &ring, "connected",
+                                  G_TYPE_BOOLEAN, &connected, nullptr));
+    EXPECT_EQ(processed, frames);
+    EXPECT_EQ(dropped, 0u);
+    EXPECT_GT(time, 0u);
+    EXPECT_LT(time, 20 * GST_MSECOND);
+    EXPECT_EQ(ring, 8u);
+    EXPECT_TRUE(connected);
+    EXPECT_GT(stat("encode-time-p50"), 0u);
+    EXPECT_GE(stat("encode-time-p99"), stat("encode-time-p50"));
+}
+
+} // namespace
+} // namespace jkvm

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Devices that do not have what jkvmaudiosrc wants, and what is measured of any: the tone whole and
+// at its pitch, and each buffer on time.
+#include "capture/capture_test.h"
+#include "support/tone.h"
+
+#include <atomic>
+
+namespace jkvm {
+namespace {
+
+struct Device {
+    const char *name;
+    unsigned rate;
+    unsigned channels;
+    const char *format;
+    bool is_converted;
+};
+
+class CaptureConversion : public CaptureTest, public ::testing::WithParamInterface<Device> {};
+
+TEST_P(CaptureConversion, ToneComesOutWholeAndOnTime)
+{
+    const auto &device = GetParam();
+    if (device.rate > 0)
+        pcm_.set_rate(device.rate);
+    if (device.channels > 0)
+        pcm_.set_channels(device.channels);
+    pcm_.set_format(device.format);
+    open_samples("buffer-time=1000000");
+    std::vector<double> left;
+    GstClockTimeDiff least = G_MAXINT64;
+    for (int i = 0; i < 50; ++i) {
+        const auto pulled = follow();
+        EXPECT_EQ(pulled.int_of_caps("channels"), 2);
+        EXPECT_EQ(pulled.int_of_caps("rate"), 48000);
+        const auto samples = pulled.samples();
+        ASSERT_EQ(samples.size(), 2u * 960);
+        for (std::size_t s = 0; s < samples.size(); s += 2)
+            left.push_back(samples[s]);
+        least = std::min(
+            least, GST_CLOCK_DIFF(pulled.time(), gst_element_get_current_running_time(src())));
+    }
+    const std::vector<double> settled(left.begin() + 2400, left.end());
+    EXPECT_NEAR(testing::measure_frequency(settled, 48000, 997), 997, 0.01);
+    // A resampler and dither add a little.
+    EXPECT_EQ(testing::count_breaks(settled, 48000, 997, 12), 0u);
+    EXPECT_NEAR(std::ranges::max(settled), 16384, 200);
+    EXPECT_GE(least, static_cast<GstClockTimeDiff>(latency()) - GST_MSECOND);
+    EXPECT_LE(least, static_cast<GstClockTimeDiff>(latency()) + 5 * GST_MSECOND);
+
+    const auto stats = testing::stats_of(src());
+    guint rate = 0;
+    gboolean is_converted = FALSE;
+    ASSERT_TRUE(gst_structure_get(stats.get(), "device-rate", G_TYPE_UINT, &rate, "converted",
+                                  G_TYPE_BOOLEAN, &is_converted, nullptr));
+    EXPECT_EQ(rate, device.rate > 0 ? device.rate : 48000);
+    EXPECT_EQ(is_converted != FALSE, device.is_converted);
+    EXPECT_EQ(text_stat("device-format"), *device.format != 0 ? device.format : "S16_LE");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Devices, CaptureConversion,
+    ::testing::Values(Device{"AsWanted", 0, 0, "", false}, Device{"Cd", 44100, 0, "", true},
+                      Device{"Phone", 8000, 1, "", true}, Device{"Studio", 192000, 0, "", true},
+                      Device{"Half", 24000, 2, "S16_LE", true}, Device{"Mono", 0, 1, "", true},
+                      Device{"Surround", 0, 6, "", true}, Device{"Odd", 0, 3, "", true},
+                      Device{"Packed24", 0, 0, "S24_3LE", true},
+                      Device{"Padded24", 0, 0, "S24_LE", true},
+                      Device{"Wide", 96000, 8, "S32_LE", true}),
+    [](const auto &info) { return std::string(info.param.name); });
+
+struct Size {
+    const char *nick;
+    GstClockTime length;
+};
+class CaptureLatency : public CaptureTest, public ::testing::WithParamInterface<Size> {};
+
+// The machine may be late, never early; of many frames some come through undisturbed.
+TEST_P(CaptureLatency, IsWhatTheQuerySaysWithinOneMillisecond)
+{
+    open("buffer-time=1000000 frame-size=" + std::string(GetParam().nick));
+    GstClockTime time = 0;
+    // Measured where the buffer leaves the element, on its own thread.
+    struct Arrival {
+        GstElement *src;
+        std::atomic<GstClockTimeDiff> least{G_MAXINT64};
+    } arrival{src()};
+    const auto measure = +[](GstPad *, GstPadProbeInfo *info, gpointer data) {
+        auto &to = *static_cast<Arrival *>(data);
+        const auto now = gst_element_get_current_running_time(to.src);
+        const auto late = GST_CLOCK_DIFF(GST_BUFFER_PTS(GST_PAD_PROBE_INFO_BUFFER(info)), now);
+        to.least = std::min(to.least.load(), late);
+        return GST_PAD_PROBE_OK;
+    };
+    const auto pad = GstRef<GstPad>::adopt(gst_element_get_static_pad(src(), "src"));
+    gst_pad_add_probe(pad.get(), GST_PAD_PROBE_TYPE_BUFFER, measure, &arrival, nullptr);
+    while (time < 2 * GST_SECOND)
+        time += follow().duration();
+    const auto least = arrival.least.load();
+    EXPECT_EQ(latency(), GetParam().length + look_ahead);
+    EXPECT_GE(least, static_cast<GstClockTimeDiff>(latency() - GST_MSECOND));
+    EXPECT_LE(least, static_cast<GstClockTimeDiff>(latency() + GST_MSECOND));
+    pipeline_->set_state(GST_STATE_NULL);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    FrameSizes, CaptureLatency,
+    ::testing::Values(Size{"2.5", 2500 * GST_USECOND}, Size{"5", 5 * GST_MSECOND},
+                      Size{"10", 10 * GST_MSECOND}, Size{"20", 20 * GST_MSECOND},
+                      Size{"40", 40 * GST_MSECOND}, Size{"60", 60 * GST_MSECOND}),
+    [](const auto &info) { return std::to_string(info.param.length / GST_USECOND) + "us"; });
+
+} // namespace
+} // namespace jkvm

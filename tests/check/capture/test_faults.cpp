@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What a sound card can do to jkvmaudiosrc, one row each: silence at once, without a hole in time,
+// a message that says why, and sound again when there is some.
+#include "capture/capture_test.h"
+#include "capture/resume_results.h"
+
+#include <malloc.h>
+
+#include <ctime>
+#include <functional>
+
+namespace jkvm {
+namespace {
+
+using testing::TestPcm;
+
+constexpr GstClockTime frame = 20 * GST_MSECOND;
+constexpr auto half_a_second = 500 * GST_MSECOND;
+
+struct Fault {
+    const char *name;
+    const char *reason;
+    std::function<void(TestPcm &)> strike;
+    std::function<void(TestPcm &)> mend;
+};
+
+/// A fault that also strikes whoever opens the device anew, until it is mended.
+Fault lasting(const char *name, const char *reason, std::string command, std::string cure)
+{
+    return {name, reason,
+            [command](TestPcm &pcm) {
+                pcm.set_at_open(command);
+                pcm.send(command);
+            },
+            [cure](TestPcm &pcm) {
+                pcm.set_at_open("");
+                pcm.send(cure);
+            }};
+}
+
+const Fault while_playing[] = {
+    {"Unplugged", "unplugged", [](TestPcm &pcm) { pcm.send("unplug"); },
+     [](TestPcm &pcm) { pcm.clear_open_errno(); }},
+    {"UnpluggedAndTakenByAnother", "unplugged",
+     [](TestPcm &pcm) {
+         pcm.send("unplug");
+         EXPECT_TRUE(pcm.wait_for_log("closed", testing::patience));
+         pcm.set_open_errno("EBUSY");
+     },
+     [](TestPcm &pcm) { pcm.clear_open_errno(); }},
+    lasting("ReadsFail", "io-error", "errs EIO", "errs 0"),
+    lasting("RateChanged", "rate-changed", "errs EBADFD", "errs 0"),
+    lasting("Frozen", "frozen", "freeze 3600000", "freeze 0"),
+    lasting("FreeRunning", "free-running", "srcrate 1e9", "srcrate 0"),
+    lasting("Stuck", "stuck", "constant -0.5", "constant off"),
+};
+
+const Fault at_start[] = {
+    {"Missing", "missing", [](TestPcm &pcm) { pcm.set_open_errno("ENOENT"); },
+     [](TestPcm &pcm) { pcm.clear_open_errno(); }},
+    {"Busy", "busy", [](TestPcm &pcm) { pcm.set_open_errno("EBUSY"); },
+     [](TestPcm &pcm) { pcm.clear_open_errno(); }},
+    {"Forbidden", "forbidden", [](TestPcm &pcm) { pcm.set_open_errno("EACCES"); },
+     [](TestPcm &pcm) { pcm.clear_open_errno(); }},
+    {"Unusable", "unsupported", [](TestPcm &pcm) { pcm.set_rate(4000); },
+     [](TestPcm &pcm) { pcm.set_rate(48000); }},
+    lasting("Frozen", "frozen", "freeze 3600000", "freeze 0"),
+    lasting("FreeRunning", "free-running", "srcrate 1e9", "srcrate 0"),
+    lasting("Stuck", "stuck", "constant 0.5", "constant off"),
+    lasting("ReadsFail", "io-error", "errs EIO", "errs 0"),
+};
+
+class CaptureFault : public CaptureTest, public ::testing::WithParamInterface<Fault> {
+protected:
+    void expect_silence_and_a_reason()
+    {
+        pipeline_->wait_for_element_message("jkvm-device", GetParam().reason);
+        follow_until([](const Pulled &pulled) { return pulled.is_silence(); });
+    }
+    /// A second of silence, at the pace of the clock, for next to no CPU time.
+    void expect_idle_silence()
+    {
+        timespec before{};
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+        const auto begin = end_;
+        while (end_ < begin + GST_SECOND)
+            EXPECT_TRUE(follow().is_silence());
+        timespec after{};
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+        const auto used = GST_TIMESPEC_TO_TIME(after) - GST_TIMESPEC_TO_TIME(before);
+        EXPECT_LT(used, GST_SECOND / 2);
+        const auto now = gst_element_get_current_running_time(src());
+        EXPECT_LT(GST_CLOCK_DIFF(end_, now), static_cast<GstClockTimeDiff>(GST_SECOND));
+        EXPECT_GT(GST_CLOCK_DIFF(end_, now), -static_cast<GstClockTimeDiff>(frame));
+    }
+    void expect_sound_after_the_mending()
+    {
+        const auto mended = gst_element_get_current_running_time(src());
+        GetParam().mend(pcm_);
+        const auto sound = follow_until([](const Pulled &pulled) { return !pulled.is_silence(); });
+        EXPECT_LT(GST_CLOCK_DIFF(mended, sound.time()),
+                  static_cast<GstClockTimeDiff>(half_a_second));
+        EXPECT_EQ(text_stat("device-state"), "run");
+    }
+};
+
+class CaptureFaultWhilePlaying : public CaptureFault {};
+
+TEST_P(CaptureFaultWhilePlaying, IsSilenceUntilItIsMended)
+{
+    open_samples("buffer-time=500000");
+    follow_until([](const Pulled &pulled) { return !pulled.is_silence(); });
+    for (int i = 0; i < 10; ++i)
+        EXPECT_FALSE(follow().is_silence());
+    const auto descriptors = testing::open_descriptors();
+
+    GetParam().strike(pcm_);
+    expect_silence_and_a_reason();
+    expect_idle_silence();
+    EXPECT_NE(text_stat("device-state"), "run");
+    expect_sound_after_the_mending();
+
+    EXPECT_EQ(recoveries_from(GetParam().reason), 1u);
+    EXPECT_EQ(testing::open_descriptors(), descriptors);
+    EXPECT_EQ(stat("overruns"), 0u);
+}
+
+TEST_P(CaptureFaultWhilePlaying, IsOneErrorWhereThatIsWanted)
+{
+    open_samples("buffer-time=500000 on-device-lost=error");
+    follow();
+    GetParam().strike(pcm_);
+    const auto error = pipeline_->wait_for_error();
+    EXPECT_EQ(error.domain, GST_RESOURCE_ERROR);
+    EXPECT_EQ(error.code, GST_RESOURCE_ERROR_READ);
+    EXPECT_NE(error.text.find(pcm_.device()), std::string::npos) << error.text;
+}
+
+TEST_P(CaptureFaultWhilePlaying, IsTheEndOfTheStreamWhereThatIsWanted)
+{
+    open_samples("buffer-time=500000 on-device-lost=eos");
+    follow();
+    GetParam().strike(pcm_);
+    pipeline_->wait_for_eos();
+}
+
+const auto name_of_case = [](const auto &info) { return std::string(info.param.name); };
+
+INSTANTIATE_TEST_SUITE_P(Fault, CaptureFaultWhilePlaying, ::testing::ValuesIn(while_playing),
+                         name_of_case);
+
+class CaptureFaultAtStart : public CaptureFault {};
+
+TEST_P(CaptureFaultAtStart, IsSilenceUntilItIsMended)
+{
+    GetParam().strike(pcm_);
+    open_samples("buffer-time=500000");
+    expect_silence_and_a_reason();
+    expect_idle_silence();
+    expect_sound_after_the_mending();
+    EXPECT_EQ(recoveries_from(GetParam().reason), 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Fault, CaptureFaultAtStart, ::testing::ValuesIn(at_start), name_of_case);
+
+using CaptureDevice = CaptureTest;
+
+TEST_F(CaptureDevice, SourceThatChangesItsRateIsHeardAtTheNewOne)
+{
+    open_samples("buffer-time=500000");
+    for (int i = 0; i < 10; ++i)
+        follow();
+    pcm_.set_rate(44100);
+    pcm_.send("errs EBADFD");
+    pipeline_->wait_for_element_message("jkvm-device", "rate-changed");
+    while (text_stat("device-state") != "run")
+        follow();
+    follow_until([](const Pulled &pulled) { return !pulled.is_silence(); });
+    guint rate = 0;
+    gst_structure_get_uint(testing::stats_of(src()).get(), "device-rate", &rate);
+    EXPECT_EQ(rate, 44100u);
+}
+
+struct Resume {
+    const char *name;
+    std::vector<int> results; ///< of snd_pcm_resume, before the real one is called
+};
+class CaptureSuspended : public CaptureTest, public ::testing::WithParamInterface<Resume> {};
+
+TEST_P(CaptureSuspended, DeviceGoesOnWithoutAHoleInTime)
+{
+    open_samples("buffer-time=500000");
+    for (int i = 0; i < 10; ++i)
+        follow();
+    testing::set_resume_results(GetParam().results);
+    pcm_.send("suspend");
+    pipeline_->wait_for_element_message("jkvm-device", "suspended");
+    while (recoveries_from("suspended") == 0)
+        follow();
+    follow_until([](const Pulled &pulled) { return !pulled.is_silence(); });
+    EXPECT_EQ(testing::resume_results_left(), 0u);
+    EXPECT_EQ(stat("overruns"), 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Resume, CaptureSuspended,
+                         ::testing::Values(Resume{"Works", {}},
+                                           Resume{"NotYet", {-EAGAIN, -EAGAIN, -EAGAIN}},
+                                           Resume{"Unknown", {-ENOSYS}}),
+                         name_of_case);
+
+TEST_F(CaptureDevice, ThatComesAndGoesLeavesNothingBehind)
+{
+    open_samples("buffer-time=500000");
+    follow_until([](const Pulled &pulled) { return !pulled.is_silence(); });
+    const auto descriptors = testing::open_descriptors();
+    std::size_t memory = 0;
+    for (guint64 cycle = 1; cycle <= 12; ++cycle) {
+        pcm_.send("unplug");
+        follow_until([](const Pulled &pulled) { return pulled.is_silence(); });
+        pcm_.clear_open_errno();
+        follow_until([](const Pulled &pulled) { return !pulled.is_silence(); });
+        EXPECT_EQ(recoveries_from("unplugged"), cycle);
+        if (cycle == 4)
+            memory = mallinfo2().uordblks;
+    }
+    EXPECT_EQ(testing::open_descriptors(), descriptors);
+    EXPECT_LT(mallinfo2().uordblks, memory + 50'000);
+}
+
+TEST_F(CaptureDevice, IsTheFirstOfTheListThatWorks)
+{
+    TestPcm second({.frequency = 500});
+    pcm_.set_open_errno("EBUSY");
+    make({}, true);
+    set("device", (pcm_.device() + "; " + second.device()).c_str());
+    pipeline_->play();
+    follow_until([](const Pulled &pulled) { return !pulled.is_silence(); });
+    EXPECT_EQ(text_stat("device"), second.device());
+    // Without the second the first one is taken, as soon as it is there.
+    pcm_.clear_open_errno();
+    second.send("unplug");
+    pipeline_->wait_for_element_message("jkvm-device", "unplugged");
+    while (text_stat("device") != pcm_.device())
+        follow();
+    follow_until([](const Pulled &pulled) { return !pulled.is_silence(); });
+}
+
+TEST_F(CaptureDevice, ThatDoesNotExistIsSilenceAndAMessageThatNamesIt)
+{
+    pipeline_ = std::make_unique<testing::Pipeline>(
+        "jkvmaudiosrc name=src device=nosuch ! appsink name=sink sync=false");
+    src_ = pipeline_->element("src");
+    pipeline_->play();
+    const auto message = pipeline_->wait_for_element_message("jkvm-device", "missing");
+    EXPECT_NE(
+        std::string(gst_structure_get_string(gst_message_get_structure(message.get()), "detail"))
+            .find("No such file"),
+        std::string::npos);
+    for (int i = 0; i < 10; ++i)
+        EXPECT_EQ(follow().bytes().size(), 3u) << "coded silence";
+}
+
+TEST_F(CaptureDevice, ThatDoesNotExistIsAnErrorThatListsThoseThatDo)
+{
+    testing::Pipeline pipeline("jkvmaudiosrc device=nosuch on-device-lost=error ! fakesink");
+    EXPECT_EQ(pipeline.set_state(GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+    const auto error = pipeline.wait_for_error();
+    EXPECT_EQ(error.domain, GST_RESOURCE_ERROR);
+    EXPECT_EQ(error.code, GST_RESOURCE_ERROR_NOT_FOUND);
+    EXPECT_EQ(error.text, "There is no sound device \"nosuch\".");
+    EXPECT_NE(error.debug.find("jkvmtest"), std::string::npos) << error.debug;
+}
+
+TEST_F(CaptureDevice, ThatIsMissingAtTheStartIsTheEndOfTheStreamWhereThatIsWanted)
+{
+    testing::Pipeline pipeline("jkvmaudiosrc device=nosuch on-device-lost=eos ! fakesink");
+    pipeline.play();
+    pipeline.wait_for_eos();
+}
+
+struct BadDevice {
+    const char *open_errno;
+    gint code;
+};
+class CaptureBadDevice : public CaptureTest, public ::testing::WithParamInterface<BadDevice> {};
+
+TEST_P(CaptureBadDevice, IsOneErrorThatNamesItWhereThatIsWanted)
+{
+    pcm_.set_open_errno(GetParam().open_errno);
+    make("on-device-lost=error");
+    EXPECT_EQ(pipeline_->set_state(GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+    const auto error = pipeline_->wait_for_error();
+    EXPECT_EQ(error.domain, GST_RESOURCE_ERROR);
+    EXPECT_EQ(error.code, GetParam().code);
+    EXPECT_NE(error.text.find(pcm_.device()), std::string::npos) << error.text;
+}
+
+INSTANTIATE_TEST_SUITE_P(Open, CaptureBadDevice,
+                         ::testing::Values(BadDevice{"ENODEV", GST_RESOURCE_ERROR_NOT_FOUND},
+                                           BadDevice{"ENOENT", GST_RESOURCE_ERROR_NOT_FOUND},
+                                           BadDevice{"EBUSY", GST_RESOURCE_ERROR_BUSY},
+                                           BadDevice{"EACCES", GST_RESOURCE_ERROR_NOT_AUTHORIZED}),
+                         [](const auto &info) { return std::string(info.param.open_errno); });
+
+} // namespace
+} // namespace jkvm

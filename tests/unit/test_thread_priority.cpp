@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/base/thread_priority.h"
+
+#include <gtest/gtest.h>
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/resource.h>
+
+#include <thread>
+#include <tuple>
+
+namespace jkvm {
+namespace {
+
+/// Policy, priority and nice value of the calling thread.
+std::tuple<int, int, int> scheduling()
+{
+    int policy = 0;
+    sched_param parameter{};
+    pthread_getschedparam(pthread_self(), &policy, &parameter);
+    return {policy & ~SCHED_RESET_ON_FORK, parameter.sched_priority, getpriority(PRIO_PROCESS, 0)};
+}
+
+// What is granted depends on who runs the test; that it is what was said, and undone, does not.
+TEST(ThreadPriority, IsWhatItSaysAndIsUndone)
+{
+    std::thread([] {
+        const auto before = scheduling();
+        ThreadPriority priority;
+        const auto granted = priority.raise(5);
+        const auto [policy, value, nice] = scheduling();
+        EXPECT_EQ(policy == SCHED_FIFO, granted == ThreadPriority::Granted::realtime);
+        EXPECT_EQ(nice == -10, granted == ThreadPriority::Granted::nice);
+        if (granted == ThreadPriority::Granted::realtime) {
+            EXPECT_EQ(value, 5);
+        }
+        priority.restore();
+        EXPECT_EQ(scheduling(), before);
+        priority.restore();
+        EXPECT_EQ(scheduling(), before);
+    }).join();
+}
+
+TEST(ThreadPriority, RaisedTwiceIsStillUndoneToTheFirst)
+{
+    std::thread([] {
+        const auto before = scheduling();
+        ThreadPriority priority;
+        priority.raise(5);
+        priority.raise(6);
+        priority.restore();
+        EXPECT_EQ(scheduling(), before);
+    }).join();
+}
+
+TEST(ThreadPriority, HasNames)
+{
+    EXPECT_STREQ(name_of(ThreadPriority::Granted::realtime), "fifo");
+    EXPECT_STREQ(name_of(ThreadPriority::Granted::nice), "nice");
+    EXPECT_STREQ(name_of(ThreadPriority::Granted::normal), "normal");
+}
+
+} // namespace
+} // namespace jkvm
