@@ -16,12 +16,15 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
+#include <sstream>
 
 namespace jkvm::testing {
 namespace {
@@ -223,8 +226,10 @@ protected:
     }
     void run(const std::string &pipeline)
     {
-        program_.emplace(std::vector<std::string>{"env", "NOTIFY_SOCKET=" + path_,
-                                                  std::getenv("JKVM_WORKER"), pipeline});
+        const char *worker = std::getenv("JKVM_WORKER");
+        ASSERT_NE(worker, nullptr);
+        program_.emplace(
+            std::vector<std::string>{"env", "NOTIFY_SOCKET=" + path_, worker, pipeline});
     }
     /// The next word to the service manager; empty when there is none in time.
     std::string next_notification()
