@@ -6,6 +6,7 @@
 
 #include <malloc.h>
 
+#include <atomic>
 #include <ctime>
 #include <functional>
 
@@ -225,6 +226,25 @@ TEST_F(CaptureDevice, ThatComesAndGoesLeavesNothingBehind)
     }
     EXPECT_EQ(testing::open_descriptors(), descriptors);
     EXPECT_LT(mallinfo2().uordblks, memory + 50'000);
+}
+
+TEST_F(CaptureDevice, IsNotBlamedForAPipelineThatIsHeldUp)
+{
+    make("buffer-time=2000000", true);
+    std::atomic<int> buffers{0};
+    const auto hold_up = +[](GstPad *, GstPadProbeInfo *, gpointer count) {
+        if (++*static_cast<std::atomic<int> *>(count) % 10 == 0)
+            g_usleep(300'000); // a disk, a debugger, another process
+        return GST_PAD_PROBE_OK;
+    };
+    const auto pad = GstRef<GstPad>::adopt(gst_element_get_static_pad(src(), "src"));
+    gst_pad_add_probe(pad.get(), GST_PAD_PROBE_TYPE_BUFFER, hold_up, &buffers, nullptr);
+    pipeline_->play();
+    for (int i = 0; i < 35; ++i)
+        EXPECT_FALSE(follow().is_silence());
+    EXPECT_EQ(stat("overruns"), 0u);
+    EXPECT_EQ(stat("recoveries"), 0u);
+    pipeline_->set_state(GST_STATE_NULL);
 }
 
 TEST_F(CaptureDevice, IsTheFirstOfTheListThatWorks)
