@@ -162,7 +162,7 @@ void CaptureEngine::report()
     const bool is_well = supervisor_.is_open();
     host_.device_changed({.state = supervisor_.state(),
                           .trouble = supervisor_.trouble(),
-                          .device = device_,
+                          .device = is_well ? device_ : error_.subject,
                           .detail = is_well ? std::string() : error_.detail});
 }
 

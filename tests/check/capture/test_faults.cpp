@@ -321,10 +321,10 @@ TEST_F(CaptureDevice, ThatDoesNotExistIsSilenceAndAMessageThatNamesIt)
     src_ = pipeline_->element("src");
     pipeline_->play();
     const auto message = pipeline_->wait_for_element_message("jkvm-device", "missing");
-    EXPECT_NE(
-        std::string(gst_structure_get_string(gst_message_get_structure(message.get()), "detail"))
-            .find("No such file"),
-        std::string::npos);
+    const auto *structure = gst_message_get_structure(message.get());
+    EXPECT_STREQ(gst_structure_get_string(structure, "device"), "nosuch");
+    const std::string detail = gst_structure_get_string(structure, "detail");
+    EXPECT_NE(detail.find("No such file"), std::string::npos) << detail;
     for (int i = 0; i < 10; ++i)
         EXPECT_EQ(follow().bytes().size(), 3u) << "coded silence";
 }
