@@ -162,7 +162,7 @@ void CaptureEngine::report()
     const bool is_well = supervisor_.is_open();
     host_.device_changed({.state = supervisor_.state(),
                           .trouble = supervisor_.trouble(),
-                          .device = device_,
+                          .device = is_well ? device_ : error_.subject,
                           .detail = is_well ? std::string() : error_.detail});
 }
 
@@ -290,14 +290,13 @@ CaptureEngine::Outcome CaptureEngine::next(const WaitControl &control)
             }
             now = host_.now();
         }
-        if (supervisor_.is_frozen(now.monotonic)) {
-            lose(DeviceTrouble::frozen, "it gives neither sound nor an error");
-            continue;
-        }
         if (supervisor_.state() != DeviceState::run && now.running >= silence_due())
             return give_silence();
         switch (wait(control, now)) {
         case Pcm::Outcome::timed_out:
+            // Not before: we may have been held up, and sound waits in the ring.
+            if (supervisor_.is_frozen(monotonic_now()))
+                lose(DeviceTrouble::frozen, "it gives neither sound nor an error");
             break;
         case Pcm::Outcome::interrupted:
             return Outcome::interrupted;

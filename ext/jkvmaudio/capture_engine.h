@@ -17,7 +17,7 @@ namespace jkvm {
 struct DeviceReport {
     DeviceState state = DeviceState::search;
     DeviceTrouble trouble = DeviceTrouble::none;
-    std::string device; ///< the one that is open, or was; empty before the first
+    std::string device; ///< the one that is open, was, or is first in the list
     std::string detail; ///< what ALSA said; empty where it is well
 };
 
