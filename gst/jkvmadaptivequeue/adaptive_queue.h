@@ -133,7 +133,8 @@ private:
         GstQuery *query;
         bool result;
     };
-    std::optional<Answer> answer_; // for the thread that waits for it
+    std::optional<Answer> answer_;  // for the thread that waits for it
+    std::uint64_t dropped_new_ = 0; // buffers, with leaky=upstream
 
     // The task's.
     GstSegment src_segment_{};
@@ -141,7 +142,6 @@ private:
     bool is_discont_ = true;                 // something is missing before the next buffer
     std::optional<nanoseconds> last_offset_; // output time minus media time, of the last buffer
     nanoseconds next_latency_check_{0};
-    std::uint64_t dropped_new_ = 0; // buffers, with leaky=upstream
 };
 
 } // namespace jkvm

@@ -11,7 +11,8 @@ using namespace std::chrono_literals;
 GstFlowReturn AdaptiveQueue::take_buffer(GstRef<GstBuffer> buffer)
 {
     Lock lock(mutex_);
-    const auto [frame, is_new_epoch] = reader_.read(buffer.get(), clock_.now());
+    const auto read = reader_.read(buffer.get(), clock_.now());
+    const auto &frame = read.frame;
     const auto size = gst_buffer_get_size(buffer.get());
     if (settings_.leak != Leak::downstream && !has_room_for(frame, size)) {
         emit_overrun(lock);
@@ -27,7 +28,7 @@ GstFlowReturn AdaptiveQueue::take_buffer(GstRef<GstBuffer> buffer)
         ++dropped_new_;
         return GST_FLOW_OK;
     }
-    if (is_new_epoch)
+    if (read.is_new_epoch)
         playout_->restart();
     items_.push(std::move(buffer), frame.duration);
     const auto dropped = arrive(frame, clock_.now());

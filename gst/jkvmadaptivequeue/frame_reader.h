@@ -24,7 +24,7 @@ public:
     struct Read {
         PlayoutFrame frame;
         /// Its time line is another one than that of the buffer before: its sender started anew.
-        bool new_epoch;
+        bool is_new_epoch;
     };
     /// `now`: running time of its arrival. A buffer without a timestamp follows the one before; the
     /// first one counts from its arrival.

@@ -6,17 +6,18 @@
  * @short_description: a queue of packets whose playout delay follows what it measures
  *
  * Packets of a live stream arrive unevenly. This queue plays them evenly, with as little delay as
- * pays: it measures how late each one is, and picks the delay at which delay and late frames together
- * cost least. It is made for Opus, and takes any stream of packets that have a duration.
+ * pays: it measures how late each one is, and picks the delay at which delay and late frames
+ * together cost least. It is made for Opus, and takes any stream of packets that have a duration.
  *
  * Put `opusdec plc=true` behind it. Where a frame is missing when it is due, this queue sends a GAP
- * event in the steps in which the codec can conceal (2.5 ms in CELT packets, 10 ms in SILK and hybrid
- * ones), and opusdec makes up what fits between its neighbours; opusdec's default is plc=false, and then
- * each GAP is a hole of silence, which clicks. The delay grows only inside such a hole, where it costs
- * nothing extra, and shrinks by leaving a whole frame out when that pays, quiet frames first. After 100 ms
- * without a frame nothing more is concealed; the rest is one GAP when there is a frame again. Pauses of
- * the sender (its timestamps have a hole, or upstream sends GAP events) are no underruns. A hole of more
- * than 5 s is not filled, and the buffer behind it is DISCONT.
+ * event in the steps in which the codec can conceal (2.5 ms in CELT packets, 10 ms in SILK and
+ * hybrid ones), and opusdec makes up what fits between its neighbours; opusdec's default is
+ * plc=false, and then each GAP is a hole of silence, which clicks. The delay grows only inside such
+ * a hole, where it costs nothing extra, and shrinks by leaving a whole frame out when that pays,
+ * quiet frames first. After 100 ms without a frame nothing more is concealed; the rest is one GAP
+ * when there is a frame again. Pauses of the sender (its timestamps have a hole, or upstream sends
+ * GAP events) are no underruns. A hole of more than 5 s is not filled, and the buffer behind it is
+ * DISCONT.
  *
  * ## Policies
  *
@@ -26,25 +27,26 @@
  * | weighted | a number of frames, weighted-min-frames to weighted-max-frames, from processor load, memory and latency, as the JetKVM audio system computes it |
  * | fixed | the property delay, above the least transit |
  *
- * policy=weighted is there for those who need the original's behaviour and its figures. It does not look
- * at when frames arrive: an idle machine goes to 19 frames, which is 380 ms with frames of 20 ms, and a
- * busy one, where frames come late, to few. weighted-fractional-size and weighted-queue-latency mend two of
- * its faults, not that one. For sound that somebody listens to, use tail-cost.
+ * policy=weighted is there for those who need the original's behaviour and its figures. It does not
+ * look at when frames arrive: an idle machine goes to 19 frames, which is 380 ms with frames of 20
+ * ms, and a busy one, where frames come late, to few. weighted-fractional-size and
+ * weighted-queue-latency mend two of its faults, not that one. For sound that somebody listens to,
+ * use tail-cost.
  *
- * min-delay and max-delay limit all of them. In front of webrtcbin the browser has an adaptive buffer of
- * its own: max-delay=80 leaves the spreading of bursts to this one and the rest to that.
+ * min-delay and max-delay limit all of them. In front of webrtcbin the browser has an adaptive
+ * buffer of its own: max-delay=80 leaves the spreading of bursts to this one and the rest to that.
  *
  * ## Latency modes
  *
  * | latency-mode | timestamps | reported latency |
  * |---|---|---|
- * | offset | when the buffer is due here; each follows the last without a hole | output-margin, always; a change of the delay concerns nobody. Sound is behind other streams of the pipeline by current-delay |
+ * | offset | when the buffer is due here; each follows the last without a hole | output-margin, always; a change of the delay concerns nobody. Sound is behind other streams of the pipeline by the offset of the statistics |
  * | reported | as they came | upstream's and the delay, in steps of 20 ms. A LATENCY message goes out when the delay has grown beyond it, and when it has been too long by 40 ms for a minute; one in 10 s at most. For lip-sync |
  * | fixed | as they came | upstream's, max-delay and output-margin; the delay is max-delay |
  *
- * It is a live element: it plays in PLAYING only and has no preroll. Max-size-buffers, max-size-bytes and
- * max-size-time limit it as they limit the element queue; by default what is oldest leaks. After an EOS
- * what is queued plays at once.
+ * It is a live element: it plays in PLAYING only and has no preroll. The properties max-size-buffers,
+ * max-size-bytes and max-size-time limit it as they limit the element queue; by default what is
+ * oldest leaks. After an EOS what is queued plays at once.
  *
  * |[
  * gst-launch-1.0 jkvmipcsrc socket-path=/tmp/a.sock ! jkvmadaptivequeue ! opusdec plc=true ! audioconvert ! autoaudiosink
@@ -53,8 +55,8 @@
  *
  * ## Statistics
  *
- * The structure application/x-jkvm-adaptivequeue-stats in the property stats has these fields. Counters
- * only grow while the element is in PAUSED or PLAYING, and stay readable after.
+ * The structure application/x-jkvm-adaptivequeue-stats in the property stats has these fields.
+ * Counters only grow while the element is in PAUSED or PLAYING, and stay readable after.
  *
  * | field | type | meaning |
  * |---|---|---|
@@ -70,7 +72,7 @@
  * | late | guint64 | of these: arrived after they were due |
  * | underruns | guint64 | times that a frame was due and not there |
  * | concealed | guint64 | how long, in underruns, ns |
- * | inserted | guint64 | concealed to raise the delay while frames were there (weighted and fixed only), ns |
+ * | inserted | guint64 | concealed to raise the delay while frames were there (by weighted, fixed and min-delay), ns |
  * | paused | guint64 | filled because the sender had nothing, ns |
  * | dropped | guint64 | buffers, the sum of those below |
  * | dropped-late | guint64 | passed over after an underrun |

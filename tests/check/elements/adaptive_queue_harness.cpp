@@ -93,6 +93,7 @@ GstBuffer *AdaptiveQueueHarness::make_frame(nanoseconds media_time,
     auto *buffer = gst_buffer_new_memdup(packet.data(), packet.size());
     GST_BUFFER_PTS(buffer) = clock_time(media_time);
     GST_BUFFER_DURATION(buffer) = 20 * GST_MSECOND;
+    GST_BUFFER_OFFSET(buffer) = clock_time(media_time); // stays, so that it is known again
     return buffer;
 }
 
@@ -135,6 +136,7 @@ GstPadProbeReturn AdaptiveQueueHarness::take(GstPadProbeInfo *info)
         output = {.kind = Output::Kind::buffer,
                   .time = nanoseconds(GST_BUFFER_PTS(buffer)),
                   .duration = nanoseconds(GST_BUFFER_DURATION(buffer)),
+                  .media = nanoseconds(GST_BUFFER_OFFSET(buffer)),
                   .is_discont = GST_BUFFER_IS_DISCONT(buffer)};
     } else if ((info->type & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM) != 0) {
         auto *event = gst_pad_probe_info_get_event(info);

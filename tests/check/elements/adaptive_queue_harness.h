@@ -27,6 +27,7 @@ struct Output {
     enum class Kind { buffer, gap, event, query } kind;
     nanoseconds time{0}; ///< of a buffer or gap
     nanoseconds duration{0};
+    nanoseconds media{0}; ///< the time that a buffer of make_frame() came with; not compared
     bool is_discont = false;
     GstEventType event = GST_EVENT_UNKNOWN;
 

@@ -249,6 +249,25 @@ TEST_F(JkvmAdaptiveQueue, PolicyAndItsSettingsChangeWhilePlaying)
     EXPECT_EQ(counter("current-delay"), 25 * GST_MSECOND);
 }
 
+TEST_F(JkvmAdaptiveQueue, FrameThatIsLeftOutLeavesNoHole)
+{
+    gst_util_set_object_arg(G_OBJECT(queue_.element()), "policy", "fixed");
+    queue_.set("delay", 60u);
+    queue_.play();
+    for (int i = 0; i < 3; ++i)
+        queue_.push_at(1s + i * frame, 970ms + i * frame);
+    queue_.advance_to(1060ms);
+    EXPECT_EQ(queue_.pull().media, 970ms);
+    queue_.set("delay", 40u);
+    queue_.advance_to(1080ms);
+    const auto output = queue_.pull();
+    EXPECT_EQ(output, buffer_at(1080ms));
+    EXPECT_EQ(output.media, 1010ms);
+    EXPECT_TRUE(output.is_discont);
+    EXPECT_EQ(counter("dropped-shrink"), 1u);
+    EXPECT_EQ(counter("dropped"), 1u);
+}
+
 TEST_F(JkvmAdaptiveQueue, WeightedPolicyBeginsWithItsFirstSize)
 {
     gst_util_set_object_arg(G_OBJECT(queue_.element()), "policy", "weighted");

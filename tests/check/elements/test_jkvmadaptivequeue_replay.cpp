@@ -20,7 +20,8 @@ protected:
             if (const auto *play = std::get_if<Playout::Play>(&action)) {
                 expected_.push_back({.kind = Output::Kind::buffer,
                                      .time = play->output_time,
-                                     .duration = play->duration});
+                                     .duration = play->duration,
+                                     .media = play->media_time});
             } else if (const auto *conceal = std::get_if<Playout::Conceal>(&action)) {
                 expected_.push_back({.kind = Output::Kind::gap,
                                      .time = conceal->output_time,
@@ -35,8 +36,11 @@ protected:
             queue_.settle();
         else
             queue_.await_wait(until);
-        for (const auto &output : expected_)
-            ASSERT_EQ(queue_.pull(), output);
+        for (const auto &expected : expected_) {
+            const auto output = queue_.pull();
+            ASSERT_EQ(output, expected);
+            ASSERT_EQ(output.media, expected.media) << "another frame than meant";
+        }
         expected_.clear();
         ASSERT_TRUE(queue_.is_nothing_out());
     }

@@ -312,13 +312,31 @@ TEST_F(JkvmAdaptiveQueueStream, PlaysOnlyWhilePlaying)
 {
     EXPECT_EQ(gst_element_set_state(queue_.element(), GST_STATE_PAUSED),
               GST_STATE_CHANGE_NO_PREROLL);
+    push_event(make_marker());
     EXPECT_EQ(queue_.push(970ms), GST_FLOW_OK);
-    queue_.set_time(1s);
-    EXPECT_TRUE(queue_.is_nothing_out());
+    push_event(gst_event_new_eos()); // so that no time would have to be waited for
+    while (queue_.pull_any().event != GST_EVENT_CUSTOM_DOWNSTREAM && !HasFailure()) {
+    }
+    for (int i = 0; i < 1000; ++i) { // its task is awake, and could
+        g_thread_yield();
+        ASSERT_TRUE(queue_.is_nothing_out());
+    }
     queue_.play();
     EXPECT_EQ(queue_.pull().time, 5ms) << "it arrived at running time 0";
     EXPECT_EQ(gst_element_set_state(queue_.element(), GST_STATE_PAUSED),
               GST_STATE_CHANGE_NO_PREROLL);
+}
+
+TEST_F(JkvmAdaptiveQueueStream, GapBeforeTheFirstBufferGoesOnEvenIfThatIsThere)
+{
+    gst_element_set_state(queue_.element(), GST_STATE_PAUSED);
+    queue_.set_time(1s);
+    queue_.push_gap(0ms, 960ms);
+    queue_.push(970ms); // at running time 0 still
+    queue_.play();
+    const auto gap = queue_.pull();
+    EXPECT_EQ(gap.kind, Output::Kind::gap);
+    EXPECT_EQ(gap.time, 0ms);
 }
 
 TEST_F(JkvmAdaptiveQueueStream, CountersBeginAnewWithTheNextRunOnly)
