@@ -134,6 +134,7 @@ void AdaptiveQueue::answer_latency(GstQuery *query)
 void AdaptiveQueue::open()
 {
     const Lock lock(mutex_);
+    items_.clear(); // what came when the source pad had ended already
     playout_.emplace(settings_.playout_config(), load_);
     dropped_new_ = 0;
     clock_.reset();
