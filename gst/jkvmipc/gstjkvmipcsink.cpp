@@ -9,9 +9,9 @@
  * protocol, to each client that is connected. With direction=microphone, or mode=connect, it connects
  * to a server instead, and does so again whenever that is gone.
  *
- * It never waits for a client. What a client does not read waits for it, up to max-queue-time, all but
- * one frame of it in the kernel. Beyond that the client loses frames, alone, and the loss is
- * counted: a frame that waits makes room for the next. One that loses 50 frames in a row, or takes
+ * It never waits for a client. What a client does not read waits for it, up to max-queue-time, the
+ * first 100 ms (or half, if that is more) in the kernel. Beyond that the client loses frames, alone,
+ * and the loss is counted: of those that wait here the oldest makes room. One that loses 50 frames in a row, or takes
  * nothing for 2 s, is disconnected. A new client starts with the next frame. Each frame bears the
  * capture time of its first sample on the system's wall clock, taken from the buffer's timestamp.
  *

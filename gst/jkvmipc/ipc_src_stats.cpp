@@ -9,8 +9,7 @@ namespace jkvm {
 GstStructure *make_structure(const IpcSrcStats &stats)
 {
     const auto &stream = stats.stream;
-    const auto dropped =
-        stream.dropped_invalid + stream.dropped_early + stream.dropped_late;
+    const auto dropped = stream.dropped_invalid + stream.dropped_early + stream.dropped_late;
     const double used = stats.buffers.receive > 0
                             ? 100.0 * stats.waited / static_cast<double>(stats.buffers.receive)
                             : 0.0;

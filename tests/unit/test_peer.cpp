@@ -25,7 +25,7 @@ protected:
         std::array<int, 2> fds{};
         EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()), 0);
         reader_.reset(fds[0]);
-        peer_.emplace(UniqueFd(fds[1]), 100ms);
+        peer_.emplace(UniqueFd(fds[1]), max_queued_);
     }
 
     bool send(unsigned number, nanoseconds duration = 20ms)
@@ -79,6 +79,7 @@ protected:
     std::vector<std::byte> payload_;
     std::size_t payload_size_ = 1000;
     WallTime now_{};
+    nanoseconds max_queued_ = 100ms;
 };
 
 TEST_F(PeerTest, FrameGoesOutAtOnceAndIsCountedOnce)
@@ -103,6 +104,14 @@ TEST_F(PeerTest, KernelGetsWhatMayWaitButForOneFrame)
     ASSERT_TRUE(peer_->flush(now_));
     EXPECT_FALSE(peer_->is_waiting());
     EXPECT_EQ(peer_->queued(), 80ms);
+}
+
+TEST_F(PeerTest, KernelGetsHalfOfALongQueue)
+{
+    max_queued_ = 1s;
+    connect();
+    EXPECT_EQ(fill(), 25u);
+    EXPECT_EQ(peer_->waits_for(), Peer::Wait::reader);
 }
 
 TEST_F(PeerTest, OneLongFrameMayBeInTheKernelAndOneHere)

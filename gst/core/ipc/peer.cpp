@@ -105,8 +105,10 @@ Peer::Handed Peer::hand_over(const Parcel &parcel, WallTime now)
     const int before = unread_memory(fd());
     const auto unread = unread_.time(before);
     // What is begun may go on at once, and one frame always.
-    const bool is_too_much =
-        unread > nanoseconds(0) && unread + 2 * parcel.duration > max_queued_ && !is_last_;
+    const auto frame = parcel.duration;
+    const bool is_too_much = unread > nanoseconds(0) &&
+                             (unread + frame > max_unread_ || unread + 2 * frame > max_queued_) &&
+                             !is_last_;
     if (begun_ == 0 && is_too_much) {
         wait_ = Wait::reader;
         return Handed::part;

@@ -9,6 +9,7 @@
 
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -47,9 +48,9 @@ private:
 /// Not thread-safe: the server that owns it holds its lock.
 ///
 /// The kernel would take some seconds of sound for a reader that has stopped, and that reader would
-/// hear it all later. So all that waits is bounded, and of that the kernel gets as much as leaves
-/// room for one more frame here: of what it has, nothing can be taken back. However long a frame
-/// is, one may be in the kernel and one may wait here.
+/// hear it all later. So all that waits is bounded, and so is what of it the kernel gets, because
+/// nothing can be taken back from there: half of it or 100 ms, and always room for one more frame
+/// is left here. However long a frame is, one may be in the kernel and one may wait here.
 class Peer {
 public:
     enum class Wait {
@@ -68,7 +69,8 @@ public:
 
     /// `max_queued`: how much sound may wait, here and in the kernel together.
     Peer(UniqueFd connection, nanoseconds max_queued)
-        : connection_(std::move(connection)), max_queued_(max_queued)
+        : connection_(std::move(connection)), max_queued_(max_queued),
+          max_unread_(std::max<nanoseconds>(max_queued / 2, std::chrono::milliseconds(100)))
     {}
 
     /// Never blocks. Writes as much as may go, keeps the rest; when too much waits, the oldest
@@ -121,7 +123,8 @@ private:
 
     UniqueFd connection_;
     nanoseconds max_queued_;
-    bool is_last_ = false; // nothing comes after what waits
+    nanoseconds max_unread_; // of that, in the kernel
+    bool is_last_ = false;   // nothing comes after what waits
     UnreadSound unread_;
     std::deque<Waiting> queue_;
     Wait wait_ = Wait::kernel;      // of queue_.front()
