@@ -42,6 +42,8 @@ TEST(LatencyHistogram, KnowsTheSumAndTakesWhatIsNegativeForNothing)
     EXPECT_EQ(histogram.counts().front(), 1u);
     EXPECT_EQ(histogram.counts().back(), 1u);
     EXPECT_EQ(total(histogram), 3u);
+    histogram.record(nanoseconds::max());
+    EXPECT_EQ(histogram.sum(), 64030ms);
 }
 
 TEST(LatencyHistogram, TakesAnotherOneIn)

@@ -133,6 +133,18 @@ TEST(LatencyMonitor, CountsEachSampleInTheHistogram)
     EXPECT_EQ(monitor.histogram().sum(), 70ms);
 }
 
+TEST(LatencyMonitor, ClocksThatHaveNothingInCommonOverflowNothing)
+{
+    LatencyMonitor monitor;
+    for (int i = 0; i < 200; ++i)
+        monitor.record(i % 2 == 0 ? nanoseconds::max() : nanoseconds::min());
+    const auto values = monitor.values();
+    EXPECT_EQ(values.maximum, LatencyMonitor::longest);
+    EXPECT_EQ(values.minimum, -LatencyMonitor::longest);
+    EXPECT_LE(values.jitter, 2 * LatencyMonitor::longest);
+    EXPECT_EQ(monitor.histogram().sum(), 100 * LatencyMonitor::longest);
+}
+
 TEST(LatencyMonitor, IsSharedThroughSnapshots)
 {
     Guarded<LatencyMonitor> shared;

@@ -8,7 +8,7 @@ namespace jkvm {
 
 void LatencyHistogram::record(nanoseconds latency)
 {
-    const auto counted = std::max(latency, nanoseconds(0));
+    const auto counted = std::clamp<nanoseconds>(latency, nanoseconds(0), std::chrono::seconds(60));
     const auto bucket = std::ranges::lower_bound(bounds, counted) - bounds.begin();
     ++counts_[static_cast<std::size_t>(bucket)];
     sum_ += counted;

@@ -26,7 +26,7 @@ public:
         std::chrono::milliseconds(2500)};
     using Counts = std::array<std::uint64_t, bounds.size() + 1>;
 
-    /// A negative latency, of clocks that disagree, counts as 0.
+    /// A negative latency, of clocks that disagree, counts as 0. One beyond 60 s is taken for that.
     void record(nanoseconds latency);
     void add(const LatencyHistogram &other);
 

@@ -7,6 +7,7 @@ namespace jkvm {
 
 void LatencyMonitor::record(nanoseconds latency)
 {
+    latency = std::clamp(latency, -longest, longest);
     quantiles_.record(latency);
     histogram_.record(latency);
     auto &v = values_;

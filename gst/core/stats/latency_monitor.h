@@ -20,6 +20,9 @@ class LatencyMonitor {
 public:
     /// What the jitter is made from; what is older is forgotten.
     static constexpr std::size_t history = 100; ///< samples
+    /// What is longer, of clocks that have nothing in common, is taken for this long, so that no
+    /// sum can overflow.
+    static constexpr nanoseconds longest = Quantiles::longest;
     /// What the trend is made from.
     static constexpr std::size_t trend_length = 10; ///< samples
 
