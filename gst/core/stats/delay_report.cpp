@@ -9,8 +9,7 @@ namespace {
 
 nanoseconds round_up(nanoseconds latency)
 {
-    return (latency + DelayReport::step - nanoseconds(1)) / DelayReport::step *
-           DelayReport::step;
+    return (latency + DelayReport::step - nanoseconds(1)) / DelayReport::step * DelayReport::step;
 }
 
 } // namespace
