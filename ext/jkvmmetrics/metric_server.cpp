@@ -3,8 +3,10 @@
 
 #include <CivetServer.h>
 
+#include <arpa/inet.h>
+
+#include <charconv>
 #include <csignal>
-#include <regex>
 #include <thread>
 
 namespace jkvm {
@@ -39,14 +41,32 @@ private:
     sigset_t before_{};
 };
 
+/// 127.0.0.1:9464 or [::1]:9464. The library would take lists of ports, too, and a port alone for
+/// all addresses.
+bool is_address_and_port(const std::string &text)
+{
+    const auto colon = text.rfind(':');
+    if (colon == std::string::npos)
+        return false;
+    auto host = text.substr(0, colon);
+    const bool is_bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+    if (is_bracketed)
+        host = host.substr(1, host.size() - 2);
+    in6_addr parsed{};
+    if (::inet_pton(is_bracketed ? AF_INET6 : AF_INET, host.c_str(), &parsed) != 1)
+        return false;
+    std::uint16_t port = 0;
+    const char *end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data() + colon + 1, end, port);
+    return error == std::errc() && rest == end;
+}
+
 } // namespace
 
 Result<std::unique_ptr<prometheus::Exposer>> serve_metrics(
     const std::string &address, const std::shared_ptr<prometheus::Collectable> &metrics)
 {
-    // The library would take lists of ports, too, and a port alone for all addresses.
-    static const std::regex form(R"((\[[0-9a-fA-F:.]+\]|[0-9.]+):[0-9]{1,5})");
-    if (!std::regex_match(address, form))
+    if (!is_address_and_port(address))
         return Error{ErrorKind::path_unusable, address, "it is not ADDRESS:PORT"};
 
     const SignalsBlocked block;
