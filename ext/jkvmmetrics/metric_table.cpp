@@ -83,7 +83,6 @@ constexpr std::array metrics = std::to_array<Metric>({
     {"dropped-too-large", stats, any, counter, one, "jkvm_frames_dropped_total", "reason=too-large", ""},
     {"dropped-early", stats, any, counter, one, "jkvm_frames_dropped_total", "reason=early", ""},
     {"dropped-late", stats, any, counter, one, "jkvm_frames_dropped_total", "reason=late", ""},
-    {"dropped-late", stats, any, counter, one, "jkvm_frames_dropped_total", "reason=late", ""},
     {"dropped-shrink", stats, any, counter, one, "jkvm_frames_dropped_total", "reason=shrink", ""},
     {"dropped-shrink-quiet", stats, any, counter, one, "jkvm_frames_dropped_total", "reason=shrink-quiet", ""},
     {"dropped-max-delay", stats, any, counter, one, "jkvm_frames_dropped_total", "reason=max-delay", ""},

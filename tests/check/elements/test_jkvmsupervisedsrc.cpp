@@ -305,7 +305,9 @@ TEST_F(JkvmSupervisedSrc, RepairsAWorkerWhoseStreamingThreadIsStuck)
     ASSERT_GE(::fcntl(pipe.get(), F_SETPIPE_SZ, second), second);
     const std::vector<char> silence(second);
     ASSERT_EQ(::write(pipe.get(), silence.data(), silence.size()), second);
-    play("filesrc location=" + path + " ! rawaudioparse sample-rate=48000 num-channels=1 ! opusenc",
+    play("filesrc location=" + path +
+             " ! rawaudioparse sample-rate=48000 num-channels=1 ! "
+             "identity sync=true ! opusenc",
          std::string("stop-timeout=50 ") + restarts_at_once);
     expect_sound(10);
     wait_for("hang");
@@ -324,7 +326,7 @@ TEST_F(JkvmSupervisedSrc, CountsAnEndOfTheWorkersStreamAsAFailure)
 
 TEST_F(JkvmSupervisedSrc, SaysAtTheLimitWhatTheWorkerSaidLast)
 {
-    play("jkvmaudiosrc device=jkvm_no_such_device",
+    play("jkvmaudiosrc on-device-lost=error device=jkvm_no_such_device",
          std::string("max-restarts=2 ") + restarts_at_once);
     const auto error = pipeline_->wait_for_error();
     EXPECT_NE(error.text.find("exited with status 1"), std::string::npos) << error.text;
@@ -336,7 +338,7 @@ TEST_F(JkvmSupervisedSrc, SaysAtTheLimitWhatTheWorkerSaidLast)
 
 TEST_F(JkvmSupervisedSrc, GoesOnInSilenceIfToldSo)
 {
-    play("jkvmaudiosrc device=jkvm_no_such_device",
+    play("jkvmaudiosrc on-device-lost=error device=jkvm_no_such_device",
          std::string("on-failure=silence max-restarts=1 ") + restarts_at_once);
     for (int i = 0; i < 4; ++i)
         wait_for("exited");
