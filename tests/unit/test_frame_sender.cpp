@@ -215,7 +215,7 @@ TEST_F(FrameSenderTest, ClientThatNeverReadsIsGivenUpAndCostsTheOthersNothing)
     EXPECT_EQ(stats.slow_peers, 1u);
 
     // What it can still read is old, so it is little: four whole messages, then the end.
-    const auto bytes = receive(stalled.get(), 4 * 1017);
+    const auto bytes = receive(stalled.get(), 4 * 1017UL);
     ASSERT_EQ(bytes.size(), 4 * 1017u);
     EXPECT_EQ(bytes[0], 0x55);
     EXPECT_EQ(bytes[1017], 0x55);
@@ -238,7 +238,7 @@ TEST_F(FrameSenderTest, WhatWaitsForTheReaderFollowsWithoutAnotherFrame)
     for (int i = 0; i < 5; ++i)
         send("x");
     EXPECT_EQ(sender_->stats().peers.at(0).queued, 100ms);
-    EXPECT_EQ(receive(client.get(), 5 * 18).size(), 5 * 18u);
+    EXPECT_EQ(receive(client.get(), 5 * 18UL).size(), 5 * 18u);
     EXPECT_EQ(sender_->stats().dropped_queue_full, 0u);
 }
 
@@ -249,7 +249,7 @@ TEST_F(FrameSenderTest, WhatWaitsForTheReaderIsLetOutAtTheEnd)
     for (int i = 0; i < 5; ++i)
         send("x");
     sender_.reset();
-    EXPECT_EQ(receive(client.get(), 6 * 18).size(), 5 * 18u);
+    EXPECT_EQ(receive(client.get(), 6 * 18UL).size(), 5 * 18u);
 }
 
 TEST_F(FrameSenderTest, NewestClientReplacesTheOthersWhenToldSo)

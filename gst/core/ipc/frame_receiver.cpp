@@ -119,7 +119,7 @@ std::optional<Error> FrameReceiver::read_some()
     if (count == 0)
         return Error{ErrorKind::peer_gone, config_.endpoint.path, "the other end closed it"};
     if (count > 0) {
-        last_heard_ = monotonic_now();
+        unanswered_heartbeats_ = 0;
         parser_.commit(static_cast<std::size_t>(count));
     } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
         return system_error(ErrorKind::peer_gone, config_.endpoint.path, "recv", errno);
@@ -128,8 +128,7 @@ std::optional<Error> FrameReceiver::read_some()
 
 bool FrameReceiver::is_peer_silent() const
 {
-    return config_.heartbeat_interval > nanoseconds(0) &&
-           monotonic_now() - last_heard_ >= silent_intervals * config_.heartbeat_interval;
+    return unanswered_heartbeats_ > silent_intervals;
 }
 
 FrameReceiver::Event FrameReceiver::wait_for_client()
@@ -208,8 +207,8 @@ void FrameReceiver::adopt(UniqueFd connection)
     buffers_ = set_buffer_sizes(config_.endpoint, connection_.get());
     parser_.reset();
     dialect_then_ = parser_.dialect();
-    last_heard_ = monotonic_now();
-    next_heartbeat_ = last_heard_ + config_.heartbeat_interval;
+    unanswered_heartbeats_ = 0;
+    next_heartbeat_ = monotonic_now() + config_.heartbeat_interval;
     // A request that was made while nobody was there.
     if (*control_.encoder_request_.lock())
         control_.leave_errand();
@@ -301,6 +300,7 @@ int FrameReceiver::milliseconds_to_deadline()
     if (connection_ && config_.heartbeat_interval > nanoseconds(0)) {
         if (now >= next_heartbeat_) {
             next_heartbeat_ = now + config_.heartbeat_interval;
+            ++unanswered_heartbeats_;
             if (parser_.dialect()) // before that, nobody knows what it looks like
                 send_control(wire::MessageType::heartbeat, {});
         }

@@ -37,7 +37,7 @@ public:
     struct Config {
         Endpoint endpoint;
         std::optional<wire::Dialect> dialect; ///< nothing = recognised from the first message
-        /// How often a Heartbeat is sent; 0 = never. A peer from which nothing came for
+        /// How often a Heartbeat is sent; 0 = never. A peer from which nothing came since the last
         /// `silent_intervals` of them, no frame and no Ack either, is given up.
         nanoseconds heartbeat_interval{0};
         nanoseconds first_pause = std::chrono::milliseconds(50);
@@ -105,8 +105,8 @@ private:
     MonotonicTime deadline_ = MonotonicTime::max(); // of this wait()
     MonotonicTime next_try_{};
     MonotonicTime next_heartbeat_{};
-    MonotonicTime last_heard_{};   // something from the peer
-    MonotonicTime accept_again_{}; // after accept() had to be given up
+    int unanswered_heartbeats_ = 0; // nothing came since
+    MonotonicTime accept_again_{};  // after accept() had to be given up
     UniqueFd connection_;
     PeerInfo peer_;
     BufferSizes buffers_;

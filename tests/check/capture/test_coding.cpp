@@ -6,6 +6,7 @@
 
 #include <gst/audio/streamvolume.h>
 
+#include <array>
 #include <thread>
 
 namespace jkvm {
@@ -272,9 +273,9 @@ TEST_F(CaptureCoding, SettingsFromManyThreadsHurtNobody)
 {
     open("buffer-time=1000000");
     std::atomic<bool> is_over{false};
-    std::vector<std::thread> setters;
+    std::array<std::thread, 3> setters;
     for (int t = 0; t < 3; ++t)
-        setters.emplace_back([&, t] {
+        setters.at(static_cast<std::size_t>(t)) = std::thread([&, t] {
             for (int i = 0; !is_over; ++i) {
                 set("bitrate", 32000 + 1000 * (i % 64), "complexity", i % 11);
                 gst_util_set_object_arg(G_OBJECT(src()), "quality", t == 0 ? "low" : "ultra");

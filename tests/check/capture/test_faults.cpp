@@ -30,7 +30,8 @@ struct Fault {
 };
 
 /// A fault that also strikes whoever opens the device anew, until it is mended.
-Fault lasting(const char *name, const char *reason, std::string command, std::string cure)
+Fault lasting(const char *name, const char *reason, const std::string &command,
+              const std::string &cure)
 {
     return {name, reason,
             [command](TestPcm &pcm) {
@@ -240,7 +241,7 @@ double phase_of(const Pulled &pulled)
     const auto samples = pulled.samples();
     for (std::size_t i = 0; i < samples.size(); i += 2) {
         const auto time =
-            static_cast<double>(pulled.time()) / GST_SECOND + static_cast<double>(i / 2) / 48000;
+            static_cast<double>(pulled.time()) / GST_SECOND + static_cast<double>(i) / 2 / 48000;
         sum += static_cast<double>(samples[i]) * std::polar(1.0, -turn * time);
     }
     return std::arg(sum) / turn * 1000;

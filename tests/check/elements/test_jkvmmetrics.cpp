@@ -289,6 +289,7 @@ TEST(Metrics, CountersOfTheSourceAreItsStatisticsAlsoAfterReconnects)
                           testing::message_v1("UOKJ", 0, 0, std::vector<std::uint8_t>{0xFB}));
     }
     wait_until([&] { return stat(element, "connection-drops") == 3; });
+    pipeline.set_state(GST_STATE_NULL); // else it connects again meanwhile
     EXPECT_GE(expect_counters_equal_stats(collector, element, wire::Direction::output), 12);
     EXPECT_EQ(value(collector, "jetkvm_audio_frames_received_total", {}), 6);
     EXPECT_EQ(value(collector, "jetkvm_audio_frames_dropped_total", {}), 3);
