@@ -127,8 +127,14 @@ std::vector<std::string> gst_launch(const std::string &options_and_pipeline,
                                     const std::vector<std::string> &environment)
 {
     std::vector<std::string> command{"env"};
-    // A sanitizer insists on being the first.
-    if (const auto libraries = sanitizer_library() + " " + library; libraries != " ")
+    // A sanitizer insists on being the first, and on finding what throws exceptions right then:
+    // gst-launch-1.0 is a C program.
+    auto libraries = sanitizer_library();
+    if (!libraries.empty())
+        libraries += " libstdc++.so.6";
+    if (!library.empty())
+        libraries += " " + library;
+    if (!libraries.empty())
         command.push_back("LD_PRELOAD=" + libraries);
     command.insert(command.end(), environment.begin(), environment.end());
     command.emplace_back("gst-launch-1.0");

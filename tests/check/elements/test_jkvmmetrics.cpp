@@ -289,11 +289,11 @@ TEST(Metrics, CountersOfTheSourceAreItsStatisticsAlsoAfterReconnects)
                           testing::message_v1("UOKJ", 0, 0, std::vector<std::uint8_t>{0xFB}));
     }
     wait_until([&] { return stat(element, "connection-drops") == 3; });
+    EXPECT_EQ(value(collector, "jetkvm_audio_config_sample_rate_hz", {}), 48000);
     pipeline.set_state(GST_STATE_NULL); // else it connects again meanwhile
     EXPECT_GE(expect_counters_equal_stats(collector, element, wire::Direction::output), 12);
     EXPECT_EQ(value(collector, "jetkvm_audio_frames_received_total", {}), 6);
     EXPECT_EQ(value(collector, "jetkvm_audio_frames_dropped_total", {}), 3);
-    EXPECT_EQ(value(collector, "jetkvm_audio_config_sample_rate_hz", {}), 48000);
     const auto last = value(collector, "jetkvm_audio_last_frame_timestamp_seconds", {});
     EXPECT_NEAR(last, static_cast<double>(testing::wall_clock_ns()) / 1e9, 60);
 }
