@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/ipc/peer.h"
 
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
+#include "core/ipc/connection.h"
+
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -34,14 +34,6 @@ ssize_t send_some(int fd, std::span<iovec> parts)
         if (errno != EINTR)
             return -1;
     }
-}
-
-/// What the messages that the other end has not read take in the kernel, bytes.
-int unread_memory(int fd)
-{
-    int memory = 0;
-    ::ioctl(fd, SIOCOUTQ, &memory);
-    return memory;
 }
 
 } // namespace
@@ -102,7 +94,7 @@ bool Peer::flush(WallTime now)
 
 Peer::Handed Peer::hand_over(const Parcel &parcel, WallTime now)
 {
-    const int before = unread_memory(fd());
+    const int before = send_buffer_used(fd());
     const auto unread = unread_.time(before);
     // What is begun may go on at once, and one frame always.
     const auto frame = parcel.duration;
@@ -123,7 +115,7 @@ Peer::Handed Peer::hand_over(const Parcel &parcel, WallTime now)
     const bool is_whole = size == parcel.size;
     counters_.bytes += size;
     if (unread_.is_learning(size))
-        unread_.learn(size, before, unread_memory(fd()));
+        unread_.learn(size, before, send_buffer_used(fd()));
     unread_.note_sent(is_whole ? parcel.duration : nanoseconds(0), size, before);
     if (!is_whole)
         return Handed::part;
@@ -138,7 +130,7 @@ Peer::Handed Peer::hand_over(const Parcel &parcel, WallTime now)
 
 nanoseconds Peer::queued() const
 {
-    return queued_ + unread_.time(unread_memory(fd()));
+    return queued_ + unread_.time(send_buffer_used(fd()));
 }
 
 bool Peer::enqueue(OutgoingMessage &message, std::size_t begun)
@@ -152,7 +144,7 @@ bool Peer::enqueue(OutgoingMessage &message, std::size_t begun)
     queue_.push_back({message.stored(), message.duration(), message.captured()});
     queued_ += message.duration();
     queued_frames_ += is_frame ? 1 : 0;
-    const auto unread = unread_.time(unread_memory(fd()));
+    const auto unread = unread_.time(send_buffer_used(fd()));
     while (queued_ + unread > max_queued_ && queued_frames_ > 1 && drop_oldest()) {
     }
     note_waiting(unread);
