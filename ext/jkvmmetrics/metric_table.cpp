@@ -77,6 +77,7 @@ constexpr std::array metrics = std::to_array<Metric>({
 
     {"frames", stats, any, counter, one, "jkvm_frames_total", "", "Opus frames, counted as the element's page says"},
     {"bytes", stats, any, counter, one, "jkvm_bytes_total", "", "Bytes of Opus in these frames"},
+    {"unheard", stats, any, counter, one, "jkvm_frames_unheard_total", "", "Frames that came while no client was connected"},
     {"dropped-queue-full", stats, any, counter, one, "jkvm_frames_dropped_total", "reason=queue-full", "Frames that went no further, by reason"},
     {"dropped-disconnected", stats, any, counter, one, "jkvm_frames_dropped_total", "reason=disconnected", ""},
     {"dropped-invalid", stats, any, counter, one, "jkvm_frames_dropped_total", "reason=invalid", ""},

@@ -38,6 +38,7 @@
  * |---|---|---|
  * | frames | guint64 | frames received from upstream and offered to the clients |
  * | bytes | guint64 | of Opus in these frames |
+ * | unheard | guint64 | frames that came while no client was connected |
  * | dropped | guint64 | the sum of the next four |
  * | dropped-queue-full | guint64 | frames that a client did not get because more than max-queue-time waited for it, over all clients |
  * | dropped-disconnected | guint64 | frames that still waited for a client when its connection ended, over all clients |

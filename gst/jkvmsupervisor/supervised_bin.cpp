@@ -57,6 +57,10 @@ std::vector<std::string> make_environment()
     // The word to the service manager is the parent's to give.
     for (const char *name : {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"})
         environment = g_environ_unsetenv(environment, name);
+    // Each worker would begin the parent's log anew. Without a file it logs to its error output.
+    const char *log = g_environ_getenv(environment, "GST_DEBUG_FILE");
+    if (log != nullptr && g_strstr_len(log, -1, "%p") == nullptr)
+        environment = g_environ_unsetenv(environment, "GST_DEBUG_FILE");
     std::vector<std::string> result(environment, environment + g_strv_length(environment));
     g_strfreev(environment);
     return result;

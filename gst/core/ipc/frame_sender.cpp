@@ -150,6 +150,7 @@ void FrameSender::send(std::span<const std::byte> packet, WallTime captured, nan
     auto shared = shared_.lock();
     ++shared->stats.frames;
     shared->stats.bytes += packet.size();
+    shared->stats.unheard += shared->clients.empty() ? 1 : 0;
     shared->stats.last_frame = now_on_the_wall;
     shared->stats.latency.record(now_on_the_wall - captured);
     for (auto &[id, client] : shared->clients) {

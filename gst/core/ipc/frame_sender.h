@@ -84,6 +84,7 @@ public:
     struct Stats {
         std::uint64_t frames = 0; ///< given to send()
         std::uint64_t bytes = 0;  ///< of payload, given to send()
+        std::uint64_t unheard = 0; ///< frames given to send() while no peer was there
         // Frames that a peer did not get, over all peers.
         std::uint64_t dropped_queue_full = 0;   ///< the oldest, because too much waited
         std::uint64_t dropped_disconnected = 0; ///< they still waited when the peer went
