@@ -349,8 +349,10 @@ bool AdaptiveQueueElement::handle_sink_event(GstEvent *event)
         return result;
     }
     case GST_EVENT_FLUSH_STOP: {
+        gboolean resets_time = FALSE;
+        gst_event_parse_flush_stop(event, &resets_time);
         const bool result = gst_pad_push_event(src_, event) != FALSE;
-        queue_.stop_flush();
+        queue_.stop_flush(resets_time != FALSE);
         return result;
     }
     default:
