@@ -250,6 +250,24 @@ TEST_F(PlayoutTest, DelayFollowsItsTargetByWholeFramesAndNotTooOften)
     EXPECT_EQ(playout_.stats().adaptations, 1u + 2u + 2u);
 }
 
+TEST_F(PlayoutTest, DelayGoesWhereTheTargetGoes)
+{
+    config_.policy = PolicyKind::tail_cost;
+    configure();
+    // Once a second frames are held back for so long.
+    auto media = 0ms;
+    const auto follow = [&](std::chrono::milliseconds length, std::chrono::milliseconds stall) {
+        for (const auto end = media + length; media < end; media += 20ms)
+            arrive(media + std::max(0ms, stall - media % 1000ms), media);
+        const auto stats = playout_.stats();
+        EXPECT_LE(std::chrono::abs(stats.delay - stats.target_delay), 20ms);
+        return stats.target_delay;
+    };
+    EXPECT_LT(follow(60s, 0ms), 20ms);
+    EXPECT_GT(follow(120s, 80ms), 60ms);
+    EXPECT_LT(follow(180s, 0ms), 20ms);
+}
+
 TEST_F(PlayoutTest, FrameWithoutAnotherInItsPlaceIsNotDropped)
 {
     arrive(0ms, 0ms);
