@@ -100,7 +100,7 @@ nanoseconds AdaptiveQueue::own_latency() const
 void AdaptiveQueue::update_latency(nanoseconds now, News &news)
 {
     next_latency_check_ = now + 1s;
-    if (report_.update(playout_->stats().delay + settings_.output_margin, now))
+    if (report_.update(playout_->delay() + settings_.output_margin, now))
         news.latency = true;
 }
 

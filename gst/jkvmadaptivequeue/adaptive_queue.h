@@ -55,7 +55,8 @@ public:
     /// A serialized one: waits until it was answered at its place.
     bool take_query(GstQuery *query);
     void start_flush();
-    void stop_flush();
+    /// `resets_time`: the pipeline's running time begins anew, too.
+    void stop_flush(bool resets_time);
 
     /// Downstream may have been linked again.
     void reconfigure();
@@ -94,7 +95,7 @@ private:
         return flow == GST_FLOW_NOT_LINKED || flow < GST_FLOW_EOS;
     }
     [[nodiscard]] bool has_room_for(const PlayoutFrame &frame, gsize size) const;
-    std::size_t arrive(const PlayoutFrame &frame, nanoseconds now);
+    void drop_oldest_items(std::size_t count);
     void forget_stream();
     void emit_overrun(Lock &lock);
     /// Returns the events.

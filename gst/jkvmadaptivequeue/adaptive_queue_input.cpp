@@ -31,14 +31,15 @@ GstFlowReturn AdaptiveQueue::take_buffer(GstRef<GstBuffer> buffer)
     if (read.is_new_epoch)
         playout_->restart();
     items_.push(std::move(buffer), frame.duration);
-    const auto dropped = arrive(frame, clock_.now());
-    for (std::size_t i = 0; i < dropped; ++i)
-        items_.take_oldest_buffer();
+    const auto excess = playout_->arrive(frame, clock_.now());
+    drop_oldest_items(excess);
+    // The engine counts no bytes.
+    const auto heavy = settings_.max_bytes > 0 ? items_.excess_over(settings_.max_bytes) : 0;
+    playout_->drop_oldest(heavy);
+    drop_oldest_items(heavy);
     clock_.wake();
-    if (dropped > 0) {
-        is_discont_ = true;
+    if (excess + heavy > 0)
         emit_overrun(lock);
-    }
     return GST_FLOW_OK;
 }
 
@@ -62,19 +63,12 @@ bool AdaptiveQueue::has_room_for(const PlayoutFrame &frame, gsize size) const
            (settings_.max_bytes == 0 || level.bytes + size <= settings_.max_bytes);
 }
 
-/// Returns how many buffers must go.
-std::size_t AdaptiveQueue::arrive(const PlayoutFrame &frame, nanoseconds now)
+void AdaptiveQueue::drop_oldest_items(std::size_t count)
 {
-    if (settings_.max_bytes == 0 || items_.level().bytes <= settings_.max_bytes)
-        return playout_->arrive(frame, now);
-    // The engine counts no bytes: the limit for this frame is what they allow.
-    auto config = settings_.playout_config();
-    config.max_frames = std::min(
-        config.max_frames, std::max<std::size_t>(items_.newest_within(settings_.max_bytes), 1));
-    playout_->configure(config, now);
-    const auto dropped = playout_->arrive(frame, now);
-    playout_->configure(settings_.playout_config(), now);
-    return dropped;
+    for (std::size_t i = 0; i < count; ++i) {
+        items_.take_oldest_buffer();
+        is_discont_ = true;
+    }
 }
 
 bool AdaptiveQueue::take_event(GstRef<GstEvent> event)
@@ -167,13 +161,14 @@ void AdaptiveQueue::start_flush()
     gst_pad_pause_task(src_);
 }
 
-void AdaptiveQueue::stop_flush()
+void AdaptiveQueue::stop_flush(bool resets_time)
 {
     std::vector<GstRef<GstEvent>> events;
     {
         const Lock lock(mutex_);
         events = clear_items();
-        clock_.reset();
+        if (resets_time)
+            clock_.reset();
         forget_stream();
         flow_ = GST_FLOW_OK;
     }

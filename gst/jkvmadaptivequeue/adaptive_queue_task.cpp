@@ -139,9 +139,8 @@ void AdaptiveQueue::pass_gap_on(Lock &lock)
     gst_event_parse_gap(items_.next_event(), &start, &duration);
     items_.pop();
     const auto end = start + (GST_CLOCK_TIME_IS_VALID(duration) ? duration : 0);
-    const auto media_end = gst_segment_to_running_time(&src_segment_, GST_FORMAT_TIME, end);
-    if (GST_CLOCK_TIME_IS_VALID(media_end))
-        push_gap(line_.place_pause(nanoseconds(media_end), clock_.now()), lock);
+    if (const auto media_end = running_time(src_segment_, end))
+        push_gap(line_.place_pause(*media_end, clock_.now()), lock);
 }
 
 void AdaptiveQueue::push_event(GstRef<GstEvent> event, Lock &lock)

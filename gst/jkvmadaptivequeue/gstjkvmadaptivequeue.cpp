@@ -33,7 +33,8 @@
  * weighted-queue-latency mend two of its faults, not that one. For sound that somebody listens to,
  * use tail-cost.
  *
- * min-delay and max-delay limit all of them. In front of webrtcbin the browser has an adaptive
+ * min-delay and max-delay limit all of them, and the delay is never more than max-size-buffers and
+ * max-size-time let into the queue. In front of webrtcbin the browser has an adaptive
  * buffer of its own: max-delay=80 leaves the spreading of bursts to this one and the rest to that.
  *
  * ## Latency modes
@@ -349,8 +350,10 @@ bool AdaptiveQueueElement::handle_sink_event(GstEvent *event)
         return result;
     }
     case GST_EVENT_FLUSH_STOP: {
+        gboolean resets_time = FALSE;
+        gst_event_parse_flush_stop(event, &resets_time);
         const bool result = gst_pad_push_event(src_, event) != FALSE;
-        queue_.stop_flush();
+        queue_.stop_flush(resets_time != FALSE);
         return result;
     }
     default:

@@ -207,6 +207,25 @@ TEST_F(JkvmAdaptiveQueue, FrameWithoutTimestampFollowsTheOneBefore)
     EXPECT_EQ(queue_.pull(), gap_at(end + frame, 2500us));
 }
 
+TEST_F(JkvmAdaptiveQueue, TimesThatNoStreamCanHaveAreNone)
+{
+    auto end = play_first();
+    for (const auto time : {GST_CLOCK_TIME_NONE - 1, GstClockTime{G_MAXINT64} + 1,
+                            GstClockTime{G_MAXINT64}, GstClockTime{G_MAXINT64} / 2}) {
+        queue_.set_time(end - 4ms);
+        auto *buffer = testing::AdaptiveQueueHarness::make_frame(0ms);
+        GST_BUFFER_PTS(buffer) = time;
+        GST_BUFFER_DURATION(buffer) = time;
+        EXPECT_EQ(gst_harness_push(queue_.get(), buffer), GST_FLOW_OK);
+        queue_.advance_to(end);
+        EXPECT_EQ(queue_.pull(), buffer_at(end)) << time;
+        end += frame;
+    }
+    queue_.push_gap(nanoseconds(G_MAXINT64), nanoseconds(G_MAXINT64));
+    queue_.advance_to(end);
+    EXPECT_EQ(queue_.pull(), gap_at(end, 2500us));
+}
+
 TEST_F(JkvmAdaptiveQueue, NewEpochBeginsAStreamOfItsOwn)
 {
     const auto end = play_first();
