@@ -55,6 +55,9 @@ std::size_t Playout::arrive(const PlayoutFrame &frame, nanoseconds now)
     const auto transit = now - frame.media_time;
     drift_.observe(now, transit);
     transits_.add(transit);
+    lateness_ = transit - drift_.reference(now) - drift_.minimum();
+    if (!queue_.empty() && queue_.front().stream == playing_stream_)
+        lateness_ = std::max(lateness_, now - due(queue_.front()));
     policy_->observe({now, transit - drift_.reference(now), drift_.minimum(),
                       drift_.recent_minimum(), frame.duration});
 
@@ -320,7 +323,7 @@ Playout::Action Playout::drop(DropReason reason)
 Playout::Action Playout::play()
 {
     const auto head = queue_.front();
-    const Play play{due(head), head.frame.media_time, head.frame.duration,
+    const Play play{due(head), head.frame.media_time, head.frame.duration, head.arrival,
                     std::exchange(first_of_stream_, false)};
     position_ = play.output_time + play.duration;
     quantum_ = head.frame.quantum;

@@ -99,6 +99,7 @@ public:
         nanoseconds output_time; ///< where it belongs; now, or a little before
         nanoseconds media_time;  ///< as it came
         nanoseconds duration;
+        nanoseconds arrival;
         bool first; ///< of its stream
     };
     /// Put out that much of what the codec makes up.
@@ -146,6 +147,9 @@ public:
     void finish() { finished_ = true; }
 
     [[nodiscard]] PlayoutStats stats();
+    /// When the last frame arrived: how much longer it took than the fastest one of the last 64 s;
+    /// or how overdue the oldest frame in the queue was, if that is more.
+    [[nodiscard]] nanoseconds lateness() const { return lateness_; }
 
 private:
     struct QueuedFrame {
@@ -203,6 +207,7 @@ private:
     Queue queue_;
     nanoseconds queued_time_{0};
     nanoseconds last_media_time_{0}; // that arrived
+    nanoseconds lateness_{0};        // of that one
     std::uint64_t arriving_stream_ = 0;
     std::uint64_t playing_stream_ = 0;
     bool restart_expected_ = true;
