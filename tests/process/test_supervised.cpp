@@ -181,7 +181,10 @@ TEST_F(Supervised, WorkerIsTheOnlyChildAndHasNothingOfTheApplication)
     // Somebody leaves a descriptor open, and systemd watches the application.
     start({"jkvmsupervisedsrc", "restart-delay=0", "launch=jkvmaudiosrc device=" + pcm_.device(),
            "!", "fakesink"},
-          {"sh", "-c", "exec 9</dev/zero; exec env NOTIFY_SOCKET=/nowhere \"$@\"", "sh"});
+          {"sh", "-c",
+           "exec 9</dev/zero; exec env NOTIFY_SOCKET=/nowhere "
+           "GST_TRACERS='rusage; jkvmmetrics(listen=127.0.0.1:0);stats' \"$@\"",
+           "sh"});
     for (int i = 1; i <= 3; ++i) {
         const auto worker = wait_for_worker(i);
         ::kill(worker, SIGKILL);
@@ -199,6 +202,10 @@ TEST_F(Supervised, WorkerIsTheOnlyChildAndHasNothingOfTheApplication)
     const auto proc = fs::path("/proc") / std::to_string(worker);
     EXPECT_NE(read_file(application / "environ").find("NOTIFY_SOCKET"), std::string::npos);
     EXPECT_EQ(read_file(proc / "environ").find("NOTIFY_SOCKET"), std::string::npos);
+    // Its port is the application's.
+    EXPECT_NE(read_file(application / "environ").find("jkvmmetrics"), std::string::npos);
+    EXPECT_NE(read_file(proc / "environ").find(std::string("GST_TRACERS=rusage;stats\0", 25)),
+              std::string::npos);
     const auto target = [](const fs::path &fd) {
         std::error_code closed; // by the worker, meanwhile
         return fs::read_symlink(fd, closed).string();
