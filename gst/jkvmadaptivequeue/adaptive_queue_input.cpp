@@ -29,9 +29,12 @@ GstFlowReturn AdaptiveQueue::take_buffer(GstRef<GstBuffer> buffer)
         return GST_FLOW_OK;
     }
     if (read.is_new_epoch)
-        playout_->restart();
+        begin_stream();
     items_.push(std::move(buffer), frame.duration);
-    const auto dropped = arrive(frame, clock_.now());
+    const auto now = clock_.now();
+    const auto dropped = arrive(frame, now);
+    saver_.record({.bytes = size, .duration = frame.duration, .is_quiet = frame.quiet},
+                  playout_->lateness(), now);
     for (std::size_t i = 0; i < dropped; ++i)
         items_.take_oldest_buffer();
     clock_.wake();
@@ -90,7 +93,7 @@ bool AdaptiveQueue::take_event(GstRef<GstEvent> event)
             if (restarts)
                 flow_ = GST_FLOW_OK;
             has_eos_ = passed_eos_ = false;
-            playout_->restart();
+            begin_stream();
         }
         if (has_eos_)
             return false;
@@ -115,13 +118,20 @@ void AdaptiveQueue::note(GstEvent *event)
 {
     switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_STREAM_START:
-        playout_->restart();
+        begin_stream();
         break;
     case GST_EVENT_CAPS: {
         GstCaps *caps = nullptr;
         gst_event_parse_caps(event, &caps);
         if (reader_.set_caps(caps))
-            playout_->restart();
+            begin_stream();
+        const auto *sound = gst_caps_get_structure(caps, 0);
+        gint rate = 0;
+        gint channels = 0;
+        if (gst_structure_get_int(sound, "rate", &rate) &&
+            gst_structure_get_int(sound, "channels", &channels))
+            saver_.set_sound(static_cast<std::uint32_t>(rate),
+                             static_cast<std::uint32_t>(channels));
         break;
     }
     case GST_EVENT_SEGMENT: {
@@ -173,6 +183,7 @@ void AdaptiveQueue::stop_flush()
     {
         const Lock lock(mutex_);
         events = clear_items();
+        saver_.restart(clock_.now());
         clock_.reset();
         forget_stream();
         flow_ = GST_FLOW_OK;
