@@ -62,8 +62,8 @@ public:
     void await_rest();
     /// As await_wait(), and then it is that time.
     void advance_to(nanoseconds time);
-    /// The next time that it waits for. False when it waits for none.
-    bool advance();
+    /// The next time that it waits for, if it waits for one just now.
+    void advance();
 
     static GstBuffer *make_frame(nanoseconds media_time,
                                  const std::vector<std::uint8_t> &packet = celt_packet);
