@@ -74,6 +74,7 @@ GstStructure *AdaptiveQueue::stats()
     return QueueStats{.playout = playout_->stats(),
                       .dropped_new = dropped_new_,
                       .frame_duration = reader_.last_duration(),
+                      .lateness = playout_->lateness(),
                       .latency = &latency_,
                       .optimizer = &saver_.optimizer(),
                       .settings = &settings_,

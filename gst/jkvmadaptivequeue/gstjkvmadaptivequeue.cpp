@@ -132,6 +132,7 @@
  * | latency-trend | gchararray | where the last 10 latencies go: stable, increasing, decreasing, volatile |
  * | latency-buckets | GstValueArray of guint64 | how many frames took at most 0.1, 0.5, 1, 2.5, 5, 10, 20, 25, 30, 40, 50, 75, 100, 200, 500, 1000, 2500 ms, or longer, each counted in one place |
  * | latency-sum | guint64 | of the latencies in latency-buckets, ns |
+ * | lateness | guint64 | how late the last buffer came, as optimize sees it, ns |
  * | optimization_level | guint | how much the encoder is asked to save, 0 to 8 |
  * | optimization_count | guint64 | changes of that level |
  * | last_optimization | guint64 | when the last one was, ns since 1970; 0 = never |

@@ -64,6 +64,7 @@ GstStructure *QueueStats::release() const
         .set("size", weighted.size_frames)
         .append(latency_fields(*latency))
         .append(histogram_fields(latency->histogram()))
+        .set("lateness", lateness)
         .set("optimization_level", optimizer->level())
         .set("optimization_count", optimizer->changes())
         .set("last_optimization", last_optimization)

@@ -12,6 +12,7 @@ struct QueueStats {
     PlayoutStats playout;
     std::uint64_t dropped_new = 0; ///< buffers, with leaky=upstream
     nanoseconds frame_duration{0}; ///< of the last buffer
+    nanoseconds lateness{0};       ///< of the last buffer
     // Borrowed, all three.
     const LatencyMonitor *latency;
     const Optimizer *optimizer;
