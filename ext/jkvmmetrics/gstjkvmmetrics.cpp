@@ -24,8 +24,9 @@
  * restarts, processor time and memory among its own statistics. What is to serve the statistics of the
  * elements inside is run as a service of its own (docs/supervision.md).
  *
- * Statistics are read when somebody asks, from a thread of the HTTP server. Between two scrapes, the
- * tracer costs nothing: it has no hook that runs with the buffers. The HTTP server takes up to two
+ * Statistics are read when somebody asks, from a thread of the HTTP server. No hook of the tracer runs
+ * with the buffers; but as soon as there is any tracer, GStreamer looks for hooks at each buffer, which
+ * takes some thousand instructions a frame (docs/internals/structure.md has figures). The HTTP server takes up to two
  * seconds to stop, and the process so much longer to end.
  *
  * Every metric has the labels element (its name, behind those of bins around it) and pipeline. The
