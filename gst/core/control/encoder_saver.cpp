@@ -22,11 +22,11 @@ void EncoderSaver::record(const EncodedFrame &frame, nanoseconds lateness, nanos
 {
     if (!is_wanted_)
         return;
-    if (optimizer_.level() == 0) {
+    const bool is_by_itself = optimizer_.level() == 0;
+    if (is_by_itself)
         estimate_.record(frame);
+    if (optimizer_.record(lateness, now) && is_by_itself)
         preset_ = estimate_.config();
-    }
-    optimizer_.record(lateness, now);
 }
 
 void EncoderSaver::look(nanoseconds now)
