@@ -3,8 +3,11 @@
 #pragma once
 
 #include "common/element_message.h"
+#include "common/stats_report.h"
+#include "core/control/encoder_saver.h"
 #include "core/control/playout.h"
 #include "core/stats/delay_report.h"
+#include "core/stats/latency_monitor.h"
 #include "frame_reader.h"
 #include "item_queue.h"
 #include "output_line.h"
@@ -26,8 +29,8 @@ public:
     /// Called with no lock held, from the streaming threads.
     using EmitSignal = void (*)(GstElement *element, Signal signal);
 
-    /// Both are borrowed and outlive this.
-    AdaptiveQueue(GstElement *element, GstPad *src, EmitSignal emit);
+    /// All are borrowed and outlive this.
+    AdaptiveQueue(GstElement *element, GstPad *sink, GstPad *src, EmitSignal emit);
 
     // --- any thread ---
 
@@ -67,6 +70,7 @@ private:
         bool underrun = false;
         bool running = false;
         bool latency = false;
+        bool stats = false;
         const char *depth = nullptr; ///< the reason, of a message jkvm-depth
     };
     using Lock = std::unique_lock<std::mutex>;
@@ -77,6 +81,9 @@ private:
     void end_task(Lock &lock);
     void announce(const News &news);
 
+    /// What has to be asked of the sender's encoder; null when there is nothing.
+    GstRef<GstEvent> take_encoder_request();
+    void wait_for_arrival(Lock &lock);
     void pass_event_on(Lock &lock);
     void pass_gap_on(Lock &lock);
     void pass_query_on(Lock &lock);
@@ -97,6 +104,7 @@ private:
     [[nodiscard]] bool has_room_for(const PlayoutFrame &frame, gsize size) const;
     void drop_oldest_items(std::size_t count);
     void forget_stream();
+    void begin_stream();
     void emit_overrun(Lock &lock);
     /// Returns the events.
     std::vector<GstRef<GstEvent>> clear_items();
@@ -109,9 +117,11 @@ private:
     void update_latency(nanoseconds now, News &news);
 
     GstElement *const element_;
+    GstPad *const sink_;
     GstPad *const src_;
     const EmitSignal emit_;
-    ElementMessages depth_; // has a lock of its own; used without ours
+    ElementMessages depth_;    // has a lock of its own; used without ours
+    StatsReport stats_report_; // the task's
 
     // Guards all that follows. Held for no call that could come back to us; a clock's and an
     // object's own locks come after it.
@@ -122,6 +132,8 @@ private:
     ItemQueue items_;
     ProcSystemLoad load_;
     std::optional<Playout> playout_; // always there
+    EncoderSaver saver_;
+    LatencyMonitor latency_; // of what has played, from its arrival on
     FrameReader reader_;
     OutputLine line_{true};
     DelayReport report_; // with LatencyMode::reported

@@ -29,9 +29,12 @@ GstFlowReturn AdaptiveQueue::take_buffer(GstRef<GstBuffer> buffer)
         return GST_FLOW_OK;
     }
     if (read.is_new_epoch)
-        playout_->restart();
+        begin_stream();
     items_.push(std::move(buffer), frame.duration);
-    const auto excess = playout_->arrive(frame, clock_.now());
+    const auto now = clock_.now();
+    const auto excess = playout_->arrive(frame, now);
+    saver_.record({.bytes = size, .duration = frame.duration, .is_quiet = frame.quiet},
+                  playout_->lateness(), now);
     drop_oldest_items(excess);
     // The engine counts no bytes.
     const auto heavy = settings_.max_bytes > 0 ? items_.excess_over(settings_.max_bytes) : 0;
@@ -84,7 +87,7 @@ bool AdaptiveQueue::take_event(GstRef<GstEvent> event)
             if (restarts)
                 flow_ = GST_FLOW_OK;
             has_eos_ = passed_eos_ = false;
-            playout_->restart();
+            begin_stream();
         }
         if (has_eos_)
             return false;
@@ -109,13 +112,20 @@ void AdaptiveQueue::note(GstEvent *event)
 {
     switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_STREAM_START:
-        playout_->restart();
+        begin_stream();
         break;
     case GST_EVENT_CAPS: {
         GstCaps *caps = nullptr;
         gst_event_parse_caps(event, &caps);
         if (reader_.set_caps(caps))
-            playout_->restart();
+            begin_stream();
+        const auto *sound = gst_caps_get_structure(caps, 0);
+        gint rate = 0;
+        gint channels = 0;
+        if (gst_structure_get_int(sound, "rate", &rate) &&
+            gst_structure_get_int(sound, "channels", &channels))
+            saver_.set_sound(static_cast<std::uint32_t>(rate),
+                             static_cast<std::uint32_t>(channels));
         break;
     }
     case GST_EVENT_SEGMENT: {
@@ -167,6 +177,7 @@ void AdaptiveQueue::stop_flush(bool resets_time)
     {
         const Lock lock(mutex_);
         events = clear_items();
+        saver_.restart(clock_.now());
         if (resets_time)
             clock_.reset();
         forget_stream();

@@ -28,6 +28,12 @@ void AdaptiveQueue::loop()
 
 void AdaptiveQueue::step(Lock &lock, News &news)
 {
+    saver_.look(clock_.now());
+    if (auto request = take_encoder_request()) {
+        lock.unlock();
+        gst_pad_push_event(sink_, request.release());
+        return lock.lock();
+    }
     if (items_.next_query() != nullptr)
         return pass_query_on(lock);
     const auto *event = items_.next_event();
@@ -86,6 +92,8 @@ void AdaptiveQueue::announce(const News &news)
             .set("depth", static_cast<guint>(stats.queued_frames));
         depth_.post(news.depth, fields);
     }
+    if (news.stats)
+        stats_report_.post(stats());
     if (news.latency) {
         GST_INFO_OBJECT(element_, "the latency has changed");
         gst_element_post_message(element_, gst_message_new_latency(GST_OBJECT(element_)));
@@ -155,7 +163,7 @@ void AdaptiveQueue::act(const Playout::Action &action, Lock &lock, News &news)
     if (const auto *wait = std::get_if<Playout::Wait>(&action)) {
         if (wait->until != Playout::Wait::for_ever)
             return clock_.wait_until(wait->until, lock);
-        clock_.wait(lock);
+        wait_for_arrival(lock);
     } else if (const auto *frame = std::get_if<Playout::Play>(&action)) {
         play(*frame, lock, news);
     } else if (const auto *conceal = std::get_if<Playout::Conceal>(&action)) {
@@ -169,6 +177,14 @@ void AdaptiveQueue::act(const Playout::Action &action, Lock &lock, News &news)
     } else { // all was played; the EOS event is next
         clock_.wait(lock);
     }
+}
+
+void AdaptiveQueue::wait_for_arrival(Lock &lock)
+{
+    if (const auto look = saver_.next_look())
+        clock_.wait_until(*look, lock);
+    else
+        clock_.wait(lock);
 }
 
 void AdaptiveQueue::play(const Playout::Play &play, Lock &lock, News &news)
@@ -186,6 +202,8 @@ void AdaptiveQueue::play(const Playout::Play &play, Lock &lock, News &news)
     last_offset_ = offset;
 
     const auto now = clock_.now();
+    latency_.record(now - play.arrival);
+    news.stats = stats_report_.is_due(settings_.report_interval, monotonic_now());
     if (settings_.latency_mode == LatencyMode::reported &&
         (has_changed || now >= next_latency_check_))
         update_latency(now, news);

@@ -181,7 +181,8 @@ TEST_F(Supervised, WorkerIsTheOnlyChildAndHasNothingOfTheApplication)
     start({"jkvmsupervisedsrc", "restart-delay=0", "launch=jkvmaudiosrc device=" + pcm_.device(),
            "!", "fakesink"},
           {"sh", "-c",
-           "exec 9</dev/zero; exec env NOTIFY_SOCKET=/nowhere GST_DEBUG_FILE=/dev/null \"$@\"",
+           "exec 9</dev/zero; exec env NOTIFY_SOCKET=/nowhere GST_DEBUG_FILE=/dev/null "
+           "GST_TRACERS='rusage; jkvmmetrics(listen=127.0.0.1:0);stats' \"$@\"",
            "sh"});
     for (int i = 1; i <= 3; ++i) {
         const auto worker = wait_for_worker(i);
@@ -203,6 +204,10 @@ TEST_F(Supervised, WorkerIsTheOnlyChildAndHasNothingOfTheApplication)
         EXPECT_EQ(read_file(proc / "environ").find(name), std::string::npos) << name;
     }
     EXPECT_EQ(fs::read_symlink(proc / "cwd"), fs::read_symlink(application / "cwd"));
+    // Its port is the application's.
+    EXPECT_NE(read_file(application / "environ").find("jkvmmetrics"), std::string::npos);
+    EXPECT_NE(read_file(proc / "environ").find(std::string("GST_TRACERS=rusage;stats\0", 25)),
+              std::string::npos);
     const auto target = [](const fs::path &fd) {
         std::error_code closed; // by the worker, meanwhile
         return fs::read_symlink(fd, closed).string();

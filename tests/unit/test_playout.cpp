@@ -602,5 +602,26 @@ TEST_F(PlayoutTest, DroppedQuietFramesAreCountedApart)
     EXPECT_EQ(playout_.stats().dropped.shrink, 0u);
 }
 
+TEST_F(PlayoutTest, LatenessIsThatBeyondTheFastestFrame)
+{
+    arrive(100ms, 0ms);
+    EXPECT_EQ(playout_.lateness(), 0ns);
+    arrive(155ms, 20ms);
+    EXPECT_EQ(playout_.lateness(), 35ms);
+    arrive(156ms, 40ms);
+    EXPECT_EQ(playout_.lateness(), 16ms);
+    arrive(150ms, 60ms);
+    EXPECT_EQ(playout_.lateness(), 0ns);
+}
+
+TEST_F(PlayoutTest, LatenessIsThatOfTheQueueWhenNobodyTakesWhatIsDue)
+{
+    arrive_evenly(0ms, 3);
+    EXPECT_EQ(playout_.lateness(), 0ns);
+    for (auto time = 60ms; time <= 300ms; time += 20ms)
+        (void)playout_.arrive(frame(time), time);
+    EXPECT_EQ(playout_.lateness(), 260ms); // the first frame was due at 40
+}
+
 } // namespace
 } // namespace jkvm

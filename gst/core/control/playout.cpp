@@ -53,6 +53,9 @@ std::size_t Playout::arrive(const PlayoutFrame &frame, nanoseconds now)
     transits_.add(transit);
     const TransitSample sample{now, transit - drift_.reference(now), drift_.minimum(),
                                drift_.recent_minimum(), frame.duration};
+    lateness_ = sample.transit - sample.minimum;
+    if (!queue_.empty() && queue_.front().stream == playing_stream_)
+        lateness_ = std::max(lateness_, now - due(queue_.front()));
     for (auto *policy : policies()) // whichever may be asked tomorrow
         policy->observe(sample);
 
@@ -343,7 +346,7 @@ Playout::Action Playout::drop(DropReason reason)
 Playout::Action Playout::play()
 {
     const auto head = queue_.front();
-    const Play play{due(head), head.frame.media_time, head.frame.duration,
+    const Play play{due(head), head.frame.media_time, head.frame.duration, head.arrival,
                     std::exchange(first_of_stream_, false)};
     position_ = play.output_time + play.duration;
     quantum_ = head.frame.quantum;

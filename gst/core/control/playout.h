@@ -101,6 +101,7 @@ public:
         nanoseconds output_time; ///< where it belongs; now, or a little before
         nanoseconds media_time;  ///< as it came
         nanoseconds duration;
+        nanoseconds arrival;
         bool first; ///< of its stream
     };
     /// Put out that much of what the codec makes up.
@@ -153,6 +154,9 @@ public:
     [[nodiscard]] PlayoutStats stats();
     /// As in the statistics.
     [[nodiscard]] nanoseconds delay() const { return offset_ - drift_.minimum(); }
+    /// When the last frame arrived: how much longer it took than the fastest one of the last 64 s;
+    /// or how overdue the oldest frame in the queue was, if that is more.
+    [[nodiscard]] nanoseconds lateness() const { return lateness_; }
 
 private:
     struct QueuedFrame {
@@ -220,6 +224,7 @@ private:
     nanoseconds queued_time_{0};
     nanoseconds last_media_time_{0};                            // that arrived
     nanoseconds frame_duration_{std::chrono::milliseconds(20)}; // of the same frame
+    nanoseconds lateness_{0};                                   // of the same frame
     std::uint64_t arriving_stream_ = 0;
     std::uint64_t playing_stream_ = 0;
     bool restart_expected_ = true;

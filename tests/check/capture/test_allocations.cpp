@@ -45,7 +45,9 @@ TEST_P(CaptureAllocations, NoneForAFrame)
     Sink sink;
     auto *src = gst_element_factory_make("jkvmaudiosrc", nullptr);
     gst_object_ref_sink(src);
-    g_object_set(src, "device", pcm.device().c_str(), "buffer-time", gint64{1000000}, nullptr);
+    // A report of statistics is made of small pieces.
+    g_object_set(src, "device", pcm.device().c_str(), "buffer-time", gint64{1000000},
+                 "stats-interval", 0, nullptr);
     gst_util_set_object_arg(G_OBJECT(src), "frame-size", "5");
     if (*GetParam() != 0)
         g_object_set(src, "volume", 0.5, nullptr);
