@@ -63,8 +63,9 @@ class Measuring(unittest.TestCase):
         self.assertEqual([r.error for r in result.errors], ["it broke"])
 
     def test_reason_of_a_program_that_failed_is_the_last_it_said(self):
-        result = run({"ours": [subprocess.CalledProcessError(3, "x", stderr="first\nno socket\n")]})
-        self.assertIn("no socket", result.errors[0].error)
+        failure = subprocess.CalledProcessError(3, ["/bin/x", "-v"], stderr="first\nno socket\n")
+        self.assertEqual(run({"ours": [failure]}).errors[0].error,
+                         "x ended with 3: first / no socket")
 
     def test_figures_that_were_not_declared_are_an_error(self):
         result = run({"ours": [{"delya": 1}]})

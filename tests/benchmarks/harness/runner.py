@@ -2,6 +2,7 @@
 """Measures the subjects of a row in turns, so that a noisy minute hits all of them, and judges."""
 
 import math
+import pathlib
 import statistics
 import subprocess
 import time
@@ -82,11 +83,10 @@ class Result:
 
 def explain(error):
     """The reason for the table."""
-    text = str(error) or type(error).__name__
-    if isinstance(error, subprocess.CalledProcessError) and error.stderr:
-        last = error.stderr if isinstance(error.stderr, str) else error.stderr.decode()
-        text += ": " + " / ".join(last.strip().splitlines()[-3:])
-    return text
+    if isinstance(error, subprocess.CalledProcessError):
+        last = " / ".join((error.stderr or "").strip().splitlines()[-3:])
+        return f"{pathlib.Path(error.cmd[0]).name} ended with {error.returncode}: {last}"
+    return str(error) or type(error).__name__
 
 
 def measure_once(row, subject, number, quick):
