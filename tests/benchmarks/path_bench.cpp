@@ -37,11 +37,11 @@ constexpr std::size_t settling = rate / 2; // samples, left out
 constexpr std::size_t window = rate;       // samples that are looked for in the sound
 
 struct Options {
-    std::string path;      // jkvm or stock
-    std::string frame_ms;  // as the encoders have it
-    std::string alsa = ""; // properties of alsasrc
-    std::string sound;     // WAV file, 48 kHz, stereo
-    double seconds = 3;    // to measure
+    std::string path;     // jkvm or stock
+    std::string frame_ms; // as the encoders have it
+    std::string alsa;     // properties of alsasrc
+    std::string sound;    // WAV file, 48 kHz, stereo
+    double seconds = 3;   // to measure
 };
 
 std::optional<Options> parse(int argc, char **argv)
