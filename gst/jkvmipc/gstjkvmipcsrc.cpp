@@ -110,6 +110,7 @@
 #include "core/base/guarded.h"
 #include "core/ipc/frame_receiver.h"
 #include "core/ipc/received_stream.h"
+#include "frame_pool.h"
 #include "ipc_src_settings.h"
 #include "ipc_src_stats.h"
 
@@ -169,6 +170,7 @@ private:
     // From READY to PAUSED and back; used by the streaming thread in between.
     struct Session {
         std::unique_ptr<FrameReceiver> receiver;
+        FramePool pool;
         std::string path;
         bool has_pushed = false;         // a buffer: the caps stay as they are
         bool is_server_expected = false; // after a pause
@@ -320,7 +322,8 @@ bool IpcSrc::open()
         post_error(element_, receiver.error());
         return false;
     }
-    session_.emplace(Session{.receiver = std::move(*receiver), .path = std::move(path)});
+    session_.emplace(
+        Session{.receiver = std::move(*receiver), .pool = FramePool(), .path = std::move(path)});
     auto received = received_.lock();
     *received = {.stream = ReceivedStream(settings.timestamp_mode)};
     latency_ = static_cast<GstClockTime>(received->stream.latency().count());
@@ -478,19 +481,10 @@ GstRef<GstBuffer> IpcSrc::take_message()
 
 GstRef<GstBuffer> IpcSrc::make_buffer(const ReceivedStream::Frame &frame)
 {
-    auto buffer =
-        GstRef<GstBuffer>::adopt(gst_buffer_new_memdup(frame.packet.data(), frame.packet.size()));
+    // With the sender's own word, for those who want more than our time line.
+    auto buffer = session_->pool.make(frame.packet, frame.captured, frame.duration);
     GST_BUFFER_PTS(buffer.get()) = static_cast<GstClockTime>(frame.time.count());
     GST_BUFFER_DURATION(buffer.get()) = static_cast<GstClockTime>(frame.duration.count());
-    // The sender's own word, for those who want more than our time line.
-    if (frame.captured && *frame.captured > WallTime{}) {
-        static GstStaticCaps unix_caps = GST_STATIC_CAPS("timestamp/x-unix");
-        const auto unix_time = GstRef<GstCaps>::adopt(gst_static_caps_get(&unix_caps));
-        gst_buffer_add_reference_timestamp_meta(
-            buffer.get(), unix_time.get(),
-            static_cast<GstClockTime>(frame.captured->time_since_epoch().count()),
-            GST_BUFFER_DURATION(buffer.get()));
-    }
     if (frame.discontinuity) {
         GST_BUFFER_FLAG_SET(buffer.get(), GST_BUFFER_FLAG_DISCONT);
         GST_BUFFER_FLAG_SET(buffer.get(), GST_BUFFER_FLAG_RESYNC);
