@@ -195,12 +195,14 @@ private:
 std::unique_ptr<Transport> make_transport(const std::string &name, const Plan &plan,
                                           Exchange &exchange, const std::string &directory)
 {
-    // What jkvmipcsink holds back for a slow reader is a matter of time, and here the frames of
-    // seconds come in one. Without that it would drop where the others wait.
-    if (name == "jkvm")
+    if (name == "jkvm") {
+        // What jkvmipcsink holds back for a slow reader is a matter of time. Where the frames of
+        // seconds come in one, it would drop what the others wait with.
+        const std::string queue = plan.pace < frame_duration ? " max-queue-time=10000" : "";
         return std::make_unique<UnixSockets>(plan, directory,
-                                             "jkvmipcsink max-clients=1024 max-queue-time=10000",
+                                             "jkvmipcsink max-clients=1024" + queue,
                                              "jkvmipcsrc timestamp-mode=arrival");
+    }
     if (name == "shm")
         return std::make_unique<UnixSockets>(plan, directory, "shmsink wait-for-connection=false",
                                              "shmsrc is-live=true");

@@ -9,7 +9,7 @@ from harness.row import EVERY_PEER, LIMIT, Figure, Goal, Row
 
 LISTENERS = (1, 8, 64)
 PIPELINES = (16, 64)  # each with one listener; one pipeline is the first of LISTENERS
-PACE_US = 10_000
+PACE_US = 20_000      # as frames of 20 ms come
 CALLS_LISTENERS = 8   # enough to see what another one costs
 
 LISTENER_CALLS = "system calls of the sender for one more listener and frame"
@@ -43,7 +43,7 @@ def count_calls(way, listeners, frames):
 
 
 def measure(subject, quick):
-    frames = 50 if quick else 150
+    frames = 25 if quick else 75
     by_listeners = {count: cpu_us(ipc.run(subject.how, listeners=count, messages=frames,
                                           pace_us=PACE_US)) / count
                     for count in LISTENERS}
@@ -73,4 +73,4 @@ ROW = Row(
              Figure(GROWTH.format(64, 16) + " pipelines", "", goals=LINEAR),
              Figure(LISTENER_CALLS, "", goals=(Goal(plus=2),))),
     measure=measure, rounds=3, quick_rounds=1,
-    notes=("CPU: user and system time of both processes, with a frame every 10 ms.",))
+    notes=("CPU: user and system time of both processes, with a frame every 20 ms.",))
