@@ -6,7 +6,7 @@
 
 #include <array>
 #include <cstddef>
-#include <deque>
+#include <vector>
 
 namespace jkvm {
 
@@ -59,8 +59,8 @@ private:
     /// How many of the newest ones the kernel still holds.
     [[nodiscard]] std::size_t count(int memory) const;
 
-    std::deque<Sent> sent_; // since the last look, and what was unread then
-    nanoseconds sum_{0};    // over sent_
+    std::vector<Sent> sent_; // since the last look, and what was unread then; mostly a few
+    nanoseconds sum_{0};     // over sent_
     std::array<Class, rare + 1> classes_{};
     int last_memory_ = 1; ///< of the message that was learned last
 };
