@@ -61,7 +61,7 @@
  * | send-buffer, receive-buffer | gint | of a client's socket, bytes, as the kernel counts; the largest |
  * | send-waiting | gint | what a client has not read yet, bytes as the kernel counts; the most |
  * | send-buffer-utilization | gdouble | the same, percent of that client's send-buffer |
- * | clients | GstValueArray of GstStructure | those connected now: id, pid, uid; frames, bytes, dropped (as above); queued-frames (guint): what waits for it here; queued-time and max-queued-time (ns): sound that it has not read, here and in the kernel; latency-current ... latency-trend: from capture to the kernel; send-buffer, receive-buffer, send-waiting (as above) |
+ * | clients | GstValueArray of GstStructure | those connected now: id, pid, uid; frames, bytes, dropped (as above); queued-frames (guint): what waits for it here; queued-time (ns): sound that it has not read, here and in the kernel; max-queued-time (ns): the most of that which was seen, with a look at the kernel before what it holds can be too much; latency-current ... latency-trend: from capture to the kernel; send-buffer, receive-buffer, send-waiting (as above) |
  *
  * The same under the names that JetKVM's users know:
  *
@@ -153,6 +153,8 @@ public:
         // It never holds up a pipeline: no clock to wait for, no preroll.
         gst_base_sink_set_sync(sink_, FALSE);
         gst_base_sink_set_async_enabled(sink_, FALSE);
+        // There is no use for the last packet, and whose pool it is from can use it.
+        gst_base_sink_set_last_sample_enabled(sink_, FALSE);
     }
 
     void set_property(guint id, const GValue *value, GParamSpec *spec);

@@ -112,6 +112,7 @@
 #include "core/base/guarded.h"
 #include "core/ipc/frame_receiver.h"
 #include "core/ipc/received_stream.h"
+#include "frame_pool.h"
 #include "ipc_src_settings.h"
 #include "ipc_src_stats.h"
 
@@ -171,11 +172,18 @@ private:
     // From READY to PAUSED and back; used by the streaming thread in between.
     struct Session {
         std::unique_ptr<FrameReceiver> receiver;
-        ReceivedStream stream;
+        FramePool pool;
         std::string path;
         bool has_pushed = false;         // a buffer: the caps stay as they are
         bool is_server_expected = false; // after a pause
         MonotonicTime next_gap{};
+    };
+
+    // Only the streaming thread changes it; its statistics are also looked at by others, also after
+    // the session.
+    struct Received {
+        ReceivedStream stream;
+        IpcSrcStats rest; ///< but for stream
     };
 
     void on_connected();
@@ -187,8 +195,7 @@ private:
     bool has_segment() const;
     void push_gap(const Gap &gap);
     void push_gap_when_due();
-    void update_latency();
-    void update_stats();
+    void update_latency(nanoseconds latency);
     void post_stats_when_due();
     GstStructure *stats() const;
 
@@ -196,7 +203,7 @@ private:
     GstBaseSrc *src_;
     ElementMessages link_;
     Guarded<IpcSrcSettings> settings_;
-    Guarded<IpcSrcStats> stats_;
+    Guarded<Received> received_;
     StatsReport report_;
     std::atomic<GstClockTime> latency_{0};
     std::atomic<bool> was_unlocked_ = false; // by a flush, or a pause
@@ -317,30 +324,29 @@ bool IpcSrc::open()
         post_error(element_, receiver.error());
         return false;
     }
-    session_.emplace(Session{.receiver = std::move(*receiver),
-                             .stream = ReceivedStream(settings.timestamp_mode),
-                             .path = std::move(path)});
-    *stats_.lock() = {};
-    latency_ = static_cast<GstClockTime>(session_->stream.latency().count());
+    session_.emplace(
+        Session{.receiver = std::move(*receiver), .pool = FramePool(), .path = std::move(path)});
+    auto received = received_.lock();
+    *received = {.stream = ReceivedStream(settings.timestamp_mode)};
+    latency_ = static_cast<GstClockTime>(received->stream.latency().count());
     return true;
 }
 
 void IpcSrc::close()
 {
     session_.reset();
-    stats_.lock()->stream.connected = false;
+    received_.lock()->stream.end_connection(false);
 }
 
 GstFlowReturn IpcSrc::create(GstBuffer **buffer)
 {
     auto &receiver = *session_->receiver;
-    auto &stream = session_->stream;
     // A flush takes the segment away, and may set the running time back.
     if (was_unlocked_.exchange(false) && !has_segment())
-        stream.restart_time_line();
+        received_.lock()->stream.restart_time_line();
     for (;;) {
-        const auto event =
-            receiver.wait(stream.is_away() ? session_->next_gap : MonotonicTime::max());
+        const bool is_away = received_.lock()->stream.is_away();
+        const auto event = receiver.wait(is_away ? session_->next_gap : MonotonicTime::max());
         auto flow = GST_FLOW_OK;
         switch (event) {
         case FrameReceiver::Event::interrupted:
@@ -351,7 +357,7 @@ GstFlowReturn IpcSrc::create(GstBuffer **buffer)
             on_connected();
             break;
         case FrameReceiver::Event::restarted:
-            stream.end_connection(false);
+            received_.lock()->stream.end_connection(false);
             session_->is_server_expected = true;
             break;
         case FrameReceiver::Event::unreachable:
@@ -364,7 +370,7 @@ GstFlowReturn IpcSrc::create(GstBuffer **buffer)
             link_.post("unreachable", describe(receiver.error()));
             break;
         case FrameReceiver::Event::refused:
-            ++stats_.lock()->rejects;
+            ++received_.lock()->rest.rejects;
             GST_INFO_OBJECT(element_, "refused: %s", receiver.error().detail.c_str());
             link_.post("forbidden", describe(receiver.error()));
             break;
@@ -381,16 +387,19 @@ GstFlowReturn IpcSrc::create(GstBuffer **buffer)
         if (flow != GST_FLOW_OK)
             return flow;
         push_gap_when_due();
-        update_stats();
     }
 }
 
 void IpcSrc::on_connected()
 {
-    session_->stream.begin_connection();
+    {
+        auto received = received_.lock();
+        received->stream.begin_connection();
+        received->rest.buffers = session_->receiver->buffers();
+        received->rest.dialect = session_->receiver->dialect();
+    }
     session_->is_server_expected = false;
     session_->next_gap = monotonic_now() + first_frame_time;
-    update_stats();
     GST_INFO_OBJECT(element_, "connected to %s", session_->path.c_str());
     link_.post("connected", Fields().set("socket-path", session_->path));
 }
@@ -399,10 +408,12 @@ GstFlowReturn IpcSrc::on_disconnected()
 {
     const auto error = session_->receiver->error();
     const bool is_violation = error.kind == ErrorKind::protocol_violation;
-    session_->stream.end_connection(is_violation);
+    {
+        auto received = received_.lock();
+        received->stream.end_connection(is_violation);
+        ++received->rest.disconnects;
+    }
     session_->next_gap = monotonic_now();
-    ++stats_.lock()->disconnects;
-    update_stats();
     GST_INFO_OBJECT(element_, "disconnected: %s", error.detail.c_str());
     link_.post(is_violation ? "violation" : "closed", describe(error));
     switch (settings_.lock()->on_disconnect) {
@@ -421,7 +432,7 @@ GstFlowReturn IpcSrc::on_disconnected()
 
 bool IpcSrc::set_caps()
 {
-    const auto &stream = session_->stream.config();
+    const auto stream = received_.lock()->stream.config();
     const auto caps = make_opus_caps({.rate = static_cast<int>(stream.sample_rate),
                                       .channels = static_cast<int>(stream.channels)},
                                      "jkvmipcsrc");
@@ -447,10 +458,19 @@ bool IpcSrc::handle_event(GstEvent *event)
 
 GstRef<GstBuffer> IpcSrc::take_message()
 {
-    const auto &message = session_->receiver->message();
-    const auto frame = session_->stream.take(message, read_clocks(element_));
-    update_stats();
-    update_latency();
+    const auto &receiver = *session_->receiver;
+    const auto &message = receiver.message();
+    const auto now = read_clocks(element_);
+    std::optional<ReceivedStream::Frame> frame;
+    nanoseconds latency{0};
+    {
+        auto received = received_.lock();
+        frame = received->stream.take(message, now);
+        latency = received->stream.latency();
+        received->rest.dialect = receiver.dialect();
+        received->rest.waited = receiver.waited();
+    }
+    update_latency(latency);
     if (message.type == wire::MessageType::stop) {
         session_->next_gap = monotonic_now() + gap_interval;
         GST_INFO_OBJECT(element_, "the sender ends the session");
@@ -467,19 +487,10 @@ GstRef<GstBuffer> IpcSrc::take_message()
 
 GstRef<GstBuffer> IpcSrc::make_buffer(const ReceivedStream::Frame &frame)
 {
-    auto buffer =
-        GstRef<GstBuffer>::adopt(gst_buffer_new_memdup(frame.packet.data(), frame.packet.size()));
+    // With the sender's own word, for those who want more than our time line.
+    auto buffer = session_->pool.make(frame.packet, frame.captured, frame.duration);
     GST_BUFFER_PTS(buffer.get()) = static_cast<GstClockTime>(frame.time.count());
     GST_BUFFER_DURATION(buffer.get()) = static_cast<GstClockTime>(frame.duration.count());
-    // The sender's own word, for those who want more than our time line.
-    if (frame.captured && *frame.captured > WallTime{}) {
-        static GstStaticCaps unix_caps = GST_STATIC_CAPS("timestamp/x-unix");
-        const auto unix_time = GstRef<GstCaps>::adopt(gst_static_caps_get(&unix_caps));
-        gst_buffer_add_reference_timestamp_meta(
-            buffer.get(), unix_time.get(),
-            static_cast<GstClockTime>(frame.captured->time_since_epoch().count()),
-            GST_BUFFER_DURATION(buffer.get()));
-    }
     if (frame.discontinuity) {
         GST_BUFFER_FLAG_SET(buffer.get(), GST_BUFFER_FLAG_DISCONT);
         GST_BUFFER_FLAG_SET(buffer.get(), GST_BUFFER_FLAG_RESYNC);
@@ -506,19 +517,21 @@ void IpcSrc::push_gap(const Gap &gap)
 void IpcSrc::push_gap_when_due()
 {
     const auto now = monotonic_now();
-    if (!session_->stream.is_away() || now < session_->next_gap)
+    if (now < session_->next_gap || !received_.lock()->stream.is_away())
         return;
     session_->next_gap = now + gap_interval;
-    if (const auto gap = session_->stream.announce_gap(read_clocks(element_).running))
+    const auto running = read_clocks(element_).running;
+    const auto gap = received_.lock()->stream.announce_gap(running);
+    if (gap)
         push_gap(*gap);
 }
 
-void IpcSrc::update_latency()
+void IpcSrc::update_latency(nanoseconds latency)
 {
-    const auto latency = static_cast<GstClockTime>(session_->stream.latency().count());
-    if (latency_.exchange(latency) == latency)
+    const auto time = static_cast<GstClockTime>(latency.count());
+    if (latency_.exchange(time) == time)
         return;
-    GST_INFO_OBJECT(element_, "latency is now %" GST_TIME_FORMAT, GST_TIME_ARGS(latency));
+    GST_INFO_OBJECT(element_, "latency is now %" GST_TIME_FORMAT, GST_TIME_ARGS(time));
     gst_element_post_message(element_, gst_message_new_latency(GST_OBJECT(element_)));
 }
 
@@ -530,15 +543,6 @@ bool IpcSrc::answer_latency(GstQuery *query) const
     return true;
 }
 
-void IpcSrc::update_stats()
-{
-    auto stats = stats_.lock();
-    stats->stream = session_->stream.stats();
-    stats->dialect = session_->receiver->dialect();
-    stats->buffers = session_->receiver->buffers();
-    stats->waited = session_->receiver->waited();
-}
-
 void IpcSrc::post_stats_when_due()
 {
     const auto interval = settings_.lock()->ipc.report_interval();
@@ -548,7 +552,10 @@ void IpcSrc::post_stats_when_due()
 
 GstStructure *IpcSrc::stats() const
 {
-    return make_structure(stats_.snapshot());
+    const auto received = received_.snapshot();
+    auto stats = received.rest;
+    stats.stream = received.stream.stats();
+    return make_structure(stats);
 }
 
 } // namespace

@@ -8,7 +8,7 @@ up: for 60 of each 100 ms both stand still. Then stress-ng takes the processors 
 and then there is peace again. Twice a second it is written down how far each receiver plays
 behind the capture, and how much of its sound was not there in time: concealed by the queue, or
 too late for the sink. Prints a table, and draws the delays with --plot. Needs root for the
-quota, and the plugins on GST_PLUGIN_PATH; `./jkvm bench` sees to that.
+quota, and the plugins on GST_PLUGIN_PATH; `./jkvm bench throttled-link` sees to that.
 """
 
 import argparse
@@ -174,7 +174,8 @@ def plot(samples, phases, path):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(prog="jkvm bench throttled-link",
+                                     description=__doc__.split("\n\n")[0])
     parser.add_argument("--phase-s", type=int, default=30, help="length of each phase")
     parser.add_argument("--plot", type=pathlib.Path, help="PNG file to write")
     parser.add_argument("--csv", type=pathlib.Path, help="file for all that was measured")

@@ -13,9 +13,10 @@ protected:
     /// The kernel counts `before` and `after` around a message.
     void send(nanoseconds duration, int before, int after, std::size_t size = 260)
     {
+        unread_.look(before);
         if (unread_.is_learning(size))
             unread_.learn(size, before, after);
-        unread_.note_sent(duration, size, before);
+        unread_.note_sent(duration, size);
     }
 
     UnreadSound unread_;
@@ -67,8 +68,31 @@ TEST_F(UnreadSoundTest, OnceItKnowsASizeTheCountBeforeIsEnough)
     EXPECT_FALSE(unread_.is_learning(260));
     EXPECT_FALSE(unread_.is_learning(300)) << "the kernel takes the same for it";
     EXPECT_TRUE(unread_.is_learning(400));
-    unread_.note_sent(20ms, 260, 1280);
+    unread_.look(1280);
+    unread_.note_sent(20ms, 260);
     EXPECT_EQ(unread_.time(2560), 40ms);
+}
+
+TEST_F(UnreadSoundTest, WithoutALookAllThatWasSentMayBeUnread)
+{
+    send(20ms, 0, 768);
+    unread_.note_sent(20ms, 260);
+    unread_.note_sent(20ms, 260);
+    EXPECT_EQ(unread_.at_most(), 60ms);
+    EXPECT_EQ(unread_.time(768), 20ms) << "what is unread is the newest all the same";
+    EXPECT_EQ(unread_.look(768), 20ms);
+    EXPECT_EQ(unread_.at_most(), 20ms);
+}
+
+TEST_F(UnreadSoundTest, ManyMessagesWithoutSoundAreWorthALookToo)
+{
+    for (int i = 0; i < 1000; ++i) {
+        EXPECT_FALSE(unread_.is_long());
+        unread_.note_sent(0ms, 17);
+    }
+    EXPECT_TRUE(unread_.is_long());
+    unread_.look(0);
+    EXPECT_FALSE(unread_.is_long());
 }
 
 } // namespace

@@ -113,14 +113,17 @@ FrameReceiver::Event FrameReceiver::wait_for_message()
 /// What ended the connection, if something did.
 std::optional<Error> FrameReceiver::read_some()
 {
-    waited_ = bytes_to_read(connection_.get());
     const auto space = parser_.space();
     const auto count = ::recv(connection_.get(), space.data(), space.size(), MSG_DONTWAIT);
+    waited_ = static_cast<int>(std::max<ssize_t>(count, 0));
     if (count == 0)
         return Error{ErrorKind::peer_gone, config_.endpoint.path, "the other end closed it"};
     if (count > 0) {
         unanswered_heartbeats_ = 0;
         parser_.commit(static_cast<std::size_t>(count));
+        // Without space for more there may be more.
+        if (static_cast<std::size_t>(count) == space.size())
+            waited_ += bytes_to_read(connection_.get());
     } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
         return system_error(ErrorKind::peer_gone, config_.endpoint.path, "recv", errno);
     return std::nullopt;

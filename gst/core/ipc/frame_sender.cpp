@@ -164,11 +164,6 @@ void FrameSender::send(std::span<const std::byte> packet, WallTime captured, nan
     bool is_one_to_tend = false;
 
     auto shared = shared_.lock();
-    ++shared->stats.frames;
-    shared->stats.bytes += packet.size();
-    shared->stats.unheard += shared->clients.empty() ? 1 : 0;
-    shared->stats.last_frame = now_on_the_wall;
-    shared->stats.latency.record(now_on_the_wall - captured);
     for (auto &[id, client] : shared->clients) {
         if (!client.peer.is_waiting())
             client.took_last = now;
@@ -182,6 +177,12 @@ void FrameSender::send(std::span<const std::byte> packet, WallTime captured, nan
         is_one_to_tend |= client.peer.waits_for() == Peer::Wait::reader ||
                           is_too_slow(client.peer, client.took_last, now);
     }
+    // Nobody has to wait for that.
+    ++shared->stats.frames;
+    shared->stats.bytes += packet.size();
+    shared->stats.unheard += shared->clients.empty() ? 1 : 0;
+    shared->stats.last_frame = now_on_the_wall;
+    shared->stats.latency.record(now_on_the_wall - captured);
     shared->stats.sending += monotonic_now() - now;
     if (is_one_to_tend)
         look_.set();

@@ -94,14 +94,18 @@ bool Peer::flush(WallTime now)
 
 Peer::Handed Peer::hand_over(const Parcel &parcel, WallTime now)
 {
-    const int before = send_buffer_used(fd());
-    const auto unread = unread_.time(before);
     // What is begun may go on at once, and one frame always.
     const auto frame = parcel.duration;
-    const bool is_too_much = unread > nanoseconds(0) &&
-                             (unread + frame > max_unread_ || unread + 2 * frame > max_queued_) &&
-                             !is_last_;
-    if (begun_ == 0 && is_too_much) {
+    const auto is_too_much = [&](nanoseconds unread) {
+        return unread > nanoseconds(0) && begun_ == 0 && !is_last_ &&
+               (unread + frame > max_unread_ || unread + 2 * frame > max_queued_);
+    };
+    // A look at the kernel is a system call, so it is only taken when it may matter.
+    const bool is_learning = unread_.is_learning(parcel.size);
+    const bool is_looking = is_learning || unread_.is_long() || is_too_much(unread_.at_most());
+    const int before = is_looking ? send_buffer_used(fd()) : 0;
+    const auto unread = is_looking ? unread_.look(before) : unread_.at_most();
+    if (is_too_much(unread)) {
         wait_ = Wait::reader;
         return Handed::part;
     }
@@ -114,16 +118,17 @@ Peer::Handed Peer::hand_over(const Parcel &parcel, WallTime now)
     const auto size = static_cast<std::size_t>(sent);
     const bool is_whole = size == parcel.size;
     counters_.bytes += size;
-    if (unread_.is_learning(size))
+    if (is_learning)
         unread_.learn(size, before, send_buffer_used(fd()));
-    unread_.note_sent(is_whole ? parcel.duration : nanoseconds(0), size, before);
+    unread_.note_sent(is_whole ? frame : nanoseconds(0), size);
     if (!is_whole)
         return Handed::part;
-    if (parcel.duration > nanoseconds(0)) {
+    if (frame > nanoseconds(0)) {
         ++counters_.frames;
         counters_.latency.record(now - parcel.captured);
         dropped_in_a_row_ = 0;
-        note_waiting(unread + (is_waiting() ? nanoseconds(0) : parcel.duration));
+        if (is_looking)
+            note_waiting(unread + (is_waiting() ? nanoseconds(0) : frame));
     }
     return Handed::whole;
 }

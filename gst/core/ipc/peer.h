@@ -63,7 +63,7 @@ public:
         std::uint64_t bytes = 0;         ///< handed to the kernel
         std::uint64_t dropped = 0;       ///< frames given up because too much waited
         std::uint64_t undeliverable = 0; ///< frames that met a broken connection
-        nanoseconds max_queued{0};       ///< the most that queued() ever was
+        nanoseconds max_queued{0};       ///< the most that queued() was seen to be
         LatencyMonitor latency;          ///< from the capture of the first sample to the kernel
     };
 

@@ -26,12 +26,19 @@ void UnreadSound::learn(std::size_t size, int before, int after)
     last_memory_ = learned.memory;
 }
 
-void UnreadSound::note_sent(nanoseconds duration, std::size_t size, int before)
+void UnreadSound::note_sent(nanoseconds duration, std::size_t size)
 {
-    sent_.erase(sent_.begin(), sent_.end() - static_cast<std::ptrdiff_t>(count(before)));
     // Most messages are as large as the one before.
     const int memory = classes_[class_of(size)].memory;
     sent_.push_back({duration, memory > 0 ? memory : last_memory_});
+    sum_ += duration;
+}
+
+nanoseconds UnreadSound::look(int memory)
+{
+    sum_ = time(memory);
+    sent_.erase(sent_.begin(), sent_.end() - static_cast<std::ptrdiff_t>(count(memory)));
+    return sum_;
 }
 
 nanoseconds UnreadSound::time(int memory) const

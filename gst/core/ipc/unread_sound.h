@@ -6,7 +6,7 @@
 
 #include <array>
 #include <cstddef>
-#include <deque>
+#include <vector>
 
 namespace jkvm {
 
@@ -19,17 +19,25 @@ namespace jkvm {
 /// part of what that took. Once it has read all, the guess is exact again.
 class UnreadSound {
 public:
-    /// Whether the kernel is to be counted after a message of `size` bytes, too: what these take is
-    /// not known well yet. Later one system call a message is enough.
+    /// Whether the kernel is to be counted around a message of `size` bytes, because what these
+    /// take is not known well yet.
     [[nodiscard]] bool is_learning(std::size_t size) const;
     /// The kernel's count around a message of `size` bytes, bytes.
     void learn(std::size_t size, int before, int after);
 
-    /// A message, or the last part of one, was handed to the kernel, which counted `before` then.
-    /// What came before the last part has no duration.
-    void note_sent(nanoseconds duration, std::size_t size, int before);
+    /// A message, or the last part of one, was handed to the kernel. What came before the last part
+    /// has no duration.
+    void note_sent(nanoseconds duration, std::size_t size);
     /// How much is unread when the kernel counts so many bytes.
     [[nodiscard]] nanoseconds time(int memory) const;
+    /// The same, and what was read is forgotten.
+    nanoseconds look(int memory);
+
+    /// No more than this is unread: what was so at the last look, and all that was sent since.
+    /// Where that is little enough, nobody has to ask the kernel.
+    [[nodiscard]] nanoseconds at_most() const { return sum_; }
+    /// Whether it is time for a look anyway: what was sent since is many messages.
+    [[nodiscard]] bool is_long() const { return sent_.size() >= many; }
 
 private:
     struct Sent {
@@ -41,6 +49,7 @@ private:
     static constexpr std::size_t grain = 64;
     static constexpr std::size_t rare = 64; // the class of these
     static constexpr int lessons = 4;       // of each class
+    static constexpr std::size_t many = 1000;
     struct Class {
         int memory = 0; ///< the most that was seen: what was read meanwhile only hides some
         int seen = 0;
@@ -50,7 +59,8 @@ private:
     /// How many of the newest ones the kernel still holds.
     [[nodiscard]] std::size_t count(int memory) const;
 
-    std::deque<Sent> sent_;
+    std::vector<Sent> sent_; // since the last look, and what was unread then; mostly a few
+    nanoseconds sum_{0};     // over sent_
     std::array<Class, rare + 1> classes_{};
     int last_memory_ = 1; ///< of the message that was learned last
 };

@@ -1,0 +1,90 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Measures jkvm side by side with its peers and with the limit, and prints a table for each row.
+
+A row is a module in rows/ with a Row called ROW (harness/row.py); its name on the command line is
+the module's, with dashes. `./jkvm bench` builds what the rows run, and sets the environment.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import pathlib
+import sys
+import time
+
+from harness import machine, report, runner
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+# Has its own options and takes minutes; only run by its name.
+THROTTLED_LINK = "throttled-link"
+
+
+def row_names():
+    return sorted(path.stem.replace("_", "-") for path in (HERE / "rows").glob("*.py"))
+
+
+def load_row(name):
+    return importlib.import_module("rows." + name.replace("-", "_")).ROW
+
+
+def parse_arguments(names):
+    parser = argparse.ArgumentParser(
+        prog="jkvm bench", description=__doc__.split("\n\n", maxsplit=1)[0],
+        epilog=f"{THROTTLED_LINK} has options of its own: jkvm bench {THROTTLED_LINK} --help")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of the rows; all by default")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE",
+                        help="file for every round, and what came of them")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
+    parser.add_argument("--list", action="store_true", help="print the names and titles")
+    options = parser.parse_args()
+    if unknown := [name for name in options.names if name not in names]:
+        parser.error(f"there is no row {', '.join(unknown)}, only: "
+                     f"{', '.join([*names, THROTTLED_LINK])}")
+    return options
+
+
+def show_progress(text):
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def write_json(path, head, quick, results):
+    """After each row, so that an interrupted run has left something."""
+    content = {"machine": head, "quick": quick, "rows": [r.to_json() for r in results]}
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    beside.replace(path)
+
+
+def main():
+    if sys.argv[1:2] == [THROTTLED_LINK]:
+        os.execv(HERE / "throttled_link.py", ["throttled_link.py", *sys.argv[2:]])
+    names = row_names()
+    options = parse_arguments(names)
+    if options.list:
+        for name in names:
+            print(f"{name:20} {load_row(name).title}")
+        print(f"{THROTTLED_LINK:20} receivers of a sender that has a hard time; not in the "
+              "default run")
+        return 0
+    start = time.monotonic()
+    head = machine.describe()
+    print("\n".join(f"{name}: {value}" for name, value in head.items()))
+    print("\nThe median of the rounds (least..most).", flush=True)
+    results = []
+    for name in options.names or names:
+        results.append(
+            runner.run_row(name, load_row(name), options.quick, show_progress))
+        show_progress("")
+        print("\n" + report.table(results[-1]), flush=True)
+        if options.json:
+            write_json(options.json, head, options.quick, results)
+    print(f"\n{time.monotonic() - start:.0f} s")
+    return 1 if any(result.errors for result in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "benchmarks/ipc/frame_clock.h"
+
+struct FrameClock {
+    GstClock parent;
+    const jkvm::benchmark::Listener *listener;
+};
+struct FrameClockClass {
+    GstClockClass parent;
+};
+
+G_DEFINE_TYPE(FrameClock, frame_clock, GST_TYPE_CLOCK)
+
+static void frame_clock_class_init(FrameClockClass *klass)
+{
+    GST_CLOCK_CLASS(klass)->get_internal_time = [](GstClock *clock) noexcept {
+        // So that what was captured before the first frame's arrival is not before time 0.
+        constexpr auto start = GST_SECOND;
+        constexpr auto duration =
+            GstClockTime{std::chrono::nanoseconds(jkvm::benchmark::frame_duration).count()};
+        return start + reinterpret_cast<FrameClock *>(clock)->listener->taken() * duration;
+    };
+}
+
+static void frame_clock_init(FrameClock *) {}
+
+namespace jkvm::benchmark {
+
+GstRef<GstClock> make_frame_clock(const Listener &listener)
+{
+    auto *clock = static_cast<FrameClock *>(g_object_new(frame_clock_get_type(), nullptr));
+    clock->listener = &listener;
+    return GstRef<GstClock>::adopt(GST_CLOCK(gst_object_ref_sink(clock)));
+}
+
+} // namespace jkvm::benchmark

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What more listeners of one sink cost, and more pipelines in one process."""
+
+import pathlib
+import tempfile
+
+from harness import ipc
+from harness.row import EVERY_PEER, LIMIT, Figure, Goal, Row
+
+LISTENERS = (1, 8, 64)
+PIPELINES = (16, 64)  # each with one listener; one pipeline is the first of LISTENERS
+PACE_US = 20_000      # as frames of 20 ms come
+CALLS_LISTENERS = 8   # enough to see what another one costs
+
+LISTENER_CALLS = "system calls of the sender for one more listener and frame"
+GROWTH = "the same, {} over {}"
+
+
+def listeners_name(count):
+    return f"{count} listening, CPU for a frame and listener"
+
+
+def pipelines_name(count):
+    return f"{count} pipelines, CPU for a frame and pipeline"
+
+
+def cpu_us(result):
+    return result["sender_cpu_us_per_message"] + result["receiver_cpu_us_per_message"]
+
+
+def count_calls(way, listeners, frames):
+    """For each frame. Without those that the benchmark itself waits with."""
+    with tempfile.TemporaryDirectory(prefix="jkvm-bench-") as directory:
+        summary = pathlib.Path(directory) / "strace"
+        ipc.run(way, listeners=listeners, messages=frames, pace_us=PACE_US, strace=summary)
+        calls = 0
+        for line in summary.read_text(encoding="utf-8").splitlines():
+            words = line.split()  # % time, seconds, usecs/call, calls, [errors,] name
+            if len(words) >= 5 and words[3].isdigit() and words[-1] not in ("clock_nanosleep",
+                                                                            "total"):
+                calls += int(words[3])
+        return calls / frames
+
+
+def measure(subject, quick):
+    frames = 25 if quick else 75
+    by_listeners = {count: cpu_us(ipc.run(subject.how, listeners=count, messages=frames,
+                                          pace_us=PACE_US)) / count
+                    for count in LISTENERS}
+    by_pipelines = {count: cpu_us(ipc.run(subject.how, streams=count, messages=frames,
+                                          pace_us=PACE_US))
+                    for count in PIPELINES}
+    more = count_calls(subject.how, CALLS_LISTENERS, frames) - count_calls(subject.how, 1, frames)
+    values = {listeners_name(count): cpu for count, cpu in by_listeners.items()}
+    values |= {pipelines_name(count): cpu for count, cpu in by_pipelines.items()}
+    values[GROWTH.format(64, 8) + " listening"] = by_listeners[64] / by_listeners[8]
+    values[GROWTH.format(64, 16) + " pipelines"] = by_pipelines[64] / by_pipelines[16]
+    values[LISTENER_CALLS] = more / (CALLS_LISTENERS - 1)
+    return values
+
+
+LINEAR = (Goal(plus=1.1),)  # no more than a tenth dearer
+
+ROW = Row(
+    title="more listeners, more pipelines in one process",
+    subjects=(ipc.OUR_WAY, *(peer for peer in ipc.PEERS if len(peer.how.listeners) > 1),
+              ipc.RAW_SOCKET),
+    figures=(*(Figure(listeners_name(count), "µs", goals=(Goal(of=EVERY_PEER),))
+               for count in LISTENERS),
+             Figure(GROWTH.format(64, 8) + " listening", "", goals=LINEAR),
+             *(Figure(pipelines_name(count), "µs", goals=(Goal(of=EVERY_PEER),))
+               for count in PIPELINES),
+             Figure(GROWTH.format(64, 16) + " pipelines", "", goals=LINEAR),
+             Figure(LISTENER_CALLS, "", goals=(Goal(plus=2),))),
+    measure=measure, rounds=3, quick_rounds=1,
+    notes=("CPU: user and system time of both processes, with a frame every 20 ms.",))
