@@ -18,8 +18,11 @@ from harness import machine, report, runner
 
 HERE = pathlib.Path(__file__).resolve().parent
 
-# Has its own options and takes minutes; only run by its name.
-THROTTLED_LINK = "throttled-link"
+# Programs with options of their own that take minutes: only run by their names.
+SCENES = {
+    "throttled-link": "receivers of a sender that has a hard time",
+    "weighted-load": "policy=weighted on an idle machine and on a busy one",
+}
 
 
 def row_names():
@@ -33,7 +36,7 @@ def load_row(name):
 def parse_arguments(names):
     parser = argparse.ArgumentParser(
         prog="jkvm bench", description=__doc__.split("\n\n", maxsplit=1)[0],
-        epilog=f"{THROTTLED_LINK} has options of its own: jkvm bench {THROTTLED_LINK} --help")
+        epilog=f"{' and '.join(SCENES)} have options of their own: jkvm bench NAME --help")
     parser.add_argument("names", nargs="*", metavar="NAME", help="of the rows; all by default")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE",
                         help="file for every round, and what came of them")
@@ -42,7 +45,7 @@ def parse_arguments(names):
     options = parser.parse_args()
     if unknown := [name for name in options.names if name not in names]:
         parser.error(f"there is no row {', '.join(unknown)}, only: "
-                     f"{', '.join([*names, THROTTLED_LINK])}")
+                     f"{', '.join([*names, *SCENES])}")
     return options
 
 
@@ -60,15 +63,16 @@ def write_json(path, head, quick, results):
 
 
 def main():
-    if sys.argv[1:2] == [THROTTLED_LINK]:
-        os.execv(HERE / "throttled_link.py", ["throttled_link.py", *sys.argv[2:]])
+    if sys.argv[1:2] and sys.argv[1] in SCENES:
+        program = HERE / (sys.argv[1].replace("-", "_") + ".py")
+        os.execv(program, [program.name, *sys.argv[2:]])
     names = row_names()
     options = parse_arguments(names)
     if options.list:
         for name in names:
             print(f"{name:20} {load_row(name).title}")
-        print(f"{THROTTLED_LINK:20} receivers of a sender that has a hard time; not in the "
-              "default run")
+        for name, title in SCENES.items():
+            print(f"{name:20} {title}; not in the default run")
         return 0
     start = time.monotonic()
     head = machine.describe()
