@@ -70,16 +70,21 @@ PlayoutStats AdaptiveQueue::playout_stats()
 
 GstStructure *AdaptiveQueue::stats()
 {
-    const Lock lock(mutex_);
-    return QueueStats{.playout = playout_->stats(),
-                      .dropped_new = dropped_new_,
-                      .frame_duration = reader_.last_duration(),
-                      .lateness = playout_->lateness(),
-                      .latency = &latency_,
-                      .optimizer = &saver_.optimizer(),
-                      .settings = &settings_,
-                      .now = {clock_.now(), wall_now()}}
-        .release();
+    const auto snapshot = [this] {
+        const Lock lock(mutex_);
+        const auto &optimizer = saver_.optimizer();
+        return QueueStats{.playout = playout_->stats(),
+                          .dropped_new = dropped_new_,
+                          .frame_duration = reader_.last_duration(),
+                          .lateness = playout_->lateness(),
+                          .latency = latency_,
+                          .optimization_level = optimizer.level(),
+                          .optimizations = optimizer.changes(),
+                          .last_optimization = optimizer.last_change(),
+                          .settings = settings_,
+                          .now = {clock_.now(), wall_now()}};
+    }();
+    return snapshot.release();
 }
 
 // --- latency ---

@@ -13,18 +13,17 @@ GstStructure *QueueStats::release() const
     const auto &weighted = playout.weighted;
     // The original's records have one size for each way of the sound; this queue is on one of them.
     const auto size = static_cast<guint>(
-        settings->playout.policy == PolicyKind::weighted
+        settings.playout.policy == PolicyKind::weighted
             ? std::lround(weighted.size_frames)
             : std::lround(milliseconds_of(playout.target_delay) / milliseconds_of(frame_duration)));
     const auto last_adaptation = playout.adaptations > 0
                                      ? now.wall_of(playout.last_adaptation).time_since_epoch()
                                      : nanoseconds(0);
-    const auto last_optimization = optimizer->last_change()
-                                       ? now.wall_of(*optimizer->last_change()).time_since_epoch()
-                                       : nanoseconds(0);
+    const auto last_change =
+        last_optimization ? now.wall_of(*last_optimization).time_since_epoch() : nanoseconds(0);
     return Fields()
-        .set("policy", settings->policy_nick())
-        .set("latency-mode", settings->latency_mode_nick())
+        .set("policy", settings.policy_nick())
+        .set("latency-mode", settings.latency_mode_nick())
         .set("current-delay", playout.delay)
         .set("target-delay", playout.target_delay)
         .set("offset", gint64{playout.offset.count()})
@@ -62,12 +61,12 @@ GstStructure *QueueStats::release() const
         .set("latency-factor", weighted.latency_factor)
         .set("factor", weighted.factor)
         .set("size", weighted.size_frames)
-        .append(latency_fields(*latency))
-        .append(histogram_fields(latency->histogram()))
+        .append(latency_fields(latency))
+        .append(histogram_fields(latency.histogram()))
         .set("lateness", lateness)
-        .set("optimization_level", optimizer->level())
-        .set("optimization_count", optimizer->changes())
-        .set("last_optimization", last_optimization)
+        .set("optimization_level", optimization_level)
+        .set("optimization_count", optimizations)
+        .set("last_optimization", last_change)
         .release("application/x-jkvm-adaptivequeue-stats");
 }
 

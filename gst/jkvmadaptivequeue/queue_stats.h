@@ -4,6 +4,7 @@
 
 #include "common/fields.h"
 #include "core/control/playout.h"
+#include "core/stats/latency_monitor.h"
 #include "queue_settings.h"
 
 namespace jkvm {
@@ -13,10 +14,11 @@ struct QueueStats {
     std::uint64_t dropped_new = 0; ///< buffers, with leaky=upstream
     nanoseconds frame_duration{0}; ///< of the last buffer
     nanoseconds lateness{0};       ///< of the last buffer
-    // Borrowed, all three.
-    const LatencyMonitor *latency;
-    const Optimizer *optimizer;
-    const QueueSettings *settings;
+    LatencyMonitor latency;        ///< of what has played
+    unsigned optimization_level = 0;
+    std::uint64_t optimizations = 0;
+    std::optional<nanoseconds> last_optimization;
+    QueueSettings settings;
     ClockPair now; ///< for what is told as a date
 
     [[nodiscard]] GstStructure *release() const;
