@@ -87,7 +87,8 @@ std::vector<Output> play_through_rtpjitterbuffer(const Trace &trace, nanoseconds
         }
         if (time > *position + duration / 2)
             outputs.push_back({Playout::Conceal{*position, time - *position}, 0});
-        outputs.push_back({Playout::Play{time, trace[i].media, duration, i == 0}, i});
+        outputs.push_back(
+            {Playout::Play{time, trace[i].media, duration, trace[i].arrival, i == 0}, i});
         position = time + duration;
     }
     return outputs;
@@ -140,8 +141,9 @@ private:
         // The newest frame is never lost, so what is missing was dropped before this one.
         for (; taken_ < GST_BUFFER_OFFSET(buffer.get()); ++taken_)
             outputs_.push_back({Playout::Drop{Playout::DropReason::late, false}, taken_});
-        outputs_.push_back(
-            {Playout::Play{slot_, trace_[taken_].media, duration_, outputs_.empty()}, taken_});
+        outputs_.push_back({Playout::Play{slot_, trace_[taken_].media, duration_,
+                                          trace_[taken_].arrival, outputs_.empty()},
+                            taken_});
         ++taken_;
         slot_ += duration_;
         if (taken_ < arrived_)
