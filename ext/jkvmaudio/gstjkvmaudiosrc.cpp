@@ -80,7 +80,7 @@
  * | dtx-percent | gdouble | share of packets that say only that it is quiet |
  * | encode-time-p50, encode-time-p99 | guint64 | ns that the encoder took for all but half, or one in a hundred, of the last frames |
  * | scheduling | gchararray | fifo, nice or normal: what the streaming thread was granted |
- * | levels | GstValueArray | for each captured channel the peak and rms of the last frame, gdouble, dB below full scale, -100 for silence |
+ * | levels | GstValueArray | for each captured channel the peak and rms of a frame of the last 100 ms, gdouble, dB below full scale, -100 for silence |
  * | device-state | gchararray | search, open, run or lost |
  * | device-trouble | gchararray | why there is no sound, or was none before there was again; none |
  * | device | gchararray | the one that is open |
@@ -566,7 +566,7 @@ void AudioSrc::watch_thread(GstMessage *message)
 
 CaptureEngine::Moment AudioSrc::now()
 {
-    const auto running = read_clocks(element_).running;
+    const auto running = running_now(element_);
     return {running, monotonic_now()};
 }
 
