@@ -11,7 +11,8 @@ using namespace std::chrono_literals;
 GstFlowReturn AdaptiveQueue::take_buffer(GstRef<GstBuffer> buffer)
 {
     Lock lock(mutex_);
-    const auto read = reader_.read(buffer.get(), clock_.now());
+    auto now = clock_.now();
+    const auto read = reader_.read(buffer.get(), now);
     const auto &frame = read.frame;
     const auto size = gst_buffer_get_size(buffer.get());
     if (settings_.leak != Leak::downstream && !has_room_for(frame, size)) {
@@ -19,6 +20,7 @@ GstFlowReturn AdaptiveQueue::take_buffer(GstRef<GstBuffer> buffer)
         changed_.wait(lock, [&] {
             return has_room_for(frame, size) || settings_.leak != Leak::no || flow_ != GST_FLOW_OK;
         });
+        now = clock_.now();
     }
     if (has_eos_)
         return GST_FLOW_EOS;
@@ -31,14 +33,18 @@ GstFlowReturn AdaptiveQueue::take_buffer(GstRef<GstBuffer> buffer)
     if (read.is_new_epoch)
         playout_->restart();
     items_.push(std::move(buffer), frame.duration);
-    const auto dropped = arrive(frame, clock_.now());
+    const auto dropped = arrive(frame, now);
+    if (dropped == 0) {
+        // Who waits for a time waits for the slot of a buffer before this one, or for the end of
+        // what has played: it need not hear of this one earlier.
+        clock_.wake_from_endless();
+        return GST_FLOW_OK;
+    }
     for (std::size_t i = 0; i < dropped; ++i)
         items_.take_oldest_buffer();
     clock_.wake();
-    if (dropped > 0) {
-        is_discont_ = true;
-        emit_overrun(lock);
-    }
+    is_discont_ = true;
+    emit_overrun(lock);
     return GST_FLOW_OK;
 }
 

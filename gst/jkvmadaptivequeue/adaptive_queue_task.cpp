@@ -186,10 +186,11 @@ void AdaptiveQueue::play(const Playout::Play &play, Lock &lock, News &news)
         news.depth = offset > *last_offset_ ? "grow" : "shrink";
     last_offset_ = offset;
 
-    const auto now = clock_.now();
-    if (settings_.latency_mode == LatencyMode::reported &&
-        (has_changed || now >= next_latency_check_))
-        update_latency(now, news);
+    if (settings_.latency_mode == LatencyMode::reported) {
+        const auto now = clock_.now();
+        if (has_changed || now >= next_latency_check_)
+            update_latency(now, news);
+    }
 
     const auto placed = line_.place(play);
     auto *buffer = gst_buffer_make_writable(items_.take_oldest_buffer().release());

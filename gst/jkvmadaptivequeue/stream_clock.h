@@ -16,6 +16,9 @@ class StreamClock {
 public:
     /// `element` is borrowed and outlives this.
     explicit StreamClock(GstElement *element) : element_(element) {}
+    StreamClock(const StreamClock &) = delete;
+    StreamClock &operator=(const StreamClock &) = delete;
+    ~StreamClock();
 
     /// To PLAYING and back: between the two, time stands still.
     void start();
@@ -27,17 +30,20 @@ public:
     /// Never goes back but for reset().
     nanoseconds now();
 
-    /// Until wake().
+    /// Until wake() or wake_from_endless().
     void wait(std::unique_lock<std::mutex> &lock) { woken_.wait(lock); }
     /// Until that running time or wake(), whichever comes first.
     void wait_until(nanoseconds time, std::unique_lock<std::mutex> &lock);
     void wake();
+    /// Who waits for a time goes on with that.
+    void wake_from_endless() { woken_.notify_all(); }
 
 private:
     GstElement *element_;
     bool is_running_ = false;
     nanoseconds now_{0};
-    GstClockID wait_ = nullptr; // what the waiting thread waits for
+    GstClockID wait_ = nullptr; // the last one for a time; kept, so that none is made for each
+    bool is_waiting_ = false;   // for it
     std::condition_variable woken_;
 };
 
