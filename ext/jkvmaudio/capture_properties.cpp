@@ -19,6 +19,7 @@ enum Property : guint {
     property_mute,
     property_volume,
     property_priority,
+    property_stats_interval,
 };
 
 constexpr double loudest = 10;
@@ -93,6 +94,7 @@ void install_capture_properties(GObjectClass *object_class)
                              "is not permitted it asks for a nice value of -10, then for nothing. "
                              "0 = do not ask (since 0.1)",
                              0, 99, defaults.priority, mutable_ready));
+    install(property_stats_interval, StatsReport::property());
 }
 
 void set_capture_property(CaptureSettings &settings, guint id, const GValue *value)
@@ -126,6 +128,9 @@ void set_capture_property(CaptureSettings &settings, guint id, const GValue *val
         break;
     case property_priority:
         settings.priority = g_value_get_int(value);
+        break;
+    case property_stats_interval:
+        settings.report_interval = std::chrono::milliseconds(g_value_get_uint(value));
         break;
     default:
         g_assert_not_reached();
@@ -161,6 +166,9 @@ void get_capture_property(const CaptureSettings &settings, guint id, GValue *val
         break;
     case property_priority:
         g_value_set_int(value, settings.priority);
+        break;
+    case property_stats_interval:
+        g_value_set_uint(value, static_cast<guint>(settings.report_interval / 1ms));
         break;
     default:
         g_assert_not_reached();

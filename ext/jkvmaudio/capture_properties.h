@@ -2,6 +2,7 @@
 // The properties that say from what and how sound is captured.
 #pragma once
 
+#include "common/stats_report.h"
 #include "core/base/time.h"
 
 #include <gst/gst.h>
@@ -23,6 +24,7 @@ struct CaptureSettings {
     bool mute = false;
     double volume = 1;
     int priority = 80;
+    nanoseconds report_interval = std::chrono::milliseconds(StatsReport::default_interval);
 };
 
 /// Their numbers begin here and end before first_codec_property; an element's own are below.

@@ -2,6 +2,7 @@
 #include "capture_stats.h"
 
 #include "common/fields.h"
+#include "common/latency_fields.h"
 
 #include <cmath>
 
@@ -83,8 +84,8 @@ void add_coding(Fields &fields, const CaptureStats &stats)
                                : coding.last->stereo ? 2U
                                                      : 1U)
         .set("dtx-percent", percent(coding.dtx_frames, coding.frames - coding.dtx_frames))
-        .set("encode-time-p50", coding.encode_time.at(0.5))
-        .set("encode-time-p99", coding.encode_time.at(0.99))
+        .append(latency_fields(coding.encode_time, "encode-time"))
+        .append(histogram_fields(coding.encode_time.histogram(), "encode-time"))
         .set("scheduling", std::string(name_of(stats.scheduling)));
     std::vector<Fields> levels;
     for (unsigned c = 0; c < stats.channels; ++c)

@@ -4,7 +4,7 @@
 
 #include "core/audio/gain.h"
 #include "core/audio/opus_packet.h"
-#include "core/stats/quantiles.h"
+#include "core/stats/latency_monitor.h"
 #include "opus_encoder.h"
 
 #include <optional>
@@ -22,7 +22,7 @@ public:
         std::uint64_t bytes = 0;
         std::uint64_t dtx_frames = 0;   ///< packets that say only that it is quiet
         nanoseconds processing_time{0}; ///< of all frames
-        Quantiles encode_time;
+        LatencyMonitor encode_time;
         Levels levels;                       ///< of a frame of the last 100 ms, after the volume
         std::optional<OpusPacketFacts> last; ///< packet that had sound in it
     };

@@ -31,8 +31,8 @@
  * beside each other are a warning (LIBRARY, SETTINGS), and are used.
  *
  * The upstream event jkvm-encoder-request (fields frame-size and rate, bitrate, complexity, dtx,
- * packet-loss-percentage) is followed, with the bitrate within `min-bitrate` and `max-bitrate`,
- * until one of the properties is set.
+ * packet-loss-percentage) is followed, with the bitrate within `min-bitrate` and `max-bitrate`, until
+ * one of the properties is set or the event comes with withdrawn=TRUE.
  *
  * `mute` and `volume` fade within one frame. A muted stream is coded silence, 3 bytes a frame.
  *
@@ -65,8 +65,9 @@
  *
  * ## Statistics
  *
- * The structure application/x-jkvm-audiosrc-stats in the property stats has these fields. Counters
- * only grow while the element is in PAUSED or PLAYING, and stay readable after.
+ * The structure application/x-jkvm-audiosrc-stats in the property stats has these fields; once in
+ * stats-interval it is logged (INFO) and posted as an element message too, with a frame. Counters only
+ * grow while the element is in PAUSED or PLAYING, and stay readable after.
  *
  * | field | type | meaning |
  * |---|---|---|
@@ -78,7 +79,12 @@
  * | codec-bandwidth | gchararray | narrowband to fullband, as that packet says |
  * | codec-channels | guint | as that packet says |
  * | dtx-percent | gdouble | share of packets that say only that it is quiet |
- * | encode-time-p50, encode-time-p99 | guint64 | ns that the encoder took for all but half, or one in a hundred, of the last frames |
+ * | encode-time-current, -average, -min, -max, -p50, -p95, -p99 | guint64 | how long the encoder took for a frame, ns; the quantiles over about two minutes |
+ * | encode-time-jitter | guint64 | mean distance of the last 100 of them from the average, ns |
+ * | encode-time-samples | guint64 | frames that these times are of |
+ * | encode-time-trend | gchararray | where the last 10 of them go: stable, increasing, decreasing, volatile |
+ * | encode-time-buckets | GstValueArray of guint64 | how many frames took at most 0.1, 0.5, 1, 2.5, 5, 10, 20, 25, 30, 40, 50, 75, 100, 200, 500, 1000, 2500 ms, or longer, each counted in one place |
+ * | encode-time-sum | guint64 | of the times in encode-time-buckets, ns |
  * | scheduling | gchararray | fifo, nice or normal: what the streaming thread was granted |
  * | levels | GstValueArray | for each captured channel the peak and rms of a frame of the last 100 ms, gdouble, dB below full scale, -100 for silence |
  * | device-state | gchararray | search, open, run or lost |
@@ -140,6 +146,7 @@
 #include "common/open_in_ready.h"
 #include "common/opus_caps.h"
 #include "common/properties.h"
+#include "common/stats_report.h"
 #include "core/audio/device_clock.h"
 #include "core/base/guarded.h"
 #include "core/ipc/wait_control.h"
@@ -189,7 +196,8 @@ class AudioSrc final : public CaptureEngine::Host {
 public:
     explicit AudioSrc(GstJkvmAudioSrc *element)
         : element_(GST_ELEMENT(element)), src_(GST_BASE_SRC(element)),
-          xruns_(element_, "jkvm-xrun"), devices_(element_, "jkvm-device")
+          xruns_(element_, "jkvm-xrun"), devices_(element_, "jkvm-device"),
+          report_(element_, GST_CAT_DEFAULT)
     {
         gst_base_src_set_live(src_, TRUE);
         gst_base_src_set_format(src_, GST_FORMAT_TIME);
@@ -229,11 +237,13 @@ private:
     /// GST_FLOW_CUSTOM_SUCCESS: the frame lies before the start of the stream and is not pushed.
     GstFlowReturn give_frame(GstBuffer **buffer);
     void publish();
+    void post_stats_when_due();
 
     GstElement *element_;
     GstBaseSrc *src_;
     ElementMessages xruns_;
     ElementMessages devices_;
+    StatsReport report_;
     WaitControl control_;
     ThreadPriority priority_; // the streaming thread's
     Guarded<CaptureSettings> settings_;
@@ -409,6 +419,10 @@ bool AudioSrc::handle_event(GstEvent *event)
          .dtx = now.dtx});
     if (!wanted)
         return false;
+    if (is_withdrawal(event)) {
+        change_codec([](CodecControl &control) { control.withdraw_request(); });
+        return true;
+    }
     const auto &stream = wanted->stream;
     const auto frame =
         nanoseconds(std::chrono::seconds(stream.frame_size)) / std::max(1U, stream.sample_rate);
@@ -432,6 +446,7 @@ bool AudioSrc::handle_event(GstEvent *event)
 bool AudioSrc::open()
 {
     const auto settings = settings_.snapshot();
+    codec_.lock()->withdraw_request(); // that was of receivers of the last session
     const auto codec = codec_.snapshot();
     if (control_.fd() < 0) {
         post_error(element_, {ErrorKind::out_of_resources, "an event", "eventfd failed"});
@@ -697,6 +712,7 @@ GstFlowReturn AudioSrc::give_frame(GstBuffer **buffer)
         size = *coded;
     }
     publish();
+    post_stats_when_due();
     const auto &stamp = engine_->stamp();
     if (stamp.time < 0ns)
         return GST_FLOW_CUSTOM_SUCCESS;
@@ -717,6 +733,13 @@ void AudioSrc::publish()
     stats->capture = engine_->counters();
     stats->coding = coder_->stats();
     stats->pool = pool_.stats();
+}
+
+void AudioSrc::post_stats_when_due()
+{
+    const auto interval = settings_.lock()->report_interval;
+    if (report_.is_due(interval, monotonic_now()))
+        report_.post(make_structure(stats_.snapshot()));
 }
 
 } // namespace

@@ -19,10 +19,14 @@
  * neither encryption nor a password. With port 0 it is a free one; a line of the log (INFO) says
  * which. An IPv6 address stands in brackets, the whole in quotes:
  * listen=\"[::1]:9464\". Each process needs a port of its own. If it cannot have that, it says why in
- * a warning, and the pipeline runs as it would without.
+ * a warning, and the pipeline runs as it would without. The workers of supervised elements do not get
+ * this tracer with their environment: their port would be that of the application, which has their
+ * restarts, processor time and memory among its own statistics. What is to serve the statistics of the
+ * elements inside is run as a service of its own (docs/supervision.md).
  *
- * Statistics are read when somebody asks, from a thread of the HTTP server. Between two scrapes, the
- * tracer costs nothing: it has no hook that runs with the buffers. The HTTP server takes up to two
+ * Statistics are read when somebody asks, from a thread of the HTTP server. No hook of the tracer runs
+ * with the buffers; but as soon as there is any tracer, GStreamer looks for hooks at each buffer, which
+ * takes some thousand instructions a frame (docs/internals/structure.md has figures). The HTTP server takes up to two
  * seconds to stop, and the process so much longer to end.
  *
  * Every metric has the labels element (its name, behind those of bins around it) and pipeline. The

@@ -39,7 +39,7 @@ constexpr std::array metrics = std::to_array<Metric>({
     {"receive-buffer-utilization", stats, output, gauge, one, "jetkvm_audio_socket_buffer_utilization_percent", "component=audio-output buffer_type=receive", ""},
     {"send-buffer-utilization", stats, microphone, gauge, one, "jetkvm_audio_socket_buffer_utilization_percent", "component=audio-input buffer_type=send", ""},
     {"receive-buffer-utilization", stats, microphone, gauge, one, "jetkvm_audio_socket_buffer_utilization_percent", "component=audio-input buffer_type=receive", ""},
-    {"dropped-queue-full", stats, output, counter, one, "jetkvm_audio_socket_buffer_overflow_total", "component=audio-output buffer_type=send", "Frames lost because a client did not read what was sent before"},
+    {"dropped-queue-full", stats, output, counter, one, "jetkvm_audio_socket_buffer_overflow_total", "component=audio-output buffer_type=send", "Frames lost because a client did not read what was sent before; what a socket's buffer holds cannot be lost, so nothing overflows at the receiving end"},
     {"dropped-queue-full", stats, microphone, counter, one, "jetkvm_audio_socket_buffer_overflow_total", "component=audio-input buffer_type=send", ""},
 
     {"input_buffer_size", stats, any, gauge, one, "jetkvm_adaptive_input_buffer_size_bytes", "", "Size of the adaptive buffer in frames: the name is JetKVM's, the unit never was bytes"},
@@ -77,6 +77,7 @@ constexpr std::array metrics = std::to_array<Metric>({
 
     {"frames", stats, any, counter, one, "jkvm_frames_total", "", "Opus frames, counted as the element's page says"},
     {"bytes", stats, any, counter, one, "jkvm_bytes_total", "", "Bytes of Opus in these frames"},
+    {"unheard", stats, any, counter, one, "jkvm_frames_unheard_total", "", "Frames that came while no client was connected"},
     {"dropped-queue-full", stats, any, counter, one, "jkvm_frames_dropped_total", "reason=queue-full", "Frames that went no further, by reason"},
     {"dropped-disconnected", stats, any, counter, one, "jkvm_frames_dropped_total", "reason=disconnected", ""},
     {"dropped-invalid", stats, any, counter, one, "jkvm_frames_dropped_total", "reason=invalid", ""},
@@ -114,6 +115,7 @@ constexpr std::array metrics = std::to_array<Metric>({
     {"depth", stats, any, gauge, one, "jkvm_queue_depth_frames", "", "Frames that wait in the adaptive queue"},
     {"underruns", stats, any, counter, one, "jkvm_queue_underruns_total", "", "Times that a frame was due and not there"},
     {"concealed", stats, any, counter, nanoseconds, "jkvm_queue_concealed_seconds_total", "", "Sound that the decoder had to make up in underruns"},
+    {"lateness", stats, any, gauge, nanoseconds, "jkvm_queue_lateness_seconds", "", "How much later than it could the last frame came to the adaptive queue: what the optimizer goes by"},
     {"optimization_level", stats, any, gauge, one, "jkvm_optimization_level", "", "How much the encoder is asked to save, 0 to 8"},
     {"optimization_count", stats, any, counter, one, "jkvm_optimization_changes_total", "", "Changes of that level"},
 });

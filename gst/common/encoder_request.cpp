@@ -23,22 +23,38 @@ void take(const GstStructure *structure, const char *field, bool &value)
         value = flag != FALSE;
 }
 
+Fields fields_of(const wire::EncoderConfig &config)
+{
+    return std::move(Fields()
+                         .set("rate", config.stream.sample_rate)
+                         .set("channels", config.stream.channels)
+                         .set("frame-size", config.stream.frame_size)
+                         .set("bitrate", config.bitrate)
+                         .set("complexity", config.complexity)
+                         .set("vbr", config.vbr)
+                         .set("signal", config.signal)
+                         .set("bandwidth", config.bandwidth)
+                         .set("dtx", config.dtx));
+}
+
 } // namespace
 
 GstEvent *make_encoder_request(const wire::EncoderConfig &config)
 {
+    return gst_event_new_custom(GST_EVENT_CUSTOM_UPSTREAM, fields_of(config).release(name));
+}
+
+GstEvent *make_encoder_withdrawal(const wire::EncoderConfig &config)
+{
     return gst_event_new_custom(GST_EVENT_CUSTOM_UPSTREAM,
-                                Fields()
-                                    .set("rate", config.stream.sample_rate)
-                                    .set("channels", config.stream.channels)
-                                    .set("frame-size", config.stream.frame_size)
-                                    .set("bitrate", config.bitrate)
-                                    .set("complexity", config.complexity)
-                                    .set("vbr", config.vbr)
-                                    .set("signal", config.signal)
-                                    .set("bandwidth", config.bandwidth)
-                                    .set("dtx", config.dtx)
-                                    .release(name));
+                                fields_of(config).set("withdrawn", true).release(name));
+}
+
+bool is_withdrawal(GstEvent *event)
+{
+    bool result = false;
+    take(gst_event_get_structure(event), "withdrawn", result);
+    return result;
 }
 
 std::optional<wire::EncoderConfig> parse_encoder_request(GstEvent *event,

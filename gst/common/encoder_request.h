@@ -16,6 +16,14 @@ namespace jkvm {
 /// dtx (gboolean). Who knows how much gets lost on the way adds packet-loss-percentage (guint).
 GstEvent *make_encoder_request(const wire::EncoderConfig &config);
 
+/// The same event with the field withdrawn (gboolean) = TRUE: whoever asked does not any more, and
+/// the encoder goes back to its own settings. `config`: what these are believed to be, for an
+/// encoder that does not know them.
+GstEvent *make_encoder_withdrawal(const wire::EncoderConfig &config);
+
+/// Of an event that parse_encoder_request() takes.
+bool is_withdrawal(GstEvent *event);
+
 /// What the event asks for; a field that it does not have is as in `now`. Nothing for another
 /// event.
 std::optional<wire::EncoderConfig> parse_encoder_request(GstEvent *event,

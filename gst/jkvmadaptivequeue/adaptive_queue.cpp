@@ -2,16 +2,21 @@
 #include "adaptive_queue.h"
 
 #include "common/clocks.h"
+#include "common/encoder_request.h"
 #include "queue_stats.h"
 
 #include <algorithm>
+
+GST_DEBUG_CATEGORY_EXTERN(jkvm_adaptive_queue_debug);
+#define GST_CAT_DEFAULT jkvm_adaptive_queue_debug
 
 namespace jkvm {
 
 using namespace std::chrono_literals;
 
-AdaptiveQueue::AdaptiveQueue(GstElement *element, GstPad *src, EmitSignal emit)
-    : element_(element), src_(src), emit_(emit), depth_(element, "jkvm-depth"), clock_(element)
+AdaptiveQueue::AdaptiveQueue(GstElement *element, GstPad *sink, GstPad *src, EmitSignal emit)
+    : element_(element), sink_(sink), src_(src), emit_(emit), depth_(element, "jkvm-depth"),
+      stats_report_(element, GST_CAT_DEFAULT), clock_(element)
 {
     gst_segment_init(&src_segment_, GST_FORMAT_TIME);
     playout_.emplace(settings_.playout_config(), load_);
@@ -28,7 +33,9 @@ bool AdaptiveQueue::set(guint id, const GValue *value)
         const auto mode_before = settings_.latency_mode;
         if (!settings_.set(id, value))
             return false;
-        playout_->configure(settings_.playout_config(), clock_.now());
+        const auto now = clock_.now();
+        playout_->configure(settings_.playout_config(), now);
+        saver_.configure(settings_.optimizes, settings_.optimizer, now);
         if (settings_.latency_mode != mode_before) {
             report_.reset(latency_needed_at_start());
             line_.reset(settings_.latency_mode == LatencyMode::offset);
@@ -67,6 +74,9 @@ GstStructure *AdaptiveQueue::stats()
     return QueueStats{.playout = playout_->stats(),
                       .dropped_new = dropped_new_,
                       .frame_duration = reader_.last_duration(),
+                      .lateness = playout_->lateness(),
+                      .latency = &latency_,
+                      .optimizer = &saver_.optimizer(),
                       .settings = &settings_,
                       .now = {clock_.now(), wall_now()}}
         .release();
@@ -100,7 +110,7 @@ nanoseconds AdaptiveQueue::own_latency() const
 void AdaptiveQueue::update_latency(nanoseconds now, News &news)
 {
     next_latency_check_ = now + 1s;
-    if (report_.update(playout_->stats().delay + settings_.output_margin, now))
+    if (report_.update(playout_->delay() + settings_.output_margin, now))
         news.latency = true;
 }
 
@@ -136,10 +146,20 @@ void AdaptiveQueue::open()
     const Lock lock(mutex_);
     items_.clear(); // what came when the source pad had ended already
     playout_.emplace(settings_.playout_config(), load_);
+    saver_ = {};
+    saver_.configure(settings_.optimizes, settings_.optimizer, 0ns);
+    latency_ = {};
     dropped_new_ = 0;
     clock_.reset();
     reader_ = {};
     forget_stream();
+}
+
+/// What comes now is of another stream, maybe of another sender.
+void AdaptiveQueue::begin_stream()
+{
+    playout_->restart();
+    saver_.restart(clock_.now());
 }
 
 /// But for its caps, which outlive a flush.
@@ -181,9 +201,31 @@ void AdaptiveQueue::activate_src(bool is_active)
         start_task();
     } else {
         gst_pad_stop_task(src_);
-        const Lock lock(mutex_);
-        clear_items();
+        GstRef<GstEvent> request;
+        {
+            const Lock lock(mutex_);
+            clear_items();
+            saver_.restart(clock_.now());
+            request = take_encoder_request();
+        }
+        // The sink pad ends after this one, and upstream after this element.
+        if (request)
+            gst_pad_push_event(sink_, request.release());
     }
+}
+
+GstRef<GstEvent> AdaptiveQueue::take_encoder_request()
+{
+    const auto request = saver_.take_request();
+    if (!request)
+        return {};
+    const auto &config = request->config;
+    GST_INFO_OBJECT(
+        element_, "level %u: asking for %u bit/s, complexity %u, frames of %u samples%s",
+        saver_.optimizer().level(), config.bitrate, config.complexity, config.stream.frame_size,
+        request->is_withdrawn ? ", or the encoder's own" : "");
+    return GstRef<GstEvent>::adopt(request->is_withdrawn ? make_encoder_withdrawal(config)
+                                                         : make_encoder_request(config));
 }
 
 void AdaptiveQueue::start_task()

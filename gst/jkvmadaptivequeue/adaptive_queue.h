@@ -3,8 +3,11 @@
 #pragma once
 
 #include "common/element_message.h"
+#include "common/stats_report.h"
+#include "core/control/encoder_saver.h"
 #include "core/control/playout.h"
 #include "core/stats/delay_report.h"
+#include "core/stats/latency_monitor.h"
 #include "frame_reader.h"
 #include "item_queue.h"
 #include "output_line.h"
@@ -26,8 +29,8 @@ public:
     /// Called with no lock held, from the streaming threads.
     using EmitSignal = void (*)(GstElement *element, Signal signal);
 
-    /// Both are borrowed and outlive this.
-    AdaptiveQueue(GstElement *element, GstPad *src, EmitSignal emit);
+    /// All are borrowed and outlive this.
+    AdaptiveQueue(GstElement *element, GstPad *sink, GstPad *src, EmitSignal emit);
 
     // --- any thread ---
 
@@ -55,7 +58,8 @@ public:
     /// A serialized one: waits until it was answered at its place.
     bool take_query(GstQuery *query);
     void start_flush();
-    void stop_flush();
+    /// `resets_time`: the pipeline's running time begins anew, too.
+    void stop_flush(bool resets_time);
 
     /// Downstream may have been linked again.
     void reconfigure();
@@ -66,6 +70,7 @@ private:
         bool underrun = false;
         bool running = false;
         bool latency = false;
+        bool stats = false;
         const char *depth = nullptr; ///< the reason, of a message jkvm-depth
     };
     using Lock = std::unique_lock<std::mutex>;
@@ -76,6 +81,9 @@ private:
     void end_task(Lock &lock);
     void announce(const News &news);
 
+    /// What has to be asked of the sender's encoder; null when there is nothing.
+    GstRef<GstEvent> take_encoder_request();
+    void wait_for_arrival(Lock &lock);
     void pass_event_on(Lock &lock);
     void pass_gap_on(Lock &lock);
     void pass_query_on(Lock &lock);
@@ -94,8 +102,9 @@ private:
         return flow == GST_FLOW_NOT_LINKED || flow < GST_FLOW_EOS;
     }
     [[nodiscard]] bool has_room_for(const PlayoutFrame &frame, gsize size) const;
-    std::size_t arrive(const PlayoutFrame &frame, nanoseconds now);
+    void drop_oldest_items(std::size_t count);
     void forget_stream();
+    void begin_stream();
     void emit_overrun(Lock &lock);
     /// Returns the events.
     std::vector<GstRef<GstEvent>> clear_items();
@@ -108,9 +117,11 @@ private:
     void update_latency(nanoseconds now, News &news);
 
     GstElement *const element_;
+    GstPad *const sink_;
     GstPad *const src_;
     const EmitSignal emit_;
-    ElementMessages depth_; // has a lock of its own; used without ours
+    ElementMessages depth_;    // has a lock of its own; used without ours
+    StatsReport stats_report_; // the task's
 
     // Guards all that follows. Held for no call that could come back to us; a clock's and an
     // object's own locks come after it.
@@ -121,6 +132,8 @@ private:
     ItemQueue items_;
     ProcSystemLoad load_;
     std::optional<Playout> playout_; // always there
+    EncoderSaver saver_;
+    LatencyMonitor latency_; // of what has played, from its arrival on
     FrameReader reader_;
     OutputLine line_{true};
     DelayReport report_; // with LatencyMode::reported
@@ -137,6 +150,7 @@ private:
     std::uint64_t dropped_new_ = 0; // buffers, with leaky=upstream
 
     // The task's.
+    bool awaits_arrival_ = false; // it has nothing else to wait for
     GstSegment src_segment_{};
     bool is_dry_ = true;                     // nothing has played since an underrun, or at all
     bool is_discont_ = true;                 // something is missing before the next buffer

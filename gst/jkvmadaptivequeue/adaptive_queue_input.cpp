@@ -31,20 +31,22 @@ GstFlowReturn AdaptiveQueue::take_buffer(GstRef<GstBuffer> buffer)
         return GST_FLOW_OK;
     }
     if (read.is_new_epoch)
-        playout_->restart();
+        begin_stream();
     items_.push(std::move(buffer), frame.duration);
-    const auto dropped = arrive(frame, now);
-    if (dropped == 0) {
-        // Who waits for a time waits for the slot of a buffer before this one, or for the end of
-        // what has played: it need not hear of this one earlier.
-        clock_.wake_from_endless();
-        return GST_FLOW_OK;
-    }
-    for (std::size_t i = 0; i < dropped; ++i)
-        items_.take_oldest_buffer();
-    clock_.wake();
-    is_discont_ = true;
-    emit_overrun(lock);
+    const auto excess = playout_->arrive(frame, now);
+    saver_.record({.bytes = size, .duration = frame.duration, .is_quiet = frame.quiet},
+                  playout_->lateness(), now);
+    drop_oldest_items(excess);
+    // The engine counts no bytes.
+    const auto heavy = settings_.max_bytes > 0 ? items_.excess_over(settings_.max_bytes) : 0;
+    playout_->drop_oldest(heavy);
+    drop_oldest_items(heavy);
+    // Otherwise the task waits for the slot of a buffer before this one, or for the end of what has
+    // played: it need not hear of this one earlier.
+    if (awaits_arrival_ || excess + heavy > 0)
+        clock_.wake();
+    if (excess + heavy > 0)
+        emit_overrun(lock);
     return GST_FLOW_OK;
 }
 
@@ -68,19 +70,12 @@ bool AdaptiveQueue::has_room_for(const PlayoutFrame &frame, gsize size) const
            (settings_.max_bytes == 0 || level.bytes + size <= settings_.max_bytes);
 }
 
-/// Returns how many buffers must go.
-std::size_t AdaptiveQueue::arrive(const PlayoutFrame &frame, nanoseconds now)
+void AdaptiveQueue::drop_oldest_items(std::size_t count)
 {
-    if (settings_.max_bytes == 0 || items_.level().bytes <= settings_.max_bytes)
-        return playout_->arrive(frame, now);
-    // The engine counts no bytes: the limit for this frame is what they allow.
-    auto config = settings_.playout_config();
-    config.max_frames = std::min(
-        config.max_frames, std::max<std::size_t>(items_.newest_within(settings_.max_bytes), 1));
-    playout_->configure(config, now);
-    const auto dropped = playout_->arrive(frame, now);
-    playout_->configure(settings_.playout_config(), now);
-    return dropped;
+    for (std::size_t i = 0; i < count; ++i) {
+        items_.take_oldest_buffer();
+        is_discont_ = true;
+    }
 }
 
 bool AdaptiveQueue::take_event(GstRef<GstEvent> event)
@@ -96,7 +91,7 @@ bool AdaptiveQueue::take_event(GstRef<GstEvent> event)
             if (restarts)
                 flow_ = GST_FLOW_OK;
             has_eos_ = passed_eos_ = false;
-            playout_->restart();
+            begin_stream();
         }
         if (has_eos_)
             return false;
@@ -121,13 +116,20 @@ void AdaptiveQueue::note(GstEvent *event)
 {
     switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_STREAM_START:
-        playout_->restart();
+        begin_stream();
         break;
     case GST_EVENT_CAPS: {
         GstCaps *caps = nullptr;
         gst_event_parse_caps(event, &caps);
         if (reader_.set_caps(caps))
-            playout_->restart();
+            begin_stream();
+        const auto *sound = gst_caps_get_structure(caps, 0);
+        gint rate = 0;
+        gint channels = 0;
+        if (gst_structure_get_int(sound, "rate", &rate) &&
+            gst_structure_get_int(sound, "channels", &channels))
+            saver_.set_sound(static_cast<std::uint32_t>(rate),
+                             static_cast<std::uint32_t>(channels));
         break;
     }
     case GST_EVENT_SEGMENT: {
@@ -173,13 +175,15 @@ void AdaptiveQueue::start_flush()
     gst_pad_pause_task(src_);
 }
 
-void AdaptiveQueue::stop_flush()
+void AdaptiveQueue::stop_flush(bool resets_time)
 {
     std::vector<GstRef<GstEvent>> events;
     {
         const Lock lock(mutex_);
         events = clear_items();
-        clock_.reset();
+        saver_.restart(clock_.now());
+        if (resets_time)
+            clock_.reset();
         forget_stream();
         flow_ = GST_FLOW_OK;
     }

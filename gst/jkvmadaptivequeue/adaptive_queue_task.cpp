@@ -28,6 +28,13 @@ void AdaptiveQueue::loop()
 
 void AdaptiveQueue::step(Lock &lock, News &news)
 {
+    const auto now = clock_.now();
+    saver_.look(now);
+    if (auto request = take_encoder_request()) {
+        lock.unlock();
+        gst_pad_push_event(sink_, request.release());
+        return lock.lock();
+    }
     if (items_.next_query() != nullptr)
         return pass_query_on(lock);
     const auto *event = items_.next_event();
@@ -41,7 +48,7 @@ void AdaptiveQueue::step(Lock &lock, News &news)
         return pass_gap_on(lock);
     if (is_gap && items_.level().buffers > 0) // the engine fills what is missing before them
         return items_.pop();
-    const auto action = playout_->next(clock_.now());
+    const auto action = playout_->next(now);
     const auto *wait = std::get_if<Playout::Wait>(&action);
     if (!is_gap || wait == nullptr)
         return act(action, lock, news);
@@ -86,6 +93,8 @@ void AdaptiveQueue::announce(const News &news)
             .set("depth", static_cast<guint>(stats.queued_frames));
         depth_.post(news.depth, fields);
     }
+    if (news.stats)
+        stats_report_.post(stats());
     if (news.latency) {
         GST_INFO_OBJECT(element_, "the latency has changed");
         gst_element_post_message(element_, gst_message_new_latency(GST_OBJECT(element_)));
@@ -139,9 +148,8 @@ void AdaptiveQueue::pass_gap_on(Lock &lock)
     gst_event_parse_gap(items_.next_event(), &start, &duration);
     items_.pop();
     const auto end = start + (GST_CLOCK_TIME_IS_VALID(duration) ? duration : 0);
-    const auto media_end = gst_segment_to_running_time(&src_segment_, GST_FORMAT_TIME, end);
-    if (GST_CLOCK_TIME_IS_VALID(media_end))
-        push_gap(line_.place_pause(nanoseconds(media_end), clock_.now()), lock);
+    if (const auto media_end = running_time(src_segment_, end))
+        push_gap(line_.place_pause(*media_end, clock_.now()), lock);
 }
 
 void AdaptiveQueue::push_event(GstRef<GstEvent> event, Lock &lock)
@@ -156,7 +164,7 @@ void AdaptiveQueue::act(const Playout::Action &action, Lock &lock, News &news)
     if (const auto *wait = std::get_if<Playout::Wait>(&action)) {
         if (wait->until != Playout::Wait::for_ever)
             return clock_.wait_until(wait->until, lock);
-        clock_.wait(lock);
+        wait_for_arrival(lock);
     } else if (const auto *frame = std::get_if<Playout::Play>(&action)) {
         play(*frame, lock, news);
     } else if (const auto *conceal = std::get_if<Playout::Conceal>(&action)) {
@@ -170,6 +178,16 @@ void AdaptiveQueue::act(const Playout::Action &action, Lock &lock, News &news)
     } else { // all was played; the EOS event is next
         clock_.wait(lock);
     }
+}
+
+void AdaptiveQueue::wait_for_arrival(Lock &lock)
+{
+    awaits_arrival_ = true;
+    if (const auto look = saver_.next_look())
+        clock_.wait_until(*look, lock);
+    else
+        clock_.wait(lock);
+    awaits_arrival_ = false;
 }
 
 void AdaptiveQueue::play(const Playout::Play &play, Lock &lock, News &news)
@@ -186,11 +204,12 @@ void AdaptiveQueue::play(const Playout::Play &play, Lock &lock, News &news)
         news.depth = offset > *last_offset_ ? "grow" : "shrink";
     last_offset_ = offset;
 
-    if (settings_.latency_mode == LatencyMode::reported) {
-        const auto now = clock_.now();
-        if (has_changed || now >= next_latency_check_)
-            update_latency(now, news);
-    }
+    const auto now = clock_.now();
+    latency_.record(now - play.arrival);
+    news.stats = stats_report_.is_due(settings_.report_interval, monotonic_now());
+    if (settings_.latency_mode == LatencyMode::reported &&
+        (has_changed || now >= next_latency_check_))
+        update_latency(now, news);
 
     const auto placed = line_.place(play);
     auto *buffer = gst_buffer_make_writable(items_.take_oldest_buffer().release());

@@ -15,6 +15,10 @@ using namespace std::chrono_literals;
 // A stream that is marked as interrupted and stands so far from where it stood was started anew.
 constexpr auto epoch_difference = 1s;
 
+// Sums of such times are still within 64 bits.
+constexpr guint64 longest_running_time = GstClockTime{100} * 365 * 24 * 3600 * GST_SECOND;
+constexpr GstClockTime longest_duration = 60 * GST_SECOND;
+
 } // namespace
 
 GstSegment FrameReader::make_segment()
@@ -40,13 +44,13 @@ bool FrameReader::set_caps(GstCaps *caps)
     return is_new;
 }
 
-std::optional<nanoseconds> FrameReader::running_time(GstClockTime time) const
+std::optional<nanoseconds> running_time(const GstSegment &segment, GstClockTime time)
 {
-    if (segment_.format != GST_FORMAT_TIME)
+    if (segment.format != GST_FORMAT_TIME || !GST_CLOCK_TIME_IS_VALID(time))
         return std::nullopt;
     guint64 magnitude = 0;
-    const int sign = gst_segment_to_running_time_full(&segment_, GST_FORMAT_TIME, time, &magnitude);
-    if (sign == 0)
+    const int sign = gst_segment_to_running_time_full(&segment, GST_FORMAT_TIME, time, &magnitude);
+    if (sign == 0 || magnitude > longest_running_time)
         return std::nullopt;
     return nanoseconds(sign * static_cast<std::int64_t>(magnitude));
 }
@@ -61,14 +65,12 @@ FrameReader::Read FrameReader::read(GstBuffer *buffer, nanoseconds now)
         is_quiet = quiet_.is_quiet(packet.bytes()) || is_quiet;
     }
 
-    if (GST_BUFFER_DURATION_IS_VALID(buffer) && GST_BUFFER_DURATION(buffer) > 0)
+    if (GST_BUFFER_DURATION(buffer) > 0 && GST_BUFFER_DURATION(buffer) <= longest_duration)
         last_duration_ = nanoseconds(GST_BUFFER_DURATION(buffer));
     else if (facts)
         last_duration_ = facts->duration();
 
-    std::optional<nanoseconds> media_time;
-    if (GST_BUFFER_PTS_IS_VALID(buffer))
-        media_time = running_time(GST_BUFFER_PTS(buffer));
+    auto media_time = running_time(segment_, GST_BUFFER_PTS(buffer));
     if (!media_time)
         media_time = media_end_.value_or(now);
     media_end_ = *media_time + last_duration_;

@@ -12,6 +12,10 @@
 
 namespace jkvm {
 
+/// Nothing where the segment has none for it, and for what no pipeline lives to see: more than a
+/// century.
+std::optional<nanoseconds> running_time(const GstSegment &segment, GstClockTime time);
+
 /// Reads the buffers of one stream, in order. Thread-bound; the owner's lock guards it.
 class FrameReader {
 public:
@@ -33,8 +37,6 @@ public:
     [[nodiscard]] nanoseconds last_duration() const { return last_duration_; }
 
 private:
-    [[nodiscard]] std::optional<nanoseconds> running_time(GstClockTime time) const;
-
     GstSegment segment_ = make_segment();
     GstRef<GstCaps> caps_;
     bool is_opus_ = false;

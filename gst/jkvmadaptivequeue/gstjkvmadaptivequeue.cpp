@@ -33,7 +33,8 @@
  * weighted-queue-latency mend two of its faults, not that one. For sound that somebody listens to,
  * use tail-cost.
  *
- * min-delay and max-delay limit all of them. In front of webrtcbin the browser has an adaptive
+ * min-delay and max-delay limit all of them, and the delay is never more than max-size-buffers and
+ * max-size-time let into the queue. In front of webrtcbin the browser has an adaptive
  * buffer of its own: max-delay=80 leaves the spreading of bursts to this one and the rest to that.
  *
  * ## Latency modes
@@ -48,6 +49,45 @@
  * max-size-bytes and max-size-time limit it as they limit the element queue; by default what is
  * oldest leaks. After an EOS what is queued plays at once.
  *
+ * ## Optimizing the sender
+ *
+ * With optimize=true the queue asks the sender's encoder to do less while its sound comes late, and lets
+ * it go when that is over. Late is what a frame took longer than the fastest one of the last 64 s; or by
+ * how much the oldest frame in the queue is overdue, if nobody takes it. JetKVM's formula makes of that a
+ * level: latency / 50 ms × 1.4, times 1.2 when it increases, 0.8 when it decreases, 1.1 when it is
+ * volatile, rounded down. Every optimize-interval it is asked; the level follows when two answers in a row
+ * agree, at most once in optimize-cool-down, and a lower one must be clear by a quarter of a level. While
+ * nothing comes, nothing is late. With the defaults (5 s, 30 s) the encoder is let go 40 s after the load
+ * has ended, at the latest.
+ *
+ * | level | complexity | bitrate | frame |
+ * |---|---|---|---|
+ * | 0 | its own | its own | its own |
+ * | 1 | 7/8 of its own, rounded down | 90 % | its own |
+ * | 2 | 6/8 | 80 % | its own |
+ * | 3 | 5/8 | 70 % | its own |
+ * | 4 | 4/8 | 60 % | its own |
+ * | 5 | 3/8 | 50 % | 20 ms or longer |
+ * | 6 | 2/8 | 40 % | 20 ms or longer |
+ * | 7 | 1/8 | 33 % | 40 ms or longer |
+ * | 8 | 0 | 25 % | 40 ms or longer |
+ *
+ * The bitrate is not lowered below 16 kbit/s. What the encoder does by itself is seen in its stream at
+ * level 0: the length of a frame, and the most that five seconds of sound took in the last minute. The
+ * complexity does not show: it is taken to be that of the quality of jkvmaudiosrc whose bitrate is next.
+ *
+ * The request is the upstream event jkvm-encoder-request; at level 0 it has withdrawn=TRUE. jkvmaudiosrc
+ * in this pipeline or in a jkvmsupervisedsrc hears it, and one in another process if the socket speaks v2
+ * or v3: jkvmipcsink dialect=v2 there, jkvmipcsrc dialect=v2 here. Whenever another stream begins, the
+ * queue ends or the connection does, the encoder is at its own settings again.
+ *
+ * |[
+ * gst-launch-1.0 jkvmaudiosrc device=hw:0,0 ! jkvmipcsink dialect=v2 socket-path=/tmp/a.sock
+ * gst-launch-1.0 jkvmipcsrc dialect=v2 socket-path=/tmp/a.sock ! jkvmadaptivequeue optimize=true ! opusdec plc=true ! audioconvert ! autoaudiosink
+ * ]|
+ *
+ * ## Examples
+ *
  * |[
  * gst-launch-1.0 jkvmipcsrc socket-path=/tmp/a.sock ! jkvmadaptivequeue ! opusdec plc=true ! audioconvert ! autoaudiosink
  * gst-launch-1.0 -m jkvmipcsrc socket-path=/tmp/a.sock ! jkvmadaptivequeue latency-mode=reported max-delay=200 ! opusdec plc=true ! audioconvert ! autoaudiosink
@@ -55,8 +95,9 @@
  *
  * ## Statistics
  *
- * The structure application/x-jkvm-adaptivequeue-stats in the property stats has these fields.
- * Counters only grow while the element is in PAUSED or PLAYING, and stay readable after.
+ * The structure application/x-jkvm-adaptivequeue-stats in the property stats has these fields; once in
+ * stats-interval it is logged (INFO) and posted as an element message too, with a frame. Counters only
+ * grow while the element is in PAUSED or PLAYING, and stay readable after.
  *
  * | field | type | meaning |
  * |---|---|---|
@@ -86,6 +127,16 @@
  * | system_cpu_percent, system_memory_percent, average_latency_ms | gdouble | what policy=weighted computed its last size from; 0 with another policy |
  * | cpu-factor, memory-factor, latency-factor, factor | gdouble | what it made of them, -1 to 1, and their weighted sum |
  * | size | gdouble | of policy=weighted, in frames |
+ * | latency-current, -average, -min, -max, -p50, -p95, -p99 | guint64 | how long a frame stood in the queue before it played, ns; the quantiles over about two minutes |
+ * | latency-jitter | guint64 | mean distance of the last 100 of these latencies from the average, ns |
+ * | latency-samples | guint64 | frames that the latencies are of |
+ * | latency-trend | gchararray | where the last 10 latencies go: stable, increasing, decreasing, volatile |
+ * | latency-buckets | GstValueArray of guint64 | how many frames took at most 0.1, 0.5, 1, 2.5, 5, 10, 20, 25, 30, 40, 50, 75, 100, 200, 500, 1000, 2500 ms, or longer, each counted in one place |
+ * | latency-sum | guint64 | of the latencies in latency-buckets, ns |
+ * | lateness | guint64 | how late the last buffer came, as optimize sees it, ns |
+ * | optimization_level | guint | how much the encoder is asked to save, 0 to 8 |
+ * | optimization_count | guint64 | changes of that level |
+ * | last_optimization | guint64 | when the last one was, ns since 1970; 0 = never |
  *
  * ## Messages
  *
@@ -244,7 +295,7 @@ GstPad *add_pad(GstElement *element, GstStaticPadTemplate &pad_template)
 AdaptiveQueueElement::AdaptiveQueueElement(GstJkvmAdaptiveQueue *element)
     : element_(GST_ELEMENT(element)), sink_(add_pad(element_, sink_template)),
       src_(add_pad(element_, src_template)),
-      queue_(element_, src_, [](GstElement *self, AdaptiveQueue::Signal signal) {
+      queue_(element_, sink_, src_, [](GstElement *self, AdaptiveQueue::Signal signal) {
           g_signal_emit(self, signal_ids[static_cast<std::size_t>(signal)], 0);
       })
 {
@@ -349,8 +400,10 @@ bool AdaptiveQueueElement::handle_sink_event(GstEvent *event)
         return result;
     }
     case GST_EVENT_FLUSH_STOP: {
+        gboolean resets_time = FALSE;
+        gst_event_parse_flush_stop(event, &resets_time);
         const bool result = gst_pad_push_event(src_, event) != FALSE;
-        queue_.stop_flush();
+        queue_.stop_flush(resets_time != FALSE);
         return result;
     }
     default:

@@ -51,20 +51,18 @@ GstRef<GstBuffer> ItemQueue::take_oldest_buffer()
     return std::move(frame.buffer);
 }
 
-std::size_t ItemQueue::newest_within(gsize bytes) const
+std::size_t ItemQueue::excess_over(guint bytes) const
 {
-    std::size_t count = 0;
-    for (auto i = items_.size(); i-- > 0;) {
-        const auto *frame = std::get_if<Frame>(&items_[i]);
-        if (frame == nullptr)
-            continue;
-        const auto size = gst_buffer_get_size(frame->buffer.get());
-        if (size > bytes)
-            break;
-        bytes -= size;
-        ++count;
+    std::size_t excess = 0;
+    auto left = level_;
+    for (auto item = items_.begin(); left.bytes > bytes && left.buffers > 1; ++item) {
+        if (const auto *frame = std::get_if<Frame>(&*item)) {
+            left.bytes -= static_cast<guint>(gst_buffer_get_size(frame->buffer.get()));
+            --left.buffers;
+            ++excess;
+        }
     }
-    return count;
+    return excess;
 }
 
 std::vector<GstRef<GstEvent>> ItemQueue::clear()

@@ -38,8 +38,9 @@ public:
     GstRef<GstBuffer> take_oldest_buffer();
 
     [[nodiscard]] const Level &level() const { return level_; }
-    /// How many of the newest buffers have no more bytes together.
-    [[nodiscard]] std::size_t newest_within(gsize bytes) const;
+    /// How many of the oldest buffers must go for the others to have no more bytes together. The
+    /// newest stays in any case.
+    [[nodiscard]] std::size_t excess_over(guint bytes) const;
     /// Everything goes. Returns the events, which may be sticky.
     std::vector<GstRef<GstEvent>> clear();
 

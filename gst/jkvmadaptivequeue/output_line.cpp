@@ -25,7 +25,7 @@ std::optional<OutputLine::Gap> OutputLine::place(const Playout::Conceal &conceal
 
 std::optional<OutputLine::Gap> OutputLine::place_pause(nanoseconds media_end, nanoseconds now)
 {
-    return fill(end_.value_or(nanoseconds(0)), std::min(media_end + shift(), now));
+    return fill(end_.value_or(nanoseconds(0)), std::min(media_end, now - shift()) + shift());
 }
 
 std::optional<OutputLine::Gap> OutputLine::fill(nanoseconds start, nanoseconds end)

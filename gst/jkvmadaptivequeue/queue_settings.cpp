@@ -70,6 +70,18 @@ constexpr std::array times{
                [](Settings &s) -> auto &{return s.playout.weighted.interval;
 }
 }
+, TimeProperty{"optimize-interval", "Optimize: interval",
+               "How often optimize asks how late the sound comes, in milliseconds; it acts on two "
+               "answers that agree (since 0.1)",
+               1, 600000, [](Settings &s) -> auto &{return s.optimizer.interval;
+}
+}
+, TimeProperty{"optimize-cool-down", "Optimize: cool-down",
+               "How long optimize leaves the encoder alone after it has changed it, in "
+               "milliseconds (since 0.1)",
+               0, 600000, [](Settings &s) -> auto &{return s.optimizer.cool_down;
+}
+}
 ,
 }
 ;
@@ -164,6 +176,12 @@ constexpr std::array switches{
                  [](Settings &s) -> auto &{return s.playout.weighted.queue_latency;
 }
 }
+, SwitchProperty{"optimize", "Optimize",
+                 "Whether the sender's encoder is asked to save while its sound comes late "
+                 "(since 0.1)",
+                 [](Settings &s) -> auto &{return s.optimizes;
+}
+}
 , SwitchProperty{"silent", "Silent", "Whether no signals are emitted (since 0.1)",
                  [](Settings &s) -> auto &{return s.is_silent;
 }
@@ -180,6 +198,7 @@ enum Property : guint {
     property_max_size_buffers,
     property_max_size_bytes,
     property_max_size_time,
+    property_stats_interval,
     first_time,
     first_number = first_time + times.size(),
     first_switch = first_number + numbers.size(),
@@ -274,6 +293,7 @@ void QueueSettings::install(GObjectClass *klass)
                             "Most sound in the queue, in nanoseconds; 0 = unlimited (since 0.1)", 0,
                             G_MAXINT64, static_cast<guint64>(initial.max_time.count()),
                             mutable_playing));
+    g_object_class_install_property(klass, property_stats_interval, StatsReport::property());
     guint id = first_time;
     for (const auto &p : times)
         g_object_class_install_property(klass, id++,
@@ -316,6 +336,9 @@ bool QueueSettings::set(guint id, const GValue *value)
     case property_max_size_time:
         max_time = nanoseconds(g_value_get_uint64(value));
         return true;
+    case property_stats_interval:
+        report_interval = std::chrono::milliseconds(g_value_get_uint(value));
+        return true;
     default:
         break;
     }
@@ -353,6 +376,9 @@ bool QueueSettings::get(guint id, GValue *value)
         return true;
     case property_max_size_time:
         g_value_set_uint64(value, static_cast<guint64>(max_time.count()));
+        return true;
+    case property_stats_interval:
+        g_value_set_uint(value, milliseconds(report_interval));
         return true;
     default:
         break;

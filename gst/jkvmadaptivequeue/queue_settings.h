@@ -2,6 +2,8 @@
 // What can be set on jkvmadaptivequeue; all of it at any time.
 #pragma once
 
+#include "common/stats_report.h"
+#include "core/control/optimizer.h"
 #include "core/control/playout.h"
 
 #include <gst/gst.h>
@@ -16,7 +18,7 @@ enum class Leak { no, upstream, downstream };
 
 struct QueueSettings {
     /// The id of the element's first property that is no setting.
-    static constexpr guint own = 30;
+    static constexpr guint own = 34;
 
     PlayoutConfig playout;
     LatencyMode latency_mode = LatencyMode::offset;
@@ -26,6 +28,9 @@ struct QueueSettings {
     guint max_bytes = 10 * 1024 * 1024;             ///< 0 = unlimited
     nanoseconds max_time = std::chrono::seconds(1); ///< 0 = unlimited
     bool is_silent = false;
+    bool optimizes = false; ///< the sender's encoder
+    OptimizerConfig optimizer;
+    nanoseconds report_interval = std::chrono::milliseconds(StatsReport::default_interval);
 
     static void install(GObjectClass *klass);
     /// False: not one of these properties.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "queue_stats.h"
 
+#include "common/latency_fields.h"
+
 #include <cmath>
 
 namespace jkvm {
@@ -17,6 +19,9 @@ GstStructure *QueueStats::release() const
     const auto last_adaptation = playout.adaptations > 0
                                      ? now.wall_of(playout.last_adaptation).time_since_epoch()
                                      : nanoseconds(0);
+    const auto last_optimization = optimizer->last_change()
+                                       ? now.wall_of(*optimizer->last_change()).time_since_epoch()
+                                       : nanoseconds(0);
     return Fields()
         .set("policy", settings->policy_nick())
         .set("latency-mode", settings->latency_mode_nick())
@@ -57,6 +62,12 @@ GstStructure *QueueStats::release() const
         .set("latency-factor", weighted.latency_factor)
         .set("factor", weighted.factor)
         .set("size", weighted.size_frames)
+        .append(latency_fields(*latency))
+        .append(histogram_fields(latency->histogram()))
+        .set("lateness", lateness)
+        .set("optimization_level", optimizer->level())
+        .set("optimization_count", optimizer->changes())
+        .set("last_optimization", last_optimization)
         .release("application/x-jkvm-adaptivequeue-stats");
 }
 

@@ -12,8 +12,12 @@ struct QueueStats {
     PlayoutStats playout;
     std::uint64_t dropped_new = 0; ///< buffers, with leaky=upstream
     nanoseconds frame_duration{0}; ///< of the last buffer
-    const QueueSettings *settings; ///< borrowed
-    ClockPair now;                 ///< for what is told as a date
+    nanoseconds lateness{0};       ///< of the last buffer
+    // Borrowed, all three.
+    const LatencyMonitor *latency;
+    const Optimizer *optimizer;
+    const QueueSettings *settings;
+    ClockPair now; ///< for what is told as a date
 
     [[nodiscard]] GstStructure *release() const;
 };

@@ -30,13 +30,11 @@ public:
     /// Never goes back but for reset().
     nanoseconds now();
 
-    /// Until wake() or wake_from_endless().
+    /// Until wake().
     void wait(std::unique_lock<std::mutex> &lock) { woken_.wait(lock); }
     /// Until that running time or wake(), whichever comes first.
     void wait_until(nanoseconds time, std::unique_lock<std::mutex> &lock);
     void wake();
-    /// Who waits for a time goes on with that.
-    void wake_from_endless() { woken_.notify_all(); }
 
 private:
     GstElement *element_;

@@ -26,7 +26,10 @@
  * gst-launch-1.0 audiotestsrc is-live=true ! opusenc ! jkvmipcsink socket-path=/tmp/a.sock
  * ]|
  *
- * What a client asks of the encoder (OpusConfig) goes upstream as the event jkvm-encoder-request.
+ * What a client asks of the encoder (OpusConfig; dialect v2 and v3 have it) goes upstream as the event
+ * jkvm-encoder-request: the least bitrate and complexity and the longest frame that any of them asks
+ * for. It counts until the client withdraws it (Config) or goes; when the last one did, the event has
+ * withdrawn=TRUE.
  *
  * ## Statistics
  *
@@ -38,6 +41,7 @@
  * |---|---|---|
  * | frames | guint64 | frames received from upstream and offered to the clients |
  * | bytes | guint64 | of Opus in these frames |
+ * | unheard | guint64 | frames that came while no client was connected |
  * | dropped | guint64 | the sum of the next four |
  * | dropped-queue-full | guint64 | frames that a client did not get because more than max-queue-time waited for it, over all clients |
  * | dropped-disconnected | guint64 | frames that still waited for a client when its connection ended, over all clients |
@@ -165,7 +169,7 @@ public:
     void peer_removed(const PeerInfo &peer, RemovalReason reason,
                       const std::string &detail) override;
     void peer_unreachable(const Error &error) override;
-    void encoder_requested(const wire::EncoderConfig &config) override;
+    void encoder_requested(const std::optional<wire::EncoderConfig> &config) override;
 
 private:
     struct Session {
@@ -413,11 +417,15 @@ bool IpcSink::may_connect(const PeerInfo &peer)
     return is_client_welcome(element_, signals[signal_client_connecting], peer);
 }
 
-void IpcSink::encoder_requested(const wire::EncoderConfig &config)
+void IpcSink::encoder_requested(const std::optional<wire::EncoderConfig> &config)
 {
-    GST_INFO_OBJECT(element_, "a client asks for %u bit/s, complexity %u", config.bitrate,
-                    config.complexity);
-    gst_pad_push_event(GST_BASE_SINK_PAD(sink_), make_encoder_request(config));
+    if (config)
+        GST_INFO_OBJECT(element_, "clients ask for %u bit/s, complexity %u", config->bitrate,
+                        config->complexity);
+    else
+        GST_INFO_OBJECT(element_, "no client asks for anything of the encoder");
+    gst_pad_push_event(GST_BASE_SINK_PAD(sink_),
+                       config ? make_encoder_request(*config) : make_encoder_withdrawal({}));
 }
 
 void IpcSink::peer_added(const PeerInfo &peer)

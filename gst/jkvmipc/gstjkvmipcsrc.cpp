@@ -21,7 +21,9 @@
  * Config message before the first buffer sets the caps, which stay: an Opus decoder makes the channels
  * that it was set up for from any packet, but muxers end a stream whose caps change. A Stop makes the
  * next buffer DISCONT, and the upstream event jkvm-encoder-request is sent on as an OpusConfig where
- * the dialect has that. With heartbeat-interval, a peer from which nothing came for three intervals is
+ * the dialect has that, and again on each new connection, until an event with withdrawn=TRUE comes;
+ * that is sent on as a Config. A v2 server must be named (dialect=v2): it is not recognised by its
+ * frames. With heartbeat-interval, a peer from which nothing came for three intervals is
  * given up.
  *
  * A jkvm:// URI says all of it in one string: jkvm:///tmp/a.sock?direction=microphone&mode=listen, or
@@ -445,9 +447,13 @@ bool IpcSrc::set_caps()
 bool IpcSrc::handle_event(GstEvent *event)
 {
     const auto request = parse_encoder_request(event, {});
-    if (request)
+    if (!request)
+        return false;
+    if (is_withdrawal(event))
+        control_.withdraw_request(*request);
+    else
         control_.request_encoder(*request);
-    return request.has_value();
+    return true;
 }
 
 GstRef<GstBuffer> IpcSrc::take_message()

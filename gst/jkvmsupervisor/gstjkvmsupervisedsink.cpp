@@ -16,8 +16,10 @@
  * ]|
  *
  * The worker's pipeline has a clock and a start of its own; its first element finds DISCONT buffers and
- * GAP events as behind jkvmipcsrc. It runs from PAUSED on. This sink does not wait for a clock, and its
- * end of stream does not wait for the worker, but stopping it does.
+ * GAP events as behind jkvmipcsrc. It runs from PAUSED on. This sink does not wait for a clock, so it is
+ * for live sound: what comes while no worker listens, at the start too, is lost, and counted (unheard in
+ * the statistics of the element ipc). The end of the stream does not wait for the worker, but stopping
+ * does: what was sent is played, and files are completed.
  *
  * When the worker ends, by a crash, a kill, an error or the end of its stream, it is started again: at
  * once if it had lived, after restart-delay if it died young (within half a second of its first
@@ -26,7 +28,8 @@
  * exit reason and the last lines of the worker's error output; with on-failure=silence it goes on
  * without a worker and tries again every max-restart-delay, for ever. A launch line that cannot be
  * parsed is such a failure at once, with the parser's own words. Stopping the pipeline asks the worker
- * to end (SIGTERM, which becomes an end of stream in its pipeline) and kills it after stop-timeout.
+ * to end (SIGTERM, which becomes an end of stream in its pipeline) and kills it after stop-timeout. A
+ * new worker begins from nothing: a filesink in it begins its file anew.
  *
  * A heartbeat proves that the worker's streaming thread is free: it waits for sound, or it has come back
  * from handing some on. So a worker with nothing to play is not hung; one that is stopped, or whose
@@ -38,12 +41,14 @@
  * The worker is the program jkvm-worker of the directory for helper programs (libexecdir); the
  * environment variable JKVM_WORKER names another one. It has the application's working directory,
  * standard output and environment, but for NOTIFY_SOCKET, WATCHDOG_PID and WATCHDOG_USEC, which it
- * does not get, and GST_REGISTRY_UPDATE=no, unless that is set: it uses the plugin registry as the
+ * does not get, GST_DEBUG_FILE, which it gets only with %p in it (else it would begin the application's
+ * log anew), and GST_REGISTRY_UPDATE=no, unless that is set: it uses the plugin registry as the
  * application left it, which makes it start quickly. Plugins that the application alone knows of (by
  * --gst-plugin-path, or registered by itself) are not known to it. No other descriptor of the application is
- * open in it. What it writes to its standard error appears on the application's. It runs in a process
- * group of its own, so a Ctrl-C ends the application, which then ends the worker. It dies with the
- * application, also when that is killed.
+ * open in it. What it writes to its standard error appears on the application's, unless nobody reads that.
+ * It runs in a process group of its own, so a Ctrl-C ends the application, which then ends the worker; what
+ * is left of the group then is killed. It dies with the application, also when that is killed. One that
+ * was killed and does not die, because it waits in the kernel for a device, is left alone after 2 s.
  *
  * The private socket between the two is an abstract one of the JetKVM protocol, and lets nobody in but
  * the worker. The element inside, called ipc, is a jkvmipcsink; its own messages and statistics
@@ -72,8 +77,8 @@
  * ## Messages
  *
  * The element message jkvm-child says what becomes of the workers; none is held back, since the limits
- * of restarts limit them too. It comes from a thread of the element. A handler must not change the
- * element's state there; gst_element_call_async() can.
+ * of restarts limit them too. It comes from a thread of the element, and so does the error at the limit.
+ * A handler must not change the element's state there; gst_element_call_async() can.
  *
  * | field | type | meaning |
  * |---|---|---|

@@ -15,7 +15,8 @@
  * ]|
  *
  * The sound after a crash is marked DISCONT, and GAP events fill the time between, so that it stands
- * where it was captured. The worker runs from PAUSED on, and goes on while the pipeline is paused.
+ * where it was captured. GAP events of the worker's own pipeline do not cross over: while its source says
+ * nothing, there is nothing. (jkvmaudiosrc makes silence instead.) The worker runs from PAUSED on, and goes on while the pipeline is paused.
  * Queries end here; the event jkvm-encoder-request goes on to the worker's encoder.
  *
  * When the worker ends, by a crash, a kill, an error or the end of its stream, it is started again: at
@@ -25,10 +26,11 @@
  * exit reason and the last lines of the worker's error output; with on-failure=silence it goes on
  * without a worker and tries again every max-restart-delay, for ever. A launch line that cannot be
  * parsed is such a failure at once, with the parser's own words. Stopping the pipeline asks the worker
- * to end (SIGTERM, which becomes an end of stream in its pipeline) and kills it after stop-timeout.
+ * to end (SIGTERM, which becomes an end of stream in its pipeline) and kills it after stop-timeout. Core
+ * dumps that take longer than hang-timeout are cut off.
  *
- * A heartbeat proves that sound moves: a buffer or an event (a GAP, for instance) has arrived at the end
- * of the worker's pipeline. A worker without one for hang-timeout is killed and started again; so is
+ * A heartbeat proves that sound moves: a buffer or a GAP event has arrived at the end of the worker's
+ * pipeline. A worker without one for hang-timeout is killed and started again; so is
  * one that is stopped, or whose streaming thread is stuck, and one whose source has nothing to say. A
  * source that may rightly be silent for longer without telling so by GAP events needs a longer
  * hang-timeout, or 0. Until its first heartbeat a worker has 10 s.
@@ -38,12 +40,14 @@
  * The worker is the program jkvm-worker of the directory for helper programs (libexecdir); the
  * environment variable JKVM_WORKER names another one. It has the application's working directory,
  * standard output and environment, but for NOTIFY_SOCKET, WATCHDOG_PID and WATCHDOG_USEC, which it
- * does not get, and GST_REGISTRY_UPDATE=no, unless that is set: it uses the plugin registry as the
+ * does not get, GST_DEBUG_FILE, which it gets only with %p in it (else it would begin the application's
+ * log anew), and GST_REGISTRY_UPDATE=no, unless that is set: it uses the plugin registry as the
  * application left it, which makes it start quickly. Plugins that the application alone knows of (by
  * --gst-plugin-path, or registered by itself) are not known to it. No other descriptor of the application is
- * open in it. What it writes to its standard error appears on the application's. It runs in a process
- * group of its own, so a Ctrl-C ends the application, which then ends the worker. It dies with the
- * application, also when that is killed.
+ * open in it. What it writes to its standard error appears on the application's, unless nobody reads that.
+ * It runs in a process group of its own, so a Ctrl-C ends the application, which then ends the worker; what
+ * is left of the group then is killed. It dies with the application, also when that is killed. One that
+ * was killed and does not die, because it waits in the kernel for a device, is left alone after 2 s.
  *
  * The private socket between the two is an abstract one of the JetKVM protocol, and lets nobody in but
  * the worker. The element inside, called ipc, is a jkvmipcsrc; its own messages and statistics
@@ -72,8 +76,8 @@
  * ## Messages
  *
  * The element message jkvm-child says what becomes of the workers; none is held back, since the limits
- * of restarts limit them too. It comes from a thread of the element. A handler must not change the
- * element's state there; gst_element_call_async() can.
+ * of restarts limit them too. It comes from a thread of the element, and so does the error at the limit.
+ * A handler must not change the element's state there; gst_element_call_async() can.
  *
  * | field | type | meaning |
  * |---|---|---|

@@ -34,8 +34,11 @@ void Heart::beat_with_flow(GstPad *pad)
     constexpr auto types =
         static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST |
                                      GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM);
-    const auto on_flow = [](GstPad *, GstPadProbeInfo *, gpointer self) noexcept {
-        static_cast<Heart *>(self)->beat();
+    // The events at the beginning of a stream come before the device has said anything.
+    const auto on_flow = [](GstPad *, GstPadProbeInfo *info, gpointer self) noexcept {
+        if ((info->type & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM) == 0 ||
+            GST_EVENT_TYPE(gst_pad_probe_info_get_event(info)) == GST_EVENT_GAP)
+            static_cast<Heart *>(self)->beat();
         return GST_PAD_PROBE_OK;
     };
     gst_pad_add_probe(pad, types, on_flow, this, nullptr);

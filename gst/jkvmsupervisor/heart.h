@@ -20,7 +20,7 @@ public:
     Heart &operator=(const Heart &) = delete;
     ~Heart();
 
-    /// Beats when a buffer or an event comes by: for a pad where sound always flows.
+    /// Beats when sound or a GAP event comes by: for a pad where one of them always flows.
     void beat_with_flow(GstPad *pad);
     /// Beats all the time, unless a push from this pad does not come back: for a pad that may have
     /// nothing to push. One pad at most; from the main loop's thread.

@@ -47,6 +47,19 @@ std::string make_socket_name()
     return name;
 }
 
+/// GST_TRACERS without jkvmmetrics: its port is this process's, and cannot be the worker's too.
+std::string without_metrics(const char *tracers)
+{
+    std::string rest;
+    gchar **each = g_strsplit(tracers, ";", -1);
+    for (gchar **tracer = each; *tracer != nullptr; ++tracer) {
+        if (!g_str_has_prefix(g_strstrip(*tracer), "jkvmmetrics"))
+            rest += (rest.empty() ? "" : ";") + std::string(*tracer);
+    }
+    g_strfreev(each);
+    return rest;
+}
+
 /// Ours, but for what would be wrong in the worker.
 std::vector<std::string> make_environment()
 {
@@ -57,6 +70,13 @@ std::vector<std::string> make_environment()
     // The word to the service manager is the parent's to give.
     for (const char *name : {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"})
         environment = g_environ_unsetenv(environment, name);
+    // Each worker would begin the parent's log anew. Without a file it logs to its error output.
+    const char *log = g_environ_getenv(environment, "GST_DEBUG_FILE");
+    if (log != nullptr && g_strstr_len(log, -1, "%p") == nullptr)
+        environment = g_environ_unsetenv(environment, "GST_DEBUG_FILE");
+    if (const char *tracers = g_environ_getenv(environment, "GST_TRACERS"))
+        environment =
+            g_environ_setenv(environment, "GST_TRACERS", without_metrics(tracers).c_str(), TRUE);
     std::vector<std::string> result(environment, environment + g_strv_length(environment));
     g_strfreev(environment);
     return result;

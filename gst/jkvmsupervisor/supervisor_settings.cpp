@@ -82,7 +82,8 @@ void SupervisorSettings::install(GObjectClass *klass)
     install_time(
         klass, property_hang_timeout, "hang-timeout", "Hang time-out",
         "A worker without a heartbeat for so long is killed, in milliseconds; one that has "
-        "just been started has 10 s. 0 = never (since 0.1)",
+        "just been started has 10 s. There are ten a second on an idle machine. 0 = never (since "
+        "0.1)",
         defaults.hang_timeout);
     install_time(klass, property_stop_timeout, "stop-timeout", "Stop time-out",
                  "How long a worker that is asked to end may take to complete what it writes, in "

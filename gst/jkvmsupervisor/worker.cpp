@@ -50,7 +50,8 @@ Options parse_options(int argc, char **argv)
         {"heartbeat-fd", 0, 0, G_OPTION_ARG_INT, &options.heartbeat_fd,
          "Write a byte to this descriptor for each heartbeat", "FD"},
         {"parent", 0, 0, G_OPTION_ARG_INT, &options.parent, "Die with this process", "PID"},
-        {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &words, nullptr, "PIPELINE"},
+        // Unlike a string it is taken as it is, whatever language the parent is set to.
+        {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &words, nullptr, "PIPELINE"},
         {},
     };
     auto *context = g_option_context_new("- run a GStreamer pipeline, and tell that it works");
@@ -113,9 +114,10 @@ public:
     Worker(const Options &options, GstRef<GstElement> pipeline)
         : heart_(options.heartbeat_fd), pipeline_(std::move(pipeline)),
           bus_(GstRef<GstBus>::adopt(gst_element_get_bus(pipeline_.get()))),
-          loop_(g_main_loop_new(nullptr, FALSE))
+          joint_(GstRef<GstElement>::adopt(gst_bin_get_by_name(GST_BIN(pipeline_.get()), joint))),
+          is_fed_(options.sink != nullptr), loop_(g_main_loop_new(nullptr, FALSE))
     {
-        listen_to_heart(options.sink != nullptr);
+        listen_to_heart();
     }
     Worker(const Worker &) = delete;
     Worker &operator=(const Worker &) = delete;
@@ -125,26 +127,32 @@ public:
     int run();
 
 private:
-    void listen_to_heart(bool is_fed);
+    void listen_to_heart();
+    void end_stream();
     void take(GstMessage *message);
     void fail(GstMessage *message);
 
     Heart heart_;
     GstRef<GstElement> pipeline_;
     GstRef<GstBus> bus_;
+    GstRef<GstElement> joint_; // to the parent; null in one that runs by itself
+    bool is_fed_;              // by the parent
     GMainLoop *loop_;
-    std::string error_; // that ended the pipeline
+    guint end_timer_ = 0; // 0 = not running
+    std::string error_;   // that ended the pipeline
 };
 
 /// A pipeline that is fed may have nothing to do for a while. All others have sound, or are told of
-/// the gap, all the time: that has to arrive at their ends.
-void Worker::listen_to_heart(bool is_fed)
+/// the gap, all the time: that has to arrive at the parent, or at their ends.
+void Worker::listen_to_heart()
 {
-    if (is_fed) {
-        const auto source =
-            GstRef<GstElement>::adopt(gst_bin_get_by_name(GST_BIN(pipeline_.get()), joint));
-        const auto pad = GstRef<GstPad>::adopt(gst_element_get_static_pad(source.get(), "src"));
-        heart_.beat_while_free(pad.get());
+    if (joint_) {
+        const auto pad = GstRef<GstPad>::adopt(
+            gst_element_get_static_pad(joint_.get(), is_fed_ ? "src" : "sink"));
+        if (is_fed_)
+            heart_.beat_while_free(pad.get());
+        else
+            heart_.beat_with_flow(pad.get());
         return;
     }
     const auto on_sink = [](const GValue *sink, gpointer heart) noexcept {
@@ -159,25 +167,58 @@ void Worker::listen_to_heart(bool is_fed)
     gst_iterator_free(sinks);
 }
 
+/// What the parent has sent is played first: it closes the socket before it asks us to end, and the
+/// stream then ends where the socket does. Whoever else asks waits for the time-out, which is many
+/// times what the parent keeps for a worker that is behind.
+void Worker::end_stream()
+{
+    constexpr guint timeout = 1000; // ms
+    const auto on_timeout = [](gpointer self) noexcept -> gboolean {
+        static_cast<Worker *>(self)->end_timer_ = 0;
+        gst_element_send_event(static_cast<Worker *>(self)->pipeline_.get(), gst_event_new_eos());
+        return G_SOURCE_REMOVE;
+    };
+    if (end_timer_ != 0)
+        return; // asked twice
+    if (is_fed_) {
+        gst_util_set_object_arg(G_OBJECT(joint_.get()), "on-disconnect", "eos");
+        GstStructure *stats = nullptr;
+        g_object_get(joint_.get(), "stats", &stats, nullptr);
+        gboolean is_connected = FALSE;
+        gst_structure_get_boolean(stats, "connected", &is_connected);
+        gst_structure_free(stats);
+        if (is_connected != FALSE) {
+            end_timer_ = g_timeout_add(timeout, on_timeout, this);
+            return;
+        }
+    }
+    on_timeout(this);
+}
+
 int Worker::run()
 {
     const auto on_message = [](GstBus *, GstMessage *message, gpointer self) noexcept -> gboolean {
         static_cast<Worker *>(self)->take(message);
         return G_SOURCE_CONTINUE;
     };
-    const auto on_signal = [](gpointer pipeline) noexcept -> gboolean {
-        gst_element_send_event(GST_ELEMENT(pipeline), gst_event_new_eos());
+    const auto on_signal = [](gpointer self) noexcept -> gboolean {
+        static_cast<Worker *>(self)->end_stream();
         return G_SOURCE_CONTINUE;
     };
     const guint watch = gst_bus_add_watch(bus_.get(), on_message, this);
-    const guint terminate = g_unix_signal_add(SIGTERM, on_signal, pipeline_.get());
-    const guint interrupt = g_unix_signal_add(SIGINT, on_signal, pipeline_.get());
-    // What it posts ends the loop, which has not even begun.
-    gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING);
-    g_main_loop_run(loop_);
+    const guint terminate = g_unix_signal_add(SIGTERM, on_signal, this);
+    const guint interrupt = g_unix_signal_add(SIGINT, on_signal, this);
+    // An error that it posts ends the loop, which has not even begun.
+    if (gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE &&
+        !gst_bus_have_pending(bus_.get()))
+        error_ = "the pipeline does not start";
+    else
+        g_main_loop_run(loop_);
     gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
     for (const guint source : {watch, terminate, interrupt})
         g_source_remove(source);
+    if (end_timer_ != 0)
+        g_source_remove(end_timer_);
     if (!error_.empty())
         g_printerr("jkvm-worker: %s\n", error_.c_str());
     return error_.empty() ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -2,6 +2,7 @@
 // adaptive-replay: how a playout policy does on recorded arrivals, as one JSON object.
 #include "benchmarks/replay.h"
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -44,7 +45,7 @@ std::map<std::string, std::function<void(double)>> numbers(Options &options)
             target = static_cast<std::remove_reference_t<decltype(target)>>(value);
         };
     };
-    return {
+    std::map<std::string, std::function<void(double)>> known{
         {"late-cost", number(c.tail_cost.late_cost)},
         {"delay", time(c.fixed.delay)},
         {"min-delay", time(c.min_delay)},
@@ -62,6 +63,14 @@ std::map<std::string, std::function<void(double)>> numbers(Options &options)
         {"weighted-fractional-size", number(w.fractional_size)},
         {"weighted-queue-latency", number(w.queue_latency)},
     };
+    const std::array<std::pair<std::string, WeightedConfig::Input *>, 3> inputs{
+        {{"cpu", &w.cpu}, {"memory", &w.memory}, {"latency", &w.latency}}};
+    for (const auto &[name, input] : inputs) {
+        known["weighted-" + name + "-low"] = number(input->low);
+        known["weighted-" + name + "-high"] = number(input->high);
+        known["weighted-" + name + "-weight"] = number(input->weight);
+    }
+    return known;
 }
 
 [[noreturn]] void fail(const std::string &why)

@@ -26,13 +26,15 @@ import traces
 HERE = pathlib.Path(__file__).resolve().parent
 RECORDED = HERE.parent / "data" / "arrivals"
 SKIP_S = 10
+# The element's default; two frames ahead in a device.
+PEER_LATENCIES_MS = {"rtpjitterbuffer": 200, "queue": 40}
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--replay", default=HERE.parents[1] / "build/default/tests/benchmarks"
                         / "adaptive-replay", help="the program adaptive-replay")
-    parser.add_argument("--peers", help="the program peer-replay, to score rtpjitterbuffer")
+    parser.add_argument("--peers", help="the program peer-replay, to score GStreamer's elements")
     parser.add_argument("--seeds", default="1,2,3,4,5", help="of the generated traces")
     parser.add_argument("--policies", default="tail-cost,fixed,weighted")
     parser.add_argument("--set", action="append", default=[], metavar="PROPERTY=VALUE",
@@ -67,7 +69,8 @@ def competitors(options):
         settings = [word for setting in options.set for word in ("--set", setting)]
         commands[policy] = [str(options.replay), "--policy", policy, *common, *settings]
     if options.peers:
-        commands["rtpjitterbuffer"] = [options.peers, *common]
+        commands |= {peer: [options.peers, "--peer", peer, "--latency-ms", str(latency), *common]
+                     for peer, latency in PEER_LATENCIES_MS.items()}
     return commands
 
 

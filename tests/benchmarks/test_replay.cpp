@@ -182,6 +182,19 @@ TEST(TailCost, ResyncIsNeverTheGlitch)
     EXPECT_GT(steps, 0);
 }
 
+TEST(TailCost, StallsOfOneLengthAreNotConcealedAgainAndAgain)
+{
+    for (auto stall = 55'000us; stall < 65ms; stall += 100us) {
+        auto trace = make_trace(300s, [&](nanoseconds media) {
+            return media < 30s ? 0ns : std::max<nanoseconds>(0ns, stall - media % 1s);
+        });
+        // The next frames are lost, so it has to go on with the late one.
+        std::erase_if(trace,
+                      [](const auto &f) { return f.media % 1s > 0s && f.media % 1s < 60ms; });
+        EXPECT_LE(run(trace).score.underruns, 6u) << stall.count() << " us";
+    }
+}
+
 TEST(TailCost, RealLossIsNotAnsweredWithDelay)
 {
     auto trace = make_trace(300s, [](auto) { return 2ms; });

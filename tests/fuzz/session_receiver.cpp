@@ -142,6 +142,7 @@ private:
         check(static_cast<bool>(peer), "the connection is there");
         peer_ = std::move(peer);
         expected_.reset();
+        may_ask_ = is_requested_;
         pipeline_.connect();
     }
 
@@ -242,8 +243,8 @@ private:
             auto outcome = answers.next(message);
             for (; outcome == Parser::Outcome::message; outcome = answers.next(message)) {
                 if (message.type == MessageType::opus_config) {
-                    check(std::exchange(is_requested_, false),
-                          "no encoder is asked for that nobody wanted");
+                    check(std::exchange(may_ask_, false),
+                          "no encoder is asked for that nobody wanted, nor twice of one peer");
                     check(wire::EncoderConfig::decode(message.payload) == wire::EncoderConfig{},
                           "the encoder is asked for what was wanted");
                     continue;
@@ -262,7 +263,7 @@ private:
         switch (action) {
         case request_encoder:
             control_.request_encoder({});
-            is_requested_ = true;
+            is_requested_ = may_ask_ = true;
             break;
         case restart:
             control_.ask_restart();
@@ -295,7 +296,8 @@ private:
     UniqueFd peer_;
     Parser expected_; // of what the peer says
     Pipeline pipeline_;
-    bool is_requested_ = false; // an encoder, and that was not yet said
+    bool is_requested_ = false; // an encoder
+    bool may_ask_ = false;      // for it, for that was not yet said to this peer
 };
 
 } // namespace

@@ -87,6 +87,9 @@ private:
                 if (const auto request = wire::EncoderConfig::decode(message.payload);
                     request && message.type == MessageType::opus_config)
                     requested_ = request;
+                if (message.type == MessageType::config &&
+                    wire::StreamConfig::decode(message.payload))
+                    requested_.reset();
                 if (message.type == MessageType::heartbeat && message.payload.empty())
                     ++heartbeats_;
             }
@@ -98,7 +101,7 @@ private:
     void listen()
     {
         const auto heard = dialogue_.listen(peer_);
-        if (heard.encoder_request)
+        if (heard.encoder_request || heard.has_withdrawn_request)
             understood_ = heard.encoder_request;
         is_alive_ = !heard.end && peer_.flush(wall_now());
         if (heard.end && heard.end->kind == ErrorKind::protocol_violation)

@@ -28,7 +28,7 @@ class NoObserver final : public FrameSender::Observer {
     void peer_added(const PeerInfo &) override {}
     void peer_removed(const PeerInfo &, RemovalReason, const std::string &) override {}
     void peer_unreachable(const Error &) override {}
-    void encoder_requested(const wire::EncoderConfig &) override {}
+    void encoder_requested(const std::optional<wire::EncoderConfig> &) override {}
 };
 
 /// What the victims do until they are killed, each of them with what our own elements are made of.

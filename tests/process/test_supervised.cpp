@@ -126,7 +126,6 @@ TEST_F(Supervised, RecordingOfAWorkerThatIsKilledEverySecondIsAsLongAsItTook)
     wait_for_worker(6);
     wait_for_second_of_sound();
     stop();
-    fprintf(stderr, "%s", program_->output().c_str());
     EXPECT_NEAR(seconds_of_ogg(recording_), seconds_of_playing(), 0.3) << program_->output();
 }
 
@@ -178,10 +177,13 @@ TEST_F(Supervised, ApplicationThatIsKilledLeavesNoWorkerBehind)
 
 TEST_F(Supervised, WorkerIsTheOnlyChildAndHasNothingOfTheApplication)
 {
-    // Somebody leaves a descriptor open, and systemd watches the application.
+    // Somebody leaves a descriptor open, systemd watches the application, and that keeps a log.
     start({"jkvmsupervisedsrc", "restart-delay=0", "launch=jkvmaudiosrc device=" + pcm_.device(),
            "!", "fakesink"},
-          {"sh", "-c", "exec 9</dev/zero; exec env NOTIFY_SOCKET=/nowhere \"$@\"", "sh"});
+          {"sh", "-c",
+           "exec 9</dev/zero; exec env NOTIFY_SOCKET=/nowhere GST_DEBUG_FILE=/dev/null "
+           "GST_TRACERS='rusage; jkvmmetrics(listen=127.0.0.1:0);stats' \"$@\"",
+           "sh"});
     for (int i = 1; i <= 3; ++i) {
         const auto worker = wait_for_worker(i);
         ::kill(worker, SIGKILL);
@@ -197,8 +199,15 @@ TEST_F(Supervised, WorkerIsTheOnlyChildAndHasNothingOfTheApplication)
     EXPECT_EQ(children, std::to_string(worker) + " ");
 
     const auto proc = fs::path("/proc") / std::to_string(worker);
-    EXPECT_NE(read_file(application / "environ").find("NOTIFY_SOCKET"), std::string::npos);
-    EXPECT_EQ(read_file(proc / "environ").find("NOTIFY_SOCKET"), std::string::npos);
+    for (const char *name : {"NOTIFY_SOCKET", "GST_DEBUG_FILE"}) {
+        EXPECT_NE(read_file(application / "environ").find(name), std::string::npos);
+        EXPECT_EQ(read_file(proc / "environ").find(name), std::string::npos) << name;
+    }
+    EXPECT_EQ(fs::read_symlink(proc / "cwd"), fs::read_symlink(application / "cwd"));
+    // Its port is the application's.
+    EXPECT_NE(read_file(application / "environ").find("jkvmmetrics"), std::string::npos);
+    EXPECT_NE(read_file(proc / "environ").find(std::string("GST_TRACERS=rusage;stats\0", 25)),
+              std::string::npos);
     const auto target = [](const fs::path &fd) {
         std::error_code closed; // by the worker, meanwhile
         return fs::read_symlink(fd, closed).string();

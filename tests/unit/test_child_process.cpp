@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/supervise/child_process.h"
 
+#include "core/base/time.h"
+#include "support/raw_socket.h"
+
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
@@ -9,7 +12,9 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <fstream>
 #include <sstream>
+#include <thread>
 
 namespace jkvm {
 namespace {
@@ -113,6 +118,38 @@ TEST(ChildProcess, ThatIsForgottenIsKilledAndReaped)
     }
     EXPECT_NE(::kill(pid, 0), 0);
     EXPECT_EQ(errno, ESRCH);
+}
+
+TEST(ChildProcess, TakesWhatItStartedWithIt)
+{
+    // The number of a process that lives on in its group.
+    auto child = start("sleep 1000 3>&- & echo $! >&3; exit 0");
+    const auto left = std::stoi(read_all(child->heartbeats_fd()));
+    EXPECT_EQ(child->wait().code, 0);
+    // It is not ours to reap: whoever does that takes a moment, or never comes.
+    const auto deadline = monotonic_now() + testing::patience;
+    const auto state = [left] {
+        std::ifstream file("/proc/" + std::to_string(left) + "/stat");
+        std::string number;
+        std::string name;
+        char letter = 'X';
+        file >> number >> name >> letter;
+        return letter;
+    };
+    while (state() != 'X' && state() != 'Z' && monotonic_now() < deadline)
+        std::this_thread::yield();
+    EXPECT_TRUE(state() == 'X' || state() == 'Z') << state();
+}
+
+TEST(ChildProcess, EndsInAWayThatNobodyKnowsWhereTheKernelReapsIt)
+{
+    auto *handler = ::signal(SIGCHLD, SIG_IGN);
+    auto child = start("exec sleep 1000");
+    child->send(SIGSEGV);
+    const auto status = child->wait();
+    ::signal(SIGCHLD, handler);
+    EXPECT_FALSE(status.is_known);
+    EXPECT_EQ(status.text(), "ended; the application ignores SIGCHLD, so nobody knows how");
 }
 
 TEST(ChildProcess, ThatCannotBeExecutedIsAnError)

@@ -58,6 +58,17 @@ TEST(CodecControl, RequestsAddUpUntilTheOwnerSaysSomething)
     EXPECT_EQ(control.effective(), quality_preset(Direction::output, Quality::high));
 }
 
+TEST(CodecControl, WithdrawnRequestLeavesTheOwnersSettings)
+{
+    CodecControl control;
+    control.set_quality(Quality::high);
+    control.request({.frame = 40ms, .bitrate = 40000, .complexity = 0, .dtx = true});
+    ASSERT_EQ(control.effective().bitrate, 40000U);
+    control.withdraw_request();
+    EXPECT_EQ(control.effective(), quality_preset(Direction::output, Quality::high));
+    EXPECT_EQ(control.quality(), Quality::high);
+}
+
 TEST(CodecControl, LimitsHoldForWhatWasAskedForBefore)
 {
     CodecControl control;

@@ -280,6 +280,47 @@ TEST_F(FrameReceiverTest, AsksForAnotherEncodingOnceTheDialectIsKnownToHaveThat)
     EXPECT_EQ(request[17 + 12] | request[17 + 13] << 8, 32000);
 }
 
+TEST_F(FrameReceiverTest, AsksEachNewServerForThatEncodingUntilItIsWithdrawn)
+{
+    receiver_ = make({.endpoint = {.role = Role::connect}, .dialect = wire::Dialect::v2});
+    connect();
+    const auto next_message = [this] {
+        send_all(server_.get(), message_v1("UOKJ", 0, 1, packet_));
+        EXPECT_EQ(receiver_->wait(), Event::message);
+    };
+    control_.request_encoder({.bitrate = 32000});
+    next_message();
+    next_message(); // nothing is said twice
+    server_.reset();
+    ASSERT_EQ(receiver_->wait(), Event::disconnected);
+    ASSERT_EQ(wait_past_tries(), Event::connected);
+    server_ = accept_from(listener_.get());
+    next_message();
+    control_.withdraw_request({.bitrate = 64000});
+    next_message();
+    control_.ask_restart();
+    ASSERT_EQ(receiver_->wait(), Event::restarted);
+    // The request again, what is believed to have been before, and the withdrawal.
+    const auto bitrate = [this] {
+        const auto message = testing::receive(server_.get(), 17 + 36);
+        return message.size() == 17u + 36u && message[4] == 2
+                   ? message[17 + 12] | message[17 + 13] << 8
+                   : 0;
+    };
+    EXPECT_EQ(bitrate(), 32000);
+    EXPECT_EQ(bitrate(), 64000);
+    const auto config = testing::receive(server_.get(), 17 + 12);
+    ASSERT_EQ(config.size(), 17u + 12u);
+    EXPECT_EQ(config[4], 1);
+    EXPECT_TRUE(testing::receive(server_.get(), 1).empty());
+    // The next one is left alone.
+    ASSERT_EQ(receiver_->wait(), Event::connected);
+    server_ = accept_from(listener_.get());
+    next_message();
+    receiver_.reset();
+    EXPECT_TRUE(testing::receive(server_.get(), 1).empty());
+}
+
 TEST_F(FrameReceiverTest, NeverSendsTheFirstDialectAMessageThatItDoesNotHave)
 {
     connect();

@@ -37,9 +37,18 @@ public:
         note({client.id, reason, detail});
     }
     void peer_unreachable(const Error &error) override { note({0, {}, error.detail}); }
-    void encoder_requested(const wire::EncoderConfig &config) override
+    void encoder_requested(const std::optional<wire::EncoderConfig> &config) override
     {
-        note({0, {}, "bitrate " + std::to_string(config.bitrate)});
+        {
+            const std::lock_guard lock(mutex_);
+            last_request_ = config;
+        }
+        note({0, {}, config ? "bitrate " + std::to_string(config->bitrate) : "withdrawn"});
+    }
+    std::optional<wire::EncoderConfig> last_request()
+    {
+        const std::lock_guard lock(mutex_);
+        return last_request_;
     }
     std::atomic<bool> is_refusing{false};
 
@@ -62,6 +71,7 @@ private:
     std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<Event> events_;
+    std::optional<wire::EncoderConfig> last_request_;
 };
 
 class FrameSenderTest : public ::testing::Test {
@@ -394,6 +404,77 @@ TEST_F(FrameSenderTest, DropsOfAClientThatLeftStayCounted)
     stalled.reset();
     observer_.event(events_++);
     EXPECT_EQ(sender_->stats().dropped_queue_full, before);
+}
+
+class FrameSenderRequest : public FrameSenderTest {
+protected:
+    void start_v2()
+    {
+        config_.dialect = wire::Dialect::v2;
+        start();
+    }
+    static void say(const UniqueFd &client, std::uint8_t type, const auto &payload)
+    {
+        std::vector<std::uint8_t> bytes(payload.size());
+        std::ranges::transform(payload, bytes.begin(), std::to_integer<std::uint8_t>);
+        send_all(client.get(), testing::message_v1("UOKJ", type, testing::wall_clock_ns(), bytes));
+    }
+    static void request(const UniqueFd &client, std::uint32_t bitrate)
+    {
+        say(client, 2, wire::EncoderConfig{.bitrate = bitrate}.encode());
+    }
+    static void withdraw(const UniqueFd &client) { say(client, 1, wire::StreamConfig().encode()); }
+    std::string next_detail() { return observer_.event(events_++).detail; }
+};
+
+TEST_F(FrameSenderRequest, IsTheCheapestOfAllClients)
+{
+    start_v2();
+    const auto first = add_client();
+    const auto second = add_client();
+    request(first, 48000);
+    EXPECT_EQ(next_detail(), "bitrate 48000");
+    request(second, 32000);
+    EXPECT_EQ(next_detail(), "bitrate 32000");
+    request(first, 64000); // costs more than the other's: told, because it is said
+    EXPECT_EQ(next_detail(), "bitrate 32000");
+    withdraw(second);
+    EXPECT_EQ(next_detail(), "bitrate 64000");
+    withdraw(first);
+    EXPECT_EQ(next_detail(), "withdrawn");
+}
+
+TEST_F(FrameSenderRequest, GoesWithItsClient)
+{
+    start_v2();
+    auto client = add_client();
+    const auto other = add_client();
+    withdraw(other); // as some begin; nothing comes of it
+    request(client, 48000);
+    EXPECT_EQ(next_detail(), "bitrate 48000");
+    client.reset();
+    EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::closed);
+    EXPECT_EQ(next_detail(), "withdrawn");
+}
+
+TEST_F(FrameSenderRequest, TakesTheLongestFrameAndTheLeastOfTheRest)
+{
+    start_v2();
+    const auto first = add_client();
+    const auto second = add_client();
+    say(first, 2,
+        wire::EncoderConfig{
+            .stream = {.sample_rate = 24000, .frame_size = 960}, .bitrate = 64000, .complexity = 1}
+            .encode());
+    EXPECT_EQ(next_detail(), "bitrate 64000");
+    say(second, 2, wire::EncoderConfig{.bitrate = 32000, .complexity = 4, .dtx = true}.encode());
+    EXPECT_EQ(next_detail(), "bitrate 32000");
+    const auto config = observer_.last_request();
+    ASSERT_TRUE(config);
+    EXPECT_EQ(config->stream.sample_rate, 24000u);
+    EXPECT_EQ(config->stream.frame_size, 960u); // 40 ms
+    EXPECT_EQ(config->complexity, 1u);
+    EXPECT_TRUE(config->dtx);
 }
 
 } // namespace

@@ -169,5 +169,40 @@ TEST_F(OptimizerTest, GoesToTheMilderOfTwoWishes)
     EXPECT_EQ(optimizer_.level(), 2u);
 }
 
+TEST_F(OptimizerTest, ComesDownWhenNothingArrives)
+{
+    ASSERT_EQ(run(300ms, 11s), 8u);
+    const auto silence = now_;
+    while (optimizer_.level() > 0 && now_ < silence + 60s) {
+        now_ = optimizer_.next_look().value_or(silence + 60s);
+        optimizer_.look(now_);
+    }
+    EXPECT_EQ(optimizer_.level(), 0u);
+    EXPECT_LE(now_ - silence, 35s);
+    EXPECT_EQ(optimizer_.latency().values().current, 300ms); // nothing was made up
+}
+
+TEST_F(OptimizerTest, DoesNotTakeTheTimeBetweenTwoFramesForSilence)
+{
+    ASSERT_EQ(run(300ms, 11s), 8u);
+    for (int i = 0; i < 3000; ++i) {
+        run(300ms, 20ms);
+        EXPECT_FALSE(optimizer_.look(now_ + 19ms));
+    }
+    EXPECT_EQ(optimizer_.level(), 8u);
+}
+
+TEST_F(OptimizerTest, AnotherSenderIsAtLevelZeroAndMayBeAskedAtOnce)
+{
+    ASSERT_EQ(run(300ms, 11s), 8u);
+    optimizer_.restart(now_);
+    EXPECT_EQ(optimizer_.level(), 0u);
+    EXPECT_EQ(optimizer_.changes(), 2u);
+    EXPECT_FALSE(optimizer_.next_look());
+    now_ = 5s; // on another clock
+    EXPECT_EQ(run(300ms, 11s), 8u);
+    EXPECT_EQ(optimizer_.changes(), 3u);
+}
+
 } // namespace
 } // namespace jkvm

@@ -91,6 +91,30 @@ TEST_F(PeerDialogueTest, UnderstandsAnEncoderRequestOfAV2Peer)
     EXPECT_EQ(heard.encoder_request->bitrate, 32000u);
 }
 
+TEST_F(PeerDialogueTest, ConfigWithdrawsTheRequestBeforeIt)
+{
+    const auto bytes_of = [](const auto &payload) {
+        std::vector<std::uint8_t> bytes(payload.size());
+        std::ranges::transform(payload, bytes.begin(), std::to_integer<std::uint8_t>);
+        return bytes;
+    };
+    const auto now = testing::wall_clock_ns();
+    const auto request = message_v1("IMKJ", 2, now, bytes_of(wire::EncoderConfig().encode()));
+    auto withdrawal = message_v1("IMKJ", 1, now, bytes_of(wire::StreamConfig().encode()));
+    auto both = request;
+    both.insert(both.end(), withdrawal.begin(), withdrawal.end());
+    const auto heard = hear(both);
+    EXPECT_TRUE(heard.has_withdrawn_request);
+    EXPECT_FALSE(heard.encoder_request);
+    // And the other way round there is one.
+    withdrawal.insert(withdrawal.end(), request.begin(), request.end());
+    EXPECT_TRUE(hear(withdrawal).encoder_request);
+    // One of a rate that there is not is none.
+    EXPECT_FALSE(
+        hear(message_v1("IMKJ", 1, now, bytes_of(wire::StreamConfig{.sample_rate = 1}.encode())))
+            .has_withdrawn_request);
+}
+
 TEST_F(PeerDialogueTest, TellsAViolationFromAClose)
 {
     const auto wrong = hear(std::vector<std::uint8_t>(header_size, 'x'));

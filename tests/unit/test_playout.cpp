@@ -250,6 +250,24 @@ TEST_F(PlayoutTest, DelayFollowsItsTargetByWholeFramesAndNotTooOften)
     EXPECT_EQ(playout_.stats().adaptations, 1u + 2u + 2u);
 }
 
+TEST_F(PlayoutTest, DelayGoesWhereTheTargetGoes)
+{
+    config_.policy = PolicyKind::tail_cost;
+    configure();
+    // Once a second frames are held back for so long.
+    auto media = 0ms;
+    const auto follow = [&](std::chrono::milliseconds length, std::chrono::milliseconds stall) {
+        for (const auto end = media + length; media < end; media += 20ms)
+            arrive(media + std::max(0ms, stall - media % 1000ms), media);
+        const auto stats = playout_.stats();
+        EXPECT_LE(std::chrono::abs(stats.delay - stats.target_delay), 20ms);
+        return stats.target_delay;
+    };
+    EXPECT_LT(follow(60s, 0ms), 20ms);
+    EXPECT_GT(follow(120s, 80ms), 60ms);
+    EXPECT_LT(follow(180s, 0ms), 20ms);
+}
+
 TEST_F(PlayoutTest, FrameWithoutAnotherInItsPlaceIsNotDropped)
 {
     arrive(0ms, 0ms);
@@ -416,6 +434,37 @@ TEST_F(PlayoutTest, MinimumIsReachedByConcealingOnceAndKept)
     EXPECT_EQ(playout_.stats().adaptations, 2u) << "the start, and this once";
 }
 
+TEST_F(PlayoutTest, DelayThatDoesNotFitIsNotMadeLongerAndCutOffByTurns)
+{
+    config_.max_delay = 5s;
+    config_.max_time = 200ms;
+    for (const auto policy : {PolicyKind::fixed, PolicyKind::tail_cost}) {
+        config_.policy = policy;
+        config_.fixed.delay = 2s;
+        config_.min_delay = policy == PolicyKind::fixed ? 0ms : 2s;
+        playout_.restart();
+        configure();
+        arrive_evenly(now_, 500);
+        const auto before = playout_.stats();
+        arrive_evenly(now_ + 20ms, 500);
+        const auto stats = playout_.stats();
+        EXPECT_EQ(stats.inserted, before.inserted);
+        EXPECT_EQ(stats.dropped.overflow, before.dropped.overflow);
+        EXPECT_EQ(stats.delay, 190ms);
+    }
+}
+
+TEST_F(PlayoutTest, FrameThatTheCallerDropsLeavesItsSlotToTheNext)
+{
+    arrive_evenly(0ms, 3);
+    config_.fixed.delay = 20ms; // so that it does not make up for it
+    configure();
+    playout_.drop_oldest(1);
+    run_until(70ms);
+    EXPECT_EQ(log(), "FIRST play 20 at 40; play 40 at 60; ");
+    EXPECT_EQ(playout_.stats().dropped.overflow, 1u);
+}
+
 TEST_F(PlayoutTest, MediaTimeThatJumpsBackIsAnotherStream)
 {
     arrive_evenly(1000s, 10);
@@ -522,15 +571,23 @@ TEST_F(PlayoutTest, InFramesModeDriftCostsWholeFrames)
     EXPECT_EQ(stats.dropped.shrink, 4u);
 }
 
-TEST_F(PlayoutTest, ChangingThePolicyChangesNothingOnTheSpot)
+TEST_F(PlayoutTest, AnotherPolicyKnowsWhatHasArrived)
 {
-    arrive_evenly(0ms, 100);
-    log();
+    // Once a second a frame comes 60 ms late, and those behind it with it.
+    const auto arrive_with_stalls = [&](int from, int to) {
+        for (auto i = from; i < to; ++i) {
+            const auto media = i * 20ms;
+            arrive(media + std::max(0ms, 60ms - i % 50 * 20ms), media);
+        }
+    };
+    config_.fixed.delay = 100ms;
+    configure();
+    arrive_with_stalls(0, 3010);
     config_.policy = PolicyKind::tail_cost;
     configure();
-    arrive_evenly(2000ms, 3);
-    EXPECT_EQ(log(), "play 1940 at 1980; play 1960 at 2000; play 1980 at 2020; ");
-    EXPECT_EQ(playout_.stats().delay, 40ms);
+    arrive_with_stalls(3010, 3500);
+    EXPECT_EQ(playout_.stats().underruns, 0u);
+    EXPECT_EQ(playout_.stats().delay, 80ms);
 }
 
 TEST_F(PlayoutTest, DroppedQuietFramesAreCountedApart)
@@ -543,6 +600,27 @@ TEST_F(PlayoutTest, DroppedQuietFramesAreCountedApart)
     }
     EXPECT_EQ(playout_.stats().dropped.shrink_quiet, 2u);
     EXPECT_EQ(playout_.stats().dropped.shrink, 0u);
+}
+
+TEST_F(PlayoutTest, LatenessIsThatBeyondTheFastestFrame)
+{
+    arrive(100ms, 0ms);
+    EXPECT_EQ(playout_.lateness(), 0ns);
+    arrive(155ms, 20ms);
+    EXPECT_EQ(playout_.lateness(), 35ms);
+    arrive(156ms, 40ms);
+    EXPECT_EQ(playout_.lateness(), 16ms);
+    arrive(150ms, 60ms);
+    EXPECT_EQ(playout_.lateness(), 0ns);
+}
+
+TEST_F(PlayoutTest, LatenessIsThatOfTheQueueWhenNobodyTakesWhatIsDue)
+{
+    arrive_evenly(0ms, 3);
+    EXPECT_EQ(playout_.lateness(), 0ns);
+    for (auto time = 60ms; time <= 300ms; time += 20ms)
+        (void)playout_.arrive(frame(time), time);
+    EXPECT_EQ(playout_.lateness(), 260ms); // the first frame was due at 40
 }
 
 } // namespace

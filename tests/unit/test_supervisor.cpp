@@ -6,13 +6,72 @@
 
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
 #include <condition_variable>
+#include <csignal>
 #include <functional>
+
+/// While it is set no child hears a signal, as if it waited in the kernel for a device.
+static std::atomic<bool> are_children_in_kernel{false};
+
+/// Stands before that of the C library.
+extern "C" int pidfd_send_signal(int fd, int signal, siginfo_t *info, unsigned flags) noexcept
+{
+    if (are_children_in_kernel)
+        return 0;
+    return static_cast<int>(::syscall(SYS_pidfd_send_signal, fd, signal, info, flags));
+}
 
 namespace jkvm {
 namespace {
 
 using namespace std::chrono_literals;
+
+/// Puts a pipe in the place of this process's error output.
+class ErrorPipe {
+public:
+    ErrorPipe() : before_(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3))
+    {
+        std::array<int, 2> ends{};
+        EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+        reader_.reset(ends[0]);
+        const UniqueFd writer(ends[1]);
+        ::dup2(writer.get(), STDERR_FILENO);
+    }
+    ErrorPipe(const ErrorPipe &) = delete;
+    ErrorPipe &operator=(const ErrorPipe &) = delete;
+    ~ErrorPipe() { ::dup2(before_.get(), STDERR_FILENO); }
+
+    void lose_reader() { reader_.reset(); }
+    static void fill()
+    {
+        const std::array<char, 4096> page{};
+        ::fcntl(STDERR_FILENO, F_SETFL, O_NONBLOCK);
+        while (::write(STDERR_FILENO, page.data(), page.size()) > 0) {
+        }
+        ::fcntl(STDERR_FILENO, F_SETFL, 0);
+    }
+
+private:
+    UniqueFd before_;
+    UniqueFd reader_;
+};
+
+/// Whether there is no such process any more, nor what is left of it.
+bool is_gone(pid_t pid)
+{
+    const auto deadline = monotonic_now() + testing::patience;
+    while (::kill(pid, 0) == 0) {
+        if (monotonic_now() > deadline)
+            return false;
+        std::this_thread::yield();
+    }
+    return true;
+}
 
 class Observer final : public Supervisor::Observer {
 public:
@@ -165,7 +224,7 @@ TEST_F(Supervision, CountsAChildThatCannotBeStarted)
 
 TEST_F(Supervision, DoesNotTryAgainWhatIsInVain)
 {
-    start("echo chatter >&2; echo why not >&2; exit 2");
+    start("echo chatter >&2; echo why not >&2; exit 78");
     const auto told = observer_.wait_for_gave_up();
     EXPECT_EQ(told.started.size(), 1u);
     EXPECT_EQ(told.gave_up->reason, EndReason::failed);
@@ -176,7 +235,7 @@ TEST_F(Supervision, TriesForEverIfToldSo)
 {
     config_.limits.max_restarts = 1;
     config_.retries_for_ever = true;
-    start("exit 2");
+    start("exit 78");
     EXPECT_FALSE(observer_.wait_for_ends(10).gave_up);
 }
 
@@ -199,6 +258,64 @@ TEST_F(Supervision, KillsAChildThatIsStopped)
     wait_for_heartbeat();
     ::kill(observer_.wait_for_starts(1).started.front(), SIGSTOP);
     EXPECT_EQ(observer_.wait_for_ends(1).ended.front().reason, EndReason::hang);
+}
+
+TEST_F(Supervision, TakesAChildThatHungAtOnceForOneThatDiedYoung)
+{
+    // It was there for longer than its youth, but for no moment healthy.
+    config_.hang_timeout = RestartPolicy::youth + 100ms;
+    config_.limits.delay = 1s;
+    config_.command = {{"/bin/sh", "-c", healthy}, {"PATH=/usr/bin:/bin"}};
+    const auto supervisor = Supervisor::start(config_, observer_);
+    ASSERT_TRUE(supervisor);
+    EXPECT_EQ(observer_.wait_for_ends(1).ended.front().reason, EndReason::hang);
+    const auto end = monotonic_now();
+    observer_.wait_for_starts(2);
+    EXPECT_GT(monotonic_now() - end, 500ms);
+}
+
+TEST_F(Supervision, LeavesAChildThatDoesNotDieAndStartsAnother)
+{
+    config_.hang_timeout = 50ms;
+    are_children_in_kernel = true;
+    start(healthy);
+    const auto end = observer_.wait_for_ends(1).ended.front();
+    EXPECT_EQ(end.reason, EndReason::hang);
+    EXPECT_EQ(end.text, "hung: there was no heartbeat, and it does not die");
+    observer_.wait_for_starts(2);
+    are_children_in_kernel = false;
+    EXPECT_EQ(::kill(end.pid, SIGKILL), 0) << "it is there yet";
+    EXPECT_TRUE(is_gone(end.pid)) << "it is not reaped";
+}
+
+TEST_F(Supervision, StopsWithoutAChildThatDoesNotDie)
+{
+    config_.stop_timeout = 50ms;
+    are_children_in_kernel = true;
+    start(healthy);
+    const auto pid = observer_.wait_for_starts(1).started.front();
+    EXPECT_EQ(supervisor_->stop().last_exit, "stopped");
+    are_children_in_kernel = false;
+    EXPECT_EQ(::kill(pid, SIGKILL), 0) << "it is there yet";
+    EXPECT_TRUE(is_gone(pid)) << "it is not reaped";
+}
+
+TEST_F(Supervision, DoesNotWaitForWhoReadsOurErrorOutput)
+{
+    const ErrorPipe pipe;
+    ErrorPipe::fill();
+    config_.limits.max_restarts = 0;
+    start("echo one >&2; exit 7");
+    EXPECT_EQ(observer_.wait_for_gave_up().gave_up->errors, "one");
+}
+
+TEST_F(Supervision, DoesNotDieOfABrokenErrorOutput)
+{
+    ErrorPipe pipe;
+    pipe.lose_reader();
+    config_.limits.max_restarts = 0;
+    start("echo one >&2; exit 7");
+    EXPECT_EQ(observer_.wait_for_gave_up().gave_up->errors, "one");
 }
 
 TEST_F(Supervision, LeavesAChildWithHeartbeatsAlone)

@@ -115,6 +115,18 @@ TEST_F(TransitDistributionTest, StreamThatStaysBeyondAllBinsIsLearnedAnew)
     EXPECT_NEAR(at_least(10s), 1, 1e-9);
 }
 
+TEST_F(TransitDistributionTest, ProbabilitiesStayThatWithFramesLongerThanAMemory)
+{
+    for (const auto transit : {50ms, 0ms, 20ms, 0ms, 50ms, 0ms}) {
+        add(transit, 1, 30s);
+        const auto tail = transits_.tail();
+        EXPECT_NEAR(tail.front(), 1, 1e-9);
+        EXPECT_TRUE(std::is_sorted(tail.rbegin(), tail.rend()));
+        EXPECT_GE(tail.back(), 0);
+    }
+    EXPECT_GT(at_least(50ms), 0);
+}
+
 TEST_F(TransitDistributionTest, WeightsThatGrowForDaysStayFinite)
 {
     add(0ms, 1'000'000, 100ms); // 10000 time constants of the shortest memory

@@ -77,6 +77,14 @@ TEST(WeightedSize, StaysWithinItsLimits)
     EXPECT_EQ(sizes(-1, 5, config).back(), 3);
 }
 
+TEST(WeightedSize, LimitsTheWrongWayRoundAreTheLeast)
+{
+    WeightedConfig config;
+    config.min_frames = 30;
+    for (const auto factor : {1, -1})
+        EXPECT_EQ(sizes(factor, 3, config), (Sizes{6, 30, 30, 30}));
+}
+
 TEST(WeightedFactor, IsLinearBetweenItsThresholds)
 {
     const WeightedConfig config;

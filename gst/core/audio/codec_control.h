@@ -26,6 +26,8 @@ public:
     }
     /// What the event leaves out stays as it was asked for before.
     void request(const EncoderRequest &request);
+    /// Whoever asked does not any more.
+    void withdraw_request() { request_ = {}; }
     void set_limits(const BitrateLimits &limits) { limits_ = limits; }
 
     /// How to code.

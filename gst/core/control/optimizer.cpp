@@ -85,12 +85,41 @@ wire::EncoderConfig optimized(const wire::EncoderConfig &preset, unsigned level)
 bool Optimizer::record(nanoseconds latency, nanoseconds now)
 {
     latency_.record(latency);
+    last_frame_ = now;
     if (!next_asking_)
         next_asking_ = now + config_.interval;
     if (now < *next_asking_)
         return false;
     next_asking_ = now + config_.interval;
     return follow(wanted_level(latency), now);
+}
+
+void Optimizer::restart(nanoseconds now)
+{
+    if (level_ > 0) {
+        ++changes_;
+        last_change_ = now;
+    }
+    latency_ = {};
+    level_ = wanted_before_ = 0;
+    next_asking_.reset();
+    cooling_since_.reset();
+}
+
+std::optional<nanoseconds> Optimizer::next_look() const
+{
+    if (!next_asking_)
+        return std::nullopt;
+    return std::max(*next_asking_, last_frame_ + config_.interval);
+}
+
+bool Optimizer::look(nanoseconds now)
+{
+    const auto time = next_look();
+    if (!time || now < *time)
+        return false;
+    next_asking_ = now + config_.interval;
+    return follow(0, now);
 }
 
 unsigned Optimizer::wanted_level(nanoseconds latency) const
@@ -105,7 +134,7 @@ unsigned Optimizer::wanted_level(nanoseconds latency) const
 bool Optimizer::follow(unsigned wanted, nanoseconds now)
 {
     const auto before = std::exchange(wanted_before_, wanted);
-    if (last_change_ && now - *last_change_ < config_.cool_down)
+    if (cooling_since_ && now - *cooling_since_ < config_.cool_down)
         return false;
     const auto level = wanted > level_ ? std::max(std::min(wanted, before), level_)
                                        : std::min(std::max(wanted, before), level_);
@@ -113,7 +142,7 @@ bool Optimizer::follow(unsigned wanted, nanoseconds now)
         return false;
     level_ = level;
     ++changes_;
-    last_change_ = now;
+    last_change_ = cooling_since_ = now;
     return true;
 }
 

@@ -49,8 +49,17 @@ class Optimizer {
 public:
     explicit Optimizer(const OptimizerConfig &config = {}) : config_(config) {}
 
+    /// At any time.
+    void configure(const OptimizerConfig &config) { config_ = config; }
+    /// Another sender, or another clock from now on: level 0, and nothing is known.
+    void restart(nanoseconds now);
+
     /// Of each frame: how much later it comes than it could. True: the level has changed.
     bool record(nanoseconds latency, nanoseconds now);
+    /// When no frame came for an interval, nothing is late. True: the level has changed.
+    bool look(nanoseconds now);
+    /// When that is, if none comes. Nothing before the first frame.
+    [[nodiscard]] std::optional<nanoseconds> next_look() const;
 
     [[nodiscard]] unsigned level() const { return level_; }
     [[nodiscard]] std::uint64_t changes() const { return changes_; }
@@ -66,6 +75,8 @@ private:
     unsigned level_ = 0;
     unsigned wanted_before_ = 0;             // by the asking before
     std::optional<nanoseconds> next_asking_; // nothing before the first frame
+    nanoseconds last_frame_{0};
+    std::optional<nanoseconds> cooling_since_;
     std::uint64_t changes_ = 0;
     std::optional<nanoseconds> last_change_;
 };

@@ -31,17 +31,12 @@ Playout::Playout(const PlayoutConfig &config, SystemLoad &load)
 void Playout::configure(const PlayoutConfig &config, nanoseconds now)
 {
     config_ = config;
-    config_.max_delay = std::max(config.max_delay, config.min_delay);
     tail_cost_.configure(config.tail_cost);
     weighted_.configure(config.weighted);
     fixed_.configure(config.fixed);
     drift_.set_following(config.drift_mode == DriftMode::pts, now);
 
-    const std::array<DelayPolicy *, 3> policies{&tail_cost_, &weighted_, &fixed_};
-    auto *const policy = policies[static_cast<std::size_t>(config.policy)];
-    if (policy != policy_)
-        policy->reset();
-    policy_ = policy;
+    policy_ = policies()[static_cast<std::size_t>(config.policy)];
 }
 
 // --- arrivals ---
@@ -51,19 +46,27 @@ std::size_t Playout::arrive(const PlayoutFrame &frame, nanoseconds now)
     if (belongs_to_new_stream(frame, now))
         begin_stream(now);
     last_media_time_ = frame.media_time;
+    frame_duration_ = frame.duration;
 
     const auto transit = now - frame.media_time;
     drift_.observe(now, transit);
     transits_.add(transit);
-    policy_->observe({now, transit - drift_.reference(now), drift_.minimum(),
-                      drift_.recent_minimum(), frame.duration});
+    const TransitSample sample{now, transit - drift_.reference(now), drift_.minimum(),
+                               drift_.recent_minimum(), frame.duration};
+    lateness_ = sample.transit - sample.minimum;
+    if (!queue_.empty() && queue_.front().stream == playing_stream_)
+        lateness_ = std::max(lateness_, now - due(queue_.front()));
+    for (auto *policy : policies()) // whichever may be asked tomorrow
+        policy->observe(sample);
 
     queue_.push({frame, now, arriving_stream_});
     queued_time_ += frame.duration;
     ++stats_.arrived;
     if (playing_stream_ == arriving_stream_ && position_ && now > due(queue_[queue_.size() - 1]))
         ++stats_.late;
-    return drop_overflow();
+    const auto excess = excess_frames();
+    drop_oldest(excess);
+    return excess;
 }
 
 bool Playout::belongs_to_new_stream(const PlayoutFrame &frame, nanoseconds now) const
@@ -83,14 +86,28 @@ void Playout::begin_stream(nanoseconds now)
     offset_ += drift_.reference(now);
     drift_.reset();
     transits_.reset();
-    policy_->reset();
+    for (auto *policy : policies())
+        policy->reset();
 }
 
-std::size_t Playout::drop_overflow()
+std::size_t Playout::most_frames() const
 {
-    const auto most_frames = std::clamp<std::size_t>(config_.max_frames, 1, capacity - 1);
-    std::size_t dropped = 0;
-    while (queue_.size() > most_frames || (queue_.size() > 1 && queued_time_ > config_.max_time)) {
+    return std::clamp<std::size_t>(config_.max_frames, 1, capacity - 1);
+}
+
+std::size_t Playout::excess_frames()
+{
+    std::size_t excess = 0;
+    auto time = queued_time_;
+    for (auto left = queue_.size(); left > most_frames() || (left > 1 && time > config_.max_time);
+         --left)
+        time -= queue_[excess++].frame.duration;
+    return excess;
+}
+
+void Playout::drop_oldest(std::size_t count)
+{
+    for (std::size_t i = 0; i < count; ++i) {
         const auto duration = queue_.front().frame.duration;
         // A frame that was skipped is behind us, another one leaves its slot to the next.
         if (late_frames_ > 0)
@@ -98,10 +115,17 @@ std::size_t Playout::drop_overflow()
         else if (queue_.front().stream == playing_stream_)
             set_offset(offset_ - duration, queue_.front().arrival);
         remove_oldest();
-        ++dropped;
     }
-    stats_.dropped.overflow += dropped;
-    return dropped;
+    stats_.dropped.overflow += count;
+}
+
+// A delay that needs more than the queue holds would be made longer and cut off by turns.
+Playout::DelayLimits Playout::delay_limits(nanoseconds frame_duration) const
+{
+    const auto frames = static_cast<std::int64_t>(most_frames());
+    const auto room = std::min(config_.max_time, frames * frame_duration) - frame_duration / 2;
+    const auto least = std::clamp(config_.min_delay, 0ns, std::max(room, 0ns));
+    return {least, std::clamp(config_.max_delay, least, std::max(room, least))};
 }
 
 void Playout::flush()
@@ -173,7 +197,8 @@ void Playout::begin_playing(nanoseconds now)
     quantum_ = head.frame.quantum;
     dry_since_.reset();
     slot_decided_ = false;
-    const auto delay = std::clamp(policy_->start_delay(), config_.min_delay, config_.max_delay);
+    const auto limits = delay_limits(head.frame.duration);
+    const auto delay = std::clamp(policy_->start_delay(), limits.least, limits.most);
     const auto start = std::max(head.arrival + delay, position_.value_or(nanoseconds::min()));
     if (!position_)
         position_ = start;
@@ -213,9 +238,10 @@ Playout::Action Playout::resume(nanoseconds now)
     const auto offset_of = [&](std::size_t i) {
         return *position_ - queue_[i].frame.media_time - reference;
     };
+    const auto limits = delay_limits(head.frame.duration);
     const auto cost_of = [&](nanoseconds offset) {
         const auto delay = offset - drift_.minimum();
-        const auto outside = std::max({0ns, config_.min_delay - delay, delay - config_.max_delay});
+        const auto outside = std::max({0ns, limits.least - delay, delay - limits.most});
         return std::tuple(outside, policy_->cost(offset));
     };
     std::size_t best = 0;
@@ -249,18 +275,18 @@ std::optional<Playout::Action> Playout::edit(nanoseconds now)
     const auto &head = queue_.front();
     const auto slot_time = due(head);
     const auto duration = head.frame.duration;
-    const auto delay = offset_ - drift_.minimum();
-    const bool can_drop = queue_.size() > 1 && delay - duration >= config_.min_delay;
+    const auto limits = delay_limits(duration);
+    const auto delay = this->delay();
+    const bool can_drop = queue_.size() > 1 && delay - duration >= limits.least;
     const auto change = policy_->wanted_change(
         {slot_time, offset_, duration, slot_time - head.arrival, head.frame.quiet, can_drop});
 
-    if (can_drop && (change < 0ns || delay > config_.max_delay)) {
+    if (can_drop && (change < 0ns || delay > limits.most)) {
         set_offset(offset_ - duration, now);
         return drop(change < 0ns ? DropReason::shrink : DropReason::max_delay);
     }
     const auto missing =
-        std::max(std::min(change, config_.max_delay - delay), config_.min_delay - delay) /
-        quantum_ * quantum_;
+        std::max(std::min(change, limits.most - delay), limits.least - delay) / quantum_ * quantum_;
     if (missing <= 0ns)
         return std::nullopt;
     set_offset(offset_ + missing, now);
@@ -320,7 +346,7 @@ Playout::Action Playout::drop(DropReason reason)
 Playout::Action Playout::play()
 {
     const auto head = queue_.front();
-    const Play play{due(head), head.frame.media_time, head.frame.duration,
+    const Play play{due(head), head.frame.media_time, head.frame.duration, head.arrival,
                     std::exchange(first_of_stream_, false)};
     position_ = play.output_time + play.duration;
     quantum_ = head.frame.quantum;
@@ -334,9 +360,9 @@ PlayoutStats Playout::stats()
 {
     auto stats = stats_;
     const auto minimum = drift_.minimum();
-    stats.delay = offset_ - minimum;
-    stats.target_delay =
-        std::clamp(policy_->target() - minimum, config_.min_delay, config_.max_delay);
+    const auto limits = delay_limits(frame_duration_);
+    stats.delay = delay();
+    stats.target_delay = std::clamp(policy_->target() - minimum, limits.least, limits.most);
     stats.offset = offset_ + drift_.reference(position_.value_or(0ns));
     stats.queued_frames = queue_.size();
     stats.queued_time = queued_time_;

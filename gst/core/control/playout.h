@@ -9,6 +9,7 @@
 #include "core/stats/drift_tracker.h"
 #include "core/stats/recent_quantiles.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -29,7 +30,8 @@ struct PlayoutConfig {
     PolicyKind policy = PolicyKind::tail_cost;
     DriftMode drift_mode = DriftMode::pts;
     /// Limits of the delay above the least transit, whatever the policy says. The delay is changed
-    /// by whole frames, so it stays between the two only if they are a frame apart.
+    /// by whole frames, so it stays between the two only if they are a frame apart. And it is never
+    /// more than what may be queued.
     nanoseconds min_delay{0};
     nanoseconds max_delay = std::chrono::milliseconds(500);
     /// Beyond one of these the oldest frame goes. At most Playout::capacity frames.
@@ -99,6 +101,7 @@ public:
         nanoseconds output_time; ///< where it belongs; now, or a little before
         nanoseconds media_time;  ///< as it came
         nanoseconds duration;
+        nanoseconds arrival;
         bool first; ///< of its stream
     };
     /// Put out that much of what the codec makes up.
@@ -128,12 +131,14 @@ public:
     /// `load` is borrowed; only the weighted policy asks it.
     Playout(const PlayoutConfig &config, SystemLoad &load);
 
-    /// At any time. Another policy begins with the present delay and knows nothing yet.
+    /// At any time. Another policy begins with the present delay and knows what has arrived.
     void configure(const PlayoutConfig &config, nanoseconds now);
 
     /// A frame came. Returns how many of the oldest frames must go because there are too many; the
     /// caller throws them away.
     [[nodiscard]] std::size_t arrive(const PlayoutFrame &frame, nanoseconds now);
+    /// That many of the oldest frames must go for a reason of the caller's, who throws them away.
+    void drop_oldest(std::size_t count);
     /// Do that, and ask again.
     [[nodiscard]] Action next(nanoseconds now);
 
@@ -145,7 +150,13 @@ public:
     /// No frame will come any more: what is queued does not wait for its time.
     void finish() { finished_ = true; }
 
+    /// Sorts some hundred values; delay() alone is cheap.
     [[nodiscard]] PlayoutStats stats();
+    /// As in the statistics.
+    [[nodiscard]] nanoseconds delay() const { return offset_ - drift_.minimum(); }
+    /// When the last frame arrived: how much longer it took than the fastest one of the last 64 s;
+    /// or how overdue the oldest frame in the queue was, if that is more.
+    [[nodiscard]] nanoseconds lateness() const { return lateness_; }
 
 private:
     struct QueuedFrame {
@@ -174,9 +185,18 @@ private:
         std::size_t size_ = 0;
     };
 
+    struct DelayLimits {
+        nanoseconds least;
+        nanoseconds most;
+    };
+
+    /// By PolicyKind.
+    std::array<DelayPolicy *, 3> policies() { return {&tail_cost_, &weighted_, &fixed_}; }
     [[nodiscard]] bool belongs_to_new_stream(const PlayoutFrame &frame, nanoseconds now) const;
     void begin_stream(nanoseconds now);
-    [[nodiscard]] std::size_t drop_overflow();
+    [[nodiscard]] std::size_t excess_frames();
+    [[nodiscard]] std::size_t most_frames() const;
+    [[nodiscard]] DelayLimits delay_limits(nanoseconds frame_duration) const;
 
     [[nodiscard]] nanoseconds due(const QueuedFrame &queued) const;
     [[nodiscard]] bool may_edit(); // the policy knows the stream of the oldest frame
@@ -196,13 +216,15 @@ private:
     TailCostPolicy tail_cost_;
     WeightedPolicy weighted_;
     FixedDelayPolicy fixed_;
-    DelayPolicy *policy_; // one of these three
+    DelayPolicy *policy_; // that of these three which decides
     DriftTracker drift_;
     RecentQuantiles transits_;
 
     Queue queue_;
     nanoseconds queued_time_{0};
-    nanoseconds last_media_time_{0}; // that arrived
+    nanoseconds last_media_time_{0};                            // that arrived
+    nanoseconds frame_duration_{std::chrono::milliseconds(20)}; // of the same frame
+    nanoseconds lateness_{0};                                   // of the same frame
     std::uint64_t arriving_stream_ = 0;
     std::uint64_t playing_stream_ = 0;
     bool restart_expected_ = true;

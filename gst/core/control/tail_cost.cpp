@@ -2,6 +2,7 @@
 #include "core/control/tail_cost.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace jkvm {
@@ -58,8 +59,11 @@ double TailCostPolicy::cost(nanoseconds offset)
     if (above_low < 0ns)
         return std::numeric_limits<double>::infinity();
     const auto bin = static_cast<std::size_t>(above_low / bin_width);
-    if (bin < costs_.size())
-        return costs_[bin];
+    if (bin + 1 < costs_.size()) {
+        const auto beyond_edge = above_low % bin_width;
+        return std::lerp(costs_[bin], costs_[bin + 1],
+                         milliseconds_of(beyond_edge) / milliseconds_of(bin_width));
+    }
     constexpr auto last_bin = (TransitDistribution::bins - 1) * bin_width;
     return costs_.back() + milliseconds_of(above_low - last_bin);
 }
@@ -72,7 +76,10 @@ nanoseconds TailCostPolicy::wanted_change(const Slot &slot)
     just_dropped_ = false;
     if (!slot.can_drop)
         return 0ns;
-    const auto gain = cost(slot.offset) - cost(slot.offset - slot.duration);
+    // The bin of this offset does not tell on which side of it its transits were. One that made the
+    // delay what it is was on this side: else that would be undone, and made again by the next.
+    const auto present = cost(slot.offset + bin_width) - milliseconds_of(bin_width);
+    const auto gain = present - cost(slot.offset - slot.duration);
     const auto price = config_.late_cost * (slot.quiet ? quiet_share : 1) *
                        milliseconds_of(slot.duration) / milliseconds_of(horizon);
     if (gain <= price)

@@ -27,6 +27,9 @@ constexpr double surprise = 0.005; // the probability kept for what was never se
 constexpr double learning_rate = 0.2;
 constexpr double least_share_flow = 1e-5; // so that no share is lost for ever
 
+// A frame as long as a memory does not empty it.
+constexpr double most_forgotten = 0.5;
+
 constexpr double largest_weight = 1e12;
 
 } // namespace
@@ -47,7 +50,8 @@ void TransitDistribution::add(nanoseconds transit, nanoseconds duration)
         auto &h = histograms_[j];
         h.mass[bin] += h.next_weight;
         h.sum += h.next_weight;
-        h.next_weight /= 1 - milliseconds_of(duration) / milliseconds_of(memories[j]);
+        h.next_weight /=
+            1 - std::min(milliseconds_of(duration) / milliseconds_of(memories[j]), most_forgotten);
         if (h.next_weight > largest_weight) {
             for (auto &mass : h.mass)
                 mass /= h.next_weight;

@@ -20,10 +20,12 @@ double weighted_factor(double value, const WeightedConfig::Input &input)
 
 bool WeightedSize::step(double factor, const WeightedConfig &config)
 {
-    const auto target = factor > 0 ? frames_ + factor * (config.max_frames - frames_)
+    // The two are set one after the other, and may be the wrong way round in between.
+    const auto most = std::max(config.min_frames, config.max_frames);
+    const auto target = factor > 0 ? frames_ + factor * (most - frames_)
                                    : frames_ + factor * (frames_ - config.min_frames);
-    const auto wanted = std::clamp(frames_ + config.smoothing * (target - frames_),
-                                   config.min_frames, config.max_frames);
+    const auto wanted =
+        std::clamp(frames_ + config.smoothing * (target - frames_), config.min_frames, most);
     const auto before = frames_;
     if (config.fractional_size)
         frames_ = wanted;

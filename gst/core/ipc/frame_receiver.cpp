@@ -212,9 +212,11 @@ void FrameReceiver::adopt(UniqueFd connection)
     dialect_then_ = parser_.dialect();
     unanswered_heartbeats_ = 0;
     next_heartbeat_ = monotonic_now() + config_.heartbeat_interval;
-    // A request that was made while nobody was there.
-    if (*control_.encoder_request_.lock())
+    // A request that was made while nobody was there, or to another one.
+    if (auto request = control_.encoder_request_.lock(); *request) {
+        (*request)->is_said = false;
         control_.leave_errand();
+    }
 }
 
 FrameReceiver::Event FrameReceiver::lose_connection(Error error)
@@ -251,7 +253,17 @@ void FrameReceiver::answer()
 
 void ReceiverControl::request_encoder(const wire::EncoderConfig &config)
 {
-    *encoder_request_.lock() = config;
+    ask({.config = config});
+}
+
+void ReceiverControl::withdraw_request(const wire::EncoderConfig &config)
+{
+    ask({.config = config, .is_withdrawn = true});
+}
+
+void ReceiverControl::ask(const EncoderRequest &request)
+{
+    *encoder_request_.lock() = request;
     leave_errand();
 }
 
@@ -260,13 +272,18 @@ void FrameReceiver::do_errands()
     if (!connection_)
         return; // adopt() leaves it again
     auto request = control_.encoder_request_.lock();
-    if (!*request)
+    if (!*request || (*request)->is_said)
         return;
     // Before the dialect is known nobody can say whether it has the message. A recognised v1 may be
     // v2 that has not shown itself, but to a real v1 it would be a Stop of a wrong length.
     const auto dialect = parser_.dialect();
-    if (dialect && wire::traits(*dialect).has_opus_config) {
-        send_control(wire::MessageType::opus_config, (*request)->encode());
+    if (!dialect || !wire::traits(*dialect).has_opus_config)
+        return;
+    const auto &config = (*request)->config;
+    send_control(wire::MessageType::opus_config, config.encode());
+    (*request)->is_said = true;
+    if ((*request)->is_withdrawn) {
+        send_control(wire::MessageType::config, config.stream.encode());
         request->reset();
     }
 }

@@ -21,12 +21,21 @@ namespace jkvm {
 class ReceiverControl : public WaitControl {
 public:
     /// Asks the sender to encode in another way, as soon as there is one whose dialect has that
-    /// message. A newer request takes the place of an older one.
+    /// message, and each one that comes after it. A newer request takes the place of an older one.
     void request_encoder(const wire::EncoderConfig &config);
+    /// Nothing is asked for any more: the sender goes back to its own settings. `config`: what
+    /// these are believed to be, for a sender that does not know them.
+    void withdraw_request(const wire::EncoderConfig &config);
 
 private:
     friend class FrameReceiver;
-    Guarded<std::optional<wire::EncoderConfig>> encoder_request_;
+    struct EncoderRequest {
+        wire::EncoderConfig config;
+        bool is_withdrawn = false;
+        bool is_said = false; // on this connection
+    };
+    void ask(const EncoderRequest &request);
+    Guarded<std::optional<EncoderRequest>> encoder_request_;
 };
 
 /// Thread-bound to the one that calls wait().

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 namespace jkvm {
 
@@ -44,6 +45,21 @@ void count_last(FrameSender::Stats &stats, const Peer &peer)
 {
     count(stats, peer);
     stats.dropped_disconnected += peer.queued_frames();
+}
+
+/// What satisfies both: an encoder that has to save for one receiver does it for all.
+wire::EncoderConfig cheapest(wire::EncoderConfig config, const wire::EncoderConfig &other)
+{
+    const auto length = [](const wire::StreamConfig &stream) {
+        return nanoseconds(std::chrono::seconds(stream.frame_size)) / stream.sample_rate;
+    };
+    if (length(other.stream) > length(config.stream))
+        config.stream = other.stream;
+    config.bitrate = std::min(config.bitrate, other.bitrate);
+    config.complexity = std::min(config.complexity, other.complexity);
+    config.bandwidth = std::min(config.bandwidth, other.bandwidth);
+    config.dtx |= other.dtx;
+    return config;
 }
 
 RemovalReason reason_of(const Error &end)
@@ -164,6 +180,7 @@ void FrameSender::send(std::span<const std::byte> packet, WallTime captured, nan
     // Nobody has to wait for that.
     ++shared->stats.frames;
     shared->stats.bytes += packet.size();
+    shared->stats.unheard += shared->clients.empty() ? 1 : 0;
     shared->stats.last_frame = now_on_the_wall;
     shared->stats.latency.record(now_on_the_wall - captured);
     shared->stats.sending += monotonic_now() - now;
@@ -253,6 +270,7 @@ void FrameSender::serve()
             }
         }
         tend_clients();
+        tell_encoder_request();
     }
 }
 
@@ -398,6 +416,9 @@ void FrameSender::handle_client(std::uint64_t id, std::uint32_t events)
             heard = client.dialogue.listen(client.peer);
         if (heard.has_message)
             backoff_.reset();
+        if (heard.encoder_request || heard.has_withdrawn_request)
+            client.encoder_request = heard.encoder_request;
+        is_request_new_ |= heard.encoder_request.has_value();
         // A hang-up counts after what the client had still to say.
         if (heard.end)
             removal = Removal{client.info, reason_of(*heard.end), heard.end->detail};
@@ -408,10 +429,26 @@ void FrameSender::handle_client(std::uint64_t id, std::uint32_t events)
         else
             await_writable(client);
     }
-    if (heard.encoder_request)
-        observer_.encoder_requested(*heard.encoder_request);
     if (removal)
         report(*removal);
+}
+
+/// Whoever goes takes the wish along. One that was said again is told again: whoever set the
+/// encoder meanwhile is overruled.
+void FrameSender::tell_encoder_request()
+{
+    std::optional<wire::EncoderConfig> request;
+    {
+        const auto shared = shared_.lock();
+        for (const auto &[id, client] : shared->clients) {
+            if (client.encoder_request)
+                request =
+                    request ? cheapest(*request, *client.encoder_request) : *client.encoder_request;
+        }
+    }
+    const bool is_said = std::exchange(is_request_new_, false) && request;
+    if (std::exchange(told_request_, request) != request || is_said)
+        observer_.encoder_requested(request);
 }
 
 void FrameSender::remove(Shared &shared, const Removal &removal)

@@ -68,8 +68,9 @@ public:
                                   const std::string &detail) = 0;
         /// A connecting end: one try failed, the next one comes after a pause.
         virtual void peer_unreachable(const Error &error) = 0;
-        /// A receiver would like it encoded in another way.
-        virtual void encoder_requested(const wire::EncoderConfig &config) = 0;
+        /// What those who are connected would like it encoded like: of several wishes what costs
+        /// least. Nothing: nobody has a wish any more.
+        virtual void encoder_requested(const std::optional<wire::EncoderConfig> &config) = 0;
     };
 
     struct PeerStats {
@@ -82,8 +83,9 @@ public:
     };
     /// Every counter only grows while the sender lives.
     struct Stats {
-        std::uint64_t frames = 0; ///< given to send()
-        std::uint64_t bytes = 0;  ///< of payload, given to send()
+        std::uint64_t frames = 0;  ///< given to send()
+        std::uint64_t bytes = 0;   ///< of payload, given to send()
+        std::uint64_t unheard = 0; ///< frames given to send() while no peer was there
         // Frames that a peer did not get, over all peers.
         std::uint64_t dropped_queue_full = 0;   ///< the oldest, because too much waited
         std::uint64_t dropped_disconnected = 0; ///< they still waited when the peer went
@@ -126,6 +128,7 @@ private:
         Peer peer;
         BufferSizes buffers;
         PeerDialogue dialogue;
+        std::optional<wire::EncoderConfig> encoder_request; // until it is withdrawn
         bool is_writable_awaited = false;
         std::uint64_t bytes_then = 0; // its counter when it last took something ...
         MonotonicTime took_last{};    // ... and when that was, or when nothing waited for it
@@ -154,6 +157,7 @@ private:
     void make_room();
     void handle_client(std::uint64_t id, std::uint32_t events);
     void tend_clients();
+    void tell_encoder_request();
     void remove(Shared &shared, const Removal &removal);
     void report(const Removal &removal);
     static void note_progress(Client &client, MonotonicTime now);
@@ -173,7 +177,9 @@ private:
     std::uint64_t next_id_ = 1;
     std::optional<MonotonicTime> accept_again_; // when accept() had to be given up
     Backoff backoff_;
-    MonotonicTime next_try_{}; // of a connecting end without a connection
+    MonotonicTime next_try_{};                        // of a connecting end without a connection
+    std::optional<wire::EncoderConfig> told_request_; // to the observer
+    bool is_request_new_ = false;                     // somebody has said it, maybe again
 
     mutable Guarded<Shared> shared_; // never held while the observer is called
     std::thread service_;

@@ -56,6 +56,12 @@ PeerDialogue::Heard PeerDialogue::listen(Peer &peer)
         if (message.type == wire::MessageType::opus_config) {
             if (const auto request = wire::EncoderConfig::decode(message.payload))
                 heard.encoder_request = request;
+        } else if (message.type == wire::MessageType::config) {
+            // Peers begin with it, too: then there is nothing to withdraw.
+            if (wire::StreamConfig::decode(message.payload)) {
+                heard.encoder_request.reset();
+                heard.has_withdrawn_request = true;
+            }
         } else if (message.type == wire::MessageType::heartbeat && message.payload.empty() &&
                    is_answering && !peer.is_waiting()) // who does not read gets no more
             say(peer, wire::MessageType::ack, {});

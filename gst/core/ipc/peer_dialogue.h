@@ -17,7 +17,9 @@ class PeerDialogue {
 public:
     struct Heard {
         bool has_message = false; ///< any at all
+        /// The last one, and whether one from before was withdrawn ahead of it.
         std::optional<wire::EncoderConfig> encoder_request;
+        bool has_withdrawn_request = false;
         /// `peer_gone` or `protocol_violation`: the connection is over.
         std::optional<Error> end;
     };

@@ -10,6 +10,8 @@
 #include <csignal>
 #include <cstring>
 #include <optional>
+#include <system_error>
+#include <thread>
 
 extern "C" {
 #include <sys/pidfd.h> // glibc 2.36 has it for C only
@@ -103,6 +105,8 @@ private:
 
 std::string ExitStatus::text() const
 {
+    if (!is_known)
+        return "ended; the application ignores SIGCHLD, so nobody knows how";
     if (signal == 0)
         return "exited with status " + std::to_string(code);
     const char *name = ::sigdescr_np(signal);
@@ -129,18 +133,32 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::start(const ChildCommand &co
     return child;
 }
 
-// Nobody else reaps the child, so the number is still its own when the pidfd is made.
+// Nobody else reaps the child, so the number is still its own when the pidfd is made; but where
+// SIGCHLD is ignored there may be no such process any more.
 ChildProcess::ChildProcess(pid_t pid, UniqueFd heartbeats, UniqueFd errors)
     : pid_(pid), end_(::pidfd_open(pid, 0)), heartbeats_(std::move(heartbeats)),
-      errors_(std::move(errors))
+      errors_(std::move(errors)), has_ended_(!end_ && errno == ESRCH)
 {}
 
 ChildProcess::~ChildProcess()
 {
     if (has_ended_)
         return;
-    ::kill(pid_, SIGKILL);
+    if (end_)
+        send(SIGKILL);
+    else
+        ::kill(pid_, SIGKILL);
     wait();
+}
+
+void ChildProcess::abandon(std::unique_ptr<ChildProcess> child)
+{
+    auto *left = child.release();
+    try {
+        std::thread([left] { delete left; }).detach();
+    } catch (const std::system_error &) {
+        // Without a thread it stays a zombie for as long as this process lives.
+    }
 }
 
 void ChildProcess::send(int signal) const
@@ -153,10 +171,18 @@ ExitStatus ChildProcess::wait()
     if (has_ended_)
         return status_;
     siginfo_t info{};
-    while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED) != 0 && errno == EINTR) {
-    }
+    const auto wait_for_end = [&](int options) {
+        int result = 0;
+        do {
+            result = ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | options);
+        } while (result != 0 && errno == EINTR);
+        return result == 0;
+    };
+    // Until it is reaped, the number of its group is nobody else's.
+    if (wait_for_end(WNOWAIT))
+        ::kill(-pid_, SIGKILL);
     has_ended_ = true;
-    // Where the application lets the kernel reap its children, nobody knows how one ended.
+    status_.is_known = wait_for_end(0);
     if (info.si_code == CLD_EXITED)
         status_.code = info.si_status;
     else

@@ -22,6 +22,8 @@ struct ChildCommand {
 struct ExitStatus {
     int code = 0;   ///< that it returned; of no meaning when a signal ended it
     int signal = 0; ///< that ended it; 0 = it ended by itself
+    /// False where the application ignores SIGCHLD: the kernel then reaps all children by itself.
+    bool is_known = true;
 
     /// "exited with status 1", "was killed by signal 9 (Killed)"
     [[nodiscard]] std::string text() const;
@@ -30,6 +32,7 @@ struct ExitStatus {
 /// The child has four descriptors: no input, our output, a pipe as its error output and, as
 /// heartbeat_fd, a pipe into which it writes a byte for each heartbeat. Its signals are the default
 /// ones, and it is in a process group of its own, so that a Ctrl-C meant for us does not reach it.
+/// What it started itself, and is left of that group when it has ended, is killed.
 ///
 /// A child that asked for it (PR_SET_PDEATHSIG) dies with the thread that called start(), not only
 /// with the process.
@@ -41,8 +44,12 @@ public:
     static Result<std::unique_ptr<ChildProcess>> start(const ChildCommand &command);
     ChildProcess(const ChildProcess &) = delete;
     ChildProcess &operator=(const ChildProcess &) = delete;
-    /// Kills it if it still runs.
+    /// Kills it if it still runs, and waits for its end.
     ~ChildProcess();
+
+    /// Of one that was killed and does not die, because it is somewhere in the kernel: reaps it if
+    /// it ever ends, on a thread that nobody waits for.
+    static void abandon(std::unique_ptr<ChildProcess> child);
 
     [[nodiscard]] pid_t pid() const { return pid_; }
     /// Readable for poll() once the child has ended.
@@ -62,7 +69,7 @@ private:
     UniqueFd end_; // a pidfd: unlike a number it never means another process
     UniqueFd heartbeats_;
     UniqueFd errors_;
-    bool has_ended_ = false;
+    bool has_ended_;
     ExitStatus status_;
 };
 

@@ -11,13 +11,11 @@
 
 namespace jkvm {
 
+using namespace std::chrono_literals;
+
 namespace {
 
 constexpr std::chrono::seconds sample_interval{1};
-// What is kept of a child's error output, in bytes and in lines.
-constexpr std::size_t kept_bytes = 4096;
-constexpr std::size_t kept_lines = 10;
-
 int to_timeout(nanoseconds time)
 {
     // Nobody waits for longer than a minute at a time, so it fits an int.
@@ -26,33 +24,19 @@ int to_timeout(nanoseconds time)
 }
 
 /// Whatever can be read now; empty also at the end of the pipe.
-std::string_view read_some(int fd, std::array<char, kept_bytes> &space)
+template <std::size_t size>
+std::string_view read_some(int fd, std::array<char, size> &space)
 {
     const auto count = ::read(fd, space.data(), space.size());
     return {space.data(), count > 0 ? static_cast<std::size_t>(count) : 0};
 }
 
-/// The child's error output stays visible: we pass it on to ours, and keep its end.
-void take_errors(std::string_view text, std::string &kept)
+/// The application's signals are for its own threads, and no broken error output ends it.
+void block_signals()
 {
-    // Where ours is broken there is nobody to tell.
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
-    kept += text;
-    if (kept.size() > kept_bytes)
-        kept.erase(0, kept.size() - kept_bytes);
-}
-
-std::string last_lines(std::string text, std::size_t count)
-{
-    while (!text.empty() && text.back() == '\n')
-        text.pop_back();
-    auto begin = text.size();
-    for (; count > 0; --count) {
-        begin = begin > 0 ? text.rfind('\n', begin - 1) : std::string::npos;
-        if (begin == std::string::npos)
-            return text;
-    }
-    return text.substr(begin + 1);
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, nullptr);
 }
 
 } // namespace
@@ -94,6 +78,7 @@ bool Supervisor::is_child(pid_t pid) const
 
 void Supervisor::run()
 {
+    block_signals();
     MonotonicTime next_start{};
     while (wait_until(next_start)) {
         const auto [end, healthy] = run_child();
@@ -102,7 +87,8 @@ void Supervisor::run()
         observer_.child_ended(end);
         const auto decision = policy_.child_ended(healthy, monotonic_now());
         if ((decision.is_limit_reached || end.is_refusal()) && !config_.retries_for_ever) {
-            observer_.gave_up(end);
+            if (!is_asked_to_stop())
+                observer_.gave_up(end);
             return;
         }
         next_start = decision.start;
@@ -119,6 +105,12 @@ bool Supervisor::wait_until(MonotonicTime time)
         if (now >= time)
             return true;
     }
+}
+
+bool Supervisor::is_asked_to_stop() const
+{
+    pollfd end{end_.fd(), POLLIN, 0};
+    return ::poll(&end, 1, 0) > 0;
 }
 
 Result<Supervisor::Watch> Supervisor::start_child()
@@ -142,8 +134,9 @@ Supervisor::Ended Supervisor::run_child()
     if (watch) {
         observer_.child_started(watch->child->pid());
         follow(*watch);
-        const auto now = monotonic_now();
-        ended = {reap(*watch), now - watch->first_heartbeat.value_or(now)};
+        // The time in which it hung does not count.
+        const auto end = watch->is_hung ? watch->last_heartbeat : monotonic_now();
+        ended = {reap(*watch), watch->first_heartbeat ? end - *watch->first_heartbeat : 0ns};
     } else {
         const auto &detail = watch.error().detail;
         ended.end = {.reason = EndReason::failed, .text = "could not be started: " + detail};
@@ -152,7 +145,7 @@ Supervisor::Ended Supervisor::run_child()
     return ended;
 }
 
-/// Returns when the child has ended.
+/// Returns when the child has ended, or will not.
 void Supervisor::follow(Watch &watch)
 {
     const auto &child = *watch.child;
@@ -161,30 +154,21 @@ void Supervisor::follow(Watch &watch)
                                    {child.heartbeats_fd(), POLLIN, 0},
                                    {child.errors_fd(), POLLIN, 0},
                                    {end_.fd(), POLLIN, 0}}};
-    std::array<char, kept_bytes> space;
-    for (;;) {
+    std::array<char, ErrorOutput::kept_bytes> space;
+    while (!watch.is_left) {
         if (::poll(fds.data(), fds.size(), to_timeout(next_deadline(watch) - monotonic_now())) < 0)
             continue; // EINTR
         const auto now = monotonic_now();
-        if (fds[heartbeats].revents != 0) {
-            const auto count = read_some(fds[heartbeats].fd, space).size();
-            if (count == 0)
-                fds[heartbeats].fd = -1; // closed
-            else
-                take_heartbeats(watch, count, now);
-        }
+        if (fds[heartbeats].revents != 0 && !take_heartbeats(watch, now))
+            fds[heartbeats].fd = -1;
         bool has_said_all = true;
         if (fds[errors].revents != 0) {
             const auto text = read_some(fds[errors].fd, space);
-            take_errors(text, watch.errors);
+            watch.errors.take(text);
             has_said_all = text.empty();
             if (has_said_all)
                 fds[errors].fd = -1; // closed
         }
-        // Its last words come before its end. That the pipe is closed is not waited for: a process
-        // that it started may have it too.
-        if (fds[child_end].revents != 0 && has_said_all)
-            return;
         if (fds[our_end].revents != 0) {
             fds[our_end].fd = -1;
             is_stopping_ = true;
@@ -192,33 +176,51 @@ void Supervisor::follow(Watch &watch)
             child.send(SIGCONT); // or a stopped one would not hear it
             watch.kill_at = now + config_.stop_timeout;
         }
+        // Its last words come before its end. That the pipe is closed is not waited for: a process
+        // that it started may have it too.
+        if (fds[child_end].revents != 0 && has_said_all)
+            return;
         act(watch, now);
     }
 }
 
-void Supervisor::take_heartbeats(Watch &watch, std::size_t count, MonotonicTime now)
+bool Supervisor::take_heartbeats(Watch &watch, MonotonicTime now)
 {
-    watch.last_heartbeat = now;
-    watch.first_heartbeat = watch.first_heartbeat.value_or(now);
-    stats_.lock()->heartbeats += count;
+    std::array<char, 256> space;
+    const auto count = ::read(watch.child->heartbeats_fd(), space.data(), space.size());
+    if (count > 0) {
+        watch.last_heartbeat = now;
+        watch.first_heartbeat = watch.first_heartbeat.value_or(now);
+        stats_.lock()->heartbeats += static_cast<std::uint64_t>(count);
+    }
+    return count != 0;
 }
 
 /// What the time that has passed asks for.
 void Supervisor::act(Watch &watch, MonotonicTime now)
 {
-    if (watch.kill_at) {
-        if (now >= *watch.kill_at) {
-            watch.child->send(SIGKILL);
-            watch.kill_at = MonotonicTime::max();
-        }
+    if (watch.leave_at) {
+        watch.is_left = now >= *watch.leave_at;
+    } else if (watch.kill_at) {
+        if (now >= *watch.kill_at)
+            kill(watch, now);
     } else if (const auto time = hangs_at(watch); time && now >= *time) {
-        watch.is_hung = true;
-        watch.child->send(SIGKILL);
+        // Since the poll we may have been stopped ourselves.
+        take_heartbeats(watch, now);
+        watch.is_hung = now >= *hangs_at(watch);
+        if (watch.is_hung)
+            kill(watch, now);
     }
     if (now >= watch.next_sample) {
         watch.next_sample = now + sample_interval;
         sample_usage(watch, now);
     }
+}
+
+void Supervisor::kill(Watch &watch, MonotonicTime now)
+{
+    watch.child->send(SIGKILL);
+    watch.leave_at = now + death_allowance;
 }
 
 void Supervisor::sample_usage(Watch &watch, MonotonicTime now)
@@ -230,7 +232,7 @@ void Supervisor::sample_usage(Watch &watch, MonotonicTime now)
 std::optional<MonotonicTime> Supervisor::hangs_at(const Watch &watch) const
 {
     const auto timeout = config_.hang_timeout;
-    if (timeout == nanoseconds(0) || watch.is_hung)
+    if (timeout == 0ns)
         return std::nullopt;
     if (!watch.first_heartbeat)
         return watch.begun + std::max(timeout, start_allowance);
@@ -239,25 +241,34 @@ std::optional<MonotonicTime> Supervisor::hangs_at(const Watch &watch) const
 
 MonotonicTime Supervisor::next_deadline(const Watch &watch) const
 {
-    const auto kill = watch.kill_at ? watch.kill_at : hangs_at(watch);
-    return std::min(watch.next_sample, kill.value_or(MonotonicTime::max()));
+    const auto next = watch.leave_at  ? watch.leave_at
+                      : watch.kill_at ? watch.kill_at
+                                      : hangs_at(watch);
+    return std::min(watch.next_sample, next.value_or(MonotonicTime::max()));
 }
 
 ChildEnd Supervisor::reap(Watch &watch)
 {
     ChildEnd end{.reason = EndReason::exited,
                  .pid = watch.child->pid(),
-                 .status = watch.child->wait(),
-                 .errors = last_lines(watch.errors, kept_lines)};
+                 .errors = watch.errors.last_lines()};
+    if (watch.is_left) {
+        ChildProcess::abandon(std::move(watch.child));
+        end.reason = EndReason::hang;
+        end.text = "hung: there was no heartbeat, and it does not die";
+        return end;
+    }
+    end.status = watch.child->wait();
     end.text = end.status.text();
-    if (watch.is_hung) {
+    // A crash that takes long to be written down looks like a hang at first.
+    if (watch.is_hung && (end.status.signal == SIGKILL || !end.status.is_known)) {
         end.reason = EndReason::hang;
         end.text = "hung: there was no heartbeat";
     } else if (end.status.signal != 0) {
         end.reason = EndReason::killed;
     } else if (end.status.code == exit_refused) {
         end.reason = EndReason::failed;
-        end.text = last_lines(watch.errors, 1);
+        end.text = watch.errors.last_lines(1);
     }
     return end;
 }

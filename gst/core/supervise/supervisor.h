@@ -5,6 +5,7 @@
 #include "core/base/guarded.h"
 #include "core/ipc/wake_event.h"
 #include "core/supervise/child_process.h"
+#include "core/supervise/error_output.h"
 #include "core/supervise/process_usage.h"
 #include "core/supervise/restart_policy.h"
 
@@ -39,9 +40,12 @@ class Supervisor {
 public:
     /// The exit status of a child that cannot do what it was started for, now or later. The last
     /// line of its error output says why.
-    static constexpr int exit_refused = 2;
+    static constexpr int exit_refused = 78; // EX_CONFIG of sysexits.h; no library ends with it
     /// How long a child may take to its first heartbeat, if the hang time-out is not longer.
     static constexpr nanoseconds start_allowance = std::chrono::seconds(10);
+    /// How long a killed child may take to die. One that waits in the kernel for a device is left
+    /// to itself then, and another one is started.
+    static constexpr nanoseconds death_allowance = std::chrono::seconds(2);
 
     struct Config {
         ChildCommand command;
@@ -85,7 +89,8 @@ public:
     /// Whether this is the child that runs now.
     [[nodiscard]] bool is_child(pid_t pid) const;
     [[nodiscard]] Stats stats() const { return stats_.snapshot(); }
-    /// Asks the child to end, and kills it after the stop time-out. The last statistics.
+    /// Asks the child to end, and kills it after the stop time-out. The last statistics. Takes no
+    /// longer than that time-out and the death allowance.
     Stats stop();
 
 private:
@@ -100,9 +105,11 @@ private:
         std::optional<MonotonicTime> first_heartbeat;
         MonotonicTime last_heartbeat{};
         MonotonicTime next_sample{};
-        std::optional<MonotonicTime> kill_at; // once it was asked to end
+        std::optional<MonotonicTime> kill_at;  // once it was asked to end
+        std::optional<MonotonicTime> leave_at; // once it was killed
         bool is_hung = false;
-        std::string errors; // what it wrote last
+        bool is_left = false; // it does not die
+        ErrorOutput errors;
     };
     struct Ended {
         ChildEnd end;
@@ -116,12 +123,15 @@ private:
     void run();
     /// False when the supervisor is to stop.
     bool wait_until(MonotonicTime time);
+    [[nodiscard]] bool is_asked_to_stop() const;
     Result<Watch> start_child();
     /// From its start to its end.
     Ended run_child();
     void follow(Watch &watch);
-    void take_heartbeats(Watch &watch, std::size_t count, MonotonicTime now);
+    /// False when the child has closed the pipe.
+    bool take_heartbeats(Watch &watch, MonotonicTime now);
     void act(Watch &watch, MonotonicTime now);
+    static void kill(Watch &watch, MonotonicTime now);
     void sample_usage(Watch &watch, MonotonicTime now);
     [[nodiscard]] std::optional<MonotonicTime> hangs_at(const Watch &watch) const;
     [[nodiscard]] MonotonicTime next_deadline(const Watch &watch) const;

@@ -34,7 +34,8 @@ def loaded_cores(is_loaded=True):
     if not is_loaded:
         yield
         return
-    command = ["stress-ng", "--quiet", "--cpu", str(os.cpu_count())]
+    # Whatever priority this run has, the load has the usual one.
+    command = ["chrt", "--other", "0", "stress-ng", "--quiet", "--cpu", str(os.cpu_count())]
     with subprocess.Popen(command, start_new_session=True) as stress:
         try:
             yield

@@ -74,9 +74,10 @@ class Path:
 
 
 # Statistics that are told every few seconds are no part of what a frame costs.
-OUR_PATH = Path(f"{OUR_CAPTURE} ! jkvmipcsink name=sink stats-interval=0 socket-path={{socket}}",
-                "jkvmipcsrc stats-interval=0 socket-path={socket} ! jkvmadaptivequeue ! "
-                "fakesink name=sink sync=false")
+OUR_PATH = Path(f"{OUR_CAPTURE} stats-interval=0 ! jkvmipcsink name=sink stats-interval=0 "
+                "socket-path={socket}",
+                "jkvmipcsrc stats-interval=0 socket-path={socket} ! "
+                "jkvmadaptivequeue stats-interval=0 ! fakesink name=sink sync=false")
 STOCK_PATH = Path(f"{STOCK_CAPTURE} ! gdppay ! tcpserversink name=sink host=127.0.0.1 "
                   "port={port}",
                   "tcpclientsrc host=127.0.0.1 port={port} ! gdpdepay ! queue ! "

@@ -49,7 +49,7 @@ def measure(subject, quick):
             result = programs.run(
                 [programs.program("path-bench"), *subject.how, "--frame-ms", frame_ms,
                  "--sound", pathlib.Path(sound_directory().name) / "noise.wav",
-                 "--seconds", 1.5 if quick else 4])
+                 "--seconds", 1.5 if quick else 3])
         values |= {name_of(frame_ms, q): result[f"{q}_ms"] for q in ("p50", "p99")}
     return values
 

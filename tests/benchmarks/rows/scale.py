@@ -43,7 +43,7 @@ def count_calls(way, listeners, frames):
 
 
 def measure(subject, quick):
-    frames = 25 if quick else 75
+    frames = 25 if quick else 50
     by_listeners = {count: cpu_us(ipc.run(subject.how, listeners=count, messages=frames,
                                           pace_us=PACE_US)) / count
                     for count in LISTENERS}

@@ -18,7 +18,8 @@ TEST_P(CaptureAllocations, NoneForAFrame)
         GST_ELEMENT(gst_object_ref_sink(gst_element_factory_make("jkvmaudiosrc", nullptr))));
     auto *const src = element.get();
     testing::WatchingPad pad(src);
-    g_object_set(src, "device", pcm.device().c_str(), "buffer-time", gint64{1000000}, nullptr);
+    g_object_set(src, "device", pcm.device().c_str(), "buffer-time", gint64{1000000},
+                 "stats-interval", 0, nullptr); // a report is made of small pieces
     gst_util_set_object_arg(G_OBJECT(src), "frame-size", "5");
     if (*GetParam() != 0)
         g_object_set(src, "volume", 0.5, nullptr);

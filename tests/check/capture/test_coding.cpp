@@ -46,6 +46,12 @@ protected:
                                                 gst_structure_new("jkvm-encoder-request", field,
                                                                   type, value, nullptr)));
     }
+    guint bitrate_stat()
+    {
+        guint value = 0;
+        gst_structure_get_uint(testing::stats_of(src()).get(), "bitrate", &value);
+        return value;
+    }
 };
 
 struct Expected {
@@ -226,22 +232,54 @@ TEST_F(CaptureCoding, RequestOfAReceiverIsFollowedWithinTheLimits)
 {
     open("buffer-time=1000000 min-bitrate=24000 max-bitrate=128000");
     follow();
-    const auto bitrate = [this] {
-        guint value = 0;
-        gst_structure_get_uint(testing::stats_of(src()).get(), "bitrate", &value);
-        return value;
-    };
     send_request("bitrate", G_TYPE_UINT, 500000);
-    follow_until([&](const Pulled &) { return bitrate() == 128000; });
+    follow_until([&](const Pulled &) { return bitrate_stat() == 128000; });
     send_request("bitrate", G_TYPE_UINT, 500);
-    follow_until([&](const Pulled &) { return bitrate() == 24000; });
+    follow_until([&](const Pulled &) { return bitrate_stat() == 24000; });
     send_request("frame-size", G_TYPE_UINT, 2880);
     follow_to_length(60ms);
     EXPECT_EQ(int_property("bitrate"), 96000); // the owner's is as it was
     EXPECT_EQ(int_property("quality"), static_cast<int>(Quality::medium));
     gst_util_set_object_arg(G_OBJECT(src()), "quality", "high");
     follow_to_length(20ms);
-    EXPECT_EQ(bitrate(), 192000u);
+    EXPECT_EQ(bitrate_stat(), 192000u);
+}
+
+TEST_F(CaptureCoding, WithdrawnRequestLeavesWhatTheOwnerSet)
+{
+    open("buffer-time=1000000 quality=high");
+    send_request("bitrate", G_TYPE_UINT, 40000);
+    send_request("frame-size", G_TYPE_UINT, 1920);
+    follow_to_length(40ms);
+    ASSERT_EQ(bitrate_stat(), 40000u);
+    send_request("withdrawn", G_TYPE_BOOLEAN, TRUE);
+    follow_to_length(20ms);
+    EXPECT_EQ(bitrate_stat(), 192000u);
+    EXPECT_EQ(int_property("quality"), static_cast<int>(Quality::high));
+}
+
+TEST_F(CaptureCoding, RequestEndsWithTheSession)
+{
+    open("buffer-time=1000000");
+    send_request("bitrate", G_TYPE_UINT, 40000);
+    follow_until([&](const Pulled &) { return bitrate_stat() == 40000; });
+    pipeline_->set_state(GST_STATE_READY);
+    pipeline_->play();
+    pull();
+    EXPECT_EQ(bitrate_stat(), 96000u);
+}
+
+TEST_F(CaptureCoding, TimeOfTheEncoderIsALatencyAndIsToldWithAFrame)
+{
+    open("buffer-time=1000000 stats-interval=1");
+    follow();
+    pipeline_->wait_for_element_message("application/x-jkvm-audiosrc-stats");
+    pipeline_->wait_for_element_message("application/x-jkvm-audiosrc-stats");
+    pipeline_->set_state(GST_STATE_READY);
+    EXPECT_GE(stat("frames"), 2u);
+    EXPECT_EQ(stat("encode-time-samples"), stat("frames"));
+    EXPECT_GT(stat("encode-time-sum"), 0u);
+    EXPECT_GE(stat("encode-time-sum"), stat("encode-time-max"));
 }
 
 TEST_F(CaptureCoding, RequestForOneThingLeavesTheOwnersBitrateAlone)
@@ -251,9 +289,7 @@ TEST_F(CaptureCoding, RequestForOneThingLeavesTheOwnersBitrateAlone)
     send_request("complexity", G_TYPE_UINT, 0);
     send_request("frame-size", G_TYPE_UINT, 1920);
     follow_to_length(40ms);
-    guint bitrate = 0;
-    gst_structure_get_uint(testing::stats_of(src()).get(), "bitrate", &bitrate);
-    EXPECT_EQ(bitrate, 128000u);
+    EXPECT_EQ(bitrate_stat(), 128000u);
 }
 
 TEST_F(CaptureCoding, ExpectedLossThatIsAskedForTurnsTheCopiesOn)

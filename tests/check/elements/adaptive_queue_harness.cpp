@@ -81,10 +81,34 @@ void AdaptiveQueueHarness::await_wait(nanoseconds time)
     }
 }
 
+void AdaptiveQueueHarness::await_rest()
+{
+    const auto give_up = monotonic_now() + patience;
+    const auto now = gst_clock_get_time(GST_CLOCK(clock_));
+    for (bool is_at_rest = false; !is_at_rest;) {
+        GstClockID id = nullptr;
+        if (gst_test_clock_peek_next_pending_id(clock_, &id)) {
+            is_at_rest = gst_clock_id_get_time(id) > now;
+            gst_clock_id_unref(id);
+        }
+        if (monotonic_now() > give_up) {
+            ADD_FAILURE() << "it does not come to rest";
+            return;
+        }
+        g_thread_yield();
+    }
+}
+
 void AdaptiveQueueHarness::advance_to(nanoseconds time)
 {
     await_wait(time);
     gst_test_clock_crank(clock_);
+}
+
+void AdaptiveQueueHarness::advance()
+{
+    if (gst_test_clock_peek_next_pending_id(clock_, nullptr))
+        gst_test_clock_crank(clock_);
 }
 
 GstBuffer *AdaptiveQueueHarness::make_frame(nanoseconds media_time,

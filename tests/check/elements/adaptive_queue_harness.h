@@ -58,8 +58,12 @@ public:
     void set_time(nanoseconds time);
     /// Waits until the element waits for that time.
     void await_wait(nanoseconds time);
-    /// The same, and then it is that time.
+    /// Waits until the element waits for a time that is still to come.
+    void await_rest();
+    /// As await_wait(), and then it is that time.
     void advance_to(nanoseconds time);
+    /// The next time that it waits for, if it waits for one just now.
+    void advance();
 
     static GstBuffer *make_frame(nanoseconds media_time,
                                  const std::vector<std::uint8_t> &packet = celt_packet);

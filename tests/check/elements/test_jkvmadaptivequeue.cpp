@@ -207,6 +207,25 @@ TEST_F(JkvmAdaptiveQueue, FrameWithoutTimestampFollowsTheOneBefore)
     EXPECT_EQ(queue_.pull(), gap_at(end + frame, 2500us));
 }
 
+TEST_F(JkvmAdaptiveQueue, TimesThatNoStreamCanHaveAreNone)
+{
+    auto end = play_first();
+    for (const auto time : {GST_CLOCK_TIME_NONE - 1, GstClockTime{G_MAXINT64} + 1,
+                            GstClockTime{G_MAXINT64}, GstClockTime{G_MAXINT64} / 2}) {
+        queue_.set_time(end - 4ms);
+        auto *buffer = testing::AdaptiveQueueHarness::make_frame(0ms);
+        GST_BUFFER_PTS(buffer) = time;
+        GST_BUFFER_DURATION(buffer) = time;
+        EXPECT_EQ(gst_harness_push(queue_.get(), buffer), GST_FLOW_OK);
+        queue_.advance_to(end);
+        EXPECT_EQ(queue_.pull(), buffer_at(end)) << time;
+        end += frame;
+    }
+    queue_.push_gap(nanoseconds(G_MAXINT64), nanoseconds(G_MAXINT64));
+    queue_.advance_to(end);
+    EXPECT_EQ(queue_.pull(), gap_at(end, 2500us));
+}
+
 TEST_F(JkvmAdaptiveQueue, NewEpochBeginsAStreamOfItsOwn)
 {
     const auto end = play_first();
@@ -390,6 +409,7 @@ TEST_F(JkvmAdaptiveQueue, MessageTellsOfTheNewDelay)
 {
     const auto bus = GstRef<GstBus>::adopt(gst_bus_new());
     gst_element_set_bus(queue_.element(), bus.get());
+    queue_.set("stats-interval", 0);
     const auto end = play_first();
     queue_.advance_to(end);
     queue_.await_wait(end + 2500us);
@@ -406,6 +426,35 @@ TEST_F(JkvmAdaptiveQueue, MessageTellsOfTheNewDelay)
     }
     EXPECT_FALSE(GstRef<GstMessage>::adopt(gst_bus_pop_filtered(bus.get(), GST_MESSAGE_ELEMENT)));
     gst_element_set_bus(queue_.element(), nullptr);
+}
+
+TEST_F(JkvmAdaptiveQueue, StatisticsAreToldWithAFrame)
+{
+    const auto bus = GstRef<GstBus>::adopt(gst_bus_new());
+    gst_element_set_bus(queue_.element(), bus.get());
+    play_first();
+    queue_.await_wait(1s + start_delay + frame);
+    // Behind jkvm-depth, which tells of the start.
+    GstRef<GstMessage> message;
+    for (int i = 0; i < 2; ++i)
+        message = GstRef<GstMessage>::adopt(gst_bus_pop_filtered(bus.get(), GST_MESSAGE_ELEMENT));
+    ASSERT_TRUE(message);
+    EXPECT_TRUE(gst_structure_has_name(gst_message_get_structure(message.get()),
+                                       "application/x-jkvm-adaptivequeue-stats"));
+    gst_element_set_bus(queue_.element(), nullptr);
+}
+
+TEST_F(JkvmAdaptiveQueue, LatencyIsTheTimeInTheQueue)
+{
+    const auto end = play_first();
+    queue_.push_at(1010ms, 990ms);
+    queue_.advance_to(end);
+    queue_.pull();
+    queue_.await_wait(end + frame);
+    EXPECT_EQ(counter("latency-samples"), 2u);
+    EXPECT_EQ(counter("latency-min"), 5 * GST_MSECOND);
+    EXPECT_EQ(counter("latency-current"), 15 * GST_MSECOND);
+    EXPECT_EQ(counter("latency-sum"), 20 * GST_MSECOND);
 }
 
 } // namespace

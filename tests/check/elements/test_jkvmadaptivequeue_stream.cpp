@@ -56,6 +56,12 @@ protected:
         latency.least = nanoseconds(least);
         return latency;
     }
+    nanoseconds longest_transit()
+    {
+        gint64 transit = 0;
+        gst_structure_get_int64(testing::stats_of(queue_.element()).get(), "transit-max", &transit);
+        return nanoseconds(transit);
+    }
     void set_enum(const char *property, const char *nick)
     {
         gst_util_set_object_arg(G_OBJECT(queue_.element()), property, nick);
@@ -126,11 +132,6 @@ TEST_F(JkvmAdaptiveQueueStream, NewCapsBeginAStreamOfTheirOwnBehindTheOldOne)
 
 TEST_F(JkvmAdaptiveQueueStream, WhatWasLearnedIsOfTheOldCaps)
 {
-    const auto longest_transit = [this] {
-        gint64 transit = 0;
-        gst_structure_get_int64(testing::stats_of(queue_.element()).get(), "transit-max", &transit);
-        return nanoseconds(transit);
-    };
     queue_.play();
     push_frames(1);
     EXPECT_EQ(longest_transit(), 30ms);
@@ -219,6 +220,35 @@ TEST_F(JkvmAdaptiveQueueStream, FlushForgetsBuffersAndTimes)
     EXPECT_TRUE(first.is_discont);
     queue_.advance_to(3025ms);
     EXPECT_EQ(queue_.pull().duration, 2500us) << "the caps, and so the codec, are known still";
+}
+
+TEST_F(JkvmAdaptiveQueueStream, FlushInPausedKeepsTheTimeIfItSaysSo)
+{
+    queue_.play();
+    push_frames(1);
+    gst_element_set_state(queue_.element(), GST_STATE_PAUSED);
+    for (const bool resets_time : {false, true}) {
+        push_event(gst_event_new_flush_start());
+        push_event(gst_event_new_flush_stop(resets_time ? TRUE : FALSE));
+        GstSegment segment;
+        gst_segment_init(&segment, GST_FORMAT_TIME);
+        push_event(gst_event_new_segment(&segment));
+        queue_.push(970ms);
+        EXPECT_EQ(longest_transit(), resets_time ? -970ms : 30ms);
+    }
+}
+
+TEST_F(JkvmAdaptiveQueueStream, GapOfAStreamThatCountsInBytesIsPassedOver)
+{
+    queue_.play();
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_BYTES);
+    push_event(gst_event_new_segment(&segment));
+    queue_.push_gap(0ms, 20ms);
+    queue_.set_time(1s);
+    queue_.push(0ms); // its times mean nothing
+    queue_.advance_to(1005ms);
+    EXPECT_EQ(queue_.pull().time, 1005ms);
 }
 
 // --- latency ---

@@ -77,6 +77,41 @@ TEST_F(JkvmSupervisedSink, WorkerCompletesItsFileWhenThePipelineStops)
     EXPECT_NE(file.at(last_page + flags) & end_of_stream, 0);
 }
 
+TEST_F(JkvmSupervisedSink, WorkerPlaysAllThatWasSentBeforeItEnds)
+{
+    // Something always waits for this worker, which is a bit slow. All frames have one size.
+    const auto path = directory_.file("frames");
+    constexpr std::size_t frame = 160; // bytes
+    play("identity sleep-time=25000 ! filesink buffer-mode=unbuffered location=" + path, "",
+         "audiotestsrc is-live=true samplesperbuffer=960 ! "
+         "opusenc bitrate=64000 bitrate-type=cbr");
+    const auto ipc = GstRef<GstElement>::adopt(gst_bin_get_by_name(GST_BIN(element_), "ipc"));
+    ASSERT_TRUE(wait_until([&] { return stat(ipc.get(), "dropped-queue-full") > 0; }));
+    pipeline_->set_state(GST_STATE_NULL);
+    EXPECT_EQ(read_file(path).size(),
+              frame * (stat(ipc.get(), "frames") - stat(ipc.get(), "unheard") -
+                       stat(ipc.get(), "dropped")));
+}
+
+TEST_F(JkvmSupervisedSink, WorkerThatSomebodyElseEndsDoesNotWaitForTheParent)
+{
+    play("fakesink");
+    const auto pid = wait_for_start();
+    ASSERT_TRUE(wait_until([this] { return stat(element_, "heartbeats") > 0; }));
+    ::kill(pid, SIGTERM);
+    const auto message = pipeline_->wait_for_element_message("jkvm-child", "exited");
+    gint status = -1;
+    gst_structure_get_int(gst_message_get_structure(message.get()), "exit-status", &status);
+    EXPECT_EQ(status, 0);
+}
+
+TEST_F(JkvmSupervisedSink, TakesALaunchLineInAnyLanguage)
+{
+    const auto path = directory_.file("\u00fc");
+    play("filesink buffer-mode=unbuffered location=" + path);
+    EXPECT_TRUE(wait_until([&] { return !read_file(path).empty(); }));
+}
+
 TEST_F(JkvmSupervisedSink, WorkerThatIsKilledIsStartedAgainAndHearsTheSound)
 {
     const auto path = directory_.file("raw");

@@ -268,11 +268,11 @@ TEST_F(JkvmSupervisedSrcTimeLine, HasSoundAgainWithinHalfASecond)
         expect_discontinuity();
     }
     pipeline_->set_state(GST_STATE_PAUSED);
-    const auto outages = holes();
+    auto outages = holes();
     ASSERT_GE(outages.size(), 5u);
-    // The machine may be busy; sanitizers make programs start slowly.
-    const auto least = *std::min_element(outages.begin(), outages.end());
-    EXPECT_LT(least, is_sanitized ? 5 * GST_SECOND : 500 * GST_MSECOND);
+    // The machine may be busy for a moment; sanitizers make programs start slowly.
+    std::sort(outages.begin(), outages.end());
+    EXPECT_LT(outages[outages.size() / 2], is_sanitized ? 5 * GST_SECOND : 500 * GST_MSECOND);
     EXPECT_EQ(stat(element_, "kills"), 5u);
 }
 

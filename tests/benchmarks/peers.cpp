@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "benchmarks/peers.h"
+
+#include "common/gst_ref.h"
+
+#include <gst/check/gstharness.h>
+
+#include <memory>
+
+namespace jkvm::benchmark {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+using Harness = std::unique_ptr<GstHarness, void (*)(GstHarness *)>;
+
+Harness make_harness(const char *element, const char *caps)
+{
+    Harness harness(gst_harness_new(element), gst_harness_teardown);
+    gst_harness_set_src_caps_str(harness.get(), caps);
+    return harness;
+}
+
+// --- rtpjitterbuffer ---
+
+constexpr unsigned clock_rate = 48000;
+
+// An RTP packet without payload; its sequence number is its place in the trace.
+GstBuffer *make_packet(const TracedFrame &frame, std::size_t place)
+{
+    const auto timestamp =
+        static_cast<guint32>(frame.media.count() / 1000 * clock_rate / 1'000'000);
+    guint8 header[12] = {0x80, 96};
+    GST_WRITE_UINT16_BE(header + 2, static_cast<guint16>(place));
+    GST_WRITE_UINT32_BE(header + 4, timestamp);
+    auto *const buffer = gst_buffer_new_memdup(header, sizeof header);
+    GST_BUFFER_DTS(buffer) = GST_BUFFER_PTS(buffer) =
+        static_cast<GstClockTime>(frame.arrival.count());
+    return buffer;
+}
+
+// The timestamps that the element gives the frames.
+std::vector<nanoseconds> rtpjitterbuffer_timestamps(const Trace &trace, nanoseconds latency)
+{
+    const auto harness =
+        make_harness("rtpjitterbuffer", "application/x-rtp,media=audio,clock-rate=48000,"
+                                        "encoding-name=OPUS,payload=96");
+    auto *const h = harness.get();
+    g_object_set(h->element, "latency", static_cast<guint>(latency / 1ms), nullptr);
+    std::vector<nanoseconds> result;
+    result.reserve(trace.size());
+    auto clock_time = 0ns;
+    for (std::size_t i = 0; i < trace.size(); ++i) {
+        if (trace[i].arrival > clock_time) {
+            clock_time = trace[i].arrival;
+            gst_harness_set_time(h, static_cast<GstClockTime>(clock_time.count()));
+        }
+        gst_harness_push(h, make_packet(trace[i], i));
+        if (i == 0) { // it might be out of order, so it is kept until its latest time
+            gst_harness_crank_single_clock_wait(h);
+            clock_time += latency;
+        }
+        // It comes from a thread of the element's.
+        const auto buffer = GstRef<GstBuffer>::adopt(gst_harness_pull(h));
+        if (!buffer)
+            break;
+        result.emplace_back(static_cast<std::int64_t>(GST_BUFFER_PTS(buffer.get())));
+    }
+    return result;
+}
+
+std::vector<Output> play_through_rtpjitterbuffer(const Trace &trace, nanoseconds latency,
+                                                 nanoseconds duration)
+{
+    const auto timestamps = rtpjitterbuffer_timestamps(trace, latency);
+    std::vector<Output> outputs;
+    std::optional<nanoseconds> position; // up to there something was played
+    for (std::size_t i = 0; i < timestamps.size(); ++i) {
+        const auto time = timestamps[i] + latency;
+        if (!position)
+            position = time;
+        const bool overlaps = time < *position - duration / 2;
+        if (trace[i].arrival > time || overlaps) {
+            outputs.push_back({Playout::Drop{Playout::DropReason::late, false}, i});
+            continue; // the hole shows at the next frame that plays
+        }
+        if (time > *position + duration / 2)
+            outputs.push_back({Playout::Conceal{*position, time - *position}, 0});
+        outputs.push_back(
+            {Playout::Play{time, trace[i].media, duration, trace[i].arrival, i == 0}, i});
+        position = time + duration;
+    }
+    return outputs;
+}
+
+// --- queue ---
+
+class QueuedPlayback {
+public:
+    QueuedPlayback(const Trace &trace, nanoseconds latency, nanoseconds duration)
+        : trace_(trace), duration_(duration), slot_(trace.front().arrival + latency),
+          harness_(make_harness("queue", "audio/x-opus"))
+    {
+        gst_util_set_object_arg(G_OBJECT(harness_->element), "leaky", "downstream");
+        // Its thread stands still with a buffer in its hand until the device takes that.
+        gst_harness_set_blocking_push_mode(harness_.get());
+    }
+
+    std::vector<Output> run()
+    {
+        for (; arrived_ < trace_.size(); ++arrived_) {
+            const auto arrival = trace_[arrived_].arrival;
+            while (taken_ < arrived_ && slot_ < arrival)
+                play_next();
+            if (slot_ < arrival) {
+                outputs_.push_back({Playout::Conceal{slot_, arrival - slot_}, 0});
+                slot_ = arrival;
+            }
+            push();
+        }
+        while (taken_ < arrived_)
+            play_next();
+        return std::move(outputs_);
+    }
+
+private:
+    void push()
+    {
+        auto *const buffer = gst_buffer_new();
+        GST_BUFFER_PTS(buffer) = static_cast<GstClockTime>(trace_[arrived_].media.count());
+        GST_BUFFER_DURATION(buffer) = static_cast<GstClockTime>(duration_.count());
+        GST_BUFFER_OFFSET(buffer) = arrived_;
+        gst_harness_push(harness_.get(), buffer);
+        await_buffer_in_hand(); // else how much fits in would depend on that thread
+    }
+
+    void play_next()
+    {
+        const auto buffer = GstRef<GstBuffer>::adopt(gst_harness_pull(harness_.get()));
+        // The newest frame is never lost, so what is missing was dropped before this one.
+        for (; taken_ < GST_BUFFER_OFFSET(buffer.get()); ++taken_)
+            outputs_.push_back({Playout::Drop{Playout::DropReason::late, false}, taken_});
+        outputs_.push_back({Playout::Play{slot_, trace_[taken_].media, duration_,
+                                          trace_[taken_].arrival, outputs_.empty()},
+                            taken_});
+        ++taken_;
+        slot_ += duration_;
+        if (taken_ < arrived_)
+            await_buffer_in_hand();
+    }
+
+    void await_buffer_in_hand()
+    {
+        while (gst_harness_buffers_in_queue(harness_.get()) == 0)
+            g_thread_yield();
+    }
+
+    const Trace &trace_;
+    const nanoseconds duration_;
+    nanoseconds slot_;        // when the device wants the next frame
+    std::size_t arrived_ = 0; // frames
+    std::size_t taken_ = 0;   // of these, by the device or dropped
+    Harness harness_;
+    std::vector<Output> outputs_;
+};
+
+} // namespace
+
+std::optional<Peer> peer_of_name(std::string_view name)
+{
+    if (name == "rtpjitterbuffer")
+        return Peer::rtpjitterbuffer;
+    if (name == "queue")
+        return Peer::queue;
+    return std::nullopt;
+}
+
+std::vector<Output> play_through(Peer peer, const Trace &trace, nanoseconds latency,
+                                 nanoseconds frame_duration)
+{
+    return peer == Peer::queue ? QueuedPlayback(trace, latency, frame_duration).run()
+                               : play_through_rtpjitterbuffer(trace, latency, frame_duration);
+}
+
+} // namespace jkvm::benchmark

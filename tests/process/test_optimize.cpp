@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A receiver that is slow makes the encoder of another process do less, and lets it go afterwards.
+#include "support/alsa_device.h"
+#include "support/gst_test.h"
+#include "support/program.h"
+#include "support/temporary_directory.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <optional>
+
+namespace jkvm {
+namespace {
+
+using testing::Pipeline;
+
+/// Captures and serves, in a process of its own.
+class Sender {
+public:
+    explicit Sender(const std::string &path)
+        : program_(testing::gst_launch(
+              "-m jkvmaudiosrc quality=high stats-interval=50 device=" + pcm_.device() +
+              " ! jkvmipcsink stats-interval=0 dialect=v2 socket-path=" + path))
+    {}
+
+    /// Reads what the encoder is set to (bit/s) until that is right. False when it never is.
+    bool wait_for_bitrate(const std::function<bool(unsigned)> &is_right)
+    {
+        const std::string report = "application/x-jkvm-audiosrc-stats";
+        const std::string field = "bitrate=(uint)";
+        while (program_.wait_for_output(report, ++reports_)) {
+            const auto &output = program_.output();
+            const auto at = output.find(field, output.rfind(report));
+            // The line may be cut; there is another one soon.
+            if (at != std::string::npos && output.find(',', at) != std::string::npos &&
+                is_right(static_cast<unsigned>(std::stoul(output.substr(at + field.size())))))
+                return true;
+            if (reports_ > enough)
+                return false;
+        }
+        return false;
+    }
+
+private:
+    static constexpr int enough = 600; // half a minute
+
+    testing::TestPcm pcm_;
+    testing::Program program_;
+    int reports_ = 0;
+};
+
+/// Plays what it gets, after a queue that can hold it up.
+class Receiver {
+public:
+    explicit Receiver(const std::string &path)
+        : pipeline_("jkvmipcsrc dialect=v2 socket-path=" + path +
+                    " ! queue name=hold max-size-time=0 max-size-bytes=0 max-size-buffers=0 "
+                    "! jkvmadaptivequeue name=queue optimize=true optimize-interval=100 "
+                    "optimize-cool-down=200 stats-interval=20 ! fakesink sync=false")
+    {
+        pipeline_.play();
+        // It has to know how fast a frame can come, and how much is in one.
+        for (int i = 0; i < 25; ++i)
+            pipeline_.wait_for_element_message("application/x-jkvm-adaptivequeue-stats");
+    }
+    /// From now on everything comes so much later; less than before: it comes at once.
+    void hold_up(unsigned milliseconds)
+    {
+        g_object_set(pipeline_.element("hold"), "min-threshold-time",
+                     guint64{milliseconds} * GST_MSECOND, nullptr);
+    }
+
+private:
+    Pipeline pipeline_;
+};
+
+class Optimize : public ::testing::Test {
+protected:
+    static constexpr unsigned preset = 192000;
+
+    /// At most that share of the preset. (The tone takes a little more than the preset says.)
+    void expect_less_than(double share)
+    {
+        EXPECT_TRUE(sender_.wait_for_bitrate([&](unsigned bitrate) {
+            return bitrate <= share * preset;
+        })) << share;
+    }
+    void expect_preset()
+    {
+        EXPECT_TRUE(sender_.wait_for_bitrate([](unsigned bitrate) { return bitrate == preset; }));
+    }
+
+    testing::TemporaryDirectory directory_;
+    std::string path_ = directory_.file("a.sock");
+    Sender sender_{path_};
+};
+
+TEST_F(Optimize, EncoderOfTheOtherProcessDoesLessStepByStepAndIsBackAtItsPreset)
+{
+    Receiver receiver(path_);
+    expect_preset();
+    receiver.hold_up(60);
+    expect_less_than(0.92);
+    receiver.hold_up(130);
+    expect_less_than(0.82);
+    receiver.hold_up(200);
+    expect_less_than(0.62);
+    receiver.hold_up(320);
+    expect_less_than(0.35);
+    receiver.hold_up(0);
+    expect_preset();
+}
+
+TEST_F(Optimize, EncoderIsLetGoWhenTheSlowReceiverIsGone)
+{
+    auto receiver = std::make_unique<Receiver>(path_);
+    receiver->hold_up(200);
+    expect_less_than(0.62);
+    receiver.reset();
+    expect_preset();
+}
+
+} // namespace
+} // namespace jkvm
