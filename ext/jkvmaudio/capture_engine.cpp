@@ -123,6 +123,21 @@ bool CaptureEngine::open_device(MonotonicTime now)
     return false;
 }
 
+void CaptureEngine::open_again(MonotonicTime now)
+{
+    if (!is_suspended_) {
+        open_device(now);
+    } else if (const auto resumed = reader_->resume(); resumed == Pcm::Resumed::running) {
+        is_suspended_ = false;
+        has_opened(now);
+    } else if (resumed == Pcm::Resumed::not_yet) {
+        supervisor_.failed(DeviceTrouble::suspended, now);
+        has_trouble_ = true;
+    } else {
+        lose(DeviceTrouble::suspended, "it does not resume");
+    }
+}
+
 bool CaptureEngine::start_device(MonotonicTime now)
 {
     // Before the first restart() nobody would read what it captures.
@@ -250,11 +265,8 @@ nanoseconds CaptureEngine::silence_due() const
     return start + frame_time() + look_ahead_;
 }
 
-Pcm::Outcome CaptureEngine::wait(const WaitControl &control, const Moment &now)
+Pcm::Outcome CaptureEngine::wait(const WaitControl &control, MonotonicTime deadline)
 {
-    auto deadline = supervisor_.next_event();
-    if (supervisor_.state() != DeviceState::run)
-        deadline = std::min(deadline, now.monotonic + (silence_due() - now.running));
     if (supervisor_.is_open())
         return reader_->wait(control, deadline);
     return sleep_until(control, deadline);
@@ -275,24 +287,18 @@ CaptureEngine::Outcome CaptureEngine::next(const WaitControl &control)
     for (;;) {
         if (std::exchange(has_trouble_, false))
             return Outcome::trouble;
-        auto now = host_.now();
-        if (supervisor_.wants_open(now.monotonic)) {
-            if (!is_suspended_) {
-                open_device(now.monotonic);
-            } else if (const auto resumed = reader_->resume(); resumed == Pcm::Resumed::running) {
-                is_suspended_ = false;
-                has_opened(now.monotonic);
-            } else if (resumed == Pcm::Resumed::not_yet) {
-                supervisor_.failed(DeviceTrouble::suspended, now.monotonic);
-                has_trouble_ = true;
-            } else {
-                lose(DeviceTrouble::suspended, "it does not resume");
-            }
-            now = host_.now();
+        if (const auto now = monotonic_now(); supervisor_.wants_open(now))
+            open_again(now);
+        auto deadline = supervisor_.next_event();
+        // With sound, the pipeline's time is of no interest before there is a frame.
+        if (supervisor_.state() != DeviceState::run) {
+            const auto now = host_.now();
+            const auto silence = silence_due();
+            if (now.running >= silence)
+                return give_silence();
+            deadline = std::min(deadline, now.monotonic + (silence - now.running));
         }
-        if (supervisor_.state() != DeviceState::run && now.running >= silence_due())
-            return give_silence();
-        switch (wait(control, now)) {
+        switch (wait(control, deadline)) {
         case Pcm::Outcome::timed_out:
             // Not before: we may have been held up, and sound waits in the ring.
             if (supervisor_.is_frozen(monotonic_now()))

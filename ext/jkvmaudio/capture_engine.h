@@ -108,6 +108,8 @@ public:
 private:
     [[nodiscard]] nanoseconds frame_time() const;
     bool open_device(MonotonicTime now);
+    /// Opens a device, or lets the one that was suspended go on.
+    void open_again(MonotonicTime now);
     bool start_device(MonotonicTime now);
     void has_opened(MonotonicTime now);
     /// The open device is of no use any more.
@@ -116,7 +118,7 @@ private:
     void report();
     void has_suspended();
     void has_overrun();
-    Pcm::Outcome wait(const WaitControl &control, const Moment &now);
+    Pcm::Outcome wait(const WaitControl &control, MonotonicTime deadline);
     [[nodiscard]] nanoseconds silence_due() const;
     Outcome give_silence();
     /// Nothing: this frame is not for use.

@@ -9,12 +9,16 @@ namespace jkvm {
 namespace {
 
 constexpr std::size_t max_frame = std::size_t{OpusFrameEncoder::rate} / 1000 * 60; // per channel
+// So often anybody looks at them.
+constexpr std::size_t levels_interval = OpusFrameEncoder::rate / 10; // samples per channel
 // What libopus sends for a frame that it leaves out is the first byte of a packet alone.
 constexpr std::size_t largest_dtx_packet = 2;
 
 } // namespace
 
-FrameCoder::FrameCoder(unsigned channels) : channels_(channels), turned_(max_frame * channels) {}
+FrameCoder::FrameCoder(unsigned channels)
+    : channels_(channels), turned_(max_frame * channels), unmeasured_(levels_interval)
+{}
 
 Status FrameCoder::apply(const EncoderSettings &settings)
 {
@@ -47,7 +51,11 @@ Result<std::size_t> FrameCoder::code(std::span<const std::int16_t> samples, bool
 {
     const auto begin = monotonic_now();
     const auto sound = turn_volume(samples, is_silence);
-    stats_.levels = measure_levels(sound, channels_);
+    unmeasured_ += sound.size() / channels_;
+    if (unmeasured_ >= levels_interval) {
+        unmeasured_ = 0;
+        stats_.levels = measure_levels(sound, channels_);
+    }
     std::size_t size = sound.size_bytes();
     if (output_ == Output::samples) {
         std::memcpy(to.data(), sound.data(), size);

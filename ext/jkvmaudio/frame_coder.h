@@ -23,7 +23,7 @@ public:
         std::uint64_t dtx_frames = 0;   ///< packets that say only that it is quiet
         nanoseconds processing_time{0}; ///< of all frames
         LatencyMonitor encode_time;
-        Levels levels;                       ///< of the last frame, after the volume
+        Levels levels;                       ///< of a frame of the last 100 ms, after the volume
         std::optional<OpusPacketFacts> last; ///< packet that had sound in it
     };
 
@@ -67,6 +67,7 @@ private:
     bool is_fresh_ = false; // see begin_anew()
     Gain gain_;
     std::vector<std::int16_t> turned_; // the frame after the volume
+    std::size_t unmeasured_;           // samples per channel since the levels were
     Stats stats_;
 };
 

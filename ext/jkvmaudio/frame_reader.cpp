@@ -127,9 +127,10 @@ void FrameReader::take_staged()
 void FrameReader::remember(std::span<const std::int16_t> samples)
 {
     const auto fresh = std::min(samples.size(), history_.size());
-    std::copy(history_.begin() + static_cast<std::ptrdiff_t>(fresh), history_.end(),
-              history_.begin());
-    std::ranges::copy(samples.last(fresh), history_.end() - static_cast<std::ptrdiff_t>(fresh));
+    const auto kept = history_.size() - fresh;
+    // Each frame is copied here: as bytes, which libstdc++ does not see through its ranges.
+    std::memmove(history_.data(), history_.data() + fresh, kept * sizeof(std::int16_t));
+    std::memcpy(history_.data() + kept, samples.last(fresh).data(), fresh * sizeof(std::int16_t));
     remembered_ = std::min(remembered_ + fresh / channels_, history_.size() / channels_);
 }
 

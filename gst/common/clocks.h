@@ -7,14 +7,36 @@
 
 namespace jkvm {
 
-/// The running time is negative before the pipeline's base time, which may lie ahead. A pipeline
-/// that was told to do without a clock gets the system's monotonic one.
+/// What makes a running time of an element's clock. There is no clock before the first PLAYING, and
+/// in a pipeline that was told to do without.
+struct ElementClock {
+    GstRef<GstClock> clock;
+    GstClockTimeDiff base_time;
+};
+
+/// Both under one lock: asked one by one they are among the dearest things that an element does
+/// with a buffer.
+inline ElementClock clock_of(GstElement *element)
+{
+    GST_OBJECT_LOCK(element);
+    ElementClock found{GstRef<GstClock>::share(GST_ELEMENT_CLOCK(element)), element->base_time};
+    GST_OBJECT_UNLOCK(element);
+    return found;
+}
+
+/// Negative before the pipeline's base time, which may lie ahead. Without a clock, the time is that
+/// of the system's monotonic one.
+inline nanoseconds running_now(GstElement *element)
+{
+    const auto of = clock_of(element);
+    const GstClockTime now =
+        of.clock ? gst_clock_get_time(of.clock.get()) : gst_util_get_timestamp();
+    return nanoseconds(static_cast<GstClockTimeDiff>(now) - of.base_time);
+}
+
 inline ClockPair read_clocks(GstElement *element)
 {
-    const auto clock = GstRef<GstClock>::adopt(gst_element_get_clock(element));
-    const GstClockTime now = clock ? gst_clock_get_time(clock.get()) : gst_util_get_timestamp();
-    const auto running = GST_CLOCK_DIFF(gst_element_get_base_time(element), now);
-    return ClockPair{nanoseconds(running), wall_now()};
+    return ClockPair{running_now(element), wall_now()};
 }
 
 } // namespace jkvm

@@ -150,6 +150,7 @@ private:
     std::uint64_t dropped_new_ = 0; // buffers, with leaky=upstream
 
     // The task's.
+    bool awaits_arrival_ = false; // it has nothing else to wait for
     GstSegment src_segment_{};
     bool is_dry_ = true;                     // nothing has played since an underrun, or at all
     bool is_discont_ = true;                 // something is missing before the next buffer

@@ -11,7 +11,8 @@ using namespace std::chrono_literals;
 GstFlowReturn AdaptiveQueue::take_buffer(GstRef<GstBuffer> buffer)
 {
     Lock lock(mutex_);
-    const auto read = reader_.read(buffer.get(), clock_.now());
+    auto now = clock_.now();
+    const auto read = reader_.read(buffer.get(), now);
     const auto &frame = read.frame;
     const auto size = gst_buffer_get_size(buffer.get());
     if (settings_.leak != Leak::downstream && !has_room_for(frame, size)) {
@@ -19,6 +20,7 @@ GstFlowReturn AdaptiveQueue::take_buffer(GstRef<GstBuffer> buffer)
         changed_.wait(lock, [&] {
             return has_room_for(frame, size) || settings_.leak != Leak::no || flow_ != GST_FLOW_OK;
         });
+        now = clock_.now();
     }
     if (has_eos_)
         return GST_FLOW_EOS;
@@ -31,7 +33,6 @@ GstFlowReturn AdaptiveQueue::take_buffer(GstRef<GstBuffer> buffer)
     if (read.is_new_epoch)
         begin_stream();
     items_.push(std::move(buffer), frame.duration);
-    const auto now = clock_.now();
     const auto excess = playout_->arrive(frame, now);
     saver_.record({.bytes = size, .duration = frame.duration, .is_quiet = frame.quiet},
                   playout_->lateness(), now);
@@ -40,7 +41,10 @@ GstFlowReturn AdaptiveQueue::take_buffer(GstRef<GstBuffer> buffer)
     const auto heavy = settings_.max_bytes > 0 ? items_.excess_over(settings_.max_bytes) : 0;
     playout_->drop_oldest(heavy);
     drop_oldest_items(heavy);
-    clock_.wake();
+    // Otherwise the task waits for the slot of a buffer before this one, or for the end of what has
+    // played: it need not hear of this one earlier.
+    if (awaits_arrival_ || excess + heavy > 0)
+        clock_.wake();
     if (excess + heavy > 0)
         emit_overrun(lock);
     return GST_FLOW_OK;

@@ -28,7 +28,8 @@ void AdaptiveQueue::loop()
 
 void AdaptiveQueue::step(Lock &lock, News &news)
 {
-    saver_.look(clock_.now());
+    const auto now = clock_.now();
+    saver_.look(now);
     if (auto request = take_encoder_request()) {
         lock.unlock();
         gst_pad_push_event(sink_, request.release());
@@ -47,7 +48,7 @@ void AdaptiveQueue::step(Lock &lock, News &news)
         return pass_gap_on(lock);
     if (is_gap && items_.level().buffers > 0) // the engine fills what is missing before them
         return items_.pop();
-    const auto action = playout_->next(clock_.now());
+    const auto action = playout_->next(now);
     const auto *wait = std::get_if<Playout::Wait>(&action);
     if (!is_gap || wait == nullptr)
         return act(action, lock, news);
@@ -181,10 +182,12 @@ void AdaptiveQueue::act(const Playout::Action &action, Lock &lock, News &news)
 
 void AdaptiveQueue::wait_for_arrival(Lock &lock)
 {
+    awaits_arrival_ = true;
     if (const auto look = saver_.next_look())
         clock_.wait_until(*look, lock);
     else
         clock_.wait(lock);
+    awaits_arrival_ = false;
 }
 
 void AdaptiveQueue::play(const Playout::Play &play, Lock &lock, News &news)

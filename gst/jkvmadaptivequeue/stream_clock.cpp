@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "stream_clock.h"
 
+#include "common/clocks.h"
+
 #include <algorithm>
 
 namespace jkvm {
 
-namespace {
-
-/// A pipeline that was told to do without a clock gets the system's.
-GstRef<GstClock> clock_of(GstElement *element)
+StreamClock::~StreamClock()
 {
-    auto *clock = gst_element_get_clock(element);
-    return GstRef<GstClock>::adopt(clock != nullptr ? clock : gst_system_clock_obtain());
+    if (wait_ != nullptr)
+        gst_clock_id_unref(wait_);
 }
-
-} // namespace
 
 void StreamClock::start()
 {
@@ -31,33 +28,36 @@ void StreamClock::stop()
 
 nanoseconds StreamClock::now()
 {
-    if (is_running_) {
-        const auto clock = clock_of(element_);
-        const nanoseconds running(
-            GST_CLOCK_DIFF(gst_element_get_base_time(element_), gst_clock_get_time(clock.get())));
-        now_ = std::max(now_, running);
-    }
+    if (is_running_)
+        now_ = std::max(now_, running_now(element_));
     return now_;
 }
 
 void StreamClock::wait_until(nanoseconds time, std::unique_lock<std::mutex> &lock)
 {
-    const auto clock = clock_of(element_);
-    const auto absolute = std::max<gint64>(
-        static_cast<gint64>(gst_element_get_base_time(element_)) + time.count(), 0);
-    wait_ = gst_clock_new_single_shot_id(clock.get(), static_cast<GstClockTime>(absolute));
-    auto *const id = wait_;
+    auto of = clock_of(element_);
+    if (!of.clock)
+        of.clock = GstRef<GstClock>::adopt(gst_system_clock_obtain());
+    auto *const clock = of.clock.get();
+    const auto when = static_cast<GstClockTime>(std::max<gint64>(of.base_time + time.count(), 0));
+    if (wait_ != nullptr && gst_clock_id_uses_clock(wait_, clock) != FALSE) {
+        gst_clock_single_shot_id_reinit(clock, wait_, when);
+    } else {
+        if (wait_ != nullptr)
+            gst_clock_id_unref(wait_);
+        wait_ = gst_clock_new_single_shot_id(clock, when);
+    }
+    is_waiting_ = true;
     lock.unlock();
     // An id that was unscheduled before this returns at once.
-    gst_clock_id_wait(id, nullptr);
+    gst_clock_id_wait(wait_, nullptr);
     lock.lock();
-    wait_ = nullptr;
-    gst_clock_id_unref(id);
+    is_waiting_ = false;
 }
 
 void StreamClock::wake()
 {
-    if (wait_ != nullptr)
+    if (is_waiting_)
         gst_clock_id_unschedule(wait_);
     woken_.notify_all();
 }

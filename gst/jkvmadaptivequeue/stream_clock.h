@@ -16,6 +16,9 @@ class StreamClock {
 public:
     /// `element` is borrowed and outlives this.
     explicit StreamClock(GstElement *element) : element_(element) {}
+    StreamClock(const StreamClock &) = delete;
+    StreamClock &operator=(const StreamClock &) = delete;
+    ~StreamClock();
 
     /// To PLAYING and back: between the two, time stands still.
     void start();
@@ -37,7 +40,8 @@ private:
     GstElement *element_;
     bool is_running_ = false;
     nanoseconds now_{0};
-    GstClockID wait_ = nullptr; // what the waiting thread waits for
+    GstClockID wait_ = nullptr; // the last one for a time; kept, so that none is made for each
+    bool is_waiting_ = false;   // for it
     std::condition_variable woken_;
 };
 

@@ -24,19 +24,33 @@ void Gain::apply(std::span<const std::int16_t> in, unsigned channels, std::span<
 Levels measure_levels(std::span<const std::int16_t> samples, unsigned channels)
 {
     constexpr double full_scale = 32768;
-    std::array<std::int64_t, max_level_channels> squares{};
-    std::array<int, max_level_channels> peaks{};
-    for (std::size_t i = 0; i < samples.size(); ++i) {
-        const auto channel = i % channels;
-        const int sample = samples[i];
-        squares.at(channel) += static_cast<std::int64_t>(sample) * sample;
-        peaks.at(channel) = std::max(peaks.at(channel), std::abs(sample));
-    }
+    // A whole number of channels, in a row that the compiler makes a vector of.
+    constexpr std::size_t lanes = 8;
+    static_assert(lanes % max_level_channels == 0);
+    std::array<float, lanes> squares{};
+    std::array<std::int16_t, lanes> highest{};
+    std::array<std::int16_t, lanes> lowest{};
+    const auto add = [&](std::size_t lane, std::int16_t sample) {
+        highest[lane] = std::max(highest[lane], sample);
+        lowest[lane] = std::min(lowest[lane], sample);
+        squares[lane] += static_cast<float>(sample) * static_cast<float>(sample);
+    };
+    std::size_t at = 0;
+    for (; at + lanes <= samples.size(); at += lanes)
+        for (std::size_t lane = 0; lane < lanes; ++lane)
+            add(lane, samples[at + lane]);
+    for (std::size_t lane = 0; at + lane < samples.size(); ++lane)
+        add(lane, samples[at + lane]);
+
     Levels levels;
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+        auto &[peak, rms] = levels.at(lane % channels);
+        peak = std::max({peak, highest[lane] / full_scale, -lowest[lane] / full_scale});
+        rms += squares[lane]; // the sum, at first
+    }
     const auto count = std::max(1.0, static_cast<double>(samples.size()) / channels);
-    for (std::size_t c = 0; c < levels.size(); ++c)
-        levels.at(c) = {peaks.at(c) / full_scale,
-                        std::sqrt(static_cast<double>(squares.at(c)) / count) / full_scale};
+    for (auto &level : levels)
+        level.rms = std::sqrt(level.rms / count) / full_scale;
     return levels;
 }
 

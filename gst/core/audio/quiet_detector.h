@@ -25,7 +25,8 @@ private:
     [[nodiscard]] bool is_small(std::size_t size) const;
     void remember(std::byte toc, std::size_t size);
 
-    std::array<std::uint16_t, window> sizes_{}; // a ring, of packets with the same first byte
+    // A ring, of packets with the same first byte; 0 where there was none yet.
+    std::array<std::uint16_t, window> sizes_{};
     std::size_t added_ = 0;
     std::byte toc_{0};
 };

@@ -23,6 +23,11 @@ def run(command, timeout=60):
     return json.loads(done.stdout)
 
 
+def refresh_registry():
+    """Lets GStreamer look at plugins that have changed now, and not while a program is measured."""
+    subprocess.run(["gst-inspect-1.0", "--exists", "identity"], check=True)
+
+
 @contextlib.contextmanager
 def loaded_cores(is_loaded=True):
     """One busy process for each core, as long as the context lasts."""

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The queues that are measured, and the command that does it."""
+
+from .programs import program
+from .row import OURS, PEER, Subject
+
+SETTLE = 50
+
+# What comes in, and the element.
+SUBJECTS = (Subject("jkvmadaptivequeue", OURS, ("opus", "jkvmadaptivequeue")),
+            Subject("queue", PEER, ("opus", "queue")),
+            Subject("queue2", PEER, ("opus", "queue2")),
+            Subject("rtpjitterbuffer", PEER, ("rtp", "rtpjitterbuffer")))
+
+
+def command(subject, frames):
+    return [program("queue-cost"), SETTLE, frames, *subject.how]

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""How often an element asks for memory once sound flows."""
+
+import contextlib
+import pathlib
+import tempfile
+
+from harness import sound
+from harness.programs import program
+from harness.row import OURS, PEER, Figure, Goal, Row, Subject
+
+SETTLE = 100
+FRAMES = 200
+
+# What of the path is done by which plugins.
+PARTS = {
+    "capture": ("libgstjkvmaudio", "libgstalsa", "libgstaudioconvert", "libgstaudioresample",
+                "libgstopus"),
+    "send": ("libgstjkvmipc", "libgstgdp", "libgsttcp"),
+    "receive": ("libgstjkvmipc", "libgstgdp", "libgsttcp"),
+    "queue": ("libgstjkvmadaptivequeue", "libgstcoreelements"),
+}
+
+
+def own(part):
+    return f"{part}: own"
+
+
+def caused(part):
+    return f"{part}: caused"
+
+
+def read_counts(path):
+    """(own, caused) by plugin."""
+    counts = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, *numbers = line.split()
+        counts[name.removesuffix(".so")] = [int(number) for number in numbers]
+    return counts
+
+
+def measure(subject, _):
+    with contextlib.ExitStack() as stack:
+        directory = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        files = directory / "sender", directory / "receiver"
+        # GLib's own way to share out small pieces of memory would hide them.
+        environments = [{"LD_PRELOAD": program("liballocation-count.so"),
+                         "ALLOCATIONS": str(file), "G_SLICE": "always-malloc"} for file in files]
+        stack.enter_context(sound.play_path(subject.how, SETTLE, FRAMES, environments))
+        sender, receiver = (read_counts(file) for file in files)
+    values = {}
+    for part, plugins in PARTS.items():
+        counts = sender if part in ("capture", "send") else receiver
+        found = [counts[plugin] for plugin in plugins if plugin in counts]
+        values[own(part)], values[caused(part)] = (sum(c) / FRAMES for c in zip(*found))
+    return values
+
+
+ROW = Row(
+    title="allocations a frame, once sound flows",
+    subjects=(Subject("jkvm", OURS, sound.OUR_PATH),
+              Subject("stock chain over tcp and gdp", PEER, sound.STOCK_PATH)),
+    figures=tuple(Figure(name(part), "", goals=(Goal(plus=0),) if name is own else ())
+                  for part in PARTS for name in (own, caused)),
+    measure=measure, rounds=3, quick_rounds=1,
+    notes=("Own: the plugin's code asked for it. Caused: a library did that it called, such as "
+           "GStreamer's for a buffer.",))

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Plays a launch line and measures the process over so many of the buffers that reach its element
+// called "sink":
+//
+//   play-chain SETTLE FRAMES LAUNCH-LINE [stay]
+//
+// Prints the measured window as JSON. The last frame ends the process where it stands: to take the
+// pipeline down would take as long as it happens to take, and count. With "stay" it plays on until
+// it is killed.
+#include "benchmarks/sound/measured_window.h"
+#include "common/gst_ref.h"
+
+#include <gst/gst.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+namespace {
+
+using jkvm::GstRef;
+using jkvm::benchmark::MeasuredWindow;
+
+struct Measurement {
+    MeasuredWindow window;
+    bool stays;
+    GstPadChainFunction take; // of the sink
+};
+
+GstFlowReturn measure(GstPad *pad, GstObject *parent, GstBuffer *buffer)
+{
+    auto &[window, stays, take] = *static_cast<Measurement *>(gst_pad_get_element_private(pad));
+    if (!window.count()) {
+        std::puts(window.report().c_str());
+        std::fflush(stdout);
+        if (!stays)
+            std::_Exit(0);
+        GST_PAD_CHAINFUNC(pad) = take;
+    }
+    return take(pad, parent, buffer);
+}
+
+/// A probe would do it too, but take more instructions than all else that happens in a pad.
+void measure_at(GstPad *pad, Measurement &measurement)
+{
+    gst_pad_set_element_private(pad, &measurement);
+    measurement.take = std::exchange(GST_PAD_CHAINFUNC(pad), measure);
+}
+
+/// On the thread that posts: nobody sits in poll() for messages, which would count as wake-ups.
+void end_with_errors_of(GstElement *pipeline)
+{
+    const auto bus = GstRef<GstBus>::adopt(gst_element_get_bus(pipeline));
+    gst_bus_set_sync_handler(
+        bus.get(),
+        [](GstBus *, GstMessage *message, gpointer) {
+            if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
+                GError *error = nullptr;
+                gst_message_parse_error(message, &error, nullptr);
+                std::fprintf(stderr, "play-chain: %s: %s\n", GST_MESSAGE_SRC_NAME(message),
+                             error->message);
+                std::_Exit(1);
+            }
+            gst_message_unref(message);
+            return GST_BUS_DROP;
+        },
+        nullptr, nullptr);
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+    gst_init(&argc, &argv);
+    const bool stays = argc == 5 && std::strcmp(argv[4], "stay") == 0;
+    if (argc != (stays ? 5 : 4)) {
+        std::fputs("usage: play-chain SETTLE FRAMES LAUNCH-LINE [stay]\n", stderr);
+        return 2;
+    }
+    GError *error = nullptr;
+    auto *const pipeline =
+        gst_parse_launch_full(argv[3], nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &error);
+    if (pipeline == nullptr) {
+        std::fprintf(stderr, "play-chain: %s\n", error->message);
+        return 2;
+    }
+    const auto sink = GstRef<GstElement>::adopt(gst_bin_get_by_name(GST_BIN(pipeline), "sink"));
+    const auto pad = GstRef<GstPad>::adopt(gst_element_get_static_pad(sink.get(), "sink"));
+    Measurement measurement{
+        {std::strtoull(argv[1], nullptr, 10), std::strtoull(argv[2], nullptr, 10)}, stays};
+    measure_at(pad.get(), measurement);
+    end_with_errors_of(pipeline);
+    gst_element_set_state(pipeline, GST_STATE_PLAYING);
+    for (;;)
+        ::pause();
+}

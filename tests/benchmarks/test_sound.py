@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What rows about sound rely on: the counting of instructions and allocations, virtual time."""
+
+import os
+import pathlib
+import tempfile
+import time
+import unittest
+
+from harness import callgrind, programs, sound
+from harness.programs import program
+from rows import allocations
+
+# Of main (100 instructions of its own), which calls code() in a library twice; that calls helper()
+# there and copy() in another library, which is called by main, too.
+PROFILE = """\
+version: 1
+events: Ir
+
+ob=/program
+fl=main.c
+fn=main
+10 60
+11 40
+cob=/libcodec.so
+cfi=codec.c
+cfn=code
+calls=2 5
+12 500
+cob=/libc.so
+cfn=copy
+calls=1 7
+13 30
+
+ob=/libcodec.so
+fl=codec.c
+fn=code
+5 200
+cfn=helper
+calls=2 9
+6 250
+cob=/libc.so
+cfn=copy
+calls=2 7
+7 50
+
+fn=helper
+9 250
+
+ob=/libc.so
+fl=copy.c
+fn=copy
+7 80
+"""
+
+
+class CallgrindProfile(unittest.TestCase):
+    def setUp(self):
+        self.profile = callgrind.Profile(PROFILE.splitlines())
+
+    def test_total_is_of_all_functions(self):
+        self.assertEqual(self.profile.total, 60 + 40 + 200 + 250 + 80)
+
+    def test_what_a_library_calls_counts_with_it(self):
+        self.assertEqual(self.profile.entering(lambda f: f[0] == "/libcodec.so"), 500)
+
+    def test_calls_within_do_not_count_twice(self):
+        self.assertEqual(
+            self.profile.entering(lambda f: f[0] in ("/libcodec.so", "/libc.so")), 500 + 30)
+
+    def test_names_tell_functions_of_a_library_apart(self):
+        self.assertEqual(self.profile.entering(lambda f: f == ("/libcodec.so", "helper")), 250)
+
+
+class Programs(unittest.TestCase):
+    def run_program(self, command, **environment):
+        os.environ.update(environment)
+        try:
+            return programs.run(command)
+        finally:
+            for name in environment:
+                del os.environ[name]
+
+    def test_virtual_time_passes_as_sound_does_but_faster(self):
+        seconds = 120
+        for make_command, chain in ((sound.play_chain, sound.OUR_CAPTURE),
+                                    (sound.bare_capture, None)):
+            start = time.monotonic()
+            with sound.stereo_device() as device:
+                command = make_command(chain, device, 5, seconds * sound.FRAMES_PER_SECOND)
+                window = self.run_program(command, LD_PRELOAD=program("libvirtual-time.so"))
+            self.assertAlmostEqual(window["ns"] / 1e9, seconds, delta=0.1)
+            self.assertLess(time.monotonic() - start, seconds / 2)
+
+    def count_allocations(self, chain):
+        with tempfile.TemporaryDirectory() as directory:
+            file = pathlib.Path(directory) / "counts"
+            self.run_program([program("play-chain"), 20, 100, chain], ALLOCATIONS=str(file),
+                             LD_PRELOAD=program("liballocation-count.so"),
+                             G_SLICE="always-malloc", GST_TRACERS="")
+            return allocations.read_counts(file)
+
+    def test_allocations_are_counted_where_they_are_made(self):
+        # It allocates the data itself, and GStreamer the buffer around them.
+        own, caused = self.count_allocations(
+            "fakesrc sizetype=fixed sizemax=64 ! fakesink name=sink")["libgstcoreelements"]
+        self.assertEqual(own, 100)
+        self.assertGreaterEqual(caused, 100)
+
+    def test_capture_and_queue_allocate_nothing(self):
+        with sound.stereo_device() as device:
+            chain = sound.OUR_CAPTURE.format(device=device)
+            counts = self.count_allocations(f"{chain} ! jkvmadaptivequeue ! fakesink name=sink")
+        self.assertEqual(counts["libgstjkvmaudio"], [0, 0])
+        self.assertEqual(counts["libgstjkvmadaptivequeue"], [0, 0])
+
+
+if __name__ == "__main__":
+    unittest.main()
