@@ -581,8 +581,9 @@ void AudioSrc::watch_thread(GstMessage *message)
 
 CaptureEngine::Moment AudioSrc::now()
 {
-    const auto running = running_now(element_);
-    return {running, monotonic_now()};
+    const auto [running, monotonic] =
+        read_together([this] { return running_now(element_); }, [] { return monotonic_now(); });
+    return {running, monotonic};
 }
 
 void AudioSrc::device_changed(const DeviceReport &report)

@@ -36,7 +36,9 @@ inline nanoseconds running_now(GstElement *element)
 
 inline ClockPair read_clocks(GstElement *element)
 {
-    return ClockPair{running_now(element), wall_now()};
+    const auto [running, wall] =
+        read_together([element] { return running_now(element); }, [] { return wall_now(); });
+    return {running, wall};
 }
 
 } // namespace jkvm

@@ -520,7 +520,7 @@ void IpcSrc::push_gap_when_due()
     if (now < session_->next_gap || !received_.lock()->stream.is_away())
         return;
     session_->next_gap = now + gap_interval;
-    const auto running = read_clocks(element_).running;
+    const auto running = running_now(element_);
     const auto gap = received_.lock()->stream.announce_gap(running);
     if (gap)
         push_gap(*gap);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <utility>
 
 namespace jkvm {
 
@@ -27,6 +28,26 @@ inline WallTime wall_now()
 inline MonotonicTime monotonic_now()
 {
     return std::chrono::time_point_cast<nanoseconds>(std::chrono::steady_clock::now());
+}
+
+/// What two clocks say at one moment. A thread that is interrupted between the readings, which may
+/// last for a hundred milliseconds on a busy machine, reads again.
+template <typename ReadOne, typename ReadOther>
+auto read_together(ReadOne read_one, ReadOther read_other)
+{
+    using namespace std::chrono_literals;
+    constexpr nanoseconds moment = 100us;
+    constexpr int most_attempts = 5;
+    auto before = read_other();
+    for (int attempt = 1;; ++attempt) {
+        const auto one = read_one();
+        const auto after = read_other();
+        // The other one may have been set back.
+        const auto took = after - before;
+        if ((took >= 0ns && took <= moment) || attempt == most_attempts)
+            return std::pair(one, before + took / 2);
+        before = after;
+    }
 }
 
 /// One moment on two clocks: a pipeline's running time and the wall clock.
