@@ -30,9 +30,10 @@ GstFlowReturn AdaptiveQueue::take_buffer(GstRef<GstBuffer> buffer)
         ++dropped_new_;
         return GST_FLOW_OK;
     }
-    if (read.is_new_epoch)
-        begin_stream();
+    if (read.is_new_epoch) // of a sender that goes on, too, when we were away for long
+        playout_->restart();
     items_.push(std::move(buffer), frame.duration);
+    playout_->hold_least(saver_.optimizer().level() > 0);
     const auto excess = playout_->arrive(frame, now);
     saver_.record({.bytes = size, .duration = frame.duration, .is_quiet = frame.quiet},
                   playout_->lateness(), now);

@@ -50,9 +50,10 @@ void AdaptiveQueue::step(Lock &lock, News &news)
         return items_.pop();
     const auto action = playout_->next(now);
     const auto *wait = std::get_if<Playout::Wait>(&action);
-    if (!is_gap || wait == nullptr)
+    const bool is_over = std::holds_alternative<Playout::End>(action);
+    if (!is_gap || (wait == nullptr && !is_over))
         return act(action, lock, news);
-    if (wait->until == Playout::Wait::for_ever)
+    if (is_over || wait->until == Playout::Wait::for_ever)
         pass_gap_on(lock);
     else // the engine will fill it
         items_.pop();
@@ -68,8 +69,15 @@ void AdaptiveQueue::end_task(Lock &lock)
     std::vector<GstRef<GstEvent>> events;
     if (flow == GST_FLOW_EOS)
         events = clear_items();
+    GstRef<GstEvent> request;
+    if (flow != GST_FLOW_FLUSHING) { // nobody looks at how late anything is any more
+        saver_.restart(clock_.now());
+        request = take_encoder_request();
+    }
     changed_.notify_all();
     lock.unlock();
+    if (request)
+        gst_pad_push_event(sink_, request.release());
     keep_sticky(events);
     if (gives_up) { // no buffer will come any more that could carry the news upstream
         if (is_failure(flow))
@@ -175,8 +183,8 @@ void AdaptiveQueue::act(const Playout::Action &action, Lock &lock, News &news)
         items_.take_oldest_buffer();
         is_discont_ = true;
         changed_.notify_all();
-    } else { // all was played; the EOS event is next
-        clock_.wait(lock);
+    } else { // all was played: EOS is next, or what begins anew behind it
+        wait_for_arrival(lock);
     }
 }
 

@@ -14,6 +14,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <string>
+#include <utility>
 
 namespace {
 
@@ -129,6 +130,9 @@ public:
 private:
     void listen_to_heart();
     void end_stream();
+    void send_end();
+    void start_end_timer(void (*on_end)(Worker &));
+    void stop_end_timer();
     void take(GstMessage *message);
     void fail(GstMessage *message);
 
@@ -139,7 +143,9 @@ private:
     bool is_fed_;              // by the parent
     GMainLoop *loop_;
     guint end_timer_ = 0; // 0 = not running
-    std::string error_;   // that ended the pipeline
+    void (*on_end_timer_)(Worker &) = nullptr;
+    bool is_end_due_ = false; // once the state has changed
+    std::string error_;       // that ended the pipeline
 };
 
 /// A pipeline that is fed may have nothing to do for a while. All others have sound, or are told of
@@ -172,12 +178,6 @@ void Worker::listen_to_heart()
 /// times what the parent keeps for a worker that is behind.
 void Worker::end_stream()
 {
-    constexpr guint timeout = 1000; // ms
-    const auto on_timeout = [](gpointer self) noexcept -> gboolean {
-        static_cast<Worker *>(self)->end_timer_ = 0;
-        gst_element_send_event(static_cast<Worker *>(self)->pipeline_.get(), gst_event_new_eos());
-        return G_SOURCE_REMOVE;
-    };
     if (end_timer_ != 0)
         return; // asked twice
     if (is_fed_) {
@@ -187,12 +187,41 @@ void Worker::end_stream()
         gboolean is_connected = FALSE;
         gst_structure_get_boolean(stats, "connected", &is_connected);
         gst_structure_free(stats);
-        if (is_connected != FALSE) {
-            end_timer_ = g_timeout_add(timeout, on_timeout, this);
-            return;
-        }
+        if (is_connected != FALSE)
+            return start_end_timer([](Worker &self) { self.send_end(); });
     }
-    on_timeout(this);
+    send_end();
+}
+
+/// An end of stream that meets a change of the state would wait for the streaming thread, which
+/// waits for that. A pipeline that does not get there has nothing to complete.
+void Worker::send_end()
+{
+    is_end_due_ =
+        gst_element_get_state(pipeline_.get(), nullptr, nullptr, 0) == GST_STATE_CHANGE_ASYNC;
+    if (is_end_due_)
+        return start_end_timer([](Worker &self) { g_main_loop_quit(self.loop_); });
+    stop_end_timer();
+    gst_element_send_event(pipeline_.get(), gst_event_new_eos());
+}
+
+void Worker::start_end_timer(void (*on_end)(Worker &))
+{
+    constexpr guint timeout = 1000; // ms
+    const auto on_timer = [](gpointer self) noexcept -> gboolean {
+        static_cast<Worker *>(self)->end_timer_ = 0;
+        static_cast<Worker *>(self)->on_end_timer_(*static_cast<Worker *>(self));
+        return G_SOURCE_REMOVE;
+    };
+    stop_end_timer();
+    on_end_timer_ = on_end;
+    end_timer_ = g_timeout_add(timeout, on_timer, this);
+}
+
+void Worker::stop_end_timer()
+{
+    if (const auto timer = std::exchange(end_timer_, 0); timer != 0)
+        g_source_remove(timer);
 }
 
 int Worker::run()
@@ -208,17 +237,18 @@ int Worker::run()
     const guint watch = gst_bus_add_watch(bus_.get(), on_message, this);
     const guint terminate = g_unix_signal_add(SIGTERM, on_signal, this);
     const guint interrupt = g_unix_signal_add(SIGINT, on_signal, this);
-    // An error that it posts ends the loop, which has not even begun.
-    if (gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE &&
-        !gst_bus_have_pending(bus_.get()))
-        error_ = "the pipeline does not start";
-    else
+    if (gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE) {
         g_main_loop_run(loop_);
+    } else {
+        error_ = "the pipeline does not start";
+        if (const auto why =
+                GstRef<GstMessage>::adopt(gst_bus_pop_filtered(bus_.get(), GST_MESSAGE_ERROR)))
+            fail(why.get());
+    }
     gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
     for (const guint source : {watch, terminate, interrupt})
         g_source_remove(source);
-    if (end_timer_ != 0)
-        g_source_remove(end_timer_);
+    stop_end_timer();
     if (!error_.empty())
         g_printerr("jkvm-worker: %s\n", error_.c_str());
     return error_.empty() ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -232,6 +262,10 @@ void Worker::take(GstMessage *message)
         break;
     case GST_MESSAGE_ERROR:
         fail(message);
+        break;
+    case GST_MESSAGE_STATE_CHANGED:
+        if (is_end_due_ && GST_MESSAGE_SRC(message) == GST_OBJECT(pipeline_.get()))
+            send_end();
         break;
     case GST_MESSAGE_LATENCY:
         gst_bin_recalculate_latency(GST_BIN(pipeline_.get()));

@@ -614,6 +614,27 @@ TEST_F(PlayoutTest, LatenessIsThatBeyondTheFastestFrame)
     EXPECT_EQ(playout_.lateness(), 0ns);
 }
 
+TEST_F(PlayoutTest, LatenessThatLastsStaysWhileTheFastestFrameIsHeld)
+{
+    arrive(10ms, 0ms);
+    playout_.hold_least(true);
+    auto media = 20ms;
+    for (; media < 100s; media += 20ms)
+        arrive(media + 110ms, media);
+    EXPECT_EQ(playout_.lateness(), 100ms);
+    playout_.hold_least(false);
+    arrive(media + 110ms, media);
+    EXPECT_EQ(playout_.lateness(), 0ms) << "now it is what there was of late";
+}
+
+TEST_F(PlayoutTest, LongerFrameIsNoLaterOne)
+{
+    arrive(30ms, {0ms, 20ms, 2500us, false});
+    playout_.hold_least(true);
+    arrive(70ms, {20ms, 40ms, 2500us, false});
+    EXPECT_EQ(playout_.lateness(), 0ms);
+}
+
 TEST_F(PlayoutTest, LatenessIsThatOfTheQueueWhenNobodyTakesWhatIsDue)
 {
     arrive_evenly(0ms, 3);

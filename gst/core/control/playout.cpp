@@ -53,7 +53,11 @@ std::size_t Playout::arrive(const PlayoutFrame &frame, nanoseconds now)
     transits_.add(transit);
     const TransitSample sample{now, transit - drift_.reference(now), drift_.minimum(),
                                drift_.recent_minimum(), frame.duration};
-    lateness_ = sample.transit - sample.minimum;
+    // By its last sample: a longer frame is no later one.
+    const auto took = sample.transit - frame.duration;
+    const auto least = sample.minimum - frame.duration;
+    least_held_ = holds_least_ ? std::min(least_held_.value_or(least), took) : least;
+    lateness_ = took - *least_held_;
     if (!queue_.empty() && queue_.front().stream == playing_stream_)
         lateness_ = std::max(lateness_, now - due(queue_.front()));
     for (auto *policy : policies()) // whichever may be asked tomorrow
@@ -86,6 +90,7 @@ void Playout::begin_stream(nanoseconds now)
     offset_ += drift_.reference(now);
     drift_.reset();
     transits_.reset();
+    least_held_.reset();
     for (auto *policy : policies())
         policy->reset();
 }

@@ -157,6 +157,9 @@ public:
     /// When the last frame arrived: how much longer it took than the fastest one of the last 64 s;
     /// or how overdue the oldest frame in the queue was, if that is more.
     [[nodiscard]] nanoseconds lateness() const { return lateness_; }
+    /// While this is so, the fastest one is that of the time before: what lasts for longer than
+    /// 64 s is late all the same.
+    void hold_least(bool holds) { holds_least_ = holds; }
 
 private:
     struct QueuedFrame {
@@ -225,6 +228,8 @@ private:
     nanoseconds last_media_time_{0};                            // that arrived
     nanoseconds frame_duration_{std::chrono::milliseconds(20)}; // of the same frame
     nanoseconds lateness_{0};                                   // of the same frame
+    std::optional<nanoseconds> least_held_; // that a frame took to its end; none in a new stream
+    bool holds_least_ = false;
     std::uint64_t arriving_stream_ = 0;
     std::uint64_t playing_stream_ = 0;
     bool restart_expected_ = true;

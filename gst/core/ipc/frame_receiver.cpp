@@ -280,22 +280,23 @@ void FrameReceiver::do_errands()
     if (!dialect || !wire::traits(*dialect).has_opus_config)
         return;
     const auto &config = (*request)->config;
-    send_control(wire::MessageType::opus_config, config.encode());
-    (*request)->is_said = true;
-    if ((*request)->is_withdrawn) {
-        send_control(wire::MessageType::config, config.stream.encode());
+    // What does not fit into the buffer is tried again with the next message that comes.
+    if (!send_control(wire::MessageType::opus_config, config.encode()))
+        return;
+    if (!(*request)->is_withdrawn)
+        (*request)->is_said = true;
+    else if (send_control(wire::MessageType::config, config.stream.encode()))
         request->reset();
-    }
 }
 
 /// Whole or not at all, and never waiting: an answer that the other end does not read is not worth
-/// a frame that it sends.
-void FrameReceiver::send_control(wire::MessageType type, std::span<const std::byte> payload)
+/// a frame that it sends. False if it was not sent.
+bool FrameReceiver::send_control(wire::MessageType type, std::span<const std::byte> payload)
 {
     const auto dialect = parser_.dialect().value_or(wire::Dialect::v1);
     const auto code = wire::type_code(dialect, type);
     if (!code)
-        return;
+        return false;
     const wire::HeaderBytes header({config_.endpoint.direction, dialect},
                                    {.type_code = *code,
                                     .length = static_cast<std::uint32_t>(payload.size()),
@@ -310,6 +311,7 @@ void FrameReceiver::send_control(wire::MessageType type, std::span<const std::by
     // A part of it would put the other end out of step; then there has to be a new connection.
     if (sent > 0 && static_cast<std::size_t>(sent) < header.bytes().size() + payload.size())
         ::shutdown(connection_.get(), SHUT_RDWR);
+    return sent > 0;
 }
 
 /// For poll(). Sends a Heartbeat when one is due.

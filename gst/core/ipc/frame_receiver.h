@@ -104,7 +104,7 @@ private:
     /// What this message is answered with, on the microphone path.
     void answer();
     void do_errands();
-    void send_control(wire::MessageType type, std::span<const std::byte> payload);
+    bool send_control(wire::MessageType type, std::span<const std::byte> payload);
     int milliseconds_to_deadline();
 
     Config config_;

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
-#include <string_view>
 #include <system_error>
 
 namespace jkvm {
@@ -21,14 +20,6 @@ int to_timeout(nanoseconds time)
     // Nobody waits for longer than a minute at a time, so it fits an int.
     const auto left = std::clamp<nanoseconds>(time, nanoseconds(0), std::chrono::minutes(1));
     return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
-}
-
-/// Whatever can be read now; empty also at the end of the pipe.
-template <std::size_t size>
-std::string_view read_some(int fd, std::array<char, size> &space)
-{
-    const auto count = ::read(fd, space.data(), space.size());
-    return {space.data(), count > 0 ? static_cast<std::size_t>(count) : 0};
 }
 
 /// The application's signals are for its own threads, and no broken error output ends it.
@@ -154,21 +145,14 @@ void Supervisor::follow(Watch &watch)
                                    {child.heartbeats_fd(), POLLIN, 0},
                                    {child.errors_fd(), POLLIN, 0},
                                    {end_.fd(), POLLIN, 0}}};
-    std::array<char, ErrorOutput::kept_bytes> space;
     while (!watch.is_left) {
         if (::poll(fds.data(), fds.size(), to_timeout(next_deadline(watch) - monotonic_now())) < 0)
             continue; // EINTR
         const auto now = monotonic_now();
         if (fds[heartbeats].revents != 0 && !take_heartbeats(watch, now))
             fds[heartbeats].fd = -1;
-        bool has_said_all = true;
-        if (fds[errors].revents != 0) {
-            const auto text = read_some(fds[errors].fd, space);
-            watch.errors.take(text);
-            has_said_all = text.empty();
-            if (has_said_all)
-                fds[errors].fd = -1; // closed
-        }
+        if (fds[errors].revents != 0 && !take_errors(watch))
+            fds[errors].fd = -1;
         if (fds[our_end].revents != 0) {
             fds[our_end].fd = -1;
             is_stopping_ = true;
@@ -176,10 +160,10 @@ void Supervisor::follow(Watch &watch)
             child.send(SIGCONT); // or a stopped one would not hear it
             watch.kill_at = now + config_.stop_timeout;
         }
-        // Its last words come before its end. That the pipe is closed is not waited for: a process
-        // that it started may have it too.
-        if (fds[child_end].revents != 0 && has_said_all)
+        if (fds[child_end].revents != 0) {
+            take_last_words(watch);
             return;
+        }
         act(watch, now);
     }
 }
@@ -194,6 +178,26 @@ bool Supervisor::take_heartbeats(Watch &watch, MonotonicTime now)
         stats_.lock()->heartbeats += static_cast<std::uint64_t>(count);
     }
     return count != 0;
+}
+
+bool Supervisor::take_errors(Watch &watch)
+{
+    std::array<char, ErrorOutput::kept_bytes> space;
+    const auto count = ::read(watch.child->errors_fd(), space.data(), space.size());
+    if (count > 0)
+        watch.errors.take({space.data(), static_cast<std::size_t>(count)});
+    return count != 0;
+}
+
+/// What is in the pipe when the child has ended; a process that it started may go on writing.
+void Supervisor::take_last_words(Watch &watch)
+{
+    constexpr std::size_t largest_pipe = 64 * 1024;
+    for (std::size_t i = 0; i < largest_pipe / ErrorOutput::kept_bytes; ++i) {
+        pollfd errors{watch.child->errors_fd(), POLLIN, 0};
+        if (::poll(&errors, 1, 0) <= 0 || !take_errors(watch))
+            return;
+    }
 }
 
 /// What the time that has passed asks for.

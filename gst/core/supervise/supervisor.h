@@ -130,6 +130,9 @@ private:
     void follow(Watch &watch);
     /// False when the child has closed the pipe.
     bool take_heartbeats(Watch &watch, MonotonicTime now);
+    /// False when the child has closed the pipe.
+    static bool take_errors(Watch &watch);
+    static void take_last_words(Watch &watch);
     void act(Watch &watch, MonotonicTime now);
     static void kill(Watch &watch, MonotonicTime now);
     void sample_usage(Watch &watch, MonotonicTime now);

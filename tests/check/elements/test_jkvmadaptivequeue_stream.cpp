@@ -198,6 +198,35 @@ TEST_F(JkvmAdaptiveQueueStream, NewStreamAfterTheEndPlays)
     EXPECT_EQ(queue_.pull().time, 2005ms);
 }
 
+TEST_F(JkvmAdaptiveQueueStream, FirstBufferOfANewStreamAfterTheEndIsNotOverslept)
+{
+    queue_.play();
+    push_frames(1);
+    push_event(gst_event_new_eos());
+    while (queue_.pull_any().event != GST_EVENT_EOS && !HasFailure()) {
+    }
+    push_event(gst_event_new_stream_start("another"));
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    push_event(gst_event_new_segment(&segment));
+    queue_.settle(); // it waits again
+    queue_.set_time(2s);
+    EXPECT_EQ(queue_.push(1970ms), GST_FLOW_OK);
+    queue_.advance_to(2005ms);
+    EXPECT_EQ(queue_.pull().kind, Output::Kind::gap);
+    EXPECT_EQ(queue_.pull().time, 2005ms);
+}
+
+TEST_F(JkvmAdaptiveQueueStream, GapBeforeTheEndDoesNotHoldThatUp)
+{
+    queue_.play();
+    push_frames(2);
+    queue_.push_gap(1040ms, 20ms);
+    push_event(gst_event_new_eos());
+    while (queue_.pull_any().event != GST_EVENT_EOS && !HasFailure()) {
+    }
+}
+
 TEST_F(JkvmAdaptiveQueueStream, FlushForgetsBuffersAndTimes)
 {
     queue_.play();
