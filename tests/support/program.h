@@ -33,8 +33,10 @@ public:
     /// Reads on to the end of the program; its exit status, or 128 and the signal.
     int wait();
 
-private:
+    /// In what was read so far.
     [[nodiscard]] int occurrences(std::string_view text) const;
+
+private:
     bool read_more();
 
     pid_t pid_ = -1;
