@@ -119,6 +119,19 @@ class Goals(unittest.TestCase):
         self.assertIn("nothing to compare with", report.verdict(verdict, "µs"))
 
 
+    def test_who_failed_once_is_not_compared_with(self):
+        result = run({"ours": [1, 1, 1], "peer a": [5, 5, 5], "peer b": [5, RuntimeError("no")]},
+                     goals=[Goal(of=EVERY_PEER), Goal(of="peer a")])
+        first, second = result.verdicts(result.row.figures[0])
+        self.assertIsNone(first.bound)
+        self.assertFalse(first.reached)
+        self.assertTrue(second.reached)
+
+    def test_ours_that_failed_once_reaches_nothing(self):
+        result = run({"ours": [1, RuntimeError("no")], "limit": [5, 5, 5]}, goals=[Goal(of=LIMIT)])
+        self.assertEqual(result.verdicts(result.row.figures[0]), [])
+
+
 class Reports(unittest.TestCase):
     def run_bench(self, values, *arguments, goals=()):
         """The exit code, what was printed, and the JSON."""

@@ -31,13 +31,17 @@ class Goal:
     of: str = ""       # a subject's name, LIMIT or EVERY_PEER; "": a number, which is plus
     plus: float = 0.0  # in the figure's unit
 
+    def compared(self, subjects):
+        """The names of those that ours is compared with."""
+        return {s.name for s in subjects
+                if self.of and (self.of == s.name or self.of == s.kind == LIMIT
+                                or self.of == EVERY_PEER and s.kind == PEER)}
+
     def bound(self, figure, subjects, medians):
         """medians: of this figure, by the subject's name. None: there is nothing to compare with."""
         if not self.of:
             return self.plus
-        others = [medians[s.name] for s in subjects
-                  if s.name in medians and (self.of == s.name or self.of == s.kind == LIMIT
-                                            or self.of == EVERY_PEER and s.kind == PEER)]
+        others = [medians[name] for name in self.compared(subjects) if name in medians]
         if not others:
             return None
         best = min(others) if figure.better == LOWER else max(others)

@@ -53,15 +53,17 @@ class Result:
         return Summary(statistics.median(values), min(values), max(values)) if values else None
 
     def verdicts(self, figure):
-        """One for each goal, if ours was measured."""
+        """One for each goal, if ours was measured. Who failed in one round is not compared with."""
+        failed = {r.subject for r in self.errors}
         medians = {s.name: summary.median for s in self.row.subjects
                    if (summary := self.summary(figure, s))}
         ours = medians.get(self.row.ours.name)
-        if ours is None:
+        if ours is None or self.row.ours.name in failed:
             return []
         verdicts = []
         for goal in figure.goals:
-            bound = goal.bound(figure, self.row.subjects, medians)
+            bound = (goal.bound(figure, self.row.subjects, medians)
+                     if failed.isdisjoint(goal.compared(self.row.subjects)) else None)
             reached = bound is not None and (
                 ours <= bound if figure.better == LOWER else ours >= bound)
             verdicts.append(

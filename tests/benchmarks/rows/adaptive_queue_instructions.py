@@ -25,4 +25,4 @@ ROW = Row(
     title="instructions of a buffer on its way through a queue, in real time",
     subjects=queues.SUBJECTS,
     figures=(Figure("instructions", "thousand", goals=(Goal(1.5, "queue"),)),),
-    measure=measure, rounds=1, quick_rounds=1)
+    measure=measure, rounds=3, quick_rounds=1)

@@ -18,7 +18,7 @@ def make_figures():
     for is_loaded in (False, True):
         for listeners in ipc.LISTENERS:
             for quantile, _, factor in QUANTILES:
-                goals = (Goal(factor, LIMIT), Goal(of=EVERY_PEER)) if factor else ()
+                goals = (*((Goal(factor, LIMIT),) if factor else ()), Goal(of=EVERY_PEER))
                 figures.append(Figure(name_of(is_loaded, listeners, quantile), "µs", goals=goals))
     return tuple(figures)
 

@@ -12,8 +12,9 @@ PIPELINES = (16, 64)  # each with one listener; one pipeline is the first of LIS
 PACE_US = 20_000      # as frames of 20 ms come
 CALLS_LISTENERS = 8   # enough to see what another one costs
 
+LISTENERS_GROWTH = "CPU of one more of 64 listeners, over one more of 8"
+PIPELINES_GROWTH = "CPU of one more of 64 pipelines, over one more of 16"
 LISTENER_CALLS = "system calls of the sender for one more listener and frame"
-GROWTH = "the same, {} over {}"
 
 
 def listeners_name(count):
@@ -22,6 +23,13 @@ def listeners_name(count):
 
 def pipelines_name(count):
     return f"{count} pipelines, CPU for a frame and pipeline"
+
+
+def growth(totals):
+    """What one more costs between the last two counts, over what it costs between the first two.
+    totals: by the count."""
+    (few, of_few), (some, of_some), (many, of_many) = sorted(totals.items())
+    return ((of_many - of_some) / (many - some)) / ((of_some - of_few) / (some - few))
 
 
 def cpu_us(result):
@@ -53,8 +61,9 @@ def measure(subject, quick):
     more = count_calls(subject.how, CALLS_LISTENERS, frames) - count_calls(subject.how, 1, frames)
     values = {listeners_name(count): cpu for count, cpu in by_listeners.items()}
     values |= {pipelines_name(count): cpu for count, cpu in by_pipelines.items()}
-    values[GROWTH.format(64, 8) + " listening"] = by_listeners[64] / by_listeners[8]
-    values[GROWTH.format(64, 16) + " pipelines"] = by_pipelines[64] / by_pipelines[16]
+    values[LISTENERS_GROWTH] = growth({n: n * cpu for n, cpu in by_listeners.items()})
+    values[PIPELINES_GROWTH] = growth({1: by_listeners[1]} |
+                                      {n: n * cpu for n, cpu in by_pipelines.items()})
     values[LISTENER_CALLS] = more / (CALLS_LISTENERS - 1)
     return values
 
@@ -67,10 +76,10 @@ ROW = Row(
               ipc.RAW_SOCKET),
     figures=(*(Figure(listeners_name(count), "µs", goals=(Goal(of=EVERY_PEER),))
                for count in LISTENERS),
-             Figure(GROWTH.format(64, 8) + " listening", "", goals=LINEAR),
+             Figure(LISTENERS_GROWTH, "", goals=LINEAR),
              *(Figure(pipelines_name(count), "µs", goals=(Goal(of=EVERY_PEER),))
                for count in PIPELINES),
-             Figure(GROWTH.format(64, 16) + " pipelines", "", goals=LINEAR),
+             Figure(PIPELINES_GROWTH, "", goals=LINEAR),
              Figure(LISTENER_CALLS, "", goals=(Goal(plus=2),))),
     measure=measure, rounds=3, quick_rounds=1,
     notes=("CPU: user and system time of both processes, with a frame every 20 ms.",))
