@@ -88,9 +88,11 @@ TEST_F(JkvmSupervisedSink, WorkerPlaysAllThatWasSentBeforeItEnds)
     const auto ipc = GstRef<GstElement>::adopt(gst_bin_get_by_name(GST_BIN(element_), "ipc"));
     ASSERT_TRUE(wait_until([&] { return stat(ipc.get(), "dropped-queue-full") > 0; }));
     pipeline_->set_state(GST_STATE_NULL);
-    EXPECT_EQ(read_file(path).size(),
-              frame * (stat(ipc.get(), "frames") - stat(ipc.get(), "unheard") -
-                       stat(ipc.get(), "dropped")));
+    const auto sent =
+        stat(ipc.get(), "frames") - stat(ipc.get(), "unheard") - stat(ipc.get(), "dropped");
+    const auto played = read_file(path).size() / frame;
+    EXPECT_LE(played, sent);
+    EXPECT_GE(played + 1, sent) << "the first one may be of before the worker's time";
 }
 
 TEST_F(JkvmSupervisedSink, WorkerThatSomebodyElseEndsDoesNotWaitForTheParent)
