@@ -192,7 +192,7 @@ bool Supervisor::take_errors(Watch &watch)
 /// What is in the pipe when the child has ended; a process that it started may go on writing.
 void Supervisor::take_last_words(Watch &watch)
 {
-    constexpr std::size_t largest_pipe = 64 * 1024;
+    constexpr std::size_t largest_pipe = 65536; // bytes
     for (std::size_t i = 0; i < largest_pipe / ErrorOutput::kept_bytes; ++i) {
         pollfd errors{watch.child->errors_fd(), POLLIN, 0};
         if (::poll(&errors, 1, 0) <= 0 || !take_errors(watch))
