@@ -65,7 +65,7 @@ TEST(ChildProcess, StartsWithNoSignalIgnoredOrBlocked)
     sigfillset(&blocked);
     pthread_sigmask(SIG_SETMASK, &blocked, &before);
     auto *handler = ::signal(SIGPIPE, SIG_IGN);
-    auto child = start("exec sed -n 's/^Sig\\(Blk\\|Ign\\)://p' /proc/self/status >&2");
+    auto child = start(R"(exec sed -n 's/^Sig\(Blk\|Ign\)://p' /proc/self/status >&2)");
     ::signal(SIGPIPE, handler);
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     std::istringstream masks(read_all(child->errors_fd()));
