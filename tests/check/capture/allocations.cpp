@@ -73,6 +73,8 @@ std::vector<std::string> stop_watching_allocations()
 
 } // namespace jkvm::testing
 
+// NOLINTBEGIN(readability-identifier-naming, readability-inconsistent-declaration-parameter-name):
+// the C library's names
 extern "C" {
 
 void *__libc_malloc(std::size_t size);
@@ -105,3 +107,4 @@ __attribute__((visibility("default"))) void free(void *memory)
     __libc_free(memory);
 }
 }
+// NOLINTEND(readability-identifier-naming, readability-inconsistent-declaration-parameter-name)

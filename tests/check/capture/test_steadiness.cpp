@@ -22,7 +22,7 @@ public:
     void decode(const Pulled &packet, std::vector<double> &to)
     {
         const auto bytes = packet.bytes();
-        std::vector<std::int16_t> samples(2 * 2880);
+        std::vector<std::int16_t> samples(std::size_t{2} * 2880);
         const int count =
             opus_decode(decoder_.get(), bytes.data(), static_cast<opus_int32>(bytes.size()),
                         samples.data(), 2880, 0);
