@@ -12,7 +12,7 @@ namespace {
 using Samples = std::vector<std::int16_t>;
 
 constexpr unsigned stereo = 2;
-const Samples loud(2 * 480, 10000); // 10 ms
+const Samples loud(std::size_t{2} * 480, 10000); // 10 ms
 
 Samples turned(Gain &gain)
 {

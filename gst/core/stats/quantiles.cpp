@@ -25,13 +25,13 @@ constexpr std::size_t bucket_of(nanoseconds value)
     const auto clamped = std::clamp(value, nanoseconds(0), Quantiles::longest);
     const auto units = static_cast<std::uint64_t>(clamped.count()) >> unit_bits;
     const auto shift = shift_of(units);
-    return shift * half + static_cast<std::size_t>(units >> shift);
+    return std::size_t{shift} * half + static_cast<std::size_t>(units >> shift);
 }
 
 /// The middle of it.
 nanoseconds value_of(std::size_t bucket)
 {
-    const auto shift = bucket < 2 * half ? 0 : bucket / half - 1;
+    const auto shift = bucket < std::size_t{2} * half ? 0 : bucket / half - 1;
     const auto lower = static_cast<std::uint64_t>(bucket - shift * half) << (shift + unit_bits);
     const auto width = std::uint64_t{1} << (shift + unit_bits);
     return nanoseconds(static_cast<std::int64_t>(lower + width / 2));
