@@ -11,8 +11,6 @@ namespace {
 constexpr std::size_t max_frame = std::size_t{OpusFrameEncoder::rate} / 1000 * 60; // per channel
 // So often anybody looks at them.
 constexpr std::size_t levels_interval = OpusFrameEncoder::rate / 10; // samples per channel
-// What libopus sends for a frame that it leaves out is the first byte of a packet alone.
-constexpr std::size_t largest_dtx_packet = 2;
 
 } // namespace
 

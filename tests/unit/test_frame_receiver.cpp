@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/socket.h>
+
 #include <thread>
 
 namespace jkvm {
@@ -319,6 +321,41 @@ TEST_F(FrameReceiverTest, AsksEachNewServerForThatEncodingUntilItIsWithdrawn)
     next_message();
     receiver_.reset();
     EXPECT_TRUE(testing::receive(server_.get(), 1).empty());
+}
+
+TEST_F(FrameReceiverTest, AsksAgainWhenTheServerHadNoRoomForTheRequest)
+{
+    receiver_ = make({.endpoint = {.role = Role::connect}, .dialect = wire::Dialect::v2});
+    connect();
+    const auto next_message = [this] {
+        send_all(server_.get(), message_v1("UOKJ", 0, 1, packet_));
+        ASSERT_EQ(receiver_->wait(), Event::message);
+    };
+    // More than any buffer holds.
+    constexpr std::uint32_t requests = 20000;
+    for (std::uint32_t bitrate = 1; bitrate <= requests; ++bitrate) {
+        control_.request_encoder({.bitrate = bitrate});
+        next_message();
+    }
+    std::vector<char> heard;
+    const auto drain = [&] {
+        std::array<char, 4096> space;
+        for (;;) {
+            const auto count = ::recv(server_.get(), space.data(), space.size(), MSG_DONTWAIT);
+            if (count <= 0)
+                return;
+            heard.insert(heard.end(), space.data(), space.data() + count);
+        }
+    };
+    drain();
+    EXPECT_LT(heard.size(), std::size_t{requests} * (17 + 36)) << "all had room";
+    next_message();
+    next_message();
+    drain();
+    ASSERT_GE(heard.size(), 17u + 36u);
+    const auto *last = heard.data() + heard.size() - 36;
+    EXPECT_EQ(static_cast<unsigned char>(last[12]) | static_cast<unsigned char>(last[13]) << 8,
+              requests);
 }
 
 TEST_F(FrameReceiverTest, NeverSendsTheFirstDialectAMessageThatItDoesNotHave)

@@ -11,6 +11,10 @@
 
 namespace jkvm {
 
+/// What libopus sends for a frame that DTX leaves out is the first byte of a packet alone, or with
+/// a second one. Bytes.
+inline constexpr std::size_t largest_dtx_packet = 2;
+
 enum class OpusMode { silk, hybrid, celt };
 
 struct OpusPacketFacts {

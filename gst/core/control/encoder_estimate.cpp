@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/control/encoder_estimate.h"
 
+#include "core/audio/opus_packet.h"
 #include "core/audio/quality_preset.h"
 
 #include <algorithm>
@@ -12,8 +13,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// What libopus sends in place of a frame that it leaves out.
-constexpr std::size_t largest_dtx_packet = 2;
 // What the message has room for, bit/s.
 constexpr double lowest_bitrate = 500;
 constexpr double highest_bitrate = 512000;

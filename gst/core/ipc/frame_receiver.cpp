@@ -76,7 +76,8 @@ FrameReceiver::Event FrameReceiver::wait_for_message()
         switch (parser_.next(message_)) {
         case wire::Parser::Outcome::message:
             backoff_.reset();
-            if (std::exchange(dialect_then_, parser_.dialect()) != parser_.dialect())
+            if (std::exchange(dialect_then_, parser_.dialect()) != parser_.dialect() ||
+                std::exchange(has_unsent_request_, false))
                 control_.leave_errand(); // one may have waited for that
             answer();
             return Event::message;
@@ -280,12 +281,15 @@ void FrameReceiver::do_errands()
     if (!dialect || !wire::traits(*dialect).has_opus_config)
         return;
     const auto &config = (*request)->config;
+    const bool is_withdrawn = (*request)->is_withdrawn;
     // What does not fit into the buffer is tried again with the next message that comes.
-    if (!send_control(wire::MessageType::opus_config, config.encode()))
+    has_unsent_request_ =
+        !send_control(wire::MessageType::opus_config, config.encode()) ||
+        (is_withdrawn && !send_control(wire::MessageType::config, config.stream.encode()));
+    if (has_unsent_request_)
         return;
-    if (!(*request)->is_withdrawn)
-        (*request)->is_said = true;
-    else if (send_control(wire::MessageType::config, config.stream.encode()))
+    (*request)->is_said = true;
+    if (is_withdrawn)
         request->reset();
 }
 

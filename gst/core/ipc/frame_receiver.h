@@ -115,7 +115,8 @@ private:
     MonotonicTime next_try_{};
     MonotonicTime next_heartbeat_{};
     int unanswered_heartbeats_ = 0; // nothing came since
-    MonotonicTime accept_again_{};  // after accept() had to be given up
+    bool has_unsent_request_ = false;
+    MonotonicTime accept_again_{}; // after accept() had to be given up
     UniqueFd connection_;
     PeerInfo peer_;
     BufferSizes buffers_;

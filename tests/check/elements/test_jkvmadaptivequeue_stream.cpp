@@ -23,6 +23,20 @@ protected:
             EXPECT_EQ(queue_.push(970ms + i * 20ms), GST_FLOW_OK);
     }
     void push_event(GstEvent *event) { gst_harness_push_event(queue_.get(), event); }
+    /// Waits until the end has come out.
+    void end_stream()
+    {
+        push_event(gst_event_new_eos());
+        while (queue_.pull_any().event != GST_EVENT_EOS && !HasFailure()) {
+        }
+    }
+    void begin_another_stream()
+    {
+        push_event(gst_event_new_stream_start("another"));
+        GstSegment segment;
+        gst_segment_init(&segment, GST_FORMAT_TIME);
+        push_event(gst_event_new_segment(&segment));
+    }
     [[nodiscard]] static GstEvent *make_marker()
     {
         return gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM, gst_structure_new_empty("marker"));
@@ -181,13 +195,8 @@ TEST_F(JkvmAdaptiveQueueStream, NewStreamAfterTheEndPlays)
 {
     queue_.play();
     push_frames(1);
-    push_event(gst_event_new_eos());
-    while (queue_.pull_any().event != GST_EVENT_EOS && !HasFailure()) {
-    }
-    push_event(gst_event_new_stream_start("another"));
-    GstSegment segment;
-    gst_segment_init(&segment, GST_FORMAT_TIME);
-    push_event(gst_event_new_segment(&segment));
+    end_stream();
+    begin_another_stream();
     queue_.set_time(2s);
     EXPECT_EQ(queue_.push(1970ms), GST_FLOW_OK);
     queue_.advance_to(2005ms);
@@ -204,13 +213,8 @@ TEST_F(JkvmAdaptiveQueueStream, FirstBufferOfANewStreamAfterTheEndIsNotOverslept
     push_frames(1);
     // Whether the task sleeps already when the buffer comes is a matter of luck.
     for (auto time = 2s; time <= 200s && !HasFailure(); time += 1s) {
-        push_event(gst_event_new_eos());
-        while (queue_.pull_any().event != GST_EVENT_EOS && !HasFailure()) {
-        }
-        push_event(gst_event_new_stream_start("another"));
-        GstSegment segment;
-        gst_segment_init(&segment, GST_FORMAT_TIME);
-        push_event(gst_event_new_segment(&segment));
+        end_stream();
+        begin_another_stream();
         queue_.settle();
         std::this_thread::yield();
         queue_.set_time(time);
@@ -228,9 +232,7 @@ TEST_F(JkvmAdaptiveQueueStream, GapBeforeTheEndDoesNotHoldThatUp)
     queue_.play();
     push_frames(2);
     queue_.push_gap(1040ms, 20ms);
-    push_event(gst_event_new_eos());
-    while (queue_.pull_any().event != GST_EVENT_EOS && !HasFailure()) {
-    }
+    end_stream();
 }
 
 TEST_F(JkvmAdaptiveQueueStream, FlushForgetsBuffersAndTimes)
