@@ -73,6 +73,26 @@ TEST_F(UnreadSoundTest, OnceItKnowsASizeTheCountBeforeIsEnough)
     EXPECT_EQ(unread_.time(2560), 40ms);
 }
 
+TEST_F(UnreadSoundTest, WhatItNeverSawTakesWhatLinuxTakes)
+{
+    for (int i = 0; i < 5; ++i)
+        unread_.note_sent(20ms, 260);
+    EXPECT_EQ(unread_.time(5 * 1280), 100ms);
+    EXPECT_EQ(unread_.time(2 * 1280), 40ms);
+    EXPECT_EQ(unread_.time(0), 0ms);
+    for (int i = 0; i < 2; ++i)
+        unread_.note_sent(20ms, 4113);
+    EXPECT_EQ(unread_.time(4864), 20ms);
+    EXPECT_EQ(unread_.time(2 * 4864 + 1280), 60ms);
+}
+
+TEST_F(UnreadSoundTest, WhatItSawIsRightOnAnyKernel)
+{
+    send(20ms, 0, 832);
+    send(20ms, 832, 1664);
+    EXPECT_EQ(unread_.time(1664), 40ms);
+}
+
 TEST_F(UnreadSoundTest, WithoutALookAllThatWasSentMayBeUnread)
 {
     send(20ms, 0, 768);

@@ -101,9 +101,9 @@ Peer::Handed Peer::hand_over(const Parcel &parcel, WallTime now)
                (unread + frame > max_unread_ || unread + 2 * frame > max_queued_);
     };
     // A look at the kernel is a system call, so it is only taken when it may matter.
-    const bool is_learning = unread_.is_learning(parcel.size);
-    const bool is_looking = is_learning || unread_.is_long() || is_too_much(unread_.at_most());
+    const bool is_looking = unread_.is_long() || is_too_much(unread_.at_most());
     const int before = is_looking ? send_buffer_used(fd()) : 0;
+    const bool is_learning = before > 0 && unread_.is_learning(parcel.size);
     const auto unread = is_looking ? unread_.look(before) : unread_.at_most();
     if (is_too_much(unread)) {
         wait_ = Wait::reader;
