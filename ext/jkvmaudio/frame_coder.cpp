@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t max_frame = std::size_t{OpusFrameEncoder::rate} / 1000 * 60; // per channel
 // So often anybody looks at them.
-constexpr std::size_t levels_interval = OpusFrameEncoder::rate / 10; // samples per channel
+constexpr std::size_t levels_interval = OpusFrameEncoder::rate / 5; // samples per channel
 
 } // namespace
 
@@ -44,35 +44,47 @@ std::span<const std::int16_t> FrameCoder::turn_volume(std::span<const std::int16
     return turned;
 }
 
-Result<std::size_t> FrameCoder::code(std::span<const std::int16_t> samples, bool is_silence,
-                                     std::span<const std::int16_t> history, std::span<std::byte> to)
+Result<FrameCoder::Coded> FrameCoder::code(std::span<const std::int16_t> samples, bool is_silence,
+                                           std::span<const std::int16_t> history,
+                                           std::span<std::byte> to)
 {
     const auto begin = monotonic_now();
     const auto sound = turn_volume(samples, is_silence);
+    Coded coded{.size = sound.size_bytes(), .is_opus = output_ == Output::opus};
     unmeasured_ += sound.size() / channels_;
     if (unmeasured_ >= levels_interval) {
         unmeasured_ = 0;
-        stats_.levels = measure_levels(sound, channels_);
+        coded.levels = measure_levels(sound, channels_);
     }
-    std::size_t size = sound.size_bytes();
-    if (output_ == Output::samples) {
-        std::memcpy(to.data(), sound.data(), size);
-    } else {
+    if (coded.is_opus) {
         if (std::exchange(is_new_, false))
             encoder_->prime(history);
-        auto encoded = encoder_->encode(sound, to, std::exchange(is_fresh_, false));
-        if (!encoded)
-            return encoded.error();
-        size = *encoded;
-        stats_.dtx_frames += size <= largest_dtx_packet ? 1 : 0;
-        if (size > largest_dtx_packet)
-            stats_.last = opus_packet_facts(to.first(size));
-        stats_.encode_time.record(monotonic_now() - begin);
+        auto size = encoder_->encode(sound, to, std::exchange(is_fresh_, false));
+        if (!size)
+            return size.error();
+        coded.size = *size;
+        if (coded.size > largest_dtx_packet)
+            coded.facts = opus_packet_facts(to.first(coded.size));
+    } else {
+        std::memcpy(to.data(), sound.data(), coded.size);
     }
-    ++stats_.frames;
-    stats_.bytes += size;
-    stats_.processing_time += monotonic_now() - begin;
-    return size;
+    coded.time = monotonic_now() - begin;
+    return coded;
+}
+
+void FrameCoder::Stats::add(const Coded &coded)
+{
+    ++frames;
+    bytes += coded.size;
+    processing_time += coded.time;
+    if (coded.is_opus) {
+        encode_time.record(coded.time);
+        dtx_frames += coded.size <= largest_dtx_packet ? 1 : 0;
+    }
+    if (coded.facts)
+        last = coded.facts;
+    if (coded.levels)
+        levels = *coded.levels;
 }
 
 } // namespace jkvm

@@ -12,18 +12,29 @@
 
 namespace jkvm {
 
-/// Allocates nothing once it is set up. Thread-bound; the statistics are a value to be copied out.
+/// Allocates nothing once it is set up. Thread-bound.
 class FrameCoder {
 public:
     enum class Output { opus, samples };
 
+    /// What became of a frame.
+    struct Coded {
+        std::size_t size; ///< bytes written
+        nanoseconds time; ///< that it took
+        bool is_opus;
+        std::optional<OpusPacketFacts> facts; ///< of a packet that has sound in it
+        std::optional<Levels> levels;         ///< after the volume; of a frame in 200 ms
+    };
+    /// Of those that are added.
     struct Stats {
+        void add(const Coded &coded);
+
         std::uint64_t frames = 0;
         std::uint64_t bytes = 0;
         std::uint64_t dtx_frames = 0;   ///< packets that say only that it is quiet
         nanoseconds processing_time{0}; ///< of all frames
         LatencyMonitor encode_time;
-        Levels levels;                       ///< of a frame of the last 100 ms, after the volume
+        Levels levels;                       ///< of a frame of the last 200 ms, after the volume
         std::optional<OpusPacketFacts> last; ///< packet that had sound in it
     };
 
@@ -39,11 +50,10 @@ public:
     void begin_anew() { is_fresh_ = true; }
 
     /// `samples`: one frame, interleaved; `is_silence`: it is all 0. `history`: the 10 ms before
-    /// it, or nothing; a new encoder hears them first, so that the sound has no step. The number
-    /// of bytes written.
+    /// it, or nothing; a new encoder hears them first, so that the sound has no step.
     /// Errors: `encode_failed`.
-    Result<std::size_t> code(std::span<const std::int16_t> samples, bool is_silence,
-                             std::span<const std::int16_t> history, std::span<std::byte> to);
+    Result<Coded> code(std::span<const std::int16_t> samples, bool is_silence,
+                       std::span<const std::int16_t> history, std::span<std::byte> to);
 
     [[nodiscard]] Output output() const { return output_; }
     [[nodiscard]] const EncoderSettings &settings() const { return encoder_->settings(); }
@@ -54,7 +64,6 @@ public:
         return output_ == Output::opus ? encoder_->look_ahead() : nanoseconds(0);
     }
     [[nodiscard]] int pre_skip() const { return encoder_->pre_skip(); }
-    [[nodiscard]] const Stats &stats() const { return stats_; }
 
 private:
     std::span<const std::int16_t> turn_volume(std::span<const std::int16_t> samples,
@@ -68,7 +77,6 @@ private:
     Gain gain_;
     std::vector<std::int16_t> turned_; // the frame after the volume
     std::size_t unmeasured_;           // samples per channel since the levels were
-    Stats stats_;
 };
 
 } // namespace jkvm

@@ -86,7 +86,7 @@
  * | encode-time-buckets | GstValueArray of guint64 | how many frames took at most 0.1, 0.5, 1, 2.5, 5, 10, 20, 25, 30, 40, 50, 75, 100, 200, 500, 1000, 2500 ms, or longer, each counted in one place |
  * | encode-time-sum | guint64 | of the times in encode-time-buckets, ns |
  * | scheduling | gchararray | fifo, nice or normal: what the streaming thread was granted |
- * | levels | GstValueArray | for each captured channel the peak and rms of a frame of the last 100 ms, gdouble, dB below full scale, -100 for silence |
+ * | levels | GstValueArray | for each captured channel the peak and rms of a frame of the last 200 ms, gdouble, dB below full scale, -100 for silence |
  * | device-state | gchararray | search, open, run or lost |
  * | device-trouble | gchararray | why there is no sound, or was none before there was again; none |
  * | device | gchararray | the one that is open |
@@ -236,7 +236,7 @@ private:
     GstFlowReturn end_of_device();
     /// GST_FLOW_CUSTOM_SUCCESS: the frame lies before the start of the stream and is not pushed.
     GstFlowReturn give_frame(GstBuffer **buffer);
-    void publish();
+    void publish(const FrameCoder::Coded &coded);
     void post_stats_when_due();
 
     GstElement *element_;
@@ -701,23 +701,18 @@ GstFlowReturn AudioSrc::give_frame(GstBuffer **buffer)
     auto packet = pool_.acquire();
     if (!packet)
         return GST_FLOW_FLUSHING;
-    std::size_t size = 0;
-    {
-        const MappedBuffer map(packet.get(), GST_MAP_WRITE);
-        auto coded =
-            coder_->code(engine_->frame(), engine_->is_silence(), engine_->history(), map.bytes());
-        if (!coded) {
-            post_error(element_, coded.error());
-            return ended_by_error;
-        }
-        size = *coded;
+    auto coded = coder_->code(engine_->frame(), engine_->is_silence(), engine_->history(),
+                              MappedBuffer(packet.get(), GST_MAP_WRITE).bytes());
+    if (!coded) {
+        post_error(element_, coded.error());
+        return ended_by_error;
     }
-    publish();
+    publish(*coded);
     post_stats_when_due();
     const auto &stamp = engine_->stamp();
     if (stamp.time < 0ns)
         return GST_FLOW_CUSTOM_SUCCESS;
-    gst_buffer_set_size(packet.get(), static_cast<gssize>(size));
+    set_used_size(packet.get(), coded->size);
     GST_BUFFER_PTS(packet.get()) = static_cast<GstClockTime>(stamp.time.count());
     GST_BUFFER_DURATION(packet.get()) = static_cast<GstClockTime>(stamp.duration.count());
     if (stamp.discontinuity) {
@@ -728,11 +723,11 @@ GstFlowReturn AudioSrc::give_frame(GstBuffer **buffer)
     return GST_FLOW_OK;
 }
 
-void AudioSrc::publish()
+void AudioSrc::publish(const FrameCoder::Coded &coded)
 {
     auto stats = stats_.lock();
     stats->capture = engine_->counters();
-    stats->coding = coder_->stats();
+    stats->coding.add(coded);
     stats->pool = pool_.stats();
 }
 

@@ -11,15 +11,19 @@ namespace jkvm {
 
 class MappedBuffer {
 public:
-    /// The buffer must outlive the mapping.
+    /// The buffer must outlive the mapping. To write, it has to be writable, and so has its memory.
     MappedBuffer(GstBuffer *buffer, GstMapFlags flags)
-        : buffer_(buffer), is_mapped_(gst_buffer_map(buffer, &info_, flags) != FALSE)
+        : buffer_(buffer), memory_(only_memory(buffer)),
+          is_mapped_((memory_ != nullptr ? gst_memory_map(memory_, &info_, flags)
+                                         : gst_buffer_map(buffer, &info_, flags)) != FALSE)
     {}
     MappedBuffer(const MappedBuffer &) = delete;
     MappedBuffer &operator=(const MappedBuffer &) = delete;
     ~MappedBuffer()
     {
-        if (is_mapped_)
+        if (is_mapped_ && memory_ != nullptr)
+            gst_memory_unmap(memory_, &info_);
+        else if (is_mapped_)
             gst_buffer_unmap(buffer_, &info_);
     }
 
@@ -30,9 +34,23 @@ public:
     }
 
 private:
+    /// Of most buffers, which is mapped without all that several take.
+    static GstMemory *only_memory(GstBuffer *buffer)
+    {
+        return gst_buffer_n_memory(buffer) == 1 ? gst_buffer_peek_memory(buffer, 0) : nullptr;
+    }
+
     GstBuffer *buffer_;
+    GstMemory *memory_; // null: several, or none
     GstMapInfo info_{};
     bool is_mapped_;
 };
+
+/// Of a buffer from a pool, whose one memory nobody else has: the first `size` bytes of it are
+/// used.
+inline void set_used_size(GstBuffer *buffer, std::size_t size)
+{
+    gst_memory_resize(gst_buffer_peek_memory(buffer, 0), 0, size);
+}
 
 } // namespace jkvm

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "frame_pool.h"
 
+#include "common/mapped_buffer.h"
+
+#include <algorithm>
+
 namespace jkvm {
 
 namespace {
@@ -35,8 +39,8 @@ GstRef<GstBuffer> FramePool::make(std::span<const std::byte> packet,
     GstBuffer *made = nullptr;
     if (packet.size() <= buffer_size &&
         gst_buffer_pool_acquire_buffer(pool_.get(), &made, nullptr) == GST_FLOW_OK) {
-        gst_buffer_fill(made, 0, packet.data(), packet.size());
-        gst_buffer_set_size(made, static_cast<gssize>(packet.size()));
+        std::ranges::copy(packet, MappedBuffer(made, GST_MAP_WRITE).bytes().begin());
+        set_used_size(made, packet.size());
     } else {
         made = gst_buffer_new_memdup(packet.data(), packet.size());
     }
