@@ -35,19 +35,6 @@ DeviceTrouble trouble_of(const Error &error)
     }
 }
 
-/// Sleeps until then, or until something is wanted of this thread.
-Pcm::Outcome sleep_until(const WaitControl &control, MonotonicTime deadline)
-{
-    const auto left = deadline - monotonic_now();
-    if (!control.is_set() && left > 0ns) {
-        pollfd waiting{control.fd(), POLLIN, 0};
-        const timespec timeout{static_cast<time_t>(left / 1s),
-                               static_cast<long>((left % 1s).count())};
-        ::ppoll(&waiting, 1, &timeout, nullptr);
-    }
-    return control.is_set() ? Pcm::Outcome::interrupted : Pcm::Outcome::timed_out;
-}
-
 } // namespace
 
 CaptureEngine::CaptureEngine(Config config, Host &host)
@@ -269,7 +256,7 @@ Pcm::Outcome CaptureEngine::wait(const WaitControl &control, MonotonicTime deadl
 {
     if (supervisor_.is_open())
         return reader_->wait(control, deadline);
-    return sleep_until(control, deadline);
+    return control.sleep_until(deadline) ? Pcm::Outcome::interrupted : Pcm::Outcome::timed_out;
 }
 
 CaptureEngine::Outcome CaptureEngine::give_silence()

@@ -14,6 +14,8 @@ namespace {
 // A device that fails again at once after each recovery is lost; without a bound that would be a
 // busy loop.
 constexpr int max_recoveries = 10;
+// So much later than it should have them the device has the samples for certain, most times.
+constexpr nanoseconds tolerance = 50us;
 
 ErrorKind kind_of_open_error(int code)
 {
@@ -187,6 +189,7 @@ Status Pcm::wake_at(std::size_t samples)
 Status Pcm::start()
 {
     recoveries_ = 0;
+    asked_at_.reset();
     if (const int code = snd_pcm_start(handle_.get()); code < 0)
         return make_error(ErrorKind::device_lost, "snd_pcm_start", code);
     return Done{};
@@ -201,6 +204,7 @@ void Pcm::stop()
 
 Pcm::Resumed Pcm::resume()
 {
+    asked_at_.reset();
     auto *pcm = handle_.get();
     const int code = snd_pcm_resume(pcm);
     if (code == -EAGAIN)
@@ -215,11 +219,12 @@ Pcm::Resumed Pcm::resume()
 
 void Pcm::measure_age(snd_pcm_sframes_t available, snd_pcm_sframes_t delay)
 {
-    available_ = static_cast<std::size_t>(available);
+    available_ = unread_ = static_cast<std::size_t>(available);
     // What the driver's own hardware holds beyond the ring.
     const auto beyond = std::max<snd_pcm_sframes_t>(0, delay - available);
     auto unread = static_cast<snd_pcm_uframes_t>(available + beyond);
     const auto now = monotonic_now();
+    asked_at_ = now;
     nanoseconds stamp_age{0};
     snd_pcm_uframes_t at_stamp = 0;
     snd_htimestamp_t stamp{};
@@ -233,14 +238,25 @@ void Pcm::measure_age(snd_pcm_sframes_t available, snd_pcm_sframes_t delay)
     captured_ = now - stamp_age - to_time(unread);
 }
 
+MonotonicTime Pcm::complete_at(std::size_t samples) const
+{
+    // One that knows only whole periods has more than it says.
+    if (!asked_at_ || unread_ >= samples || format_.is_coarse)
+        return MonotonicTime::min();
+    return *asked_at_ + to_time(samples - unread_) + tolerance;
+}
+
 Pcm::Outcome Pcm::wait(const WaitControl &control, std::size_t samples, MonotonicTime deadline)
 {
     auto *pcm = handle_.get();
-    // The device wakes us at the end of a period, which need not be the end of what is waited for.
-    // So we look when it should be complete, and if it is not then more and more rarely.
-    auto pause = 0ns;
     if (const int code = std::exchange(peek_error_, 0); code < 0)
         return recover(code);
+    // Behind a frame it is known when the next one will be complete: until then the device is left
+    // alone, and time alone is waited for.
+    control.sleep_until(std::min(complete_at(samples), deadline));
+    // It may wake us at the end of a period, which need not be the end of what is waited for. So we
+    // look when that should be complete, and if it is not then more and more rarely.
+    auto pause = 0ns;
     for (;;) {
         if (control.is_set())
             return Outcome::interrupted;
@@ -256,7 +272,7 @@ Pcm::Outcome Pcm::wait(const WaitControl &control, std::size_t samples, Monotoni
         if (now >= deadline)
             return Outcome::timed_out;
         const auto missing = samples - static_cast<std::size_t>(std::max(0L, available));
-        pause = pause == 0ns ? to_time(missing) + 50us : std::max<nanoseconds>(1ms, 2 * pause);
+        pause = pause == 0ns ? to_time(missing) + tolerance : std::max<nanoseconds>(1ms, 2 * pause);
         const auto timeout = to_timespec(std::min<nanoseconds>(deadline - now, pause));
 
         const auto count = static_cast<unsigned>(poll_fds_.size() - 1);
@@ -273,6 +289,7 @@ Pcm::Outcome Pcm::wait(const WaitControl &control, std::size_t samples, Monotoni
 
 Pcm::Outcome Pcm::recover(int code)
 {
+    asked_at_.reset();
     auto *pcm = handle_.get();
     if (code == -ESTRPIPE)
         return Outcome::suspended;
@@ -306,6 +323,7 @@ std::span<const std::byte> Pcm::peek(std::size_t samples)
 void Pcm::commit(std::size_t samples)
 {
     recoveries_ = 0;
+    unread_ -= std::min(unread_, samples);
     // When this fails the device has overrun meanwhile; the next wait() sees it.
     snd_pcm_mmap_commit(handle_.get(), offset_, samples);
 }

@@ -12,6 +12,7 @@
 #include <poll.h>
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -92,6 +93,8 @@ private:
     Status configure_hardware(const Config &config);
     void read_map();
     void measure_age(snd_pcm_sframes_t available, snd_pcm_sframes_t delay);
+    /// When the device will certainly have so many unread samples, as far as that is known.
+    [[nodiscard]] MonotonicTime complete_at(std::size_t samples) const;
     Outcome recover(int code);
     [[nodiscard]] Error make_error(ErrorKind kind, const std::string &call, int code) const;
 
@@ -104,8 +107,10 @@ private:
     DriverTimestamps driver_timestamps_;
     MonotonicTime captured_{};
     std::size_t available_ = 0;
-    int peek_error_ = 0; // of ALSA
-    int recoveries_ = 0; // since the last samples
+    std::optional<MonotonicTime> asked_at_; // when the device had unread_ samples
+    std::size_t unread_ = 0;                // less those that were read since
+    int peek_error_ = 0;                    // of ALSA
+    int recoveries_ = 0;                    // since the last samples
     Error error_{ErrorKind::device_lost, {}, {}};
 };
 

@@ -5,8 +5,12 @@
 
 #include <poll.h>
 
+#include <thread>
+
 namespace jkvm {
 namespace {
+
+using namespace std::chrono_literals;
 
 bool is_readable(const WaitControl &control)
 {
@@ -39,6 +43,20 @@ TEST(WaitControl, RestartHoldsUntilItIsTakenWhateverElseHappens)
     EXPECT_TRUE(control.take_restart());
     EXPECT_FALSE(is_readable(control));
     EXPECT_FALSE(control.take_restart());
+}
+
+TEST(WaitControl, SleepsUntilTheTimeOrUntilAnythingIsWanted)
+{
+    WaitControl control;
+    const auto soon = monotonic_now() + 5ms;
+    EXPECT_FALSE(control.sleep_until(soon));
+    EXPECT_GE(monotonic_now(), soon);
+    EXPECT_FALSE(control.sleep_until(MonotonicTime::min())) << "long ago";
+
+    std::thread other([&] { control.leave_errand(); });
+    EXPECT_TRUE(control.sleep_until(monotonic_now() + 1h));
+    other.join();
+    EXPECT_TRUE(control.sleep_until(monotonic_now() + 1h)) << "it is still wanted";
 }
 
 } // namespace

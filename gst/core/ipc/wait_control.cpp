@@ -1,9 +1,25 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/ipc/wait_control.h"
 
+#include <poll.h>
+
 #include <utility>
 
 namespace jkvm {
+
+bool WaitControl::sleep_until(MonotonicTime time) const
+{
+    const auto now = monotonic_now();
+    if (!is_set() && time > now) {
+        const auto left = time - now;
+        pollfd waiting{fd(), POLLIN, 0};
+        constexpr std::chrono::seconds second(1);
+        const timespec timeout{static_cast<time_t>(left / second),
+                               static_cast<long>((left % second).count())};
+        ::ppoll(&waiting, 1, &timeout, nullptr);
+    }
+    return is_set();
+}
 
 void WaitControl::announce(const Wanted &wanted)
 {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/base/guarded.h"
+#include "core/base/time.h"
 #include "core/ipc/wake_event.h"
 
 #include <atomic>
@@ -29,6 +30,8 @@ public:
     /// Streaming thread: whether anything is wanted. Costs nothing.
     [[nodiscard]] bool is_set() const { return is_set_; }
     [[nodiscard]] int fd() const { return event_.fd(); }
+    /// Streaming thread: sleeps until then, or until anything is wanted. Whether that is so.
+    bool sleep_until(MonotonicTime time) const;
 
 private:
     struct Wanted {
