@@ -87,8 +87,8 @@ private:
     void pass_event_on(Lock &lock);
     void pass_gap_on(Lock &lock);
     void pass_query_on(Lock &lock);
-    void act(const Playout::Action &action, Lock &lock, News &news);
-    void play(const Playout::Play &play, Lock &lock, News &news);
+    void act(const Playout::Action &action, nanoseconds now, Lock &lock, News &news);
+    void play(const Playout::Play &play, nanoseconds now, Lock &lock, News &news);
     void push_gap(const std::optional<OutputLine::Gap> &gap, Lock &lock);
     void push_event(GstRef<GstEvent> event, Lock &lock);
 

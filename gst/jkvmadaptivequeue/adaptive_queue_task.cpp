@@ -52,7 +52,7 @@ void AdaptiveQueue::step(Lock &lock, News &news)
     const auto *wait = std::get_if<Playout::Wait>(&action);
     const bool is_over = std::holds_alternative<Playout::End>(action);
     if (!is_gap || (wait == nullptr && !is_over))
-        return act(action, lock, news);
+        return act(action, now, lock, news);
     if (is_over || wait->until == Playout::Wait::for_ever)
         pass_gap_on(lock);
     else // the engine will fill it
@@ -167,14 +167,14 @@ void AdaptiveQueue::push_event(GstRef<GstEvent> event, Lock &lock)
     lock.lock();
 }
 
-void AdaptiveQueue::act(const Playout::Action &action, Lock &lock, News &news)
+void AdaptiveQueue::act(const Playout::Action &action, nanoseconds now, Lock &lock, News &news)
 {
     if (const auto *wait = std::get_if<Playout::Wait>(&action)) {
         if (wait->until != Playout::Wait::for_ever)
             return clock_.wait_until(wait->until, lock);
         wait_for_arrival(lock);
     } else if (const auto *frame = std::get_if<Playout::Play>(&action)) {
-        play(*frame, lock, news);
+        play(*frame, now, lock, news);
     } else if (const auto *conceal = std::get_if<Playout::Conceal>(&action)) {
         if (items_.level().buffers == 0 && !std::exchange(is_dry_, true))
             news.underrun = true;
@@ -198,7 +198,7 @@ void AdaptiveQueue::wait_for_arrival(Lock &lock)
     awaits_arrival_ = false;
 }
 
-void AdaptiveQueue::play(const Playout::Play &play, Lock &lock, News &news)
+void AdaptiveQueue::play(const Playout::Play &play, nanoseconds now, Lock &lock, News &news)
 {
     news.running = std::exchange(is_dry_, false);
     const auto offset = play.output_time - play.media_time;
@@ -212,7 +212,6 @@ void AdaptiveQueue::play(const Playout::Play &play, Lock &lock, News &news)
         news.depth = offset > *last_offset_ ? "grow" : "shrink";
     last_offset_ = offset;
 
-    const auto now = clock_.now();
     latency_.record(now - play.arrival);
     news.stats = stats_report_.is_due(settings_.report_interval, monotonic_now());
     if (settings_.latency_mode == LatencyMode::reported &&

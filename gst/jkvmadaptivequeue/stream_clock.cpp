@@ -40,12 +40,13 @@ void StreamClock::wait_until(nanoseconds time, std::unique_lock<std::mutex> &loc
         of.clock = GstRef<GstClock>::adopt(gst_system_clock_obtain());
     auto *const clock = of.clock.get();
     const auto when = static_cast<GstClockTime>(std::max<gint64>(of.base_time + time.count(), 0));
-    if (wait_ != nullptr && gst_clock_id_uses_clock(wait_, clock) != FALSE) {
+    if (wait_clock_.get() == clock) {
         gst_clock_single_shot_id_reinit(clock, wait_, when);
     } else {
         if (wait_ != nullptr)
             gst_clock_id_unref(wait_);
         wait_ = gst_clock_new_single_shot_id(clock, when);
+        wait_clock_ = std::move(of.clock);
     }
     is_waiting_ = true;
     lock.unlock();

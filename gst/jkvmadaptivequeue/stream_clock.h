@@ -40,8 +40,9 @@ private:
     GstElement *element_;
     bool is_running_ = false;
     nanoseconds now_{0};
-    GstClockID wait_ = nullptr; // the last one for a time; kept, so that none is made for each
-    bool is_waiting_ = false;   // for it
+    GstClockID wait_ = nullptr;   // the last one for a time; kept, so that none is made for each
+    GstRef<GstClock> wait_clock_; // whose that is
+    bool is_waiting_ = false;     // for it
     std::condition_variable woken_;
 };
 

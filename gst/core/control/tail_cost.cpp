@@ -24,7 +24,6 @@ constexpr double quiet_share = 0.05;
 void TailCostPolicy::configure(const TailCostConfig &config)
 {
     config_ = config;
-    stale_ = true;
 }
 
 void TailCostPolicy::reset()
@@ -46,10 +45,12 @@ void TailCostPolicy::refresh()
     if (!stale_ || transits_.empty())
         return;
     stale_ = false;
-    costs_ = transits_.tail();
-    for (std::size_t i = 0; i < costs_.size(); ++i)
-        costs_[i] =
-            static_cast<double>(i) * milliseconds_of(bin_width) + config_.late_cost * costs_[i];
+    tail_ = transits_.tail();
+}
+
+double TailCostPolicy::cost_of(std::size_t bin) const
+{
+    return static_cast<double>(bin) * milliseconds_of(bin_width) + config_.late_cost * tail_[bin];
 }
 
 double TailCostPolicy::cost(nanoseconds offset)
@@ -59,13 +60,13 @@ double TailCostPolicy::cost(nanoseconds offset)
     if (above_low < 0ns)
         return std::numeric_limits<double>::infinity();
     const auto bin = static_cast<std::size_t>(above_low / bin_width);
-    if (bin + 1 < costs_.size()) {
+    if (bin + 1 < tail_.size()) {
         const auto beyond_edge = above_low % bin_width;
-        return std::lerp(costs_[bin], costs_[bin + 1],
+        return std::lerp(cost_of(bin), cost_of(bin + 1),
                          milliseconds_of(beyond_edge) / milliseconds_of(bin_width));
     }
     constexpr auto last_bin = (TransitDistribution::bins - 1) * bin_width;
-    return costs_.back() + milliseconds_of(above_low - last_bin);
+    return cost_of(tail_.size() - 1) + milliseconds_of(above_low - last_bin);
 }
 
 nanoseconds TailCostPolicy::wanted_change(const Slot &slot)
@@ -91,8 +92,10 @@ nanoseconds TailCostPolicy::wanted_change(const Slot &slot)
 nanoseconds TailCostPolicy::target()
 {
     refresh();
-    const auto best = std::min_element(costs_.begin(), costs_.end()) - costs_.begin();
-    return transits_.low() + best * bin_width;
+    std::size_t best = 0;
+    for (std::size_t bin = 1; bin < tail_.size(); ++bin)
+        best = cost_of(bin) < cost_of(best) ? bin : best;
+    return transits_.low() + static_cast<std::int64_t>(best) * bin_width;
 }
 
 } // namespace jkvm

@@ -32,11 +32,13 @@ public:
 
 private:
     void refresh();
+    /// Of a bin's lower edge.
+    [[nodiscard]] double cost_of(std::size_t bin) const;
 
     TailCostConfig config_;
     TransitDistribution transits_;
-    std::array<double, TransitDistribution::bins> costs_{}; // of each bin's lower edge
-    bool stale_ = true;                                     // costs_ lack the latest transits
+    std::array<double, TransitDistribution::bins> tail_{};
+    bool stale_ = true; // tail_ lacks the latest transits
     std::optional<nanoseconds> last_check_;
     bool just_dropped_ = false;
 };

@@ -40,6 +40,7 @@ void TransitDistribution::add(nanoseconds transit, nanoseconds duration)
         low_ = transit - room_below * bin_width;
     make_room_below(transit);
     const auto bin = bin_of(transit);
+    highest_ = std::max(highest_, bin);
 
     // Frames that were held back together are one event, not as many proofs of it.
     const bool in_burst = frames_ > 0 && transit <= last_transit_ - duration * 3 / 4;
@@ -86,6 +87,7 @@ void TransitDistribution::make_room_below(nanoseconds transit)
 void TransitDistribution::move_low(int bins_up)
 {
     low_ += bins_up * bin_width;
+    highest_ = std::clamp(highest_ - bins_up, 0, bins - 1);
     const auto shift = std::min(std::abs(bins_up), bins - 1);
     for (auto &h : histograms_) {
         const auto begin = h.mass.begin();
@@ -140,7 +142,7 @@ std::array<double, TransitDistribution::bins> TransitDistribution::tail() const
         scale[j] = histograms_[j].share / histograms_[j].sum;
     std::array<double, bins> tail{};
     double above = 0;
-    for (int i = bins; i-- > 0;) {
+    for (int i = highest_; i >= 0; --i) {
         for (std::size_t j = 0; j < memories.size(); ++j)
             above += scale[j] * histograms_[j].mass[i];
         tail[i] = above;

@@ -44,6 +44,7 @@ private:
 
     std::array<Histogram, memories.size()> histograms_;
     nanoseconds low_{0};
+    int highest_ = 0; // no bin above it has any mass
     std::size_t frames_ = 0;
     nanoseconds last_transit_{0};
     nanoseconds beyond_{0}; // how long all frames have been beyond the last bin
