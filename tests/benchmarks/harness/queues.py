@@ -6,8 +6,9 @@ from .row import OURS, PEER, Subject
 
 SETTLE = 50
 
-# What comes in, and the element.
-SUBJECTS = (Subject("jkvmadaptivequeue", OURS, ("opus", "jkvmadaptivequeue")),
+# What comes in, and the element. Statistics that are told every few seconds are no part of what a
+# buffer costs.
+SUBJECTS = (Subject("jkvmadaptivequeue", OURS, ("opus", "jkvmadaptivequeue stats-interval=0")),
             Subject("queue", PEER, ("opus", "queue")),
             Subject("queue2", PEER, ("opus", "queue2")),
             Subject("rtpjitterbuffer", PEER, ("rtp", "rtpjitterbuffer")))

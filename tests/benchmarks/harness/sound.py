@@ -22,7 +22,8 @@ COMPLEXITY = 5
 CODEC = (f"bitrate={BITRATE} complexity={COMPLEXITY} frame-size=20 bitrate-type=constrained-vbr "
          "audio-type=generic bandwidth=fullband dtx=false inband-fec=false")
 
-OUR_CAPTURE = f"jkvmaudiosrc device={{device}} {CODEC}"
+# Statistics that are told every few seconds are no part of what a frame costs.
+OUR_CAPTURE = f"jkvmaudiosrc device={{device}} {CODEC} stats-interval=0"
 STOCK_CAPTURE = f"alsasrc device={{device}} ! audioconvert ! audioresample ! opusenc {CODEC}"
 # One period for each frame, and nothing to be converted.
 BEST_STOCK_CAPTURE = ("alsasrc device={device} latency-time=20000 buffer-time=80000 ! "
@@ -73,8 +74,7 @@ class Path:
     receiver: str
 
 
-# Statistics that are told every few seconds are no part of what a frame costs.
-OUR_PATH = Path(f"{OUR_CAPTURE} stats-interval=0 ! jkvmipcsink name=sink stats-interval=0 "
+OUR_PATH = Path(f"{OUR_CAPTURE} ! jkvmipcsink name=sink stats-interval=0 "
                 "socket-path={socket}",
                 "jkvmipcsrc stats-interval=0 socket-path={socket} ! "
                 "jkvmadaptivequeue stats-interval=0 ! fakesink name=sink sync=false")
