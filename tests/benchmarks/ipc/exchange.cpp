@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 
 constexpr auto patience = 20s;
 constexpr auto pause = 10ms;
-// While messages count: who looks costs processor time, and is in the way of a message now and then.
+// While messages count: to look takes processor time, and is in the way of a message now and then.
 constexpr auto pause_in_measurement = 100ms;
 
 } // namespace
