@@ -15,4 +15,4 @@ ROW = Row(
     title="processor time of a buffer on its way through a queue, in real time",
     subjects=queues.SUBJECTS,
     figures=(Figure("processor time", "µs", goals=(Goal(1.5, "queue"),)),),
-    measure=measure, rounds=5, quick_rounds=2)
+    measure=measure, rounds=5, quick_rounds=1)
