@@ -14,8 +14,6 @@ namespace {
 // A device that fails again at once after each recovery is lost; without a bound that would be a
 // busy loop.
 constexpr int max_recoveries = 10;
-// So much later than it should have them the device has the samples for certain, most times.
-constexpr nanoseconds tolerance = 50us;
 
 ErrorKind kind_of_open_error(int code)
 {
@@ -243,7 +241,7 @@ MonotonicTime Pcm::complete_at(std::size_t samples) const
     // One that knows only whole periods has more than it says.
     if (!asked_at_ || unread_ >= samples || format_.is_coarse)
         return MonotonicTime::min();
-    return *asked_at_ + to_time(samples - unread_) + tolerance;
+    return *asked_at_ + to_time(samples - unread_); // who sleeps until then wakes up a little later
 }
 
 Pcm::Outcome Pcm::wait(const WaitControl &control, std::size_t samples, MonotonicTime deadline)
@@ -272,7 +270,7 @@ Pcm::Outcome Pcm::wait(const WaitControl &control, std::size_t samples, Monotoni
         if (now >= deadline)
             return Outcome::timed_out;
         const auto missing = samples - static_cast<std::size_t>(std::max(0L, available));
-        pause = pause == 0ns ? to_time(missing) + tolerance : std::max<nanoseconds>(1ms, 2 * pause);
+        pause = pause == 0ns ? to_time(missing) + 50us : std::max<nanoseconds>(1ms, 2 * pause);
         const auto timeout = to_timespec(std::min<nanoseconds>(deadline - now, pause));
 
         const auto count = static_cast<unsigned>(poll_fds_.size() - 1);

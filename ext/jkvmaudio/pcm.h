@@ -93,7 +93,7 @@ private:
     Status configure_hardware(const Config &config);
     void read_map();
     void measure_age(snd_pcm_sframes_t available, snd_pcm_sframes_t delay);
-    /// When the device will certainly have so many unread samples, as far as that is known.
+    /// When the device should have so many unread samples, as far as that is known.
     [[nodiscard]] MonotonicTime complete_at(std::size_t samples) const;
     Outcome recover(int code);
     [[nodiscard]] Error make_error(ErrorKind kind, const std::string &call, int code) const;
