@@ -11,6 +11,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
+// Within that a device that runs is looked at once its frame is complete.
+constexpr nanoseconds hand_over_time = 5ms;
+
 DeviceTrouble trouble_of(const Error &error)
 {
     switch (error.kind) {
@@ -246,10 +249,15 @@ void CaptureEngine::pause()
 
 nanoseconds CaptureEngine::silence_due() const
 {
+    const auto complete = frame_time() + look_ahead_;
+    if (!supervisor_.is_open())
+        return timeline_.next().value_or(begin_) + complete;
     // A device that has just been opened gets the time to begin.
-    const auto grace = supervisor_.is_open() ? DeviceSupervisor::patience : 0ns;
-    const auto start = timeline_.next() ? *timeline_.next() : begin_ + grace;
-    return start + frame_time() + look_ahead_;
+    if (!timeline_.next())
+        return begin_ + DeviceSupervisor::patience + complete;
+    // One that begins behind silence hands over its frame a little later than silence would be due,
+    // which must not take the frame's place: it would again, with the next one.
+    return *timeline_.next() + complete + reader_->delay() + hand_over_time;
 }
 
 Pcm::Outcome CaptureEngine::wait(const WaitControl &control, MonotonicTime deadline)
