@@ -3,7 +3,7 @@
 
 #include "common/mapped_buffer.h"
 
-#include <algorithm>
+#include <cstring>
 
 namespace jkvm {
 
@@ -39,7 +39,8 @@ GstRef<GstBuffer> FramePool::make(std::span<const std::byte> packet,
     GstBuffer *made = nullptr;
     if (packet.size() <= buffer_size &&
         gst_buffer_pool_acquire_buffer(pool_.get(), &made, nullptr) == GST_FLOW_OK) {
-        std::ranges::copy(packet, MappedBuffer(made, GST_MAP_WRITE).bytes().begin());
+        // In one go, which the compiler does not make of a copy of spans.
+        std::memcpy(MappedBuffer(made, GST_MAP_WRITE).bytes().data(), packet.data(), packet.size());
         set_used_size(made, packet.size());
     } else {
         made = gst_buffer_new_memdup(packet.data(), packet.size());
