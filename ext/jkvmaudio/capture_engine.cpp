@@ -147,6 +147,7 @@ void CaptureEngine::has_opened(MonotonicTime now)
     timeline_.restart_device();
     watch_.restart();
     has_overrun_ = false;
+    has_begun_ = false;
     host_.latency_changed();
     report();
 }
@@ -257,7 +258,8 @@ nanoseconds CaptureEngine::silence_due() const
         return begin_ + DeviceSupervisor::patience + complete;
     // One that begins behind silence hands over its frame a little later than silence would be due,
     // which must not take the frame's place: it would again, with the next one.
-    return *timeline_.next() + complete + reader_->delay() + hand_over_time;
+    const auto more = has_begun_ ? reader_->delay() + hand_over_time : 0ns;
+    return *timeline_.next() + complete + more;
 }
 
 Pcm::Outcome CaptureEngine::wait(const WaitControl &control, MonotonicTime deadline)
@@ -282,17 +284,20 @@ CaptureEngine::Outcome CaptureEngine::next(const WaitControl &control)
     for (;;) {
         if (std::exchange(has_trouble_, false))
             return Outcome::trouble;
-        if (const auto now = monotonic_now(); supervisor_.wants_open(now))
-            open_again(now);
-        auto deadline = supervisor_.next_event();
         // With sound, the pipeline's time is of no interest before there is a frame.
+        auto silence = MonotonicTime::max();
         if (supervisor_.state() != DeviceState::run) {
             const auto now = host_.now();
-            const auto silence = silence_due();
-            if (now.running >= silence)
+            const auto left = silence_due() - now.running;
+            if (left <= 0ns) // before a device is opened, which takes a while
                 return give_silence();
-            deadline = std::min(deadline, now.monotonic + (silence - now.running));
+            silence = now.monotonic + left;
         }
+        if (const auto now = monotonic_now(); supervisor_.wants_open(now)) {
+            open_again(now);
+            continue;
+        }
+        const auto deadline = std::min(supervisor_.next_event(), silence);
         switch (wait(control, deadline)) {
         case Pcm::Outcome::timed_out:
             // Not before: we may have been held up, and sound waits in the ring.
@@ -311,6 +316,7 @@ CaptureEngine::Outcome CaptureEngine::next(const WaitControl &control)
             lose(trouble_of(reader_->error()), reader_->error());
             break;
         case Pcm::Outcome::ready:
+            has_begun_ = true;
             if (const auto outcome = take_frame())
                 return *outcome;
         }

@@ -138,6 +138,7 @@ private:
     bool is_started_ = false;
     bool is_suspended_ = false; // the reader waits for resume()
     bool has_overrun_ = false;  // since the last frame
+    bool has_begun_ = false;    // the device has given sound since it was opened
     bool has_trouble_ = false;  // that next() has not told of
     Error error_{ErrorKind::device_missing, {}, {}};
 

@@ -23,7 +23,7 @@ public:
         nanoseconds time; ///< that it took
         bool is_opus;
         std::optional<OpusPacketFacts> facts; ///< of a packet that has sound in it
-        std::optional<Levels> levels;         ///< after the volume; of a frame in 200 ms
+        std::optional<Levels> levels;         ///< after the volume; of a frame in about 200 ms
     };
     /// Of those that are added.
     struct Stats {
@@ -34,7 +34,7 @@ public:
         std::uint64_t dtx_frames = 0;   ///< packets that say only that it is quiet
         nanoseconds processing_time{0}; ///< of all frames
         LatencyMonitor encode_time;
-        Levels levels;                       ///< of a frame of the last 200 ms, after the volume
+        Levels levels; ///< of a frame of about the last 200 ms, after the volume
         std::optional<OpusPacketFacts> last; ///< packet that had sound in it
     };
 

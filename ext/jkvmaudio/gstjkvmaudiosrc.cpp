@@ -86,7 +86,7 @@
  * | encode-time-buckets | GstValueArray of guint64 | how many frames took at most 0.1, 0.5, 1, 2.5, 5, 10, 20, 25, 30, 40, 50, 75, 100, 200, 500, 1000, 2500 ms, or longer, each counted in one place |
  * | encode-time-sum | guint64 | of the times in encode-time-buckets, ns |
  * | scheduling | gchararray | fifo, nice or normal: what the streaming thread was granted |
- * | levels | GstValueArray | for each captured channel the peak and rms of a frame of the last 200 ms, gdouble, dB below full scale, -100 for silence |
+ * | levels | GstValueArray | for each captured channel the peak and rms of a frame of about the last 200 ms, gdouble, dB below full scale, -100 for silence |
  * | device-state | gchararray | search, open, run or lost |
  * | device-trouble | gchararray | why there is no sound, or was none before there was again; none |
  * | device | gchararray | the one that is open |

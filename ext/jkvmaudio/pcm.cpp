@@ -241,7 +241,8 @@ MonotonicTime Pcm::complete_at(std::size_t samples) const
     // One that knows only whole periods has more than it says.
     if (!asked_at_ || unread_ >= samples || format_.is_coarse)
         return MonotonicTime::min();
-    return *asked_at_ + to_time(samples - unread_); // who sleeps until then wakes up a little later
+    // Who sleeps until then wakes up a little later, most times.
+    return *asked_at_ + to_time(samples - unread_);
 }
 
 Pcm::Outcome Pcm::wait(const WaitControl &control, std::size_t samples, MonotonicTime deadline)
@@ -250,7 +251,8 @@ Pcm::Outcome Pcm::wait(const WaitControl &control, std::size_t samples, Monotoni
     if (const int code = std::exchange(peek_error_, 0); code < 0)
         return recover(code);
     // Behind a frame it is known when the next one will be complete: until then the device is left
-    // alone, and time alone is waited for.
+    // alone, and time alone is waited for. So it is noticed no sooner that it is gone, or has
+    // overrun.
     control.sleep_until(std::min(complete_at(samples), deadline));
     // It may wake us at the end of a period, which need not be the end of what is waited for. So we
     // look when that should be complete, and if it is not then more and more rarely.

@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/ipc/unread_sound.h"
 
+#include "core/ipc/connection.h"
+#include "core/ipc/message_memory.h"
+#include "core/ipc/unique_fd.h"
+
 #include <gtest/gtest.h>
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <vector>
 
 namespace jkvm {
 namespace {
@@ -10,97 +20,53 @@ using namespace std::chrono_literals;
 
 class UnreadSoundTest : public testing::Test {
 protected:
-    /// The kernel counts `before` and `after` around a message.
-    void send(nanoseconds duration, int before, int after, std::size_t size = 260)
+    /// With all messages unread that the kernel counts `memory` for.
+    void send(nanoseconds duration, int memory, std::size_t size = usual)
     {
-        unread_.look(before);
-        if (unread_.is_learning(size))
-            unread_.learn(size, before, after);
+        unread_.look(memory);
         unread_.note_sent(duration, size);
     }
 
+    static constexpr std::size_t usual = 260; // bytes of a message
+    static constexpr std::size_t large = 3000;
+    const int usual_memory_ = message_memory(usual);
+    const int large_memory_ = message_memory(large);
     UnreadSound unread_;
 };
 
 TEST_F(UnreadSoundTest, NewestMessagesAreThoseThatTheKernelStillHolds)
 {
-    send(20ms, 0, 768, 100);
-    send(20ms, 768, 2048, 400); // a larger one
-    send(60ms, 2048, 2816, 100);
-    EXPECT_EQ(unread_.time(2816), 100ms);
-    EXPECT_EQ(unread_.time(2048), 80ms) << "the first one is read";
-    EXPECT_EQ(unread_.time(768), 60ms);
+    send(20ms, 0);
+    send(20ms, usual_memory_, large);
+    send(60ms, usual_memory_ + large_memory_);
+    EXPECT_EQ(unread_.time(2 * usual_memory_ + large_memory_), 100ms);
+    EXPECT_EQ(unread_.time(usual_memory_ + large_memory_), 80ms) << "the first one is read";
+    EXPECT_EQ(unread_.time(usual_memory_), 60ms);
     EXPECT_EQ(unread_.time(0), 0ms);
 }
 
 TEST_F(UnreadSoundTest, WhatWasReadIsNotCountedAgain)
 {
-    send(20ms, 0, 768);
-    send(20ms, 0, 768);
-    EXPECT_EQ(unread_.time(1536), 20ms);
+    send(20ms, 0);
+    send(20ms, 0);
+    EXPECT_EQ(unread_.time(2 * usual_memory_), 20ms);
 }
 
 TEST_F(UnreadSoundTest, OnlyTheLastPartOfAMessageHasItsTime)
 {
-    send(0ms, 0, 4608, 3000);
-    EXPECT_EQ(unread_.time(4608), 0ms);
-    send(20ms, 4608, 5376, 100);
-    EXPECT_EQ(unread_.time(5376), 20ms);
-}
-
-TEST_F(UnreadSoundTest, ReaderThatReadsBetweenTheTwoCountsHidesNoMessage)
-{
-    send(20ms, 0, 768);
-    send(20ms, 768, 768); // the first one was read meanwhile
-    EXPECT_EQ(unread_.time(768), 20ms);
-    send(20ms, 768, 0); // all was
-    EXPECT_EQ(unread_.time(0), 0ms);
-    send(20ms, 0, 768);
-    EXPECT_EQ(unread_.time(768), 20ms);
-}
-
-TEST_F(UnreadSoundTest, OnceItKnowsASizeTheCountBeforeIsEnough)
-{
-    for (int i = 0; i < 4; ++i) {
-        EXPECT_TRUE(unread_.is_learning(260));
-        send(20ms, 0, 1280);
-    }
-    EXPECT_FALSE(unread_.is_learning(260));
-    EXPECT_FALSE(unread_.is_learning(300)) << "the kernel takes the same for it";
-    EXPECT_TRUE(unread_.is_learning(400));
-    unread_.look(1280);
-    unread_.note_sent(20ms, 260);
-    EXPECT_EQ(unread_.time(2560), 40ms);
-}
-
-TEST_F(UnreadSoundTest, WhatItNeverSawTakesWhatLinuxTakes)
-{
-    for (int i = 0; i < 5; ++i)
-        unread_.note_sent(20ms, 260);
-    EXPECT_EQ(unread_.time(5 * 1280), 100ms);
-    EXPECT_EQ(unread_.time(2 * 1280), 40ms);
-    EXPECT_EQ(unread_.time(0), 0ms);
-    for (int i = 0; i < 2; ++i)
-        unread_.note_sent(20ms, 4113);
-    EXPECT_EQ(unread_.time(4864), 20ms);
-    EXPECT_EQ(unread_.time(2 * 4864 + 1280), 60ms);
-}
-
-TEST_F(UnreadSoundTest, WhatItSawIsRightOnAnyKernel)
-{
-    send(20ms, 0, 832);
-    send(20ms, 832, 1664);
-    EXPECT_EQ(unread_.time(1664), 40ms);
+    send(0ms, 0, large);
+    EXPECT_EQ(unread_.time(large_memory_), 0ms);
+    send(20ms, large_memory_);
+    EXPECT_EQ(unread_.time(large_memory_ + usual_memory_), 20ms);
 }
 
 TEST_F(UnreadSoundTest, WithoutALookAllThatWasSentMayBeUnread)
 {
-    send(20ms, 0, 768);
-    unread_.note_sent(20ms, 260);
-    unread_.note_sent(20ms, 260);
+    for (int i = 0; i < 3; ++i)
+        unread_.note_sent(20ms, usual);
     EXPECT_EQ(unread_.at_most(), 60ms);
-    EXPECT_EQ(unread_.time(768), 20ms) << "what is unread is the newest all the same";
-    EXPECT_EQ(unread_.look(768), 20ms);
+    EXPECT_EQ(unread_.time(usual_memory_), 20ms) << "what is unread is the newest all the same";
+    EXPECT_EQ(unread_.look(usual_memory_), 20ms);
     EXPECT_EQ(unread_.at_most(), 20ms);
 }
 
@@ -113,6 +79,28 @@ TEST_F(UnreadSoundTest, ManyMessagesWithoutSoundAreWorthALookToo)
     EXPECT_TRUE(unread_.is_long());
     unread_.look(0);
     EXPECT_FALSE(unread_.is_long());
+}
+
+TEST(MessageMemory, IsWhatTheKernelCountsForMessagesOfEverySize)
+{
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
+    const UniqueFd sender(ends[0]);
+    const UniqueFd reader(ends[1]);
+    std::vector<std::byte> bytes(9000);
+    for (const std::size_t size : {17, 20, 192, 193, 260, 385, 705, 1275, 1729, 3776, 3777, 4113}) {
+        // In two parts, as a header and its payload are sent.
+        std::array<iovec, 2> parts{{{bytes.data(), 17}, {bytes.data(), size - 17}}};
+        msghdr message{};
+        message.msg_iov = parts.data();
+        message.msg_iovlen = parts.size();
+        ASSERT_EQ(::sendmsg(sender.get(), &message, 0), static_cast<ssize_t>(size));
+        const int counted = send_buffer_used(sender.get());
+        EXPECT_GT(counted, static_cast<int>(size));
+        EXPECT_EQ(message_memory(size), counted) << size << " bytes";
+        EXPECT_EQ(message_memory(size), counted) << size << " bytes, known by now";
+        ASSERT_EQ(::recv(reader.get(), bytes.data(), bytes.size(), 0), static_cast<ssize_t>(size));
+    }
 }
 
 } // namespace

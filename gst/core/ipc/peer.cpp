@@ -102,9 +102,7 @@ Peer::Handed Peer::hand_over(const Parcel &parcel, WallTime now)
     };
     // A look at the kernel is a system call, so it is only taken when it may matter.
     const bool is_looking = unread_.is_long() || is_too_much(unread_.at_most());
-    const int before = is_looking ? send_buffer_used(fd()) : 0;
-    const bool is_learning = before > 0 && unread_.is_learning(parcel.size);
-    const auto unread = is_looking ? unread_.look(before) : unread_.at_most();
+    const auto unread = is_looking ? unread_.look(send_buffer_used(fd())) : unread_.at_most();
     if (is_too_much(unread)) {
         wait_ = Wait::reader;
         return Handed::part;
@@ -118,8 +116,6 @@ Peer::Handed Peer::hand_over(const Parcel &parcel, WallTime now)
     const auto size = static_cast<std::size_t>(sent);
     const bool is_whole = size == parcel.size;
     counters_.bytes += size;
-    if (is_learning)
-        unread_.learn(size, before, send_buffer_used(fd()));
     unread_.note_sent(is_whole ? frame : nanoseconds(0), size);
     if (!is_whole)
         return Handed::part;

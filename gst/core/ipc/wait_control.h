@@ -30,7 +30,8 @@ public:
     /// Streaming thread: whether anything is wanted. Costs nothing.
     [[nodiscard]] bool is_set() const { return is_set_; }
     [[nodiscard]] int fd() const { return event_.fd(); }
-    /// Streaming thread: sleeps until then, or until anything is wanted. Whether that is so.
+    /// Streaming thread: sleeps until then, or until anything is wanted, or a signal came. Whether
+    /// anything is wanted.
     bool sleep_until(MonotonicTime time) const;
 
 private:
