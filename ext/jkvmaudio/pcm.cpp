@@ -50,11 +50,6 @@ snd_pcm_uframes_t to_samples(nanoseconds time, unsigned rate)
     return static_cast<snd_pcm_uframes_t>(time * rate / 1s);
 }
 
-timespec to_timespec(nanoseconds time)
-{
-    return {static_cast<time_t>(time / 1s), static_cast<long>((time % 1s).count())};
-}
-
 } // namespace
 
 Error Pcm::make_error(ErrorKind kind, const std::string &call, int code) const

@@ -49,6 +49,13 @@ protected:
         return event;
     }
 
+    /// The server sends one, and it is received.
+    void next_message()
+    {
+        send_all(server_.get(), message_v1("UOKJ", 0, 1, packet_));
+        ASSERT_EQ(receiver_->wait(), Event::message);
+    }
+
     testing::TemporaryDirectory directory_;
     std::string path_ = directory_.file("a.sock");
     ReceiverControl control_;
@@ -105,8 +112,7 @@ TEST_F(FrameReceiverTest, ConnectsAgainWhenTheServerComesBack)
     listener_ = listen_at(path_);
     ASSERT_EQ(wait_past_tries(), Event::connected);
     server_ = accept_from(listener_.get());
-    send_all(server_.get(), message_v1("UOKJ", 0, 1, packet_));
-    EXPECT_EQ(receiver_->wait(), Event::message);
+    next_message();
 }
 
 TEST_F(FrameReceiverTest, HalfAMessageOfTheOldConnectionIsForgotten)
@@ -151,8 +157,7 @@ TEST_F(FrameReceiverTest, InterruptEndsTheWaitForAFrame)
     other.join();
     EXPECT_EQ(receiver_->wait(), Event::interrupted) << "until resume()";
     control_.resume();
-    send_all(server_.get(), message_v1("UOKJ", 0, 1, packet_));
-    EXPECT_EQ(receiver_->wait(), Event::message);
+    next_message();
 }
 
 TEST_F(FrameReceiverTest, InterruptEndsTheWaitForAServer)
@@ -286,10 +291,6 @@ TEST_F(FrameReceiverTest, AsksEachNewServerForThatEncodingUntilItIsWithdrawn)
 {
     receiver_ = make({.endpoint = {.role = Role::connect}, .dialect = wire::Dialect::v2});
     connect();
-    const auto next_message = [this] {
-        send_all(server_.get(), message_v1("UOKJ", 0, 1, packet_));
-        EXPECT_EQ(receiver_->wait(), Event::message);
-    };
     control_.request_encoder({.bitrate = 32000});
     next_message();
     next_message(); // nothing is said twice
@@ -327,10 +328,6 @@ TEST_F(FrameReceiverTest, AsksAgainWhenTheServerHadNoRoomForTheRequest)
 {
     receiver_ = make({.endpoint = {.role = Role::connect}, .dialect = wire::Dialect::v2});
     connect();
-    const auto next_message = [this] {
-        send_all(server_.get(), message_v1("UOKJ", 0, 1, packet_));
-        ASSERT_EQ(receiver_->wait(), Event::message);
-    };
     // More than any buffer holds.
     constexpr std::uint32_t requests = 20000;
     for (std::uint32_t bitrate = 1; bitrate <= requests; ++bitrate) {

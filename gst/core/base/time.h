@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <ctime>
 #include <utility>
 
 namespace jkvm {
@@ -18,6 +19,13 @@ using MonotonicTime = std::chrono::time_point<std::chrono::steady_clock, nanosec
 inline double milliseconds_of(nanoseconds time)
 {
     return std::chrono::duration<double, std::milli>(time).count();
+}
+
+/// Of a time that is not negative, as system calls want it.
+inline timespec to_timespec(nanoseconds time)
+{
+    constexpr std::chrono::seconds second(1);
+    return {static_cast<time_t>(time / second), static_cast<long>((time % second).count())};
 }
 
 inline WallTime wall_now()

@@ -11,11 +11,8 @@ bool WaitControl::sleep_until(MonotonicTime time) const
 {
     const auto now = monotonic_now();
     if (!is_set() && time > now) {
-        const auto left = time - now;
         pollfd waiting{fd(), POLLIN, 0};
-        constexpr std::chrono::seconds second(1);
-        const timespec timeout{static_cast<time_t>(left / second),
-                               static_cast<long>((left % second).count())};
+        const auto timeout = to_timespec(time - now);
         ::ppoll(&waiting, 1, &timeout, nullptr);
     }
     return is_set();
