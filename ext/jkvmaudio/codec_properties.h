@@ -2,7 +2,7 @@
 // The properties that say how sound is coded, under opusenc's names.
 #pragma once
 
-#include "core/audio/codec_control.h"
+#include "core/opus/codec_control.h"
 
 #include <gst/gst.h>
 

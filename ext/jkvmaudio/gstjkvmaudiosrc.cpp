@@ -133,9 +133,11 @@
 // clang-format on
 #include "gstjkvmaudiosrc.h"
 
-#include "capture_engine.h"
+#include "alsa/sound_cards.h"
+#include "capture/capture_engine.h"
+#include "capture/capture_stats.h"
 #include "capture_properties.h"
-#include "capture_stats.h"
+#include "codec/frame_coder.h"
 #include "codec_properties.h"
 #include "common/clocks.h"
 #include "common/element_error.h"
@@ -147,12 +149,10 @@
 #include "common/opus_caps.h"
 #include "common/properties.h"
 #include "common/stats_report.h"
-#include "core/audio/device_clock.h"
 #include "core/base/guarded.h"
-#include "core/ipc/wait_control.h"
-#include "frame_coder.h"
+#include "core/base/wait_control.h"
+#include "core/timing/device_clock.h"
 #include "packet_pool.h"
-#include "sound_cards.h"
 
 #include <atomic>
 #include <functional>
@@ -403,7 +403,7 @@ void AudioSrc::change_codec(const std::function<void(CodecControl &)> &change)
         after = *codec;
     }
     codec_changed_ = true;
-    control_.leave_errand(); // the frame that is waited for may be as long as before
+    control_.request_wake_up(); // the frame that is waited for may be as long as before
     notify_codec_properties(G_OBJECT(element_), before, after);
 }
 
@@ -455,8 +455,9 @@ bool AudioSrc::open()
     channels_ = capture_channels(codec.direction());
     on_device_lost_ = settings.on_device_lost;
     *stats_.lock() = {.channels = channels_};
-    pool_ = PacketPool::create(std::max(OpusFrameEncoder::max_packet_size,
-                                        FrameReader::max_frame * channels_ * sizeof(std::int16_t)));
+    pool_ = PacketPool::create(
+        std::max(OpusFrameEncoder::max_packet_size,
+                 CaptureFrameReader::max_frame * channels_ * sizeof(std::int16_t)));
     if (!pool_) {
         post_error(element_, {ErrorKind::out_of_resources, "the buffer pool",
                               "gst_buffer_pool_set_active failed"});
@@ -532,7 +533,7 @@ bool AudioSrc::set_caps()
         return gst_base_src_set_caps(src_, caps.get());
     }
     GstAudioInfo info;
-    gst_audio_info_set_format(&info, GST_AUDIO_FORMAT_S16LE, FrameReader::rate,
+    gst_audio_info_set_format(&info, GST_AUDIO_FORMAT_S16LE, CaptureFrameReader::rate,
                               static_cast<gint>(channels_), nullptr);
     const auto caps = GstRef<GstCaps>::adopt(gst_audio_info_to_caps(&info));
     return gst_base_src_set_caps(src_, caps.get());
@@ -674,7 +675,7 @@ GstFlowReturn AudioSrc::create(GstBuffer **buffer)
             return ended_by_error;
         switch (engine_->next(control_)) {
         case CaptureEngine::Outcome::interrupted:
-            if (control_.take_errand())
+            if (control_.take_wake_up())
                 break;
             if (control_.take_restart()) {
                 engine_->restart();

@@ -112,7 +112,7 @@ nanoseconds AdaptiveQueue::own_latency() const
     return settings_.output_margin;
 }
 
-void AdaptiveQueue::update_latency(nanoseconds now, News &news)
+void AdaptiveQueue::update_latency(nanoseconds now, PendingSignals &news)
 {
     next_latency_check_ = now + 1s;
     if (report_.update(playout_->delay() + settings_.output_margin, now))

@@ -2,15 +2,15 @@
 // What jkvmadaptivequeue does, between its two pads.
 #pragma once
 
+#include "buffer_classifier.h"
 #include "common/element_message.h"
 #include "common/stats_report.h"
-#include "core/control/encoder_saver.h"
-#include "core/control/playout.h"
-#include "core/stats/delay_report.h"
+#include "core/optimizer/encoder_saver.h"
+#include "core/playout/playout.h"
 #include "core/stats/latency_monitor.h"
-#include "frame_reader.h"
+#include "core/timing/queue_latency_report.h"
 #include "item_queue.h"
-#include "output_line.h"
+#include "output_timeline.h"
 #include "queue_settings.h"
 #include "stream_clock.h"
 
@@ -66,7 +66,7 @@ public:
 
 private:
     /// What is to be told once the lock is released.
-    struct News {
+    struct PendingSignals {
         bool underrun = false;
         bool running = false;
         bool latency = false;
@@ -77,9 +77,9 @@ private:
 
     void start_task();
     void loop();
-    void step(Lock &lock, News &news);
+    void step(Lock &lock, PendingSignals &news);
     void end_task(Lock &lock);
-    void announce(const News &news);
+    void announce(const PendingSignals &news);
 
     /// What has to be asked of the sender's encoder; null when there is nothing.
     GstRef<GstEvent> take_encoder_request();
@@ -87,9 +87,9 @@ private:
     void pass_event_on(Lock &lock);
     void pass_gap_on(Lock &lock);
     void pass_query_on(Lock &lock);
-    void act(const Playout::Action &action, nanoseconds now, Lock &lock, News &news);
-    void play(const Playout::Play &play, nanoseconds now, Lock &lock, News &news);
-    void push_gap(const std::optional<OutputLine::Gap> &gap, Lock &lock);
+    void act(const Playout::Action &action, nanoseconds now, Lock &lock, PendingSignals &news);
+    void play(const Playout::Play &play, nanoseconds now, Lock &lock, PendingSignals &news);
+    void push_gap(const std::optional<OutputTimeline::Gap> &gap, Lock &lock);
     void push_event(GstRef<GstEvent> event, Lock &lock);
 
     static bool is_sticky(GstEventType type)
@@ -114,7 +114,7 @@ private:
     [[nodiscard]] GstClockTime position_of(nanoseconds running_time) const;
     [[nodiscard]] nanoseconds latency_needed_at_start() const;
     [[nodiscard]] nanoseconds own_latency() const;
-    void update_latency(nanoseconds now, News &news);
+    void update_latency(nanoseconds now, PendingSignals &news);
 
     GstElement *const element_;
     GstPad *const sink_;
@@ -134,9 +134,9 @@ private:
     std::optional<Playout> playout_; // always there
     EncoderSaver saver_;
     LatencyMonitor latency_; // of what has played, from its arrival on
-    FrameReader reader_;
-    OutputLine line_{true};
-    DelayReport report_; // with LatencyMode::reported
+    BufferClassifier reader_;
+    OutputTimeline line_{true};
+    QueueLatencyReport report_; // with LatencyMode::reported
 
     GstFlowReturn flow_ = GST_FLOW_FLUSHING; // what the task met downstream
     bool has_eos_ = false;                   // an EOS event was taken ...

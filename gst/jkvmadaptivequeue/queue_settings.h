@@ -3,8 +3,8 @@
 #pragma once
 
 #include "common/stats_report.h"
-#include "core/control/optimizer.h"
-#include "core/control/playout.h"
+#include "core/optimizer/optimizer.h"
+#include "core/playout/playout.h"
 
 #include <gst/gst.h>
 

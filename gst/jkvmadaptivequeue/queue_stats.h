@@ -3,7 +3,7 @@
 #pragma once
 
 #include "common/fields.h"
-#include "core/control/playout.h"
+#include "core/playout/playout.h"
 #include "core/stats/latency_monitor.h"
 #include "queue_settings.h"
 

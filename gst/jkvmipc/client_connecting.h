@@ -2,7 +2,7 @@
 // The signal by which an application may refuse a client: both elements have it.
 #pragma once
 
-#include "core/ipc/endpoint.h"
+#include "core/ipc/socket/endpoint.h"
 
 #include <gst/gst.h>
 

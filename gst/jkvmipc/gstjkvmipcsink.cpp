@@ -107,7 +107,7 @@
 #include "common/open_in_ready.h"
 #include "common/properties.h"
 #include "common/stats_report.h"
-#include "core/audio/opus_packet.h"
+#include "core/opus/opus_packet.h"
 #include "ipc_sink_settings.h"
 #include "ipc_sink_stats.h"
 

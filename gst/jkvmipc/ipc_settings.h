@@ -5,7 +5,7 @@
 
 #include "common/stats_report.h"
 #include "core/base/result.h"
-#include "core/ipc/endpoint.h"
+#include "core/ipc/socket/endpoint.h"
 #include "core/wire/dialect.h"
 
 #include <gst/gst.h>

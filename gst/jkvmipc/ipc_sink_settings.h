@@ -2,7 +2,7 @@
 // What can be set on jkvmipcsink.
 #pragma once
 
-#include "core/ipc/frame_sender.h"
+#include "core/ipc/send/frame_sender.h"
 #include "ipc_settings.h"
 
 namespace jkvm {

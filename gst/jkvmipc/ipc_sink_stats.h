@@ -3,7 +3,7 @@
 #pragma once
 
 #include "common/fields.h"
-#include "core/ipc/frame_sender.h"
+#include "core/ipc/send/frame_sender.h"
 
 namespace jkvm {
 

@@ -2,7 +2,7 @@
 // What can be set on jkvmipcsrc.
 #pragma once
 
-#include "core/ipc/received_stream.h"
+#include "core/ipc/receive/received_stream.h"
 #include "ipc_settings.h"
 
 namespace jkvm {

@@ -2,8 +2,8 @@
 // The statistics of jkvmipcsrc.
 #pragma once
 
-#include "core/ipc/connection.h"
-#include "core/ipc/received_stream.h"
+#include "core/ipc/receive/received_stream.h"
+#include "core/ipc/socket/connection.h"
 #include "core/wire/dialect.h"
 
 #include <gst/gst.h>

@@ -39,7 +39,7 @@
 // "ignored".
 #pragma once
 
-#include "core/ipc/unique_fd.h"
+#include "core/base/unique_fd.h"
 
 #include <cstdint>
 #include <functional>

@@ -6,7 +6,7 @@
 #include "alsa/device_clock.h"
 #include "alsa/sample_format.h"
 #include "alsa/signal.h"
-#include "core/ipc/unique_fd.h"
+#include "core/base/unique_fd.h"
 
 #include <alsa/asoundlib.h>
 #include <alsa/pcm_external.h>

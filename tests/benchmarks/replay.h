@@ -4,7 +4,7 @@
 #pragma once
 
 #include "benchmarks/trace.h"
-#include "core/control/playout.h"
+#include "core/playout/playout.h"
 
 #include <cstdint>
 #include <string>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Any bytes, cut anywhere, through the parser and all that it calls: header, recognizer, payloads.
 #include "check.h"
-#include "core/audio/opus_packet.h"
+#include "core/opus/opus_packet.h"
 #include "core/wire/bytes.h"
 #include "core/wire/control.h"
 #include "core/wire/parser.h"

@@ -3,8 +3,8 @@
 // ends: a parser of its own says beforehand what the receiver has to report, so that wait() is
 // called only when it has something to return.
 #include "check.h"
-#include "core/ipc/frame_receiver.h"
-#include "core/ipc/received_stream.h"
+#include "core/ipc/receive/frame_receiver.h"
+#include "core/ipc/receive/received_stream.h"
 #include "sessions.h"
 
 #include <sys/socket.h>
@@ -55,7 +55,7 @@ public:
         pushed_ += frame ? 1 : 0;
         check(pushed_ + stats.dropped_invalid + stats.dropped_early + stats.dropped_late == frames_,
               "a frame is pushed, or counted under one reason");
-        check(stream_.latency() >= 0ns && stream_.latency() <= LatencyReport::longest,
+        check(stream_.latency() >= 0ns && stream_.latency() <= SourceLatencyReport::longest,
               "nobody makes the latency longer than it may be");
         if (!frame) {
             announce_gap();

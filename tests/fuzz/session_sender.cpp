@@ -2,7 +2,7 @@
 // What FrameSender does with one of its peers: frames and control messages to a peer that reads
 // when it likes, and whatever that peer says.
 #include "check.h"
-#include "core/ipc/peer_dialogue.h"
+#include "core/ipc/send/peer_dialogue.h"
 #include "core/wire/bytes.h"
 #include "sessions.h"
 

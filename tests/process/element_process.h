@@ -3,7 +3,7 @@
 // connections: raw sockets, so that it can do whatever it wants.
 #pragma once
 
-#include "core/ipc/unique_fd.h"
+#include "core/base/unique_fd.h"
 #include "support/program.h"
 #include "support/raw_socket.h"
 #include "support/temporary_directory.h"

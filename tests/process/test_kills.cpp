@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // One end of a connection is killed, again and again, at any moment: the other goes on and holds no
 // more than before, and the next one finds its place.
-#include "core/ipc/frame_sender.h"
+#include "core/ipc/send/frame_sender.h"
 #include "element_process.h"
 #include "fault_counts.h"
 #include "support/child_process.h"

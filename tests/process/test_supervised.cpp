@@ -6,7 +6,7 @@
 #include "support/program.h"
 #include "support/temporary_directory.h"
 
-#include "core/ipc/unique_fd.h"
+#include "core/base/unique_fd.h"
 
 #include <gtest/gtest.h>
 

@@ -2,7 +2,7 @@
 // A test PCM of its own for one test: its device string, its commands and its log.
 #pragma once
 
-#include "core/ipc/unique_fd.h"
+#include "core/base/unique_fd.h"
 
 #include <chrono>
 #include <cstddef>

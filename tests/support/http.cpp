@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "support/http.h"
 
-#include "core/ipc/unique_fd.h"
+#include "core/base/unique_fd.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>

@@ -3,7 +3,7 @@
 // code, so that a test's expectations do not come from what it tests.
 #pragma once
 
-#include "core/ipc/unique_fd.h"
+#include "core/base/unique_fd.h"
 
 #include <sys/types.h>
 

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "core/base/time.h"
+#include "core/stats/decaying_quantiles.h"
 #include "core/stats/latency_histogram.h"
-#include "core/stats/quantiles.h"
 
 #include <array>
 #include <cstdint>
@@ -22,7 +22,7 @@ public:
     static constexpr std::size_t history = 100; ///< samples
     /// What is longer, of clocks that have nothing in common, is taken for this long, so that no
     /// sum can overflow.
-    static constexpr nanoseconds longest = Quantiles::longest;
+    static constexpr nanoseconds longest = DecayingQuantiles::longest;
     /// What the trend is made from.
     static constexpr std::size_t trend_length = 10; ///< samples
 
@@ -34,7 +34,7 @@ public:
         nanoseconds maximum{0};
         nanoseconds jitter{0}; ///< mean distance from the average, over the history
         LatencyTrend trend = LatencyTrend::stable;
-        // Of the last some thousand samples, see Quantiles.
+        // Of the last some thousand samples, see DecayingQuantiles.
         nanoseconds p50{0};
         nanoseconds p95{0};
         nanoseconds p99{0};
@@ -60,7 +60,7 @@ private:
     Values values_;                         // but for jitter, trend and quantiles
     std::array<Sample, history> history_{}; // a ring
     nanoseconds deviations_{0};             // sum over the history
-    Quantiles quantiles_;
+    DecayingQuantiles quantiles_;
     LatencyHistogram histogram_;
 };
 

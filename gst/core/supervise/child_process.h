@@ -3,7 +3,7 @@
 #pragma once
 
 #include "core/base/result.h"
-#include "core/ipc/unique_fd.h"
+#include "core/base/unique_fd.h"
 
 #include <sys/types.h>
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "core/base/guarded.h"
-#include "core/ipc/wake_event.h"
+#include "core/base/wake_event.h"
 #include "core/supervise/child_process.h"
 #include "core/supervise/error_output.h"
 #include "core/supervise/process_usage.h"

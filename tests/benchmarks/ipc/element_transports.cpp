@@ -3,7 +3,7 @@
 #include "benchmarks/ipc/ends.h"
 #include "benchmarks/ipc/frame_clock.h"
 #include "benchmarks/pipeline.h"
-#include "core/ipc/unique_fd.h"
+#include "core/base/unique_fd.h"
 
 #include <gst/gst.h>
 #include <sys/socket.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "benchmarks/ipc/ends.h"
-#include "core/ipc/unique_fd.h"
+#include "core/base/unique_fd.h"
 #include "support/raw_socket.h"
 
 #include <sys/socket.h>

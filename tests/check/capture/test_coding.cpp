@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // How jkvmaudiosrc codes, and that all of it can be changed while it plays.
 #include "capture/capture_test.h"
-#include "core/audio/opus_packet.h"
-#include "core/audio/quality_preset.h"
+#include "core/opus/opus_packet.h"
+#include "core/opus/quality_preset.h"
 
 #include <gst/audio/streamvolume.h>
 

@@ -2,7 +2,7 @@
 // When jkvmadaptivequeue plays, conceals and drops, and where that stands in its output.
 #include "check/elements/adaptive_queue_harness.h"
 
-#include "core/control/playout.h"
+#include "core/playout/playout.h"
 
 #include <future>
 

@@ -3,7 +3,7 @@
 #include "support/raw_socket.h"
 #include "support/temporary_directory.h"
 
-#include "core/ipc/received_stream.h"
+#include "core/ipc/receive/received_stream.h"
 
 #include <gst/check/gstharness.h>
 #include <gst/check/gsttestclock.h>

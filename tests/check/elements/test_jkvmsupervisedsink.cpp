@@ -5,7 +5,7 @@
 #include "support/temporary_directory.h"
 
 #include "core/base/time.h"
-#include "core/ipc/unique_fd.h"
+#include "core/base/unique_fd.h"
 
 #include <gtest/gtest.h>
 

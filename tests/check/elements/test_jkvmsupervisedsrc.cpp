@@ -6,7 +6,7 @@
 #include "support/temporary_directory.h"
 
 #include "core/base/guarded.h"
-#include "core/ipc/connection.h"
+#include "core/ipc/socket/connection.h"
 
 #include <gst/app/gstappsink.h>
 #include <gtest/gtest.h>

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "capture/capture_frame_reader.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+namespace jkvm {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// A resampler may put out a few samples more than it was asked for.
+constexpr std::size_t headroom = 64;
+
+} // namespace
+
+CaptureFrameReader::CaptureFrameReader(CapturePcm pcm, std::optional<SampleConverter> converter,
+                                       unsigned channels)
+    : pcm_(std::move(pcm)), converter_(std::move(converter)), channels_(channels),
+      staging_((max_frame + max_unread + headroom) * channels),
+      history_((history_samples + max_unread) * channels)
+{}
+
+Result<CaptureFrameReader> CaptureFrameReader::open(const CapturePcm::Config &config)
+{
+    auto pcm = CapturePcm::open(config);
+    if (!pcm)
+        return pcm.error();
+    std::optional<SampleConverter> converter;
+    if (SampleConverter::is_needed(pcm->format(), config.channels)) {
+        auto created = SampleConverter::create(config.device, pcm->format(), config.channels);
+        if (!created)
+            return created.error();
+        converter = std::move(*created);
+    }
+    return CaptureFrameReader(std::move(*pcm), std::move(converter), config.channels);
+}
+
+void CaptureFrameReader::restart_count()
+{
+    position_ = consumed_ = 0;
+    staged_ = remembered_ = 0;
+    frame_ = {};
+    if (converter_)
+        converter_->reset();
+}
+
+Status CaptureFrameReader::start()
+{
+    restart_count();
+    return pcm_.start();
+}
+
+CapturePcm::Resumed CaptureFrameReader::resume()
+{
+    restart_count();
+    return pcm_.resume();
+}
+
+void CaptureFrameReader::set_frame(std::size_t samples)
+{
+    if (samples == frame_size_)
+        return;
+    frame_size_ = samples;
+    frame_ = {};
+    // The device wakes us when there is certainly enough; until then our own clock does. What it
+    // refuses is at worst a wake-up for nothing.
+    (void)pcm_.wake_at(frame_size_ * pcm_.format().rate / rate + (converter_ ? headroom : 0));
+}
+
+CapturePcm::Outcome CaptureFrameReader::wait(const WaitControl &control, MonotonicTime deadline)
+{
+    while (frame_.empty()) {
+        // Of converted sound a part may be staged already. What comes out of a resampler may be a
+        // sample short of what was expected; then it goes round once more.
+        const auto missing = frame_size_ - std::min(staged_, frame_size_);
+        const auto wanted = converter_ ? converter_->input_for(missing) : missing;
+        const auto outcome = pcm_.wait(control, wanted, deadline);
+        if (outcome == CapturePcm::Outcome::overrun)
+            restart_count();
+        if (outcome != CapturePcm::Outcome::ready)
+            return outcome;
+        // What was read and is not yet part of a frame is older than what the device has.
+        captured_ = pcm_.captured() - (pcm_.to_time(consumed_) - to_time(position_));
+        // What cannot be read shows in the next wait.
+        if (!take_in_place())
+            take_staged();
+    }
+    return CapturePcm::Outcome::ready;
+}
+
+bool CaptureFrameReader::take_in_place()
+{
+    if (converter_ || staged_ > 0)
+        return false;
+    const auto bytes = pcm_.peek(frame_size_);
+    if (bytes.size() < frame_size_ * pcm_.bytes_per_sample())
+        return false;
+    frame_ = {reinterpret_cast<const std::int16_t *>(bytes.data()), frame_size_ * channels_};
+    is_in_place_ = true;
+    return true;
+}
+
+void CaptureFrameReader::take_staged()
+{
+    while (staged_ < frame_size_) {
+        const auto missing = frame_size_ - staged_;
+        const auto bytes = pcm_.peek(converter_ ? converter_->input_for(missing) : missing);
+        const auto count = bytes.size() / pcm_.bytes_per_sample();
+        if (count == 0)
+            return;
+        const auto room = std::span(staging_).subspan(staged_ * channels_);
+        if (converter_) {
+            staged_ += converter_->convert(bytes, room);
+        } else {
+            std::memcpy(room.data(), bytes.data(), bytes.size());
+            staged_ += count;
+        }
+        pcm_.commit(count);
+        consumed_ += count;
+    }
+    frame_ = std::span(staging_).first(frame_size_ * channels_);
+    is_in_place_ = false;
+}
+
+void CaptureFrameReader::remember(std::span<const std::int16_t> samples)
+{
+    const auto fresh = std::min(samples.size(), history_.size());
+    const auto kept = history_.size() - fresh;
+    // Each frame is copied here: as bytes, which libstdc++ does not see through its ranges.
+    std::memmove(history_.data(), history_.data() + fresh, kept * sizeof(std::int16_t));
+    std::memcpy(history_.data() + kept, samples.last(fresh).data(), fresh * sizeof(std::int16_t));
+    remembered_ = std::min(remembered_ + fresh / channels_, history_.size() / channels_);
+}
+
+std::span<const std::int16_t> CaptureFrameReader::history() const
+{
+    if (remembered_ < history_samples)
+        return {};
+    return std::span(history_).last(history_samples * channels_);
+}
+
+void CaptureFrameReader::unread(std::size_t samples)
+{
+    const auto count = std::min(samples, remembered_);
+    const auto size = static_cast<std::ptrdiff_t>(count * channels_);
+    std::copy_backward(staging_.begin(),
+                       staging_.begin() + static_cast<std::ptrdiff_t>(staged_ * channels_),
+                       staging_.begin() + static_cast<std::ptrdiff_t>(staged_ * channels_) + size);
+    std::copy(history_.end() - size, history_.end(), staging_.begin());
+    std::copy_backward(history_.begin(), history_.end() - size, history_.end());
+    remembered_ -= count;
+    staged_ += count;
+    position_ -= count;
+    frame_ = {};
+}
+
+void CaptureFrameReader::drop(std::size_t samples)
+{
+    remember(frame_.first(samples * channels_));
+    if (is_in_place_) {
+        pcm_.commit(samples);
+        consumed_ += samples;
+    } else {
+        staged_ -= samples;
+        std::copy_n(staging_.begin() + static_cast<std::ptrdiff_t>(samples * channels_),
+                    staged_ * channels_, staging_.begin());
+    }
+    position_ += samples;
+    frame_ = {};
+}
+
+nanoseconds CaptureFrameReader::delay() const
+{
+    const auto &format = pcm_.format();
+    // A device that knows only whole periods shows the end of a frame at the end of the period.
+    const auto period = static_cast<std::size_t>((format.period * rate + 500ms) / 1s);
+    const auto rest =
+        format.is_coarse && period > 0 ? to_time(period - std::gcd(frame_size_, period)) : 0ns;
+    return rest + (converter_ ? converter_->delay() : 0ns);
+}
+
+} // namespace jkvm

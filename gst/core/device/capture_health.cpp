@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/device/capture_health.h"
+
+#include <algorithm>
+
+namespace jkvm {
+
+void CaptureHealth::restart()
+{
+    *this = {};
+}
+
+DeviceTrouble CaptureHealth::check(nanoseconds position, nanoseconds captured, nanoseconds frame,
+                                   std::span<const std::int16_t> samples)
+{
+    // Ends at the first sample that differs, which in sound is one of the first.
+    const auto first = samples.front();
+    const bool is_constant = first != 0 && std::ranges::all_of(samples, [first](auto sample) {
+                                 return sample == first;
+                             });
+    if (!is_constant || constant_ != first)
+        constant_time_ = nanoseconds(0);
+    constant_ = is_constant ? std::optional(first) : std::nullopt;
+    if (is_constant)
+        constant_time_ += frame;
+    if (constant_time_ >= longest_constant)
+        return DeviceTrouble::stuck;
+
+    if (!window_)
+        window_ = Moment{position, captured};
+    const auto sound = position - window_->position;
+    if (sound < pace_window)
+        return DeviceTrouble::none;
+    const auto time = captured - window_->captured;
+    window_ = Moment{position, captured};
+    has_kept_pace_ = time >= sound / 2;
+    return has_kept_pace_ ? DeviceTrouble::none : DeviceTrouble::free_running;
+}
+
+bool CaptureHealth::is_cleared_of(DeviceTrouble trouble) const
+{
+    switch (trouble) {
+    case DeviceTrouble::free_running:
+        return has_kept_pace_;
+    case DeviceTrouble::stuck:
+        return window_ && !constant_;
+    default:
+        return true;
+    }
+}
+
+} // namespace jkvm

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/device/device_supervisor.h"
+
+#include <array>
+
+namespace jkvm {
+
+const char *name_of(DeviceState state)
+{
+    return std::array{"search", "open", "run", "lost"}.at(static_cast<std::size_t>(state));
+}
+
+const char *name_of(DeviceTrouble trouble)
+{
+    constexpr std::array<const char *, device_troubles> names{
+        "none",     "missing",      "busy",      "forbidden", "unsupported",  "unplugged",
+        "io-error", "rate-changed", "suspended", "frozen",    "free-running", "stuck"};
+    return names.at(static_cast<std::size_t>(trouble));
+}
+
+void DeviceSupervisor::opened(MonotonicTime now)
+{
+    state_ = DeviceState::open;
+    due_ = now + start_patience;
+}
+
+void DeviceSupervisor::failed(DeviceTrouble trouble, MonotonicTime now)
+{
+    const bool had_success = state_ == DeviceState::run && now - run_since_ >= success;
+    if (had_success)
+        backoff_.reset();
+    due_ = had_success ? now : now + backoff_.next();
+    // Once lost, what keeps it from coming back is not why it went.
+    if (state_ != DeviceState::lost)
+        trouble_ = trouble;
+    if (is_open())
+        state_ = DeviceState::lost;
+}
+
+bool DeviceSupervisor::has_sound(nanoseconds frame, MonotonicTime now)
+{
+    const bool is_first = state_ != DeviceState::run;
+    if (is_first) {
+        state_ = DeviceState::run;
+        run_since_ = now;
+    }
+    due_ = now + frame + patience;
+    return is_first;
+}
+
+} // namespace jkvm

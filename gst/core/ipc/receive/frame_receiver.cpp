@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/ipc/receive/frame_receiver.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+namespace jkvm {
+
+namespace {
+
+// When the process has no descriptor left, accept() fails at once, again and again.
+constexpr std::chrono::milliseconds accept_pause{100};
+
+constexpr int for_ever = -1;
+
+int to_timeout(nanoseconds time)
+{
+    const auto left = std::max(time, nanoseconds(0));
+    return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
+}
+
+} // namespace
+
+Result<std::unique_ptr<FrameReceiver>> FrameReceiver::open(Config config, ReceiverControl &control)
+{
+    auto socket = ListeningSocket::open_if_listening(config.endpoint);
+    if (!socket)
+        return socket.error();
+    return std::unique_ptr<FrameReceiver>(
+        new FrameReceiver(std::move(config), std::move(*socket), control));
+}
+
+FrameReceiver::FrameReceiver(Config config, std::optional<ListeningSocket> socket,
+                             ReceiverControl &control)
+    : config_(std::move(config)), socket_(std::move(socket)), control_(control),
+      backoff_(config_.first_pause, config_.longest_pause, config_.seed),
+      parser_(config_.endpoint.direction, config_.dialect)
+{}
+
+FrameReceiver::Event FrameReceiver::wait(MonotonicTime deadline)
+{
+    deadline_ = deadline;
+    for (;;) {
+        Event event = Event::interrupted;
+        if (connection_)
+            event = wait_for_message();
+        else
+            event = socket_ ? wait_for_client() : wait_for_server();
+        if (event != Event::interrupted)
+            return event;
+        if (control_.take_wake_up()) {
+            handle_wake_up();
+        } else if (control_.take_restart()) {
+            next_try_ = {};
+            if (std::exchange(connection_, UniqueFd()))
+                return Event::restarted;
+        } else if (control_.is_set()) {
+            return event;
+        } else if (is_past_deadline()) {
+            return Event::timed_out;
+        }
+    }
+}
+
+FrameReceiver::Event FrameReceiver::wait_for_message()
+{
+    for (;;) {
+        if (control_.is_set())
+            return Event::interrupted;
+        switch (parser_.next(message_)) {
+        case wire::Parser::Outcome::message:
+            backoff_.reset();
+            if (std::exchange(dialect_then_, parser_.dialect()) != parser_.dialect() ||
+                std::exchange(has_unsent_request_, false))
+                control_.request_wake_up(); // one may have waited for that
+            answer();
+            return Event::message;
+        case wire::Parser::Outcome::violation:
+            return lose_connection(
+                {ErrorKind::protocol_violation, config_.endpoint.path, parser_.violation()});
+        case wire::Parser::Outcome::need_more:
+            break;
+        }
+        if (is_past_deadline())
+            return Event::interrupted;
+        // A listening end hears the next client too: the newest one is served. But the one that is
+        // there is heard first, so that nobody can keep it from being heard.
+        std::array<pollfd, 3> fds{{{control_.fd(), POLLIN, 0},
+                                   {connection_.get(), POLLIN, 0},
+                                   {may_accept() ? socket_->fd() : -1, POLLIN, 0}}};
+        if (::poll(fds.data(), fds.size(), milliseconds_to_deadline()) < 0 || fds[0].revents != 0)
+            continue; // EINTR, or the control
+        if (fds[1].revents != 0) {
+            if (auto error = read_some())
+                return lose_connection(std::move(*error));
+        } else if (is_peer_silent()) {
+            return lose_connection(
+                {ErrorKind::peer_gone, config_.endpoint.path,
+                 "nothing came for " + std::to_string(silent_intervals) + " heartbeat intervals"});
+        }
+        if (fds[2].revents != 0) {
+            if (const auto event = accept_client())
+                return *event;
+        }
+    }
+}
+
+/// What ended the connection, if something did.
+std::optional<Error> FrameReceiver::read_some()
+{
+    const auto space = parser_.space();
+    const auto count = ::recv(connection_.get(), space.data(), space.size(), MSG_DONTWAIT);
+    waited_ = static_cast<int>(std::max<ssize_t>(count, 0));
+    if (count == 0)
+        return Error{ErrorKind::peer_gone, config_.endpoint.path, "the other end closed it"};
+    if (count > 0) {
+        unanswered_heartbeats_ = 0;
+        parser_.commit(static_cast<std::size_t>(count));
+        // Without space for more there may be more.
+        if (static_cast<std::size_t>(count) == space.size())
+            waited_ += bytes_to_read(connection_.get());
+    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+        return system_error(ErrorKind::peer_gone, config_.endpoint.path, "recv", errno);
+    return std::nullopt;
+}
+
+bool FrameReceiver::is_peer_silent() const
+{
+    return unanswered_heartbeats_ > silent_intervals;
+}
+
+FrameReceiver::Event FrameReceiver::wait_for_client()
+{
+    for (;;) {
+        if (control_.is_set())
+            return Event::interrupted;
+        if (const auto event = accept_client())
+            return *event;
+        if (is_past_deadline())
+            return Event::interrupted;
+        std::array<pollfd, 2> fds{
+            {{control_.fd(), POLLIN, 0}, {may_accept() ? socket_->fd() : -1, POLLIN, 0}}};
+        ::poll(fds.data(), fds.size(), milliseconds_to_deadline());
+    }
+}
+
+/// Connected, refused, or nothing when nobody came.
+std::optional<FrameReceiver::Event> FrameReceiver::accept_client()
+{
+    if (!may_accept())
+        return std::nullopt;
+    auto fd = accept_from(socket_->fd());
+    if (!fd) {
+        if (errno != EAGAIN && errno != EWOULDBLOCK)
+            accept_again_ = monotonic_now() + accept_pause;
+        return std::nullopt;
+    }
+    const auto info = identify(peer_.id + 1, fd.get());
+    if (!is_allowed(config_.endpoint, info) || !config_.may_connect(info)) {
+        error_ = {ErrorKind::peer_unreachable, config_.endpoint.path,
+                  "uid " + std::to_string(info.uid) + " may not connect"};
+        return Event::refused;
+    }
+    adopt(std::move(fd));
+    return Event::connected;
+}
+
+bool FrameReceiver::is_past_deadline() const
+{
+    return deadline_ != MonotonicTime::max() && monotonic_now() >= deadline_;
+}
+
+bool FrameReceiver::may_accept() const
+{
+    return socket_ && monotonic_now() >= accept_again_;
+}
+
+FrameReceiver::Event FrameReceiver::wait_for_server()
+{
+    for (;;) {
+        if (control_.is_set())
+            return Event::interrupted;
+        const auto left = next_try_ - monotonic_now();
+        if (left <= nanoseconds(0))
+            break;
+        if (is_past_deadline())
+            return Event::interrupted;
+        pollfd control{control_.fd(), POLLIN, 0};
+        ::poll(&control, 1, milliseconds_to_deadline());
+    }
+    auto connected = connect_to(config_.endpoint);
+    if (!connected) {
+        next_try_ = monotonic_now() + backoff_.next();
+        error_ = connected.error();
+        return Event::unreachable;
+    }
+    adopt(std::move(*connected));
+    return Event::connected;
+}
+
+void FrameReceiver::adopt(UniqueFd connection)
+{
+    connection_ = std::move(connection);
+    peer_ = identify(peer_.id + 1, connection_.get());
+    buffers_ = set_buffer_sizes(config_.endpoint, connection_.get());
+    parser_.reset();
+    dialect_then_ = parser_.dialect();
+    unanswered_heartbeats_ = 0;
+    next_heartbeat_ = monotonic_now() + config_.heartbeat_interval;
+    // A request that was made while nobody was there, or to another one.
+    if (auto request = control_.encoder_request_.lock(); *request) {
+        (*request)->is_said = false;
+        control_.request_wake_up();
+    }
+}
+
+FrameReceiver::Event FrameReceiver::lose_connection(Error error)
+{
+    connection_.reset();
+    error_ = std::move(error);
+    // A server that accepts and hangs up at once must not be asked without a pause.
+    next_try_ = monotonic_now() + backoff_.next();
+    return Event::disconnected;
+}
+
+void FrameReceiver::answer()
+{
+    const bool is_microphone = config_.endpoint.direction == wire::Direction::microphone;
+    if (!is_microphone || !socket_)
+        return;
+    bool is_understood = false;
+    switch (message_.type) {
+    case wire::MessageType::config:
+        is_understood = wire::StreamConfig::decode(message_.payload).has_value();
+        break;
+    case wire::MessageType::opus_config:
+        is_understood = wire::EncoderConfig::decode(message_.payload).has_value();
+        break;
+    case wire::MessageType::heartbeat:
+        is_understood = message_.payload.empty();
+        break;
+    default:
+        break;
+    }
+    if (is_understood)
+        send_control(wire::MessageType::ack, {});
+}
+
+void ReceiverControl::request_encoder(const wire::EncoderConfig &config)
+{
+    ask({.config = config});
+}
+
+void ReceiverControl::withdraw_request(const wire::EncoderConfig &config)
+{
+    ask({.config = config, .is_withdrawn = true});
+}
+
+void ReceiverControl::ask(const EncoderRequest &request)
+{
+    *encoder_request_.lock() = request;
+    request_wake_up();
+}
+
+void FrameReceiver::handle_wake_up()
+{
+    if (!connection_)
+        return; // adopt() leaves it again
+    auto request = control_.encoder_request_.lock();
+    if (!*request || (*request)->is_said)
+        return;
+    // Before the dialect is known nobody can say whether it has the message. A recognised v1 may be
+    // v2 that has not shown itself, but to a real v1 it would be a Stop of a wrong length.
+    const auto dialect = parser_.dialect();
+    if (!dialect || !wire::traits(*dialect).has_opus_config)
+        return;
+    const auto &config = (*request)->config;
+    const bool is_withdrawn = (*request)->is_withdrawn;
+    // What does not fit into the buffer is tried again with the next message that comes.
+    has_unsent_request_ =
+        !send_control(wire::MessageType::opus_config, config.encode()) ||
+        (is_withdrawn && !send_control(wire::MessageType::config, config.stream.encode()));
+    if (has_unsent_request_)
+        return;
+    (*request)->is_said = true;
+    if (is_withdrawn)
+        request->reset();
+}
+
+/// Whole or not at all, and never waiting: an answer that the other end does not read is not worth
+/// a frame that it sends. False if it was not sent.
+bool FrameReceiver::send_control(wire::MessageType type, std::span<const std::byte> payload)
+{
+    const auto dialect = parser_.dialect().value_or(wire::Dialect::v1);
+    const auto code = wire::type_code(dialect, type);
+    if (!code)
+        return false;
+    const wire::HeaderBytes header({config_.endpoint.direction, dialect},
+                                   {.type_code = *code,
+                                    .length = static_cast<std::uint32_t>(payload.size()),
+                                    .timestamp = wall_now()});
+    std::array<iovec, 2> parts{
+        {{const_cast<std::byte *>(header.bytes().data()), header.bytes().size()},
+         {const_cast<std::byte *>(payload.data()), payload.size()}}};
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
+    const auto sent = ::sendmsg(connection_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    // A part of it would put the other end out of step; then there has to be a new connection.
+    if (sent > 0 && static_cast<std::size_t>(sent) < header.bytes().size() + payload.size())
+        ::shutdown(connection_.get(), SHUT_RDWR);
+    return sent > 0;
+}
+
+/// For poll(). Sends a Heartbeat when one is due.
+int FrameReceiver::milliseconds_to_deadline()
+{
+    const auto now = monotonic_now();
+    auto deadline = deadline_;
+    if (connection_ && config_.heartbeat_interval > nanoseconds(0)) {
+        if (now >= next_heartbeat_) {
+            next_heartbeat_ = now + config_.heartbeat_interval;
+            ++unanswered_heartbeats_;
+            if (parser_.dialect()) // before that, nobody knows what it looks like
+                send_control(wire::MessageType::heartbeat, {});
+        }
+        deadline = std::min(deadline, next_heartbeat_);
+    }
+    if (socket_ && now < accept_again_)
+        deadline = std::min(deadline, accept_again_);
+    if (!socket_ && !connection_)
+        deadline = std::min(deadline, next_try_);
+    return deadline == MonotonicTime::max() ? for_ever : to_timeout(deadline - now);
+}
+
+} // namespace jkvm

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/ipc/socket/connection.h"
+
+#include "core/ipc/socket/socket_address.h"
+
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace jkvm {
+
+Result<UniqueFd> connect_to(const Endpoint &endpoint)
+{
+    const auto &path = endpoint.path;
+    auto address = SocketAddress::from_path(path);
+    if (!address)
+        return address.error();
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!fd)
+        return system_error(ErrorKind::out_of_resources, path, "socket", errno);
+    if (::connect(fd.get(), address->get(), address->size()) != 0)
+        return system_error(ErrorKind::peer_unreachable, path, "connect", errno);
+    return fd;
+}
+
+UniqueFd accept_from(int listening_fd)
+{
+    for (;;) {
+        UniqueFd fd(::accept4(listening_fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        if (fd || (errno != EINTR && errno != ECONNABORTED))
+            return fd;
+    }
+}
+
+PeerInfo identify(std::uint64_t id, int fd)
+{
+    PeerInfo info{.id = id};
+    ucred credentials{};
+    socklen_t size = sizeof credentials;
+    if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0) {
+        info.pid = credentials.pid;
+        info.uid = credentials.uid;
+    }
+    return info;
+}
+
+bool is_allowed(const Endpoint &endpoint, const PeerInfo &peer)
+{
+    const auto &allowed = endpoint.allowed_uids;
+    return allowed.empty() || peer.uid == ::geteuid() ||
+           std::ranges::find(allowed, peer.uid) != allowed.end();
+}
+
+int send_buffer_used(int fd)
+{
+    int bytes = 0;
+    ::ioctl(fd, SIOCOUTQ, &bytes);
+    return bytes;
+}
+
+int bytes_to_read(int fd)
+{
+    int bytes = 0;
+    ::ioctl(fd, SIOCINQ, &bytes);
+    return bytes;
+}
+
+BufferSizes set_buffer_sizes(const Endpoint &endpoint, int fd)
+{
+    const int wanted = endpoint.buffer_size;
+    ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted);
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &wanted, sizeof wanted);
+    BufferSizes sizes;
+    socklen_t size = sizeof(int);
+    ::getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sizes.send, &size);
+    ::getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &sizes.receive, &size);
+    return sizes;
+}
+
+} // namespace jkvm

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/optimizer/encoder_estimate.h"
+
+#include "core/opus/opus_packet.h"
+#include "core/opus/quality_preset.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace jkvm {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// What the message has room for, bit/s.
+constexpr double lowest_bitrate = 500;
+constexpr double highest_bitrate = 512000;
+
+EncoderSettings nearest_preset(wire::Direction direction, double bitrate)
+{
+    const auto distance = [&](Quality quality) {
+        return std::abs(std::log(quality_preset(direction, quality).bitrate / bitrate));
+    };
+    constexpr std::array qualities{Quality::low, Quality::medium, Quality::high, Quality::ultra};
+    return quality_preset(direction, *std::ranges::min_element(qualities, {}, distance));
+}
+
+} // namespace
+
+double EncoderEstimate::Sound::bitrate() const
+{
+    return 8 * static_cast<double>(bytes) / std::chrono::duration<double>(time).count();
+}
+
+void EncoderEstimate::set_sound(std::uint32_t sample_rate, std::uint32_t channels)
+{
+    sample_rate_ = sample_rate;
+    channels_ = channels;
+}
+
+void EncoderEstimate::restart()
+{
+    const auto sample_rate = sample_rate_;
+    const auto channels = channels_;
+    *this = {};
+    set_sound(sample_rate, channels);
+}
+
+void EncoderEstimate::record(const EncodedFrame &frame)
+{
+    frame_ = frame.duration;
+    leaves_pauses_out_ |= frame.bytes <= largest_dtx_packet;
+    if (frame.is_quiet)
+        return;
+    now_.bytes += frame.bytes;
+    now_.time += frame.duration;
+    if (now_.time < window)
+        return;
+    windows_[count_++ % windows_.size()] = now_;
+    now_ = {};
+}
+
+/// 0 = there was no sound.
+double EncoderEstimate::bitrate() const
+{
+    if (count_ == 0)
+        return now_.time > 0ns ? now_.bitrate() : 0;
+    double highest = 0;
+    for (std::size_t i = 0; i < std::min(count_, windows_.size()); ++i)
+        highest = std::max(highest, windows_[i].bitrate());
+    return highest;
+}
+
+wire::EncoderConfig EncoderEstimate::config() const
+{
+    wire::EncoderConfig config;
+    config.stream.sample_rate = sample_rate_;
+    config.stream.channels = channels_;
+    // A microphone is what comes in one channel.
+    const auto direction = channels_ == 1 ? wire::Direction::microphone : wire::Direction::output;
+    const auto seen = bitrate();
+    const auto preset =
+        seen > 0 ? nearest_preset(direction, seen) : quality_preset(direction, Quality::medium);
+    config.bitrate =
+        seen > 0 ? static_cast<std::uint32_t>(std::clamp(seen, lowest_bitrate, highest_bitrate))
+                 : preset.bitrate;
+    config.stream.frame_size =
+        static_cast<std::uint32_t>((frame_ > 0ns ? frame_ : preset.frame) * sample_rate_ / 1s);
+    config.complexity = preset.complexity;
+    config.signal = static_cast<std::int32_t>(preset.signal);
+    config.bandwidth = static_cast<std::uint32_t>(preset.bandwidth);
+    config.dtx = preset.dtx || leaves_pauses_out_;
+    return config;
+}
+
+} // namespace jkvm

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/opus/quality_preset.h"
+
+namespace jkvm {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Row {
+    nanoseconds frame;
+    unsigned complexity;
+    SignalHint signal;
+    bool dtx;
+    struct PerDirection {
+        unsigned kilobits;
+        unsigned channels;
+        unsigned rate;
+        Bandwidth bandwidth;
+    } output, microphone;
+};
+
+constexpr auto wb = Bandwidth::wideband;
+constexpr auto swb = Bandwidth::superwideband;
+constexpr auto fb = Bandwidth::fullband;
+
+// In the order of Quality. A quality is the same effort and frame both ways; a microphone needs
+// less.
+constexpr std::array<Row, 4> rows{{
+    {40ms, 1, SignalHint::voice, true, {32, 1, 24000, swb}, {16, 1, 16000, wb}},
+    {20ms, 2, SignalHint::automatic, false, {96, 2, 48000, fb}, {64, 1, 48000, fb}},
+    {20ms, 5, SignalHint::music, false, {192, 2, 48000, fb}, {128, 1, 48000, fb}},
+    {10ms, 8, SignalHint::music, false, {320, 2, 48000, fb}, {256, 1, 48000, fb}},
+}};
+
+} // namespace
+
+EncoderSettings quality_preset(wire::Direction direction, Quality quality)
+{
+    const auto &row = rows.at(static_cast<std::size_t>(quality));
+    const auto &side = direction == wire::Direction::output ? row.output : row.microphone;
+    return {.rate = side.rate,
+            .channels = side.channels,
+            .frame = row.frame,
+            .bitrate = side.kilobits * 1000,
+            .complexity = row.complexity,
+            .signal = row.signal,
+            .bandwidth = side.bandwidth,
+            .dtx = row.dtx};
+}
+
+unsigned capture_channels(wire::Direction direction)
+{
+    return direction == wire::Direction::output ? 2 : 1;
+}
+
+} // namespace jkvm

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/playout/steering.h"
+
+namespace jkvm {
+
+nanoseconds Steering::wanted_change(const Slot &slot, nanoseconds target_offset)
+{
+    const auto excess = slot.offset - target_offset;
+    if (last_edit_ && slot.time - *last_edit_ < pause_between_edits)
+        return nanoseconds(0);
+    if (excess <= -slot.duration) {
+        last_edit_ = slot.time;
+        return slot.duration;
+    }
+    if (excess >= slot.duration && slot.can_drop) {
+        last_edit_ = slot.time;
+        return -slot.duration;
+    }
+    return nanoseconds(0);
+}
+
+} // namespace jkvm

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/playout/tail_cost.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace jkvm {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto bin_width = TransitDistribution::bin_width;
+
+// How long less delay is enjoyed that was bought with a dropped frame.
+constexpr nanoseconds horizon = 40s;
+constexpr nanoseconds pause_between_checks = 100ms;
+// What of the price of a frame is left when it is quiet.
+constexpr double quiet_share = 0.05;
+
+} // namespace
+
+void TailCostPolicy::configure(const TailCostConfig &config)
+{
+    config_ = config;
+}
+
+void TailCostPolicy::reset()
+{
+    transits_.reset();
+    stale_ = true;
+    last_check_.reset();
+    just_dropped_ = false;
+}
+
+void TailCostPolicy::observe(const TransitSample &sample)
+{
+    transits_.add(sample.transit, sample.duration);
+    stale_ = true;
+}
+
+void TailCostPolicy::refresh()
+{
+    if (!stale_ || transits_.empty())
+        return;
+    stale_ = false;
+    tail_ = transits_.tail();
+}
+
+double TailCostPolicy::cost_of(std::size_t bin) const
+{
+    return static_cast<double>(bin) * milliseconds_of(bin_width) + config_.late_cost * tail_[bin];
+}
+
+double TailCostPolicy::cost(nanoseconds offset)
+{
+    refresh();
+    const auto above_low = offset - transits_.low();
+    if (above_low < 0ns)
+        return std::numeric_limits<double>::infinity();
+    const auto bin = static_cast<std::size_t>(above_low / bin_width);
+    if (bin + 1 < tail_.size()) {
+        const auto beyond_edge = above_low % bin_width;
+        return std::lerp(cost_of(bin), cost_of(bin + 1),
+                         milliseconds_of(beyond_edge) / milliseconds_of(bin_width));
+    }
+    constexpr auto last_bin = (TransitDistribution::bins - 1) * bin_width;
+    return cost_of(tail_.size() - 1) + milliseconds_of(above_low - last_bin);
+}
+
+nanoseconds TailCostPolicy::wanted_change(const Slot &slot)
+{
+    if (!just_dropped_ && last_check_ && slot.time - *last_check_ < pause_between_checks)
+        return 0ns;
+    last_check_ = slot.time;
+    just_dropped_ = false;
+    if (!slot.can_drop)
+        return 0ns;
+    // The bin of this offset does not tell on which side of it its transits were. One that made the
+    // delay what it is was on this side: else that would be undone, and made again by the next.
+    const auto present = cost(slot.offset + bin_width) - milliseconds_of(bin_width);
+    const auto gain = present - cost(slot.offset - slot.duration);
+    const auto price = config_.late_cost * (slot.quiet ? quiet_share : 1) *
+                       milliseconds_of(slot.duration) / milliseconds_of(horizon);
+    if (gain <= price)
+        return 0ns;
+    just_dropped_ = true;
+    return -slot.duration;
+}
+
+nanoseconds TailCostPolicy::target()
+{
+    refresh();
+    std::size_t best = 0;
+    for (std::size_t bin = 1; bin < tail_.size(); ++bin)
+        best = cost_of(bin) < cost_of(best) ? bin : best;
+    return transits_.low() + static_cast<std::int64_t>(best) * bin_width;
+}
+
+} // namespace jkvm

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/playout/transit_distribution.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <numeric>
+
+namespace jkvm {
+
+namespace {
+
+constexpr int room_below = 8; // bins below a new least transit
+constexpr int least_room_below = 4;
+// When the transits have moved up and left so many bins empty, the low end follows.
+constexpr int most_room_below = 40;
+constexpr int room_after_raising = 12;
+constexpr double negligible_mass = 0.001;
+constexpr std::size_t frames_between_raises = 64;
+// A stream that is beyond the last bin for so long does not come back: its clock was set.
+constexpr nanoseconds longest_beyond = std::chrono::seconds(2);
+
+// The shares: before so many frames no histogram has anything to say.
+constexpr std::size_t frames_before_judging = 20;
+constexpr double surprise = 0.005; // the probability kept for what was never seen
+constexpr double learning_rate = 0.2;
+constexpr double least_share_flow = 1e-5; // so that no share is lost for ever
+
+// A frame as long as a memory does not empty it.
+constexpr double most_forgotten = 0.5;
+
+constexpr double largest_weight = 1e12;
+
+} // namespace
+
+void TransitDistribution::add(nanoseconds transit, nanoseconds duration)
+{
+    if (frames_ == 0)
+        low_ = transit - room_below * bin_width;
+    make_room_below(transit);
+    const auto bin = bin_of(transit);
+    highest_ = std::max(highest_, bin);
+
+    // Frames that were held back together are one event, not as many proofs of it.
+    const bool in_burst = frames_ > 0 && transit <= last_transit_ - duration * 3 / 4;
+    last_transit_ = transit;
+    if (frames_ >= frames_before_judging && !in_burst)
+        learn_shares(bin);
+    for (std::size_t j = 0; j < memories.size(); ++j) {
+        auto &h = histograms_[j];
+        h.mass[bin] += h.next_weight;
+        h.sum += h.next_weight;
+        h.next_weight /=
+            1 - std::min(milliseconds_of(duration) / milliseconds_of(memories[j]), most_forgotten);
+        if (h.next_weight > largest_weight) {
+            for (auto &mass : h.mass)
+                mass /= h.next_weight;
+            h.sum /= h.next_weight;
+            h.next_weight = 1;
+        }
+    }
+    if (++frames_ % frames_between_raises == 0)
+        raise_low_end();
+
+    beyond_ = transit >= low_ + bins * bin_width ? beyond_ + duration : nanoseconds(0);
+    if (beyond_ > longest_beyond) {
+        reset();
+        add(transit, duration);
+    }
+}
+
+int TransitDistribution::bin_of(nanoseconds transit) const
+{
+    return static_cast<int>(std::min<std::int64_t>((transit - low_) / bin_width, bins - 1));
+}
+
+void TransitDistribution::make_room_below(nanoseconds transit)
+{
+    if (transit >= low_ + least_room_below * bin_width)
+        return;
+    const auto wanted_low = transit - room_below * bin_width;
+    move_low(-static_cast<int>((low_ - wanted_low + bin_width - nanoseconds(1)) / bin_width));
+}
+
+// What falls off at an end is added to the last bin there.
+void TransitDistribution::move_low(int bins_up)
+{
+    low_ += bins_up * bin_width;
+    highest_ = std::clamp(highest_ - bins_up, 0, bins - 1);
+    const auto shift = std::min(std::abs(bins_up), bins - 1);
+    for (auto &h : histograms_) {
+        const auto begin = h.mass.begin();
+        const auto end = h.mass.end();
+        if (bins_up > 0) {
+            h.mass[shift] = std::accumulate(begin, begin + shift + 1, 0.0);
+            std::shift_left(begin, end, shift);
+            std::fill(end - shift, end, 0.0);
+        } else {
+            *(end - shift - 1) = std::accumulate(end - shift - 1, end, 0.0);
+            std::shift_right(begin, end, shift);
+            std::fill(begin, begin + shift, 0.0);
+        }
+    }
+}
+
+void TransitDistribution::raise_low_end()
+{
+    const auto above = tail();
+    const auto first_less =
+        std::find_if(above.begin(), above.end(), [](double p) { return p < 1 - negligible_mass; });
+    // The bin in which the mass begins that counts.
+    const auto lowest = static_cast<int>(first_less - above.begin()) - 1;
+    if (lowest > most_room_below)
+        move_low(lowest - room_after_raising);
+}
+
+void TransitDistribution::learn_shares(int bin)
+{
+    std::array<double, memories.size()> foreseen{};
+    double best = 0;
+    for (std::size_t j = 0; j < memories.size(); ++j) {
+        const auto &h = histograms_[j];
+        foreseen[j] = (1 - surprise) * h.mass[bin] / h.sum + surprise / bins;
+        best = std::max(best, foreseen[j]);
+    }
+    double sum = 0;
+    for (std::size_t j = 0; j < memories.size(); ++j) {
+        auto &share = histograms_[j].share;
+        if (foreseen[j] < best)
+            share *= std::pow(foreseen[j] / best, learning_rate);
+        sum += share;
+    }
+    for (auto &h : histograms_)
+        h.share = (1 - least_share_flow) * h.share / sum + least_share_flow / memories.size();
+}
+
+std::array<double, TransitDistribution::bins> TransitDistribution::tail() const
+{
+    std::array<double, memories.size()> scale{};
+    for (std::size_t j = 0; j < memories.size(); ++j)
+        scale[j] = histograms_[j].share / histograms_[j].sum;
+    std::array<double, bins> tail{};
+    double above = 0;
+    for (int i = highest_; i >= 0; --i) {
+        for (std::size_t j = 0; j < memories.size(); ++j)
+            above += scale[j] * histograms_[j].mass[i];
+        tail[i] = above;
+    }
+    return tail;
+}
+
+} // namespace jkvm

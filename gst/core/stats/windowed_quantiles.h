@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The spread of the latest values of something.
+#pragma once
+
+#include "core/base/time.h"
+
+#include <array>
+#include <cstddef>
+
+namespace jkvm {
+
+/// Adding is cheap, the summary sorts: it is for people who look now and then.
+class WindowedQuantiles {
+public:
+    static constexpr std::size_t window = 512; ///< values
+
+    struct Summary {
+        nanoseconds minimum{0};
+        nanoseconds median{0};
+        nanoseconds p95{0}; ///< 95 of 100 are not above it
+        nanoseconds maximum{0};
+    };
+
+    void add(nanoseconds value) { values_[added_++ % window] = value; }
+    void reset() { added_ = 0; }
+    /// All zero while there are no values.
+    [[nodiscard]] Summary summary() const;
+
+private:
+    std::array<nanoseconds, window> values_{};
+    std::size_t added_ = 0;
+};
+
+} // namespace jkvm

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/timing/device_clock.h"
+
+#include <algorithm>
+
+namespace jkvm {
+
+using namespace std::chrono_literals;
+
+nanoseconds DeviceClock::at(MonotonicTime now) const
+{
+    const auto elapsed = now - base_;
+    return base_time_ + elapsed +
+           nanoseconds(
+               static_cast<nanoseconds::rep>(static_cast<double>(elapsed.count()) * ppm_ * 1e-6));
+}
+
+void DeviceClock::count(nanoseconds position, MonotonicTime captured)
+{
+    // Sooner the estimate follows every jitter; and no clock of a sound card is that far off.
+    constexpr auto settling = 5s;
+    constexpr double furthest = 2000; // ppm
+    if (position < position_ || position_ == 0ns) {
+        drift_.restart();
+        start_ = position;
+    }
+    position_ = position;
+    drift_.update(position, captured.time_since_epoch());
+    if (position - start_ < settling || captured <= base_)
+        return;
+    base_time_ = at(captured);
+    base_ = captured;
+    ppm_ = std::clamp(drift_.ppm(), -furthest, furthest);
+}
+
+} // namespace jkvm

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/timing/device_clock_filter.h"
+
+#include <algorithm>
+#include <numbers>
+
+namespace jkvm {
+
+using namespace std::chrono_literals;
+
+void DeviceClockFilter::update(nanoseconds position, nanoseconds measured)
+{
+    if (!is_started_) {
+        is_started_ = true;
+        start_ = position_ = position;
+        time_ = measured;
+        return;
+    }
+    // A measurement is late by as much as this thread was held up in the middle of it. One such
+    // must not pull the loop away.
+    constexpr nanoseconds largest_error = 5ms;
+    constexpr double fastest = 0.2; // seconds, of the loop's time constant
+    constexpr double slowest = 10;
+    constexpr double largest_stretch = 0.1;
+
+    const std::chrono::duration<double> step = position - position_;
+    const std::chrono::duration<double> age = position - start_;
+    const auto predicted = time_ + std::chrono::duration_cast<nanoseconds>(step * (1 + stretch_));
+    const std::chrono::duration<double> error =
+        std::clamp(measured - predicted, -largest_error, largest_error);
+    // Not more than half of an error at once, else a long frame would make the loop swing.
+    const double weight =
+        std::min(step.count() / std::clamp(age.count() / 3, fastest, slowest), 0.5);
+
+    position_ = position;
+    time_ =
+        predicted + std::chrono::duration_cast<nanoseconds>(error * std::numbers::sqrt2 * weight);
+    if (step.count() > 0)
+        stretch_ = std::clamp(stretch_ + weight * weight * error.count() / step.count(),
+                              -largest_stretch, largest_stretch);
+}
+
+} // namespace jkvm

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/device/device_supervisor.h"
+
+#include "core/timing/capture_timeline.h"
+
+#include <gtest/gtest.h>
+
+namespace jkvm {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto frame = 20ms;
+constexpr MonotonicTime start{1h};
+
+TEST(DeviceSupervisor, TriesAtOnceThenLessAndLessOften)
+{
+    DeviceSupervisor supervisor(1);
+    auto now = start;
+    EXPECT_TRUE(supervisor.wants_open(now));
+    EXPECT_EQ(supervisor.state(), DeviceState::search);
+    int tries = 0;
+    nanoseconds longest{0};
+    for (; now < start + 10s; ++tries) {
+        supervisor.failed(DeviceTrouble::missing, now);
+        EXPECT_FALSE(supervisor.wants_open(now));
+        longest = std::max(longest, supervisor.next_event() - now);
+        now = supervisor.next_event();
+        EXPECT_TRUE(supervisor.wants_open(now));
+    }
+    EXPECT_EQ(supervisor.state(), DeviceState::search);
+    EXPECT_EQ(supervisor.trouble(), DeviceTrouble::missing);
+    EXPECT_LE(longest, DeviceSupervisor::longest_pause);
+    EXPECT_LT(tries, 50);
+}
+
+TEST(DeviceSupervisor, WhatRanForAWhileIsLostAndTriedAgainAtOnce)
+{
+    DeviceSupervisor supervisor(1);
+    supervisor.opened(start);
+    EXPECT_EQ(supervisor.state(), DeviceState::open);
+    EXPECT_TRUE(supervisor.has_sound(frame, start + frame));
+    EXPECT_EQ(supervisor.state(), DeviceState::run);
+    EXPECT_FALSE(supervisor.has_sound(frame, start + 2s));
+    supervisor.failed(DeviceTrouble::unplugged, start + 3s);
+    EXPECT_EQ(supervisor.state(), DeviceState::lost);
+    EXPECT_TRUE(supervisor.wants_open(start + 3s));
+    // What it died of stays, whatever the tries to open it say.
+    supervisor.failed(DeviceTrouble::missing, start + 3s);
+    EXPECT_EQ(supervisor.trouble(), DeviceTrouble::unplugged);
+    supervisor.opened(start + 4s);
+    supervisor.failed(DeviceTrouble::frozen, start + 5s);
+    EXPECT_EQ(supervisor.trouble(), DeviceTrouble::frozen);
+}
+
+TEST(DeviceSupervisor, DeviceThatFailsRightAfterItsStartIsNotTriedInABusyLoop)
+{
+    DeviceSupervisor supervisor(1);
+    auto now = start;
+    int tries = 0;
+    for (; now < start + 10s; ++tries) {
+        supervisor.opened(now);
+        supervisor.has_sound(frame, now + frame);
+        supervisor.failed(DeviceTrouble::io_error, now + frame);
+        now = supervisor.next_event();
+    }
+    EXPECT_LT(tries, 60);
+}
+
+TEST(DeviceSupervisor, DeviceThatGivesNothingIsFrozen)
+{
+    DeviceSupervisor supervisor(1);
+    supervisor.opened(start);
+    EXPECT_FALSE(supervisor.is_frozen(start + 999ms));
+    EXPECT_TRUE(supervisor.is_frozen(start + 1s));
+    supervisor.has_sound(frame, start + 1s);
+    EXPECT_FALSE(supervisor.is_frozen(start + 1s + frame + 99ms));
+    EXPECT_TRUE(supervisor.is_frozen(start + 1s + frame + 100ms));
+    supervisor.restarted(start + 2s);
+    EXPECT_FALSE(supervisor.is_frozen(start + 2500ms));
+}
+
+TEST(DeviceSupervisor, EveryStateAndTroubleHasItsName)
+{
+    EXPECT_STREQ(name_of(DeviceState::lost), "lost");
+    EXPECT_STREQ(name_of(DeviceTrouble::none), "none");
+    EXPECT_STREQ(name_of(DeviceTrouble::stuck), "stuck");
+    EXPECT_STREQ(name_of(DeviceTrouble::rate_changed), "rate-changed");
+}
+
+// What the owner does, in short, on a clock of its own: sound while the device is there, else
+// silence at the pace of the clock.
+TEST(DeviceSupervisor, ThousandUnplugsLoseNoTimeAndEachReturnIsHeardWithinHalfASecond)
+{
+    DeviceSupervisor supervisor(1);
+    CaptureTimeline timeline;
+    auto now = start;
+    auto device_start = start;
+    auto change = start + 2s; // the next unplugging or return
+    bool is_plugged = true;
+    int returns = 0;
+    nanoseconds worst{0};
+    MonotonicTime returned = start;
+    nanoseconds position{0};
+    auto end = (start - MonotonicTime{});
+
+    while (returns < 1000) {
+        if (now >= change) {
+            is_plugged = !is_plugged;
+            returned = now;
+            // Never the same phase twice, sometimes shorter than a second.
+            change = now + 300ms + (returns % 17) * 150ms + std::chrono::microseconds(7 * returns);
+        }
+        if (supervisor.is_open() && !is_plugged)
+            supervisor.failed(DeviceTrouble::unplugged, now);
+        if (supervisor.wants_open(now)) {
+            if (is_plugged) {
+                supervisor.opened(now);
+                timeline.restart_device();
+                device_start = now;
+                position = 0ns;
+            } else {
+                supervisor.failed(DeviceTrouble::missing, now);
+            }
+        }
+        if (!timeline.next())
+            end = (now - MonotonicTime{}) +
+                  timeline.place_silence(now - MonotonicTime{}, frame).duration;
+        const auto captured = device_start - MonotonicTime{} + position;
+        if (supervisor.is_open() && captured < end - 1us) {
+            position += end - captured; // silence stands there already
+        } else if (supervisor.is_open() && now - MonotonicTime{} >= captured + frame) {
+            if (supervisor.has_sound(frame, now)) {
+                worst = std::max(worst, now - returned);
+                ++returns;
+            }
+            const auto stamp = timeline.place(position, captured, frame);
+            ASSERT_FALSE(stamp.discontinuity);
+            ASSERT_EQ(stamp.time, end);
+            end = stamp.time + stamp.duration;
+            position += frame;
+        } else if (supervisor.state() != DeviceState::run && now - MonotonicTime{} >= end + frame) {
+            const auto stamp = timeline.place_silence(0ns, frame);
+            ASSERT_EQ(stamp.time, end);
+            end += frame;
+        }
+        now += 1ms;
+        ASSERT_LT(std::chrono::abs(now - MonotonicTime{} - end), 50ms) << "fell behind the clock";
+    }
+    EXPECT_LT(worst, 500ms);
+}
+
+} // namespace
+} // namespace jkvm

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/ipc/receive/frame_receiver.h"
+
+#include "support/raw_socket.h"
+#include "support/temporary_directory.h"
+
+#include <gtest/gtest.h>
+
+#include <sys/socket.h>
+
+#include <thread>
+
+namespace jkvm {
+namespace {
+
+using namespace std::chrono_literals;
+using Event = FrameReceiver::Event;
+using testing::accept_from;
+using testing::listen_at;
+using testing::message_v1;
+using testing::send_all;
+
+class FrameReceiverTest : public ::testing::Test {
+protected:
+    std::unique_ptr<FrameReceiver> make(FrameReceiver::Config config)
+    {
+        config.endpoint.path = path_;
+        if (!config.dialect)
+            config.dialect = wire::Dialect::v1; // the timestamps here are not those of a clock
+        if (config.first_pause == 50ms)
+            config.first_pause = config.longest_pause = 1ms;
+        auto receiver = FrameReceiver::open(std::move(config), control_);
+        EXPECT_TRUE(receiver) << receiver.error().detail;
+        return std::move(*receiver);
+    }
+    /// A listening server and our receiver connected to it.
+    void connect()
+    {
+        listener_ = listen_at(path_);
+        ASSERT_EQ(receiver_->wait(), Event::connected);
+        server_ = accept_from(listener_.get());
+    }
+    /// wait(), but for failed tries.
+    Event wait_past_tries()
+    {
+        auto event = receiver_->wait();
+        while (event == Event::unreachable)
+            event = receiver_->wait();
+        return event;
+    }
+
+    /// The server sends one, and it is received.
+    void next_message()
+    {
+        send_all(server_.get(), message_v1("UOKJ", 0, 1, packet_));
+        ASSERT_EQ(receiver_->wait(), Event::message);
+    }
+
+    testing::TemporaryDirectory directory_;
+    std::string path_ = directory_.file("a.sock");
+    ReceiverControl control_;
+    std::unique_ptr<FrameReceiver> receiver_ = make({.endpoint = {.role = Role::connect}});
+
+    UniqueFd listener_;
+    UniqueFd server_;
+    const std::vector<std::uint8_t> packet_{0xFC, 1, 2, 3};
+};
+
+TEST_F(FrameReceiverTest, ReceivesWhatTheServerSends)
+{
+    connect();
+    send_all(server_.get(), message_v1("UOKJ", 0, 42, packet_));
+    ASSERT_EQ(receiver_->wait(), Event::message);
+    EXPECT_EQ(receiver_->message().type, wire::MessageType::opus_frame);
+    EXPECT_EQ(receiver_->message().timestamp.time_since_epoch(), 42ns);
+    ASSERT_EQ(receiver_->message().payload.size(), 4u);
+    EXPECT_EQ(receiver_->message().payload[3], std::byte{3});
+}
+
+TEST_F(FrameReceiverTest, MayStartBeforeTheServer)
+{
+    ASSERT_EQ(receiver_->wait(), Event::unreachable);
+    EXPECT_EQ(receiver_->error().kind, ErrorKind::peer_unreachable);
+    EXPECT_EQ(receiver_->error().subject, path_);
+    listener_ = listen_at(path_);
+    EXPECT_EQ(wait_past_tries(), Event::connected);
+}
+
+TEST_F(FrameReceiverTest, WaitsNoLongerThanAskedFor)
+{
+    receiver_ = make({.endpoint = {.role = Role::connect}, .first_pause = 1h, .longest_pause = 2h});
+    ASSERT_EQ(receiver_->wait(), Event::unreachable);
+    EXPECT_EQ(receiver_->wait(monotonic_now() + 1ms), Event::timed_out) << "without a server";
+
+    receiver_ = make({.endpoint = {.role = Role::listen}});
+    EXPECT_EQ(receiver_->wait(monotonic_now() + 1ms), Event::timed_out) << "without a client";
+    const auto client = testing::connect_to(path_);
+    ASSERT_EQ(receiver_->wait(), Event::connected);
+    EXPECT_EQ(receiver_->wait(monotonic_now() + 1ms), Event::timed_out) << "with a silent one";
+    send_all(client.get(), message_v1("UOKJ", 0, 42, packet_));
+    EXPECT_EQ(receiver_->wait(monotonic_now() + 20s), Event::message);
+}
+
+TEST_F(FrameReceiverTest, ConnectsAgainWhenTheServerComesBack)
+{
+    connect();
+    server_.reset();
+    listener_.reset();
+    ASSERT_EQ(receiver_->wait(), Event::disconnected);
+    EXPECT_EQ(receiver_->error().kind, ErrorKind::peer_gone);
+    std::filesystem::remove(path_);
+    listener_ = listen_at(path_);
+    ASSERT_EQ(wait_past_tries(), Event::connected);
+    server_ = accept_from(listener_.get());
+    next_message();
+}
+
+TEST_F(FrameReceiverTest, HalfAMessageOfTheOldConnectionIsForgotten)
+{
+    connect();
+    const auto whole = message_v1("UOKJ", 0, 1, packet_);
+    send_all(server_.get(), std::span(whole).first(10));
+    server_.reset();
+    ASSERT_EQ(receiver_->wait(), Event::disconnected);
+    ASSERT_EQ(wait_past_tries(), Event::connected);
+    server_ = accept_from(listener_.get());
+    send_all(server_.get(), whole);
+    EXPECT_EQ(receiver_->wait(), Event::message);
+}
+
+TEST_F(FrameReceiverTest, GarbageCostsTheConnection)
+{
+    connect();
+    send_all(server_.get(), std::vector<std::uint8_t>(17, 0x20));
+    ASSERT_EQ(receiver_->wait(), Event::disconnected);
+    EXPECT_EQ(receiver_->error().kind, ErrorKind::protocol_violation);
+    EXPECT_EQ(receiver_->error().detail, "wrong magic 20 20 20 20");
+    EXPECT_TRUE(testing::is_closed_by_peer(server_.get()));
+}
+
+TEST_F(FrameReceiverTest, UnknownTypeIsHandedOutAndTheStreamStaysInStep)
+{
+    connect();
+    send_all(server_.get(), message_v1("UOKJ", 77, 1, std::vector<std::uint8_t>(4096, 1)));
+    send_all(server_.get(), message_v1("UOKJ", 0, 2, packet_));
+    ASSERT_EQ(receiver_->wait(), Event::message);
+    EXPECT_EQ(receiver_->message().type, wire::MessageType::unknown);
+    ASSERT_EQ(receiver_->wait(), Event::message);
+    EXPECT_EQ(receiver_->message().type, wire::MessageType::opus_frame);
+}
+
+TEST_F(FrameReceiverTest, InterruptEndsTheWaitForAFrame)
+{
+    connect();
+    std::thread other([this] { control_.interrupt(); });
+    EXPECT_EQ(receiver_->wait(), Event::interrupted);
+    other.join();
+    EXPECT_EQ(receiver_->wait(), Event::interrupted) << "until resume()";
+    control_.resume();
+    next_message();
+}
+
+TEST_F(FrameReceiverTest, InterruptEndsTheWaitForAServer)
+{
+    const auto patient =
+        make({.endpoint = {.role = Role::connect}, .first_pause = 1h, .longest_pause = 1h});
+    ASSERT_EQ(patient->wait(), Event::unreachable);
+    std::thread other([this] { control_.interrupt(); });
+    EXPECT_EQ(patient->wait(), Event::interrupted);
+    other.join();
+}
+
+TEST_F(FrameReceiverTest, RestartMakesANewConnectionHoweverLateItIsNoticed)
+{
+    connect();
+    send_all(server_.get(), message_v1("UOKJ", 0, 1, packet_)); // old: must not come out
+    control_.ask_restart();
+    control_.interrupt();
+    control_.resume();
+    ASSERT_EQ(receiver_->wait(), Event::restarted);
+    ASSERT_EQ(receiver_->wait(), Event::connected);
+    EXPECT_TRUE(testing::is_closed_by_peer(server_.get()));
+    server_ = accept_from(listener_.get());
+    send_all(server_.get(), message_v1("UOKJ", 0, 2, packet_));
+    ASSERT_EQ(receiver_->wait(), Event::message);
+    EXPECT_EQ(receiver_->message().timestamp.time_since_epoch(), 2ns);
+}
+
+TEST_F(FrameReceiverTest, InterruptCountsMoreThanARestart)
+{
+    connect();
+    control_.ask_restart();
+    control_.interrupt();
+    EXPECT_EQ(receiver_->wait(), Event::restarted);
+    EXPECT_EQ(receiver_->wait(), Event::interrupted);
+}
+
+/// A listening microphone source, as JetKVM's playback process is one.
+class ListeningReceiverTest : public FrameReceiverTest {
+protected:
+    ListeningReceiverTest()
+    {
+        receiver_ =
+            make({.endpoint = {.role = Role::listen, .direction = wire::Direction::microphone}});
+    }
+    UniqueFd add_client()
+    {
+        auto client = testing::connect_to(path_);
+        EXPECT_EQ(receiver_->wait(), Event::connected);
+        return client;
+    }
+};
+
+TEST_F(ListeningReceiverTest, ReceivesWhatItsClientSends)
+{
+    const auto client = add_client();
+    send_all(client.get(), message_v1("IMKJ", 0, 42, packet_));
+    EXPECT_EQ(receiver_->wait(), Event::message);
+    EXPECT_EQ(receiver_->peer().pid, ::getpid());
+}
+
+TEST_F(ListeningReceiverTest, AnswersHeartbeatAndConfigWithAnAck)
+{
+    const auto client = add_client();
+    const std::vector<std::uint8_t> nonsense(12, 0xFF); // is not answered
+    send_all(client.get(), message_v1("IMKJ", 1, 0, nonsense));
+    ASSERT_EQ(receiver_->wait(), Event::message);
+    const std::vector<std::uint8_t> config{0x80, 0xBB, 0, 0, 2, 0, 0, 0, 0xC0, 3, 0, 0};
+    for (const auto &message : {message_v1("IMKJ", 3, 0, {}), message_v1("IMKJ", 1, 0, config)}) {
+        send_all(client.get(), message);
+        EXPECT_EQ(receiver_->wait(), Event::message);
+        const auto ack = testing::receive(client.get(), 17);
+        ASSERT_EQ(ack.size(), 17u);
+        EXPECT_EQ(ack[4], 4);
+    }
+    receiver_.reset();
+    EXPECT_TRUE(testing::receive(client.get(), 1).empty()) << "two answers, no more";
+}
+
+TEST_F(ListeningReceiverTest, ClientThatDoesNotReadItsAcksIsStillHeard)
+{
+    const auto client = add_client();
+    for (int i = 0; i < 10000; ++i) {
+        send_all(client.get(), message_v1("IMKJ", 3, 0, {}));
+        ASSERT_EQ(receiver_->wait(), Event::message);
+    }
+    send_all(client.get(), message_v1("IMKJ", 0, 42, packet_));
+    ASSERT_EQ(receiver_->wait(), Event::message);
+    EXPECT_EQ(receiver_->message().type, wire::MessageType::opus_frame);
+}
+
+TEST_F(ListeningReceiverTest, NewestClientTakesThePlaceOfTheOldOne)
+{
+    const auto old = add_client();
+    const auto newest = add_client();
+    EXPECT_TRUE(testing::is_closed_by_peer(old.get()));
+    send_all(newest.get(), message_v1("IMKJ", 0, 42, packet_));
+    EXPECT_EQ(receiver_->wait(), Event::message);
+}
+
+TEST_F(ListeningReceiverTest, ClientThatMayNotConnectDisturbsNobody)
+{
+    receiver_.reset();
+    bool is_open = true;
+    receiver_ = make({.endpoint = {.role = Role::listen, .direction = wire::Direction::microphone},
+                      .may_connect = [&](const PeerInfo &) { return is_open; }});
+    const auto client = add_client();
+    is_open = false;
+    const auto refused = testing::connect_to(path_);
+    ASSERT_EQ(receiver_->wait(), Event::refused);
+    EXPECT_TRUE(testing::is_closed_by_peer(refused.get()));
+    send_all(client.get(), message_v1("IMKJ", 0, 42, packet_));
+    EXPECT_EQ(receiver_->wait(), Event::message);
+}
+
+TEST_F(FrameReceiverTest, AsksForAnotherEncodingOnceTheDialectIsKnownToHaveThat)
+{
+    receiver_ = make({.endpoint = {.role = Role::connect}, .dialect = wire::Dialect::v2});
+    control_.request_encoder({.bitrate = 64000}); // before there is anyone
+    control_.request_encoder({.bitrate = 32000}); // the newest counts
+    connect();
+    send_all(server_.get(), message_v1("UOKJ", 0, 1, packet_));
+    ASSERT_EQ(receiver_->wait(), Event::message);
+    const auto request = testing::receive(server_.get(), 17 + 36);
+    ASSERT_EQ(request.size(), 17u + 36u);
+    EXPECT_EQ(request[4], 2);
+    EXPECT_EQ(request[17 + 12] | request[17 + 13] << 8, 32000);
+}
+
+TEST_F(FrameReceiverTest, AsksEachNewServerForThatEncodingUntilItIsWithdrawn)
+{
+    receiver_ = make({.endpoint = {.role = Role::connect}, .dialect = wire::Dialect::v2});
+    connect();
+    control_.request_encoder({.bitrate = 32000});
+    next_message();
+    next_message(); // nothing is said twice
+    server_.reset();
+    ASSERT_EQ(receiver_->wait(), Event::disconnected);
+    ASSERT_EQ(wait_past_tries(), Event::connected);
+    server_ = accept_from(listener_.get());
+    next_message();
+    control_.withdraw_request({.bitrate = 64000});
+    next_message();
+    control_.ask_restart();
+    ASSERT_EQ(receiver_->wait(), Event::restarted);
+    // The request again, what is believed to have been before, and the withdrawal.
+    const auto bitrate = [this] {
+        const auto message = testing::receive(server_.get(), 17 + 36);
+        return message.size() == 17u + 36u && message[4] == 2
+                   ? message[17 + 12] | message[17 + 13] << 8
+                   : 0;
+    };
+    EXPECT_EQ(bitrate(), 32000);
+    EXPECT_EQ(bitrate(), 64000);
+    const auto config = testing::receive(server_.get(), 17 + 12);
+    ASSERT_EQ(config.size(), 17u + 12u);
+    EXPECT_EQ(config[4], 1);
+    EXPECT_TRUE(testing::receive(server_.get(), 1).empty());
+    // The next one is left alone.
+    ASSERT_EQ(receiver_->wait(), Event::connected);
+    server_ = accept_from(listener_.get());
+    next_message();
+    receiver_.reset();
+    EXPECT_TRUE(testing::receive(server_.get(), 1).empty());
+}
+
+TEST_F(FrameReceiverTest, AsksAgainWhenTheServerHadNoRoomForTheRequest)
+{
+    receiver_ = make({.endpoint = {.role = Role::connect}, .dialect = wire::Dialect::v2});
+    connect();
+    // More than any buffer holds.
+    constexpr std::uint32_t requests = 20000;
+    for (std::uint32_t bitrate = 1; bitrate <= requests; ++bitrate) {
+        control_.request_encoder({.bitrate = bitrate});
+        next_message();
+    }
+    std::vector<char> heard;
+    const auto drain = [&] {
+        std::array<char, 4096> space;
+        for (;;) {
+            const auto count = ::recv(server_.get(), space.data(), space.size(), MSG_DONTWAIT);
+            if (count <= 0)
+                return;
+            heard.insert(heard.end(), space.data(), space.data() + count);
+        }
+    };
+    drain();
+    EXPECT_LT(heard.size(), std::size_t{requests} * (17 + 36)) << "all had room";
+    next_message();
+    next_message();
+    drain();
+    ASSERT_GE(heard.size(), 17u + 36u);
+    const auto *last = heard.data() + heard.size() - 36;
+    EXPECT_EQ(static_cast<unsigned char>(last[12]) | static_cast<unsigned char>(last[13]) << 8,
+              requests);
+}
+
+TEST_F(FrameReceiverTest, NeverSendsTheFirstDialectAMessageThatItDoesNotHave)
+{
+    connect();
+    control_.request_encoder({.bitrate = 32000});
+    send_all(server_.get(), message_v1("UOKJ", 0, 1, packet_));
+    ASSERT_EQ(receiver_->wait(), Event::message);
+    receiver_.reset();
+    EXPECT_TRUE(testing::receive(server_.get(), 1).empty());
+}
+
+TEST_F(FrameReceiverTest, SendsHeartbeatsWhenToldSo)
+{
+    receiver_ = make({.endpoint = {.role = Role::connect}, .heartbeat_interval = 1ms});
+    connect();
+    std::thread other([this] { (void)receiver_->wait(); });
+    EXPECT_EQ(testing::receive(server_.get(), 17)[4], 3);
+    control_.interrupt();
+    other.join();
+}
+
+TEST_F(FrameReceiverTest, PeerThatSaysNothingForThreeHeartbeatsIsGivenUp)
+{
+    receiver_ = make({.endpoint = {.role = Role::connect}, .heartbeat_interval = 2ms});
+    connect();
+    const auto begin = monotonic_now();
+    EXPECT_EQ(receiver_->wait(), Event::disconnected);
+    EXPECT_GE(monotonic_now() - begin, 4ms);
+    EXPECT_EQ(receiver_->error().kind, ErrorKind::peer_gone);
+}
+
+TEST_F(FrameReceiverTest, PeerIsNotSilentBecauseNobodyListened)
+{
+    receiver_ = make({.endpoint = {.role = Role::connect}, .heartbeat_interval = 1ms});
+    connect();
+    send_all(server_.get(), message_v1("UOKJ", 0, 42, packet_));
+    std::this_thread::sleep_for(5ms);
+    EXPECT_EQ(receiver_->wait(), Event::message);
+}
+
+} // namespace
+} // namespace jkvm

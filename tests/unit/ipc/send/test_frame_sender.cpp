@@ -1,0 +1,481 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/ipc/send/frame_sender.h"
+
+#include "support/raw_socket.h"
+#include "support/temporary_directory.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstring>
+#include <filesystem>
+#include <numeric>
+
+namespace jkvm {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::connect_to;
+using testing::is_closed_by_peer;
+using testing::receive;
+using testing::send_all;
+
+class Observer final : public FrameSender::Observer {
+public:
+    struct Event {
+        std::uint64_t id;
+        std::optional<RemovalReason> removal; // none: added
+        std::string detail;
+    };
+
+    bool may_connect(const PeerInfo &) override { return !is_refusing; }
+    void peer_added(const PeerInfo &client) override { note({client.id, {}, {}}); }
+    void peer_removed(const PeerInfo &client, RemovalReason reason,
+                      const std::string &detail) override
+    {
+        note({client.id, reason, detail});
+    }
+    void peer_unreachable(const Error &error) override { note({0, {}, error.detail}); }
+    void encoder_requested(const std::optional<wire::EncoderConfig> &config) override
+    {
+        {
+            const std::lock_guard lock(mutex_);
+            last_request_ = config;
+        }
+        note({0, {}, config ? "bitrate " + std::to_string(config->bitrate) : "withdrawn"});
+    }
+    std::optional<wire::EncoderConfig> last_request()
+    {
+        const std::lock_guard lock(mutex_);
+        return last_request_;
+    }
+    std::atomic<bool> is_refusing{false};
+
+    /// The `count`-th event, once it is there.
+    Event event(std::size_t count)
+    {
+        std::unique_lock lock(mutex_);
+        const bool came =
+            changed_.wait_for(lock, testing::patience, [&] { return events_.size() > count; });
+        return came ? events_[count] : Event{0, {}, "nothing happened"};
+    }
+
+private:
+    void note(Event event)
+    {
+        const std::lock_guard lock(mutex_);
+        events_.push_back(std::move(event));
+        changed_.notify_all();
+    }
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<Event> events_;
+    std::optional<wire::EncoderConfig> last_request_;
+};
+
+class FrameSenderTest : public ::testing::Test {
+protected:
+    FrameSenderTest()
+    {
+        config_.endpoint.path = directory_.file("a.sock");
+        config_.max_clients = 3;
+    }
+
+    void start()
+    {
+        auto server = FrameSender::start(config_, observer_);
+        ASSERT_TRUE(server) << server.error().detail;
+        sender_ = std::move(*server);
+    }
+    /// A client, once the server has it.
+    UniqueFd add_client()
+    {
+        auto fd = connect_to(config_.endpoint.path);
+        EXPECT_FALSE(observer_.event(events_++).removal);
+        return fd;
+    }
+    void send(const std::string &text)
+    {
+        sender_->send(std::as_bytes(std::span(text)), WallTime(1234567890123456789ns), 20ms);
+    }
+
+    testing::TemporaryDirectory directory_;
+    FrameSender::Config config_;
+    Observer observer_;
+    std::size_t events_ = 0;
+    std::unique_ptr<FrameSender> sender_;
+};
+
+TEST_F(FrameSenderTest, EveryClientReadsTheBytesOfTheProtocol)
+{
+    start();
+    const auto first = add_client();
+    const auto second = add_client();
+    send("opus");
+    const std::vector<std::uint8_t> expected{0x55, 0x4F, 0x4B, 0x4A, 0x00, 4,    0,
+                                             0,    0,    0x15, 0x81, 0xE9, 0x7D, 0xF4,
+                                             0x10, 0x22, 0x11, 'o',  'p',  'u',  's'};
+    EXPECT_EQ(receive(first.get(), expected.size()), expected);
+    EXPECT_EQ(receive(second.get(), expected.size()), expected);
+}
+
+TEST_F(FrameSenderTest, NewClientStartsWithTheNextFrame)
+{
+    start();
+    send("old");
+    const auto client = add_client();
+    send("new");
+    const auto bytes = receive(client.get(), 20);
+    EXPECT_EQ(std::string(bytes.begin() + 17, bytes.end()), "new");
+}
+
+TEST_F(FrameSenderTest, ClientThatGoesIsReportedAndTheOthersGoOn)
+{
+    start();
+    auto leaving = add_client();
+    const auto staying = add_client();
+    leaving.reset();
+    const auto event = observer_.event(events_++);
+    EXPECT_EQ(event.id, 1u);
+    EXPECT_EQ(event.removal, RemovalReason::closed);
+    send("x");
+    EXPECT_EQ(receive(staying.get(), 18).size(), 18u);
+    EXPECT_EQ(sender_->stats().peers.size(), 1u);
+}
+
+TEST_F(FrameSenderTest, ClientThatSendsGarbageIsDisconnectedAlone)
+{
+    start();
+    const auto hostile = add_client();
+    const auto healthy = add_client();
+    const std::string request = "GET / HTTP/1.1\r\nHost: example.org\r\n\r\n";
+    send_all(hostile.get(),
+             {reinterpret_cast<const std::uint8_t *>(request.data()), request.size()});
+    EXPECT_TRUE(is_closed_by_peer(hostile.get()));
+    const auto event = observer_.event(events_++);
+    EXPECT_EQ(event.removal, RemovalReason::violation);
+    EXPECT_EQ(event.detail, "wrong magic 47 45 54 20");
+    send("x");
+    EXPECT_EQ(receive(healthy.get(), 18).size(), 18u);
+    EXPECT_EQ(sender_->stats().protocol_errors, 1u);
+}
+
+TEST_F(FrameSenderTest, ImpossibleLengthCostsTheClientItsConnection)
+{
+    start();
+    const auto hostile = add_client();
+    auto bytes = testing::message_v1("UOKJ", 1, 0, {});
+    std::memset(bytes.data() + 5, 0xFF, 4);
+    send_all(hostile.get(), bytes);
+    EXPECT_TRUE(is_closed_by_peer(hostile.get()));
+    EXPECT_EQ(observer_.event(events_++).detail, "impossible length 4294967295, at most 4096");
+}
+
+TEST_F(FrameSenderTest, ControlMessagesAreSwallowedAndNeverAnswered)
+{
+    start();
+    const auto client = add_client();
+    const std::vector<std::uint8_t> config(12, 0);
+    send_all(client.get(), testing::message_v1("UOKJ", 1, 0, config));
+    send_all(client.get(), testing::message_v1("UOKJ", 3, 0, {}));      // Heartbeat
+    send_all(client.get(), testing::message_v1("UOKJ", 99, 0, config)); // nobody knows it
+    // Behind them, something that makes the server act shows that they were read.
+    send("frame");
+    const auto bytes = receive(client.get(), 22);
+    EXPECT_EQ(bytes[4], 0) << "the first message is the frame, not an answer";
+    send_all(client.get(), std::vector<std::uint8_t>(17, 0));
+    EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::violation);
+    EXPECT_TRUE(receive(client.get(), 1).empty());
+}
+
+TEST_F(FrameSenderTest, OneClientTooManyIsTurnedAway)
+{
+    start();
+    const auto a = add_client();
+    const auto b = add_client();
+    const auto c = add_client();
+    const auto d = connect_to(config_.endpoint.path);
+    EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::too_many);
+    EXPECT_TRUE(is_closed_by_peer(d.get()));
+    EXPECT_EQ(sender_->stats().rejects, 1u);
+    EXPECT_EQ(sender_->stats().connects, 3u);
+}
+
+TEST_F(FrameSenderTest, ClientThatNeverReadsIsGivenUpAndCostsTheOthersNothing)
+{
+    start();
+    const auto stalled = add_client();
+    const auto healthy = add_client();
+    const std::string frame(1000, 'x');
+    constexpr unsigned frames = 2000; // far more than the kernel buffers
+    for (unsigned i = 0; i < frames; ++i) {
+        send(frame);
+        ASSERT_EQ(receive(healthy.get(), 1017).size(), 1017u);
+    }
+    const auto event = observer_.event(events_++);
+    EXPECT_EQ(event.id, 1u);
+    EXPECT_EQ(event.removal, RemovalReason::slow);
+    const auto stats = sender_->stats();
+    ASSERT_EQ(stats.peers.size(), 1u);
+    EXPECT_EQ(stats.peers[0].info.id, 2u);
+    EXPECT_EQ(stats.peers[0].sent.frames, frames);
+    EXPECT_EQ(stats.peers[0].sent.dropped, 0u);
+    EXPECT_GE(stats.dropped_queue_full, FrameSender::max_dropped_in_a_row);
+    EXPECT_EQ(stats.slow_peers, 1u);
+
+    // What it can still read is old, so it is little: four whole messages, then the end.
+    const auto bytes = receive(stalled.get(), 4 * 1017UL);
+    ASSERT_EQ(bytes.size(), 4 * 1017u);
+    EXPECT_EQ(bytes[0], 0x55);
+    EXPECT_EQ(bytes[1017], 0x55);
+}
+
+TEST_F(FrameSenderTest, ClientThatNeverReadsIsGivenUpThoughNothingMayWaitForIt)
+{
+    config_.max_queue_time = 20ms; // one frame, and the kernel has it
+    start();
+    const auto stalled = add_client();
+    for (unsigned i = 0; i <= FrameSender::max_dropped_in_a_row; ++i)
+        send("x");
+    EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::slow);
+}
+
+TEST_F(FrameSenderTest, WhatWaitsForTheReaderFollowsWithoutAnotherFrame)
+{
+    start();
+    const auto client = add_client();
+    for (int i = 0; i < 5; ++i)
+        send("x");
+    EXPECT_EQ(sender_->stats().peers.at(0).queued, 100ms);
+    EXPECT_EQ(receive(client.get(), 5 * 18UL).size(), 5 * 18u);
+    EXPECT_EQ(sender_->stats().dropped_queue_full, 0u);
+}
+
+TEST_F(FrameSenderTest, WhatWaitsForTheReaderIsLetOutAtTheEnd)
+{
+    start();
+    const auto client = add_client();
+    for (int i = 0; i < 5; ++i)
+        send("x");
+    sender_.reset();
+    EXPECT_EQ(receive(client.get(), 6 * 18UL).size(), 5 * 18u);
+}
+
+TEST_F(FrameSenderTest, NewestClientReplacesTheOthersWhenToldSo)
+{
+    config_.policy = ClientPolicy::replace;
+    start();
+    const auto old = add_client();
+    const auto newest = connect_to(config_.endpoint.path);
+    EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::replaced);
+    EXPECT_EQ(observer_.event(events_++).id, 2u);
+    EXPECT_TRUE(is_closed_by_peer(old.get()));
+    send("x");
+    EXPECT_EQ(receive(newest.get(), 18).size(), 18u);
+}
+
+TEST_F(FrameSenderTest, FirstClientStaysAloneWhenToldSo)
+{
+    config_.policy = ClientPolicy::reject;
+    start();
+    const auto first = add_client();
+    const auto second = connect_to(config_.endpoint.path);
+    EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::too_many);
+    EXPECT_TRUE(is_closed_by_peer(second.get()));
+    send("x");
+    EXPECT_EQ(receive(first.get(), 18).size(), 18u);
+}
+
+TEST_F(FrameSenderTest, ClientThatTheApplicationRefusesIsClosed)
+{
+    start();
+    observer_.is_refusing = true;
+    const auto refused = connect_to(config_.endpoint.path);
+    EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::forbidden);
+    EXPECT_TRUE(is_closed_by_peer(refused.get()));
+    EXPECT_EQ(sender_->stats().rejects, 1u);
+}
+
+TEST_F(FrameSenderTest, RequestOfAClientForAnotherEncodingIsHandedOn)
+{
+    start();
+    const auto client = add_client();
+    const auto payload = wire::EncoderConfig{.bitrate = 32000}.encode();
+    std::vector<std::uint8_t> bytes;
+    bytes.reserve(payload.size());
+    for (const auto byte : payload)
+        bytes.push_back(std::to_integer<std::uint8_t>(byte));
+    send_all(client.get(), testing::message_v1("UOKJ", 2, testing::wall_clock_ns(), bytes)); // v2
+    EXPECT_EQ(observer_.event(events_++).detail, "bitrate 32000");
+}
+
+TEST_F(FrameSenderTest, MicrophoneConnectsSaysWhatComesAndSaysWhenItEnds)
+{
+    const auto listener = testing::listen_at(config_.endpoint.path);
+    config_.endpoint.role = Role::connect;
+    config_.endpoint.direction = wire::Direction::microphone;
+    start();
+    sender_->set_stream({.sample_rate = 48000, .channels = 1, .frame_size = 960});
+    auto server = testing::accept_from(listener.get());
+    ASSERT_TRUE(server);
+    EXPECT_FALSE(observer_.event(events_++).removal); // it is connected
+    send("opus");
+    const auto config = receive(server.get(), 17 + 12);
+    EXPECT_EQ(std::string(config.begin(), config.begin() + 4), "IMKJ");
+    EXPECT_EQ(config[4], 1);
+    EXPECT_EQ(std::vector(config.begin() + 17, config.end()),
+              (std::vector<std::uint8_t>{0x80, 0xBB, 0, 0, 1, 0, 0, 0, 0xC0, 3, 0, 0}));
+    EXPECT_EQ(receive(server.get(), 17 + 4)[4], 0);
+
+    // Once it is gone it is connected to again.
+    server = testing::accept_from((server.reset(), listener.get()));
+    ASSERT_TRUE(server);
+    EXPECT_EQ(receive(server.get(), 17 + 12)[4], 1);
+    sender_.reset();
+    const auto stop = receive(server.get(), 18);
+    ASSERT_EQ(stop.size(), 17u);
+    EXPECT_EQ(stop[4], 2);
+}
+
+TEST_F(FrameSenderTest, AnswersThatAreNotReadTakeNoMemory)
+{
+    config_.endpoint.direction = wire::Direction::microphone;
+    start();
+    const auto client = add_client();
+    const auto heartbeat = testing::message_v1("IMKJ", 3, testing::wall_clock_ns(), {});
+    for (int i = 0; i < 10000; ++i)
+        send_all(client.get(), heartbeat);
+    send_all(client.get(), std::vector<std::uint8_t>(17, 0)); // behind them all
+    EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::violation);
+}
+
+TEST_F(FrameSenderTest, EndClosesEveryConnectionAndRemovesThePath)
+{
+    start();
+    const auto client = add_client();
+    sender_.reset();
+    EXPECT_TRUE(is_closed_by_peer(client.get()));
+    EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::ended);
+    EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
+}
+
+TEST_F(FrameSenderTest, DeliveriesToAClientThatLeftStayCounted)
+{
+    start();
+    const auto deliveries = [&] {
+        const auto counts = sender_->stats().delivery.counts();
+        return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+    };
+    auto leaving = add_client();
+    const auto staying = add_client();
+    send("x");
+    EXPECT_EQ(deliveries(), 2u);
+    EXPECT_EQ(sender_->stats().disconnects, 0u);
+    leaving.reset();
+    observer_.event(events_++);
+    EXPECT_EQ(deliveries(), 2u);
+    EXPECT_EQ(sender_->stats().disconnects, 1u);
+    send("x");
+    EXPECT_EQ(deliveries(), 3u);
+}
+
+TEST_F(FrameSenderTest, WhatAClientHasNotReadTakesItsSocketBuffer)
+{
+    start();
+    const auto client = add_client();
+    EXPECT_EQ(sender_->stats().peers.at(0).send_buffer_used, 0);
+    send(std::string(1000, 'x'));
+    const auto stats = sender_->stats().peers.at(0);
+    EXPECT_GE(stats.send_buffer_used, 1017);
+    EXPECT_LT(stats.send_buffer_used, stats.buffers.send);
+    receive(client.get(), 1017);
+    EXPECT_EQ(sender_->stats().peers.at(0).send_buffer_used, 0);
+}
+
+TEST_F(FrameSenderTest, DropsOfAClientThatLeftStayCounted)
+{
+    start();
+    auto stalled = add_client();
+    for (int i = 0; i < 1000; ++i)
+        send(std::string(1000, 'x'));
+    const auto before = sender_->stats().dropped_queue_full;
+    EXPECT_GT(before, 0u);
+    stalled.reset();
+    observer_.event(events_++);
+    EXPECT_EQ(sender_->stats().dropped_queue_full, before);
+}
+
+class FrameSenderRequest : public FrameSenderTest {
+protected:
+    void start_v2()
+    {
+        config_.dialect = wire::Dialect::v2;
+        start();
+    }
+    static void say(const UniqueFd &client, std::uint8_t type, const auto &payload)
+    {
+        std::vector<std::uint8_t> bytes(payload.size());
+        std::ranges::transform(payload, bytes.begin(), std::to_integer<std::uint8_t>);
+        send_all(client.get(), testing::message_v1("UOKJ", type, testing::wall_clock_ns(), bytes));
+    }
+    static void request(const UniqueFd &client, std::uint32_t bitrate)
+    {
+        say(client, 2, wire::EncoderConfig{.bitrate = bitrate}.encode());
+    }
+    static void withdraw(const UniqueFd &client) { say(client, 1, wire::StreamConfig().encode()); }
+    std::string next_detail() { return observer_.event(events_++).detail; }
+};
+
+TEST_F(FrameSenderRequest, IsTheCheapestOfAllClients)
+{
+    start_v2();
+    const auto first = add_client();
+    const auto second = add_client();
+    request(first, 48000);
+    EXPECT_EQ(next_detail(), "bitrate 48000");
+    request(second, 32000);
+    EXPECT_EQ(next_detail(), "bitrate 32000");
+    request(first, 64000); // costs more than the other's: told, because it is said
+    EXPECT_EQ(next_detail(), "bitrate 32000");
+    withdraw(second);
+    EXPECT_EQ(next_detail(), "bitrate 64000");
+    withdraw(first);
+    EXPECT_EQ(next_detail(), "withdrawn");
+}
+
+TEST_F(FrameSenderRequest, GoesWithItsClient)
+{
+    start_v2();
+    auto client = add_client();
+    const auto other = add_client();
+    withdraw(other); // as some begin; nothing comes of it
+    request(client, 48000);
+    EXPECT_EQ(next_detail(), "bitrate 48000");
+    client.reset();
+    EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::closed);
+    EXPECT_EQ(next_detail(), "withdrawn");
+}
+
+TEST_F(FrameSenderRequest, TakesTheLongestFrameAndTheLeastOfTheRest)
+{
+    start_v2();
+    const auto first = add_client();
+    const auto second = add_client();
+    say(first, 2,
+        wire::EncoderConfig{
+            .stream = {.sample_rate = 24000, .frame_size = 960}, .bitrate = 64000, .complexity = 1}
+            .encode());
+    EXPECT_EQ(next_detail(), "bitrate 64000");
+    say(second, 2, wire::EncoderConfig{.bitrate = 32000, .complexity = 4, .dtx = true}.encode());
+    EXPECT_EQ(next_detail(), "bitrate 32000");
+    const auto config = observer_.last_request();
+    ASSERT_TRUE(config);
+    EXPECT_EQ(config->stream.sample_rate, 24000u);
+    EXPECT_EQ(config->stream.frame_size, 960u); // 40 ms
+    EXPECT_EQ(config->complexity, 1u);
+    EXPECT_TRUE(config->dtx);
+}
+
+} // namespace
+} // namespace jkvm

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/ipc/send/in_flight_audio.h"
+
+#include "core/base/unique_fd.h"
+#include "core/ipc/send/message_memory.h"
+#include "core/ipc/socket/connection.h"
+
+#include <gtest/gtest.h>
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <vector>
+
+namespace jkvm {
+namespace {
+
+using namespace std::chrono_literals;
+
+class InFlightAudioTest : public testing::Test {
+protected:
+    /// With all messages unread that the kernel counts `memory` for.
+    void send(nanoseconds duration, int memory, std::size_t size = usual)
+    {
+        unread_.look(memory);
+        unread_.note_sent(duration, size);
+    }
+
+    static constexpr std::size_t usual = 260; // bytes of a message
+    static constexpr std::size_t large = 3000;
+    const int usual_memory_ = message_memory(usual);
+    const int large_memory_ = message_memory(large);
+    InFlightAudio unread_;
+};
+
+TEST_F(InFlightAudioTest, NewestMessagesAreThoseThatTheKernelStillHolds)
+{
+    send(20ms, 0);
+    send(20ms, usual_memory_, large);
+    send(60ms, usual_memory_ + large_memory_);
+    EXPECT_EQ(unread_.time(2 * usual_memory_ + large_memory_), 100ms);
+    EXPECT_EQ(unread_.time(usual_memory_ + large_memory_), 80ms) << "the first one is read";
+    EXPECT_EQ(unread_.time(usual_memory_), 60ms);
+    EXPECT_EQ(unread_.time(0), 0ms);
+}
+
+TEST_F(InFlightAudioTest, WhatWasReadIsNotCountedAgain)
+{
+    send(20ms, 0);
+    send(20ms, 0);
+    EXPECT_EQ(unread_.time(2 * usual_memory_), 20ms);
+}
+
+TEST_F(InFlightAudioTest, OnlyTheLastPartOfAMessageHasItsTime)
+{
+    send(0ms, 0, large);
+    EXPECT_EQ(unread_.time(large_memory_), 0ms);
+    send(20ms, large_memory_);
+    EXPECT_EQ(unread_.time(large_memory_ + usual_memory_), 20ms);
+}
+
+TEST_F(InFlightAudioTest, WithoutALookAllThatWasSentMayBeUnread)
+{
+    for (int i = 0; i < 3; ++i)
+        unread_.note_sent(20ms, usual);
+    EXPECT_EQ(unread_.at_most(), 60ms);
+    EXPECT_EQ(unread_.time(usual_memory_), 20ms) << "what is unread is the newest all the same";
+    EXPECT_EQ(unread_.look(usual_memory_), 20ms);
+    EXPECT_EQ(unread_.at_most(), 20ms);
+}
+
+TEST_F(InFlightAudioTest, ManyMessagesWithoutSoundAreWorthALookToo)
+{
+    for (int i = 0; i < 1000; ++i) {
+        EXPECT_FALSE(unread_.is_long());
+        unread_.note_sent(0ms, 17);
+    }
+    EXPECT_TRUE(unread_.is_long());
+    unread_.look(0);
+    EXPECT_FALSE(unread_.is_long());
+}
+
+TEST(MessageMemory, IsWhatTheKernelCountsForMessagesOfEverySize)
+{
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
+    const UniqueFd sender(ends[0]);
+    const UniqueFd reader(ends[1]);
+    std::vector<std::byte> bytes(9000);
+    for (const std::size_t size : {17, 20, 192, 193, 260, 385, 705, 1275, 1729, 3776, 3777, 4113}) {
+        // In two parts, as a header and its payload are sent.
+        std::array<iovec, 2> parts{{{bytes.data(), 17}, {bytes.data(), size - 17}}};
+        msghdr message{};
+        message.msg_iov = parts.data();
+        message.msg_iovlen = parts.size();
+        ASSERT_EQ(::sendmsg(sender.get(), &message, 0), static_cast<ssize_t>(size));
+        const int counted = send_buffer_used(sender.get());
+        EXPECT_GT(counted, static_cast<int>(size));
+        EXPECT_EQ(message_memory(size), counted) << size << " bytes";
+        EXPECT_EQ(message_memory(size), counted) << size << " bytes, known by now";
+        ASSERT_EQ(::recv(reader.get(), bytes.data(), bytes.size(), 0), static_cast<ssize_t>(size));
+    }
+}
+
+} // namespace
+} // namespace jkvm

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/ipc/send/peer_dialogue.h"
+
+#include "support/raw_socket.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+
+namespace jkvm {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::message_v1;
+using testing::receive;
+using testing::send_all;
+
+constexpr std::size_t header_size = 17;
+
+class PeerDialogueTest : public ::testing::Test {
+protected:
+    PeerDialogueTest()
+    {
+        std::array<int, 2> fds{};
+        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds.data()), 0);
+        peer_ = std::make_unique<Peer>(UniqueFd(fds[0]), 100ms);
+        other_end_ = UniqueFd(fds[1]);
+    }
+    PeerDialogue::ReadResult hear(const std::vector<std::uint8_t> &bytes)
+    {
+        send_all(other_end_.get(), bytes);
+        return dialogue_.listen(*peer_);
+    }
+    /// The type numbers of all that was said, up to the end of the connection.
+    std::vector<std::uint8_t> types_said()
+    {
+        peer_.reset();
+        std::vector<std::uint8_t> types;
+        for (auto header = receive(other_end_.get(), header_size); header.size() == header_size;
+             header = receive(other_end_.get(), header_size))
+            types.push_back(header[4]);
+        return types;
+    }
+
+    PeerDialogue dialogue_{{wire::Direction::microphone, wire::Dialect::v1}};
+    std::unique_ptr<Peer> peer_;
+    UniqueFd other_end_;
+    const std::vector<std::uint8_t> heartbeat_ =
+        message_v1("IMKJ", 3, testing::wall_clock_ns(), {});
+};
+
+TEST_F(PeerDialogueTest, AnswersHeartbeatsOnTheMicrophonePath)
+{
+    EXPECT_TRUE(hear(heartbeat_).has_message);
+    EXPECT_TRUE(hear(heartbeat_).has_message);
+    EXPECT_EQ(types_said(), (std::vector<std::uint8_t>{4, 4}));
+}
+
+TEST_F(PeerDialogueTest, AnswersNothingOnTheOutputPath)
+{
+    dialogue_ = PeerDialogue({wire::Direction::output, wire::Dialect::v1});
+    EXPECT_TRUE(hear(message_v1("UOKJ", 3, testing::wall_clock_ns(), {})).has_message);
+    EXPECT_TRUE(types_said().empty());
+}
+
+TEST_F(PeerDialogueTest, AHeartbeatWithAPayloadIsSkipped)
+{
+    const std::vector<std::uint8_t> payload{1};
+    EXPECT_TRUE(hear(message_v1("IMKJ", 3, testing::wall_clock_ns(), payload)).has_message);
+    EXPECT_TRUE(types_said().empty());
+}
+
+TEST_F(PeerDialogueTest, HalfAMessageIsNone)
+{
+    const std::vector<std::uint8_t> half(heartbeat_.begin(), heartbeat_.begin() + 9);
+    const auto heard = hear(half);
+    EXPECT_FALSE(heard.has_message);
+    EXPECT_FALSE(heard.end);
+    EXPECT_TRUE(hear({heartbeat_.begin() + 9, heartbeat_.end()}).has_message);
+}
+
+TEST_F(PeerDialogueTest, UnderstandsAnEncoderRequestOfAV2Peer)
+{
+    const auto payload = wire::EncoderConfig{.bitrate = 32000}.encode();
+    std::vector<std::uint8_t> bytes(payload.size());
+    std::ranges::transform(payload, bytes.begin(), std::to_integer<std::uint8_t>);
+    const auto heard = hear(message_v1("IMKJ", 2, testing::wall_clock_ns(), bytes));
+    ASSERT_TRUE(heard.encoder_request);
+    EXPECT_EQ(heard.encoder_request->bitrate, 32000u);
+}
+
+TEST_F(PeerDialogueTest, ConfigWithdrawsTheRequestBeforeIt)
+{
+    const auto bytes_of = [](const auto &payload) {
+        std::vector<std::uint8_t> bytes(payload.size());
+        std::ranges::transform(payload, bytes.begin(), std::to_integer<std::uint8_t>);
+        return bytes;
+    };
+    const auto now = testing::wall_clock_ns();
+    const auto request = message_v1("IMKJ", 2, now, bytes_of(wire::EncoderConfig().encode()));
+    auto withdrawal = message_v1("IMKJ", 1, now, bytes_of(wire::StreamConfig().encode()));
+    auto both = request;
+    both.insert(both.end(), withdrawal.begin(), withdrawal.end());
+    const auto heard = hear(both);
+    EXPECT_TRUE(heard.has_withdrawn_request);
+    EXPECT_FALSE(heard.encoder_request);
+    // And the other way round there is one.
+    withdrawal.insert(withdrawal.end(), request.begin(), request.end());
+    EXPECT_TRUE(hear(withdrawal).encoder_request);
+    // One of a rate that there is not is none.
+    EXPECT_FALSE(
+        hear(message_v1("IMKJ", 1, now, bytes_of(wire::StreamConfig{.sample_rate = 1}.encode())))
+            .has_withdrawn_request);
+}
+
+TEST_F(PeerDialogueTest, TellsAViolationFromAClose)
+{
+    const auto wrong = hear(std::vector<std::uint8_t>(header_size, 'x'));
+    ASSERT_TRUE(wrong.end);
+    EXPECT_EQ(wrong.end->kind, ErrorKind::protocol_violation);
+    EXPECT_EQ(wrong.end->detail, "wrong magic 78 78 78 78");
+    other_end_.reset();
+    const auto closed = dialogue_.listen(*peer_);
+    ASSERT_TRUE(closed.end);
+    EXPECT_EQ(closed.end->kind, ErrorKind::peer_gone);
+}
+
+TEST_F(PeerDialogueTest, SaysNothingThatTheDialectDoesNotHave)
+{
+    EXPECT_TRUE(dialogue_.say(*peer_, wire::MessageType::opus_config, {}));
+    EXPECT_TRUE(dialogue_.say(*peer_, wire::MessageType::stop, {}));
+    EXPECT_EQ(types_said(), (std::vector<std::uint8_t>{2}));
+}
+
+} // namespace
+} // namespace jkvm

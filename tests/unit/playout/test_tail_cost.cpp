@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/playout/tail_cost.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace jkvm {
+namespace {
+
+using namespace std::chrono_literals;
+
+class TailCostTest : public testing::Test {
+protected:
+    void observe(nanoseconds transit, int times = 1)
+    {
+        for (int i = 0; i < times; ++i)
+            policy_.observe({0s, transit, 0ms, 0ms, 20ms});
+    }
+    nanoseconds change(nanoseconds time, nanoseconds offset, bool quiet = false,
+                       bool can_drop = true)
+    {
+        return policy_.wanted_change({time, offset, 20ms, 0ms, quiet, can_drop});
+    }
+
+    TailCostPolicy policy_{TailCostConfig{}};
+};
+
+TEST_F(TailCostTest, TargetIsWhereDelayAndLatenessCostTheLeast)
+{
+    // One frame of 500 takes 25 ms longer: worth 30 ms. One of 1000 is worth 15 ms only.
+    for (int i = 0; i < 5000; ++i)
+        observe(i % 500 == 0 ? 25ms : 0ms);
+    EXPECT_NEAR(milliseconds_of(policy_.target()), 27.5, 2.5);
+    policy_.reset();
+    for (int i = 0; i < 5000; ++i)
+        observe(i % 1000 == 0 ? 25ms : 0ms);
+    EXPECT_NEAR(milliseconds_of(policy_.target()), 2.5, 2.5);
+}
+
+TEST_F(TailCostTest, HigherLateCostBuysMoreDelay)
+{
+    for (int i = 0; i < 5000; ++i)
+        observe(i % 1000 == 0 ? 25ms : 0ms);
+    policy_.configure({60000});
+    EXPECT_NEAR(milliseconds_of(policy_.target()), 27.5, 2.5);
+}
+
+TEST_F(TailCostTest, GoingOnEarlierThanAnyFrameCameIsOutOfTheQuestion)
+{
+    observe(100ms, 10);
+    EXPECT_TRUE(std::isinf(policy_.cost(0ms)));
+    EXPECT_LT(policy_.cost(110ms), policy_.cost(100ms));
+}
+
+TEST_F(TailCostTest, EveryMillisecondBeyondAllTransitsCostsOne)
+{
+    observe(0ms, 100);
+    EXPECT_NEAR(policy_.cost(50ms) - policy_.cost(40ms), 10, 1e-9);
+    EXPECT_NEAR(policy_.cost(2000ms) - policy_.cost(1900ms), 100, 1e-9);
+    EXPECT_NEAR(policy_.cost(590ms) - policy_.cost(500ms), 90, 2.5);
+}
+
+TEST_F(TailCostTest, DropsAFrameWhenTheDelayIsNeverNeeded)
+{
+    observe(0ms, 100);
+    EXPECT_EQ(change(0s, 30ms), -20ms);
+}
+
+TEST_F(TailCostTest, KeepsTheDelayThatKeepsFramesFromBeingLate)
+{
+    for (int i = 0; i < 1000; ++i)
+        observe(i % 100 == 0 ? 25ms : 0ms);
+    EXPECT_EQ(change(0s, 30ms), 0ms);
+}
+
+// 40 s with 20 ms less cost as much as 800 ms of delay for a second; a frame is worth 300.
+TEST_F(TailCostTest, GainMustPayForTheFrame)
+{
+    observe(0ms, 100);
+    policy_.configure({39000});
+    EXPECT_EQ(change(0s, 30ms), -20ms);
+    policy_.configure({41000});
+    EXPECT_EQ(change(1s, 30ms), 0ms);
+}
+
+TEST_F(TailCostTest, QuietFrameIsDroppedForMuchLess)
+{
+    observe(0ms, 100);
+    policy_.configure({500'000});
+    EXPECT_EQ(change(0s, 30ms, false), 0ms);
+    EXPECT_EQ(change(1s, 30ms, true), -20ms);
+}
+
+TEST_F(TailCostTest, LooksAgainAfterAWhileOrAfterADrop)
+{
+    for (int i = 0; i < 100; ++i)
+        observe(i % 10 == 0 ? 25ms : 0ms);
+    EXPECT_EQ(change(1000ms, 30ms), 0ms);
+    EXPECT_EQ(change(1099ms, 90ms), 0ms);
+    EXPECT_EQ(change(1100ms, 90ms), -20ms);
+    EXPECT_EQ(change(1120ms, 70ms), -20ms);
+    EXPECT_EQ(change(1140ms, 50ms), -20ms) << "just 30 ms, where it began";
+    EXPECT_EQ(change(1160ms, 30ms), 0ms);
+    EXPECT_EQ(change(1180ms, 90ms), 0ms);
+}
+
+TEST_F(TailCostTest, OnlyFrameThatIsThereIsNotDropped)
+{
+    observe(0ms, 100);
+    EXPECT_EQ(change(0s, 90ms, false, false), 0ms);
+    EXPECT_EQ(change(100ms, 90ms), -20ms);
+}
+
+TEST_F(TailCostTest, NeverConcealsToRaiseTheDelay)
+{
+    for (int i = 0; i < 1000; ++i)
+        observe(i % 10 == 0 ? 100ms : 0ms);
+    for (int i = 0; i < 100; ++i)
+        EXPECT_LE(change(i * 20ms, 1ms), 0ms);
+}
+
+TEST_F(TailCostTest, ResetForgetsTheStream)
+{
+    observe(100ms, 1000);
+    policy_.reset();
+    observe(0ms, 10);
+    EXPECT_NEAR(milliseconds_of(policy_.target()), 2.5, 2.5);
+}
+
+} // namespace
+} // namespace jkvm

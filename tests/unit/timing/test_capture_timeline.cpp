@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/timing/capture_timeline.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+
+namespace jkvm {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto frame = 20ms;
+
+TEST(CaptureTimeline, WhileTheDeviceKeepsToTheClockEachFrameIsExactlyAsLongAsItsSamples)
+{
+    CaptureTimeline timeline;
+    std::minstd_rand random(1);
+    std::uniform_int_distribution<int> jitter(0, 900); // us
+    auto expected = 7s + std::chrono::microseconds(300);
+    for (int i = 0; i < 1000; ++i) {
+        const auto measured = i == 0 ? expected : 7s + std::chrono::microseconds(jitter(random));
+        const auto stamp = timeline.place(i * frame, measured + i * frame, frame);
+        EXPECT_EQ(stamp.time, expected);
+        EXPECT_EQ(stamp.duration, frame);
+        EXPECT_EQ(stamp.discontinuity, i == 0);
+        expected += frame;
+    }
+}
+
+struct Day {
+    double ppm; ///< by which the device is fast
+    nanoseconds frame;
+};
+class CaptureTimelineDay : public ::testing::TestWithParam<Day> {};
+
+// 24 hours of a device whose clock is off, measured by a thread that is held up now and then.
+TEST_P(CaptureTimelineDay, TimestampsKeepWithinFiveMillisecondsWithoutAHole)
+{
+    const auto [ppm, length] = GetParam();
+    CaptureTimeline timeline;
+    std::minstd_rand random(1);
+    std::uniform_int_distribution<int> jitter(0, 1000); // us: a coarse position, scheduling
+    std::uniform_int_distribution<int> per_mille(0, 999);
+    nanoseconds end{0};
+    nanoseconds worst{0};
+    double sum = 0;
+    const auto frames = 24h / length;
+    for (std::int64_t i = 0; i < frames; ++i) {
+        const auto position = i * length;
+        const auto truth = 3s + nanoseconds(static_cast<std::int64_t>(
+                                    static_cast<double>(position.count()) / (1 + ppm * 1e-6)));
+        auto measured = truth + std::chrono::microseconds(jitter(random));
+        if (per_mille(random) == 0)
+            measured += 15ms;
+        const auto stamp = timeline.place(position, measured, length);
+        ASSERT_EQ(stamp.discontinuity, i == 0) << i;
+        if (i > 0) {
+            ASSERT_EQ(stamp.time, end) << i;
+        }
+        ASSERT_LE(std::chrono::abs(stamp.duration - length), length / 500);
+        worst = std::max(worst, std::chrono::abs(stamp.time - truth));
+        end = stamp.time + stamp.duration;
+        sum += timeline.drift_ppm();
+    }
+    EXPECT_LT(worst, 5ms);
+    EXPECT_NEAR(sum / static_cast<double>(frames), ppm, 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Drifting, CaptureTimelineDay,
+                         ::testing::Values(Day{200, 20ms}, Day{-200, 20ms}, Day{500, 20ms},
+                                           Day{-500, 20ms}, Day{1000, 40ms}, Day{-1000, 40ms},
+                                           Day{1000, 10ms}),
+                         [](const auto &info) { return "Case" + std::to_string(info.index); });
+
+TEST(CaptureTimeline, WhereOnlySamplesCountNoClockIsFollowed)
+{
+    CaptureTimeline timeline;
+    timeline.follow_clock(false);
+    for (int i = 0; i < 100'000; ++i) {
+        const auto stamp = timeline.place(i * frame, i * (frame + 20us), frame);
+        ASSERT_EQ(stamp.time, i * frame);
+        ASSERT_EQ(stamp.duration, frame);
+    }
+}
+
+TEST(CaptureTimeline, HoleThatIsExpectedIsMeasuredHoweverSmall)
+{
+    CaptureTimeline timeline;
+    timeline.place(0ns, 1s, frame);
+    timeline.expect_hole();
+    timeline.restart_device();
+    const auto stamp = timeline.place(0ns, 1s + frame + 7ms, frame);
+    EXPECT_TRUE(stamp.discontinuity);
+    EXPECT_EQ(stamp.time, 1s + frame + 7ms);
+    EXPECT_EQ(stamp.hole, 7ms);
+    EXPECT_FALSE(timeline.place(frame, stamp.time + frame, frame).discontinuity);
+}
+
+TEST(CaptureTimeline, ClockThatStepsIsFollowedAfterAWhileAndCountsAsAHole)
+{
+    CaptureTimeline timeline;
+    timeline.place(0ns, 1s, frame);
+    int i = 1;
+    CaptureTimeline::Stamp stamp{};
+    do {
+        stamp = timeline.place(i * frame, 1s + 500ms + i * frame, frame);
+        ++i;
+    } while (!stamp.discontinuity && i < 100);
+    EXPECT_EQ(i * frame, CaptureTimeline::step_time + frame);
+    EXPECT_NEAR(static_cast<double>(stamp.hole / 1us), 500000, 500); // it had begun to slew
+    // One measurement alone is no step.
+    EXPECT_FALSE(timeline.place(i * frame, 9s + i * frame, frame).discontinuity);
+    EXPECT_FALSE(timeline.place((i + 1) * frame, 1500ms + (i + 1) * frame, frame).discontinuity);
+}
+
+TEST(CaptureTimeline, SilenceGoesOnWhereSoundEndedAndSoundWhereSilenceEnded)
+{
+    CaptureTimeline timeline;
+    const auto first = timeline.place_silence(2s, frame);
+    EXPECT_EQ(first.time, 2s);
+    EXPECT_TRUE(first.discontinuity);
+    timeline.expect_hole();
+    const auto second = timeline.place_silence(9s, frame); // which fills the hole
+    EXPECT_EQ(second.time, 2s + frame);
+    EXPECT_FALSE(second.discontinuity);
+    const auto sound = timeline.place(0ns, 2s + 2 * frame + 300us, frame);
+    EXPECT_EQ(sound.time, 2s + 2 * frame);
+    EXPECT_FALSE(sound.discontinuity);
+    EXPECT_EQ(timeline.next(), 2s + 3 * frame);
+}
+
+TEST(CaptureTimeline, ResetBeginsANewOne)
+{
+    CaptureTimeline timeline;
+    timeline.place(0ns, 1s, frame);
+    timeline.reset();
+    EXPECT_FALSE(timeline.next());
+    EXPECT_TRUE(timeline.place(0ns, 30s, frame).discontinuity);
+}
+
+} // namespace
+} // namespace jkvm
