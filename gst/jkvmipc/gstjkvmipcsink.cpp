@@ -107,7 +107,7 @@
 #include "common/open_in_ready.h"
 #include "common/properties.h"
 #include "common/stats_report.h"
-#include "core/opus/opus_packet.h"
+#include "core/opus/packet_facts.h"
 #include "ipc_sink_settings.h"
 #include "ipc_sink_stats.h"
 
@@ -365,7 +365,7 @@ GstFlowReturn IpcSink::render(GstBuffer *buffer)
 
 void IpcSink::send(GstBuffer *buffer, std::span<const std::byte> packet)
 {
-    const auto facts = opus_packet_facts(packet);
+    const auto facts = packet_facts(Codec::opus, packet);
     auto session = session_.lock();
     if (!facts || packet.size() > session->max_packet) {
         ++(facts ? session->dropped_too_large : session->dropped_invalid);
@@ -373,8 +373,8 @@ void IpcSink::send(GstBuffer *buffer, std::span<const std::byte> packet)
                            facts ? "too large for a message" : "no Opus packet");
         return;
     }
-    session->frame_duration = facts->duration();
-    session->sender->send(packet, capture_time(buffer, facts->duration()), facts->duration());
+    session->frame_duration = facts->duration;
+    session->sender->send(packet, capture_time(buffer, facts->duration), facts->duration);
 }
 
 /// Of the buffer's first sample. A buffer without a timestamp is taken to end now.

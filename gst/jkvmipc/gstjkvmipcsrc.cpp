@@ -130,7 +130,7 @@ using namespace std::chrono_literals;
 guint signal_client_connecting; // set once, by class_init
 
 // What waits for this element while downstream holds it up: the max-queue-time of jkvmipcsink.
-constexpr auto socket_depth = 100ms;
+constexpr nanoseconds socket_depth = default_max_queue_time;
 // How often a pipeline without a peer is told that nothing comes.
 constexpr auto gap_interval = 100ms;
 // So long a new peer may take for its first frame, which could be older than the last gap.
@@ -459,19 +459,21 @@ bool IpcSrc::handle_event(GstEvent *event)
 GstRef<GstBuffer> IpcSrc::take_message()
 {
     const auto &receiver = *session_->receiver;
-    const auto &message = receiver.message();
     const auto now = read_clocks(element_);
     std::optional<ReceivedStream::Frame> frame;
     nanoseconds latency{0};
+    bool is_session_over = false;
     {
         auto received = received_.lock();
-        frame = received->stream.take(message, now);
+        const bool had_stopped = received->stream.has_stopped();
+        frame = received->stream.take(receiver.message(), now);
+        is_session_over = received->stream.has_stopped() && !had_stopped;
         latency = received->stream.latency();
         received->rest.dialect = receiver.dialect();
         received->rest.waited = receiver.waited();
     }
     update_latency(latency);
-    if (message.type == wire::MessageType::stop) {
+    if (is_session_over) {
         session_->next_gap = monotonic_now() + gap_interval;
         GST_INFO_OBJECT(element_, "the sender ends the session");
     }
@@ -539,7 +541,7 @@ bool IpcSrc::answer_latency(GstQuery *query) const
 {
     const GstClockTime latency = latency_;
     gst_query_set_latency(query, TRUE, latency,
-                          latency + static_cast<GstClockTime>(nanoseconds(socket_depth).count()));
+                          latency + static_cast<GstClockTime>(socket_depth.count()));
     return true;
 }
 

@@ -68,17 +68,17 @@ public:
 private:
     void take_messages()
     {
-        wire::Message message;
+        wire::RawMessage message;
         while ((outcome_ = parser_.next(message)) == Parser::Outcome::message)
             check_message(message);
         check((outcome_ == Parser::Outcome::violation) == !parser_.violation().empty(),
               "a violation, and nothing else, has a text");
-        wire::Message none;
+        wire::RawMessage none;
         check(parser_.next(none) == outcome_, "asked again, the parser says the same");
     }
 
     /// The messages stand one behind the other in the stream, and say what stands there.
-    void check_message(const wire::Message &message)
+    void check_message(const wire::RawMessage &message)
     {
         const auto dialect = parser_.dialect();
         check(dialect.has_value(), "who has a message knows the dialect");

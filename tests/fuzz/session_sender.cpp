@@ -81,7 +81,7 @@ private:
             std::ranges::copy(bytes.first(count), space.begin());
             said_.commit(count);
             bytes = bytes.subspan(count);
-            wire::Message message;
+            wire::RawMessage message;
             auto outcome = said_.next(message);
             for (; outcome == Parser::Outcome::message; outcome = said_.next(message)) {
                 if (const auto request = wire::EncoderConfig::decode(message.payload);
@@ -158,7 +158,7 @@ private:
             if (count <= 0)
                 return;
             heard_.commit(static_cast<std::size_t>(count));
-            wire::Message message;
+            wire::RawMessage message;
             auto outcome = heard_.next(message);
             for (; outcome == Parser::Outcome::message; outcome = heard_.next(message))
                 hear(message);
@@ -166,7 +166,7 @@ private:
         }
     }
 
-    void hear(const wire::Message &message)
+    void hear(const wire::RawMessage &message)
     {
         if (message.type == MessageType::opus_frame) {
             const auto number = wire::get_le<std::uint64_t>(message.payload, 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the JetKVM audio processes say to each other. docs/protocol.md has the whole protocol.
+// The messages of the JetKVM audio protocol, which docs/protocol.md specifies.
 #pragma once
 
 #include "core/base/time.h"
@@ -10,13 +10,13 @@
 
 namespace jkvm::wire {
 
-/// Which way the sound goes. Each direction has its own magic number and its own socket.
+/// Direction of the audio. Each one has its own magic number and its own socket.
 enum class Direction {
-    output,     ///< sound of the controlled machine, to the browser: "JKOU"
+    output,     ///< audio of the controlled machine, to the browser: "JKOU"
     microphone, ///< the browser's microphone, to the controlled machine: "JKMI"
 };
 
-/// What a message means; its number on the wire depends on the dialect.
+/// The types of messages; their numbers on the wire depend on the dialect.
 enum class MessageType : std::uint8_t {
     opus_frame,  ///< exactly one Opus packet; an empty one carries nothing
     config,      ///< sample rate, channels, frame size
@@ -24,15 +24,16 @@ enum class MessageType : std::uint8_t {
     stop,        ///< the end of a microphone session
     heartbeat,
     ack,
-    unknown, ///< a number this dialect does not know: to be skipped by its length
+    unknown, ///< a number that the dialect does not define
 };
 
-struct Message {
+/// A message as it was cut out of the byte stream; decode() interprets it.
+struct RawMessage {
     MessageType type = MessageType::unknown;
     std::uint8_t type_code = 0; ///< the number on the wire
-    /// Capture time of the frame's first sample. The epoch itself in a dialect without timestamps.
+    /// The header's timestamp; the epoch itself in a dialect without timestamps.
     WallTime timestamp{};
-    std::span<const std::byte> payload; ///< borrowed; each producer says for how long
+    std::span<const std::byte> payload; ///< borrowed; each producer documents its lifetime
 };
 
 } // namespace jkvm::wire

@@ -51,7 +51,7 @@ void Parser::commit(std::size_t count)
     end_ += std::min(count, capacity - end_);
 }
 
-Parser::Outcome Parser::next(Message &message)
+Parser::Outcome Parser::next(RawMessage &message)
 {
     if (!violation_.empty())
         return Outcome::violation;

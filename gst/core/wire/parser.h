@@ -32,7 +32,7 @@ public:
     /// The first `count` bytes of space() are filled.
     void commit(std::size_t count);
     /// The payload of `message` is valid until the next call of space() or reset().
-    Outcome next(Message &message);
+    Outcome next(RawMessage &message);
 
     /// Ready for a new connection: forgets all bytes, any violation, and a dialect that it
     /// recognised.

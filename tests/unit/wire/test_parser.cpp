@@ -40,7 +40,7 @@ void append(std::vector<std::byte> &stream, Format format, std::uint8_t code, st
 /// Feeds `chunk` as a socket would: as much as there is space, everything taken out in between.
 Parser::Outcome feed(Parser &parser, std::span<const std::byte> chunk, std::vector<Received> &out)
 {
-    Message message;
+    RawMessage message;
     auto outcome = Parser::Outcome::need_more;
     while (!chunk.empty()) {
         const auto space = parser.space();
@@ -115,7 +115,7 @@ TEST(Parser, WrongMagicInMidStreamEndsItForGood)
     std::vector<Received> received;
     EXPECT_EQ(feed(parser, stream, received), Parser::Outcome::violation);
     EXPECT_EQ(received.size(), 1u);
-    Message message;
+    RawMessage message;
     EXPECT_EQ(parser.next(message), Parser::Outcome::violation);
 }
 

@@ -60,7 +60,7 @@ TEST_P(Recognition, ParserDeliversTheFirstMessageToo)
     Parser parser(Direction::output, std::nullopt);
     std::copy(bytes.begin(), bytes.end(), parser.space().begin());
     parser.commit(bytes.size());
-    Message message;
+    RawMessage message;
     for (int i = 0; i < 3; ++i) {
         ASSERT_EQ(parser.next(message), Parser::Outcome::message);
         EXPECT_EQ(message.payload.size(), GetParam().size);
@@ -116,7 +116,7 @@ TEST(Recognizer, ControlMessagesTellTheSecondDialectFromTheFirst)
         Parser parser(Direction::microphone, std::nullopt);
         std::copy(bytes.begin(), bytes.end(), parser.space().begin());
         parser.commit(bytes.size());
-        Message message;
+        RawMessage message;
         EXPECT_EQ(parser.next(message), Parser::Outcome::message);
         return std::pair(parser.dialect(), message.type);
     };
@@ -134,7 +134,7 @@ TEST(Recognizer, DialectThatWasGivenIsNotDoubted)
     Parser parser(Direction::output, Dialect::v1);
     std::copy(bytes.begin(), bytes.end(), parser.space().begin());
     parser.commit(bytes.size());
-    Message message;
+    RawMessage message;
     EXPECT_EQ(parser.next(message), Parser::Outcome::message);
     EXPECT_EQ(message.type, MessageType::unknown);
     EXPECT_EQ(parser.dialect(), Dialect::v1);
@@ -151,7 +151,7 @@ TEST(Recognizer, NewConnectionIsRecognisedAnew)
         append(bytes, {Direction::output, dialect}, 0, today, 100);
         std::copy(bytes.begin(), bytes.end(), parser.space().begin());
         parser.commit(bytes.size());
-        Message message;
+        RawMessage message;
         EXPECT_EQ(parser.next(message), Parser::Outcome::message);
         EXPECT_EQ(parser.dialect(), dialect);
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/ipc/receive/frame_receiver.h"
 
+#include "core/base/overload.h"
+
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -73,8 +75,10 @@ FrameReceiver::Event FrameReceiver::wait_for_message()
     for (;;) {
         if (control_.is_set())
             return Event::interrupted;
-        switch (parser_.next(message_)) {
+        wire::RawMessage raw;
+        switch (parser_.next(raw)) {
         case wire::Parser::Outcome::message:
+            message_ = wire::decode(raw);
             backoff_.reset();
             if (std::exchange(dialect_then_, parser_.dialect()) != parser_.dialect() ||
                 std::exchange(has_unsent_request_, false))
@@ -234,22 +238,17 @@ void FrameReceiver::answer()
     const bool is_microphone = config_.endpoint.direction == wire::Direction::microphone;
     if (!is_microphone || !socket_)
         return;
-    bool is_understood = false;
-    switch (message_.type) {
-    case wire::MessageType::config:
-        is_understood = wire::StreamConfig::decode(message_.payload).has_value();
-        break;
-    case wire::MessageType::opus_config:
-        is_understood = wire::EncoderConfig::decode(message_.payload).has_value();
-        break;
-    case wire::MessageType::heartbeat:
-        is_understood = message_.payload.empty();
-        break;
-    default:
-        break;
-    }
-    if (is_understood)
-        send_control(wire::MessageType::ack, {});
+    const auto acknowledge = [this] { send_control(wire::MessageType::ack, {}); };
+    std::visit(Overload{
+                   [&](const wire::Config &) { acknowledge(); },
+                   [&](const wire::OpusConfig &) { acknowledge(); },
+                   [&](const wire::Heartbeat &) { acknowledge(); },
+                   [](const wire::OpusFrame &) {},
+                   [](const wire::Stop &) {},
+                   [](const wire::Ack &) {},
+                   [](const wire::Unknown &) {},
+               },
+               message_);
 }
 
 void ReceiverControl::request_encoder(const wire::EncoderConfig &config)

@@ -7,7 +7,7 @@
 #include "core/base/wait_control.h"
 #include "core/ipc/socket/connection.h"
 #include "core/ipc/socket/listening_socket.h"
-#include "core/wire/control.h"
+#include "core/wire/decode.h"
 #include "core/wire/parser.h"
 
 #include <functional>
@@ -123,7 +123,7 @@ private:
     int waited_ = 0;
     wire::Parser parser_;
     std::optional<wire::Dialect> dialect_then_; // before the last message
-    wire::Message message_;
+    wire::Message message_ = wire::Unknown{};
     Error error_{ErrorKind::peer_unreachable, {}, {}};
 };
 

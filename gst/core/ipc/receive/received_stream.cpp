@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/ipc/receive/received_stream.h"
 
-#include "core/opus/opus_packet.h"
+#include "core/base/overload.h"
 
 #include <utility>
 
@@ -26,24 +26,43 @@ void ReceivedStream::end_connection(bool is_violation)
 std::optional<ReceivedStream::Frame> ReceivedStream::take(const wire::Message &message,
                                                           const ClockPair &now)
 {
-    if (message.type != wire::MessageType::opus_frame) {
-        take_control(message);
-        return std::nullopt;
-    }
-    if (message.payload.empty()) // legal, and carries nothing
+    std::optional<Frame> frame;
+    std::visit(Overload{
+                   [&](const wire::OpusFrame &opus) {
+                       frame = take_frame(Codec::opus, opus.packet, opus.captured, now);
+                   },
+                   [&](const wire::Config &config) { config_ = config.stream; },
+                   [&](const wire::Stop &) {
+                       is_away_ = has_stopped_ = true;
+                       timeline_.expect_hole();
+                   },
+                   [](const wire::OpusConfig &) {},
+                   [](const wire::Heartbeat &) {},
+                   [](const wire::Ack &) {},
+                   [](const wire::Unknown &) {},
+               },
+               message);
+    return frame;
+}
+
+std::optional<ReceivedStream::Frame> ReceivedStream::take_frame(Codec codec,
+                                                                std::span<const std::byte> packet,
+                                                                WallTime captured,
+                                                                const ClockPair &now)
+{
+    if (packet.empty()) // legal, and carries nothing
         return std::nullopt;
     is_away_ = false;
 
     ++stats_.frames;
-    stats_.bytes += message.payload.size();
+    stats_.bytes += packet.size();
     stats_.last_frame = now.wall;
-    const auto facts = opus_packet_facts(message.payload);
+    const auto facts = packet_facts(codec, packet);
     if (!facts) {
         ++stats_.dropped_invalid;
         return std::nullopt;
     }
-    const auto duration = facts->duration();
-    const auto captured = message.timestamp;
+    const auto duration = facts->duration;
     const bool has_timestamp = captured != WallTime{}; // v3 has none
     // The other end decides what stands in the message, so there is no arithmetic with it before
     // this.
@@ -68,23 +87,12 @@ std::optional<ReceivedStream::Frame> ReceivedStream::take(const wire::Message &m
     }
     if (!std::exchange(has_stopped_, false))
         stats_.lost += static_cast<std::uint64_t>(stamp->hole / duration);
-    return Frame{.packet = message.payload,
+    return Frame{.packet = packet,
                  .gap = stamp->gap,
                  .time = stamp->time,
                  .duration = duration,
                  .captured = has_timestamp ? std::optional(captured) : std::nullopt,
                  .discontinuity = stamp->discontinuity};
-}
-
-void ReceivedStream::take_control(const wire::Message &message)
-{
-    if (message.type == wire::MessageType::stop) {
-        is_away_ = has_stopped_ = true;
-        timeline_.expect_hole();
-    } else if (message.type == wire::MessageType::config) {
-        if (const auto config = wire::StreamConfig::decode(message.payload))
-            config_ = *config;
-    }
 }
 
 std::optional<Gap> ReceivedStream::announce_gap(nanoseconds running)

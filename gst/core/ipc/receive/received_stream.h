@@ -3,11 +3,11 @@
 // receiver's time line.
 #pragma once
 
+#include "core/opus/packet_facts.h"
 #include "core/stats/latency_monitor.h"
 #include "core/timing/receive_timeline.h"
 #include "core/timing/source_latency_report.h"
-#include "core/wire/control.h"
-#include "core/wire/message.h"
+#include "core/wire/decode.h"
 
 #include <cstdint>
 #include <optional>
@@ -71,6 +71,8 @@ public:
 
     /// No sender, or one that has not begun yet or has stopped.
     [[nodiscard]] bool is_away() const { return is_away_; }
+    /// The sender ended its session with a Stop, and no frame has followed yet.
+    [[nodiscard]] bool has_stopped() const { return has_stopped_; }
     /// What the sender said of its stream, or the usual one.
     [[nodiscard]] const wire::StreamConfig &config() const { return config_; }
     /// To be reported to the pipeline.
@@ -78,7 +80,8 @@ public:
     [[nodiscard]] const Stats &stats() const { return stats_; }
 
 private:
-    void take_control(const wire::Message &message);
+    std::optional<Frame> take_frame(Codec codec, std::span<const std::byte> packet,
+                                    WallTime captured, const ClockPair &now);
 
     TimestampMode mode_;
     ReceiveTimeline timeline_{hole_tolerance};

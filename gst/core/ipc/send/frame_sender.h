@@ -42,9 +42,9 @@ public:
     struct Config {
         Endpoint endpoint;
         wire::Dialect dialect = wire::Dialect::v1;
-        nanoseconds max_queue_time = std::chrono::milliseconds(100); ///< of each peer
-        std::size_t max_clients = 8;                                 ///< of a listening end
-        ClientPolicy policy = ClientPolicy::share;                   ///< of a listening end
+        nanoseconds max_queue_time = default_max_queue_time; ///< of each peer
+        std::size_t max_clients = 8;                         ///< of a listening end
+        ClientPolicy policy = ClientPolicy::share;           ///< of a listening end
         // Of a connecting end.
         nanoseconds first_pause = std::chrono::milliseconds(50);
         nanoseconds longest_pause = std::chrono::seconds(2);

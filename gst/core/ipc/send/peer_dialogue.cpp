@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/ipc/send/peer_dialogue.h"
 
+#include "core/base/overload.h"
+#include "core/wire/decode.h"
+
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -46,29 +49,40 @@ PeerDialogue::ReadResult PeerDialogue::listen(Peer &peer)
     }
     parser_.commit(static_cast<std::size_t>(count));
 
-    // The output path answers nothing: its clients take every message for a frame.
-    const bool is_answering = format_.direction == wire::Direction::microphone;
-    ReadResult heard;
-    wire::Message message;
-    auto outcome = parser_.next(message);
-    for (; outcome == wire::Parser::Outcome::message; outcome = parser_.next(message)) {
-        heard.has_message = true;
-        if (message.type == wire::MessageType::opus_config) {
-            if (const auto request = wire::EncoderConfig::decode(message.payload))
-                heard.encoder_request = request;
-        } else if (message.type == wire::MessageType::config) {
-            // Peers begin with it, too: then there is nothing to withdraw.
-            if (wire::StreamConfig::decode(message.payload)) {
-                heard.encoder_request.reset();
-                heard.has_withdrawn_request = true;
-            }
-        } else if (message.type == wire::MessageType::heartbeat && message.payload.empty() &&
-                   is_answering && !peer.is_waiting()) // who does not read gets no more
-            say(peer, wire::MessageType::ack, {});
+    ReadResult result;
+    wire::RawMessage raw;
+    auto outcome = parser_.next(raw);
+    for (; outcome == wire::Parser::Outcome::message; outcome = parser_.next(raw)) {
+        result.has_message = true;
+        handle(wire::decode(raw), peer, result);
     }
     if (outcome == wire::Parser::Outcome::violation)
-        heard.end = Error{ErrorKind::protocol_violation, {}, parser_.violation()};
-    return heard;
+        result.end = Error{ErrorKind::protocol_violation, {}, parser_.violation()};
+    return result;
+}
+
+void PeerDialogue::handle(const wire::Message &message, Peer &peer, ReadResult &result) const
+{
+    std::visit(
+        Overload{
+            [&](const wire::OpusConfig &request) { result.encoder_request = request.encoder; },
+            [&](const wire::Config &) {
+                // Some peers start with a Config; then there is nothing to withdraw.
+                result.encoder_request.reset();
+                result.has_withdrawn_request = true;
+            },
+            [&](const wire::Heartbeat &) {
+                // Clients of the output path take every message for a frame. And a peer that does
+                // not read gets no more to read.
+                if (format_.direction == wire::Direction::microphone && !peer.is_waiting())
+                    say(peer, wire::MessageType::ack, {});
+            },
+            [](const wire::OpusFrame &) {},
+            [](const wire::Stop &) {},
+            [](const wire::Ack &) {},
+            [](const wire::Unknown &) {},
+        },
+        message);
 }
 
 } // namespace jkvm

@@ -4,7 +4,7 @@
 
 #include "core/base/result.h"
 #include "core/ipc/send/peer.h"
-#include "core/wire/control.h"
+#include "core/wire/decode.h"
 #include "core/wire/parser.h"
 
 #include <optional>
@@ -33,6 +33,8 @@ public:
     ReadResult listen(Peer &peer);
 
 private:
+    void handle(const wire::Message &message, Peer &peer, ReadResult &result) const;
+
     wire::Format format_;
     wire::Parser parser_;
 };

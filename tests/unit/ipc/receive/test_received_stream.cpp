@@ -25,13 +25,10 @@ protected:
     }
     std::optional<ReceivedStream::Frame> take_captured_at(WallTime captured, nanoseconds running)
     {
-        const wire::Message message{
-            .type = wire::MessageType::opus_frame, .timestamp = captured, .payload = packet_};
-        return stream_.take(message, at(running));
+        return stream_.take(wire::OpusFrame{packet_, captured}, at(running));
     }
-    void take_control(wire::MessageType type, std::span<const std::byte> payload = {})
+    void take_control(const wire::Message &message)
     {
-        const wire::Message message{.type = type, .timestamp = {}, .payload = payload};
         EXPECT_FALSE(stream_.take(message, at(0ns)));
     }
 
@@ -101,7 +98,7 @@ TEST_F(ReceivedStreamTest, GapIsAnnouncedOnlyWhileTheSenderIsAway)
 TEST_F(ReceivedStreamTest, StopEndsASessionUntilTheNextFrame)
 {
     take(1000ms, 30ms);
-    take_control(wire::MessageType::stop);
+    take_control(wire::Stop{});
     EXPECT_TRUE(stream_.is_away());
     EXPECT_TRUE(stream_.announce_gap(2000ms));
     EXPECT_TRUE(take(2010ms, 30ms)->discontinuity);
@@ -149,9 +146,9 @@ TEST_F(ReceivedStreamTest, RestartedTimeLineKnowsNothingOfTheOldOne)
 TEST_F(ReceivedStreamTest, ConfigSaysWhatTheStreamIsUntilTheNextSender)
 {
     const wire::StreamConfig config{.sample_rate = 24000, .channels = 1, .frame_size = 480};
-    take_control(wire::MessageType::config, config.encode());
+    take_control(wire::Config{config});
     EXPECT_EQ(stream_.config(), config);
-    take_control(wire::MessageType::config, packet_);
+    take_control(wire::Unknown{});
     EXPECT_EQ(stream_.config(), config) << "this was none";
     stream_.begin_connection();
     EXPECT_EQ(stream_.config(), wire::StreamConfig());
@@ -212,9 +209,7 @@ TEST_F(ReceivedStreamTest, WhatIsNoOpusPacketIsCountedAndChangesNothing)
 {
     take(1000ms, 30ms);
     const std::array<std::byte, 1> bad{std::byte{0xFF}}; // code 3 without its count
-    const wire::Message message{
-        .type = wire::MessageType::opus_frame, .timestamp = epoch_of_running_time, .payload = bad};
-    EXPECT_FALSE(stream_.take(message, at(1010ms)));
+    EXPECT_FALSE(stream_.take(wire::OpusFrame{bad, epoch_of_running_time}, at(1010ms)));
     EXPECT_EQ(stream_.stats().dropped_invalid, 1u);
     EXPECT_EQ(stream_.stats().frames, 2u);
     EXPECT_FALSE(take(1020ms, 30ms)->discontinuity);

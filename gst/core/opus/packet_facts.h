@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Properties of an encoded packet that are needed without decoding it, for every codec.
+#pragma once
+
+#include "core/base/time.h"
+
+#include <cstddef>
+#include <optional>
+#include <span>
+
+namespace jkvm {
+
+/// The codec of a packet on the wire or in a buffer. A new codec is a new case in packet_facts().
+enum class Codec { opus };
+
+struct PacketFacts {
+    nanoseconds duration;     ///< > 0
+    int channels;             ///< coded in this packet; the stream may have more
+    bool is_silence;          ///< no audio is coded in it: the encoder left the frame out (DTX)
+    nanoseconds conceal_step; ///< a decoder conceals a loss after it in multiples of this; > 0
+};
+
+/// Returns nothing for bytes that are not a packet of the codec. Reads the first two bytes only.
+std::optional<PacketFacts> packet_facts(Codec codec, std::span<const std::byte> packet);
+
+} // namespace jkvm

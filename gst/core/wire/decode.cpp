@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/wire/decode.h"
+
+namespace jkvm::wire {
+
+Message decode(const RawMessage &raw)
+{
+    const Unknown unknown{raw.type_code};
+    const bool is_empty = raw.payload.empty();
+    switch (raw.type) {
+    case MessageType::opus_frame:
+        return OpusFrame{raw.payload, raw.timestamp};
+    case MessageType::config:
+        if (const auto stream = StreamConfig::decode(raw.payload))
+            return Config{*stream};
+        return unknown;
+    case MessageType::opus_config:
+        if (const auto encoder = EncoderConfig::decode(raw.payload))
+            return OpusConfig{*encoder};
+        return unknown;
+    case MessageType::stop:
+        return is_empty ? Message(Stop{}) : unknown;
+    case MessageType::heartbeat:
+        return is_empty ? Message(Heartbeat{}) : unknown;
+    case MessageType::ack:
+        return is_empty ? Message(Ack{}) : unknown;
+    case MessageType::unknown:
+        break;
+    }
+    return unknown;
+}
+
+} // namespace jkvm::wire

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/opus/packet_facts.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+namespace jkvm {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(PacketFacts, OfAnOpusPacketAreThoseOfItsFirstBytes)
+{
+    const std::array celt_stereo{std::byte{0xFC}, std::byte{1}, std::byte{2}};
+    const auto music = packet_facts(Codec::opus, celt_stereo);
+    ASSERT_TRUE(music);
+    EXPECT_EQ(music->duration, 20ms);
+    EXPECT_EQ(music->channels, 2);
+    EXPECT_FALSE(music->is_silence);
+    EXPECT_EQ(music->conceal_step, 2500us);
+
+    const std::array silk_mono_60ms{std::byte{0x18}, std::byte{1}, std::byte{2}};
+    const auto speech = packet_facts(Codec::opus, silk_mono_60ms);
+    ASSERT_TRUE(speech);
+    EXPECT_EQ(speech->duration, 60ms);
+    EXPECT_EQ(speech->channels, 1);
+    EXPECT_EQ(speech->conceal_step, 10ms);
+}
+
+TEST(PacketFacts, OpusFrameLeftOutByDtxIsSilence)
+{
+    const std::array toc_alone{std::byte{0x78}};
+    const auto facts = packet_facts(Codec::opus, toc_alone);
+    ASSERT_TRUE(facts);
+    EXPECT_TRUE(facts->is_silence);
+    EXPECT_EQ(facts->duration, 20ms);
+}
+
+TEST(PacketFacts, BytesThatAreNoOpusPacketHaveNone)
+{
+    EXPECT_FALSE(packet_facts(Codec::opus, {}));
+    const std::array code_3_without_count{std::byte{0xFF}};
+    EXPECT_FALSE(packet_facts(Codec::opus, code_3_without_count));
+}
+
+} // namespace
+} // namespace jkvm
