@@ -24,7 +24,7 @@ struct CaptureSettings {
     bool mute = false;
     double volume = 1;
     int priority = 80;
-    nanoseconds report_interval = std::chrono::milliseconds(StatsReport::default_interval);
+    nanoseconds report_interval = StatsReport::default_interval;
 };
 
 /// Their numbers begin here and end before first_codec_property; an element's own are below.

@@ -5,10 +5,11 @@ namespace jkvm {
 
 GParamSpec *StatsReport::property()
 {
-    return g_param_spec_uint("stats-interval", "Statistics interval",
-                             "How often the statistics are logged (INFO) and posted as an element "
-                             "message, in milliseconds, with a frame; 0 = never (since 0.1)",
-                             0, 3600000, default_interval, mutable_playing);
+    struct Settings {
+        nanoseconds interval = default_interval;
+    };
+    const Settings defaults;
+    return stats_interval_row(&Settings::interval).make_spec(&defaults);
 }
 
 bool StatsReport::is_due(nanoseconds interval, MonotonicTime now)

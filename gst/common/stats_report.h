@@ -2,7 +2,7 @@
 // An element's statistics, told now and then: one INFO line and one element message.
 #pragma once
 
-#include "common/properties.h"
+#include "common/property_table.h"
 #include "core/base/time.h"
 
 namespace jkvm {
@@ -14,9 +14,9 @@ namespace jkvm {
 ///         report_.post(stats());
 class StatsReport {
 public:
-    static constexpr guint default_interval = 5000; ///< ms
+    static constexpr nanoseconds default_interval = std::chrono::seconds(5);
 
-    /// The property stats-interval, in milliseconds.
+    /// For elements without a PropertyTable.
     static GParamSpec *property();
 
     /// `category`: of the INFO line.
@@ -35,5 +35,17 @@ private:
     GstDebugCategory *category_;
     MonotonicTime next_{};
 };
+
+/// The property stats-interval, stored in a member of Owner.
+template <typename Owner>
+PropertyRow<Owner> stats_interval_row(nanoseconds Owner::*member)
+{
+    using namespace std::chrono_literals;
+    return row(
+        "stats-interval", "Statistics interval",
+        "Interval at which the statistics are logged (INFO) and posted as an element message "
+        "while buffers flow (ms); 0 = never (since 0.1)",
+        between(0ms, 1h), mutable_playing, member);
+}
 
 } // namespace jkvm

@@ -30,7 +30,7 @@ struct QueueSettings {
     bool is_silent = false;
     bool optimizes = false; ///< the sender's encoder
     OptimizerConfig optimizer;
-    nanoseconds report_interval = std::chrono::milliseconds(StatsReport::default_interval);
+    nanoseconds report_interval = StatsReport::default_interval;
 
     static void install(GObjectClass *klass);
     /// False: not one of these properties.

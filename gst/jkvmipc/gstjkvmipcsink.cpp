@@ -105,7 +105,6 @@
 #include "common/encoder_request.h"
 #include "common/mapped_buffer.h"
 #include "common/open_in_ready.h"
-#include "common/properties.h"
 #include "common/stats_report.h"
 #include "core/opus/packet_facts.h"
 #include "ipc_sink_settings.h"
@@ -157,6 +156,8 @@ public:
         gst_base_sink_set_last_sample_enabled(sink_, FALSE);
     }
 
+    /// The read-only properties.
+    static const PropertyTable<IpcSink> &live_properties();
     void set_property(guint id, const GValue *value, GParamSpec *spec);
     void get_property(guint id, GValue *value, GParamSpec *spec);
     bool open();
@@ -209,13 +210,8 @@ static void gst_jkvm_ipc_sink_configure_class(GstJkvmIpcSinkClass *klass)
 
     auto *object_class = G_OBJECT_CLASS(klass);
 
-    IpcSinkSettings::install(object_class);
-    g_object_class_install_property(
-        object_class, IpcSinkSettings::own,
-        g_param_spec_boxed("stats", "Statistics",
-                           "Counters, and the clients connected now (since 0.1)",
-                           GST_TYPE_STRUCTURE, read_only));
-
+    ipc_sink_properties().install(object_class);
+    IpcSink::live_properties().install(object_class);
     /**
      * GstJkvmIpcSink::client-connecting:
      * @pid: its process id (gint)
@@ -273,17 +269,26 @@ static void gst_jkvm_ipc_sink_configure_class(GstJkvmIpcSinkClass *klass)
 
 namespace {
 
+const PropertyTable<IpcSink> &IpcSink::live_properties()
+{
+    static const PropertyTable<IpcSink> table{
+        computed<IpcSink>("stats", "Statistics",
+                          "Counters, and the clients connected now (since 0.1)", AnyValue{},
+                          &IpcSink::stats),
+    };
+    return table;
+}
+
 void IpcSink::set_property(guint id, const GValue *value, GParamSpec *spec)
 {
-    if (!settings_.lock()->set(id, value))
+    if (!ipc_sink_properties().set(*settings_.lock(), value, spec))
         G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
 }
 
 void IpcSink::get_property(guint id, GValue *value, GParamSpec *spec)
 {
-    if (id == IpcSinkSettings::own)
-        g_value_take_boxed(value, stats());
-    else if (!settings_.lock()->get(id, value))
+    if (!live_properties().get(*this, value, spec) &&
+        !ipc_sink_properties().get(*settings_.lock(), value, spec))
         G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
 }
 
@@ -407,7 +412,7 @@ GstStructure *IpcSink::stats() const
 
 void IpcSink::post_stats_when_due()
 {
-    const auto interval = settings_.lock()->ipc.report_interval();
+    const auto interval = settings_.lock()->ipc.report_interval;
     if (report_.is_due(interval, monotonic_now()))
         report_.post(stats());
 }

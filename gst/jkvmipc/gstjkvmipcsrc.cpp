@@ -107,7 +107,6 @@
 #include "common/encoder_request.h"
 #include "common/open_in_ready.h"
 #include "common/opus_caps.h"
-#include "common/properties.h"
 #include "common/stats_report.h"
 #include "core/base/guarded.h"
 #include "core/ipc/receive/frame_receiver.h"
@@ -151,6 +150,8 @@ public:
         gst_base_src_set_format(src_, GST_FORMAT_TIME);
     }
 
+    /// The read-only properties.
+    static const PropertyTable<IpcSrc> &live_properties();
     void set_property(guint id, const GValue *value, GParamSpec *spec);
     void get_property(guint id, GValue *value, GParamSpec *spec);
     bool open();
@@ -225,12 +226,8 @@ static void gst_jkvm_ipc_src_configure_class(GstJkvmIpcSrcClass *klass)
 
     auto *object_class = G_OBJECT_CLASS(klass);
 
-    IpcSrcSettings::install(object_class);
-    g_object_class_install_property(
-        object_class, IpcSrcSettings::own,
-        g_param_spec_boxed("stats", "Statistics",
-                           "Counters, and latencies in nanoseconds (since 0.1)", GST_TYPE_STRUCTURE,
-                           read_only));
+    ipc_src_properties().install(object_class);
+    IpcSrc::live_properties().install(object_class);
     /**
      * GstJkvmIpcSrc::client-connecting:
      * @pid: its process id (gint)
@@ -283,17 +280,26 @@ static void gst_jkvm_ipc_src_configure_class(GstJkvmIpcSrcClass *klass)
 
 namespace {
 
+const PropertyTable<IpcSrc> &IpcSrc::live_properties()
+{
+    static const PropertyTable<IpcSrc> table{
+        computed<IpcSrc>("stats", "Statistics",
+                         "Counters, and latencies in nanoseconds (since 0.1)", AnyValue{},
+                         &IpcSrc::stats),
+    };
+    return table;
+}
+
 void IpcSrc::set_property(guint id, const GValue *value, GParamSpec *spec)
 {
-    if (!settings_.lock()->set(id, value))
+    if (!ipc_src_properties().set(*settings_.lock(), value, spec))
         G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
 }
 
 void IpcSrc::get_property(guint id, GValue *value, GParamSpec *spec)
 {
-    if (id == IpcSrcSettings::own)
-        g_value_take_boxed(value, stats());
-    else if (!settings_.lock()->get(id, value))
+    if (!live_properties().get(*this, value, spec) &&
+        !ipc_src_properties().get(*settings_.lock(), value, spec))
         G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
 }
 
@@ -547,7 +553,7 @@ bool IpcSrc::answer_latency(GstQuery *query) const
 
 void IpcSrc::post_stats_when_due()
 {
-    const auto interval = settings_.lock()->ipc.report_interval();
+    const auto interval = settings_.lock()->ipc.report_interval;
     if (report_.is_due(interval, monotonic_now()))
         report_.post(stats());
 }

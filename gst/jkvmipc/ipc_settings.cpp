@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "ipc_settings.h"
 
-#include "common/properties.h"
-
 #include <grp.h>
 
 namespace jkvm {
@@ -87,166 +85,66 @@ std::string default_path(wire::Direction direction)
 
 } // namespace
 
-IpcSettings::IpcSettings(bool is_sink) : is_sink_(is_sink), dialect_(default_dialect(is_sink)) {}
+IpcSettings::IpcSettings(bool sink) : is_sink(sink), dialect(default_dialect(sink)) {}
 
-void IpcSettings::install(GObjectClass *klass, bool is_sink)
+PropertyTable<IpcSettings> ipc_properties(bool is_sink)
 {
-    g_object_class_install_property(
-        klass, socket_path,
-        g_param_spec_string(
-            "socket-path", "Socket path",
-            "Path of the Unix socket, at most 107 bytes; @NAME is an abstract one. Unset: the "
-            "environment's JETKVM_AUDIO_OUTPUT_SOCKET or JETKVM_AUDIO_INPUT_SOCKET, else "
+    using S = IpcSettings;
+    return {
+        row("socket-path", "Socket path",
+            "Path of the Unix socket, at most 107 bytes; @NAME is an abstract socket. Unset = "
+            "JETKVM_AUDIO_OUTPUT_SOCKET or JETKVM_AUDIO_INPUT_SOCKET from the environment, else "
             "/var/run/audio_output.sock or audio_input.sock, by direction (since 0.1)",
-            nullptr, mutable_ready));
-    g_object_class_install_property(
-        klass, direction,
-        g_param_spec_enum("direction", "Direction", "Which way the sound goes (since 0.1)",
-                          direction_get_type(), static_cast<int>(wire::Direction::output),
-                          mutable_ready));
-    g_object_class_install_property(
-        klass, mode,
-        g_param_spec_enum("mode", "Mode", "Whether this end listens or connects (since 0.1)",
-                          mode_get_type(), static_cast<int>(Mode::automatic), mutable_ready));
-    g_object_class_install_property(
-        klass, dialect,
-        g_param_spec_enum("dialect", "Dialect", "Form of the protocol (since 0.1)",
-                          dialect_get_type(is_sink), default_dialect(is_sink), mutable_ready));
-    g_object_class_install_property(
-        klass, buffer_size,
-        g_param_spec_int(
-            "socket-buffer-size", "Socket buffer size",
-            "SO_SNDBUF and SO_RCVBUF of each connection in bytes; the statistics say what "
-            "the kernel made of it (since 0.1)",
-            32768, 262144, Endpoint().buffer_size, mutable_ready));
-    g_object_class_install_property(
-        klass, socket_mode,
-        g_param_spec_uint(
-            "socket-mode", "Socket mode",
-            "File mode of a socket that is listened on: who may connect; 384 is octal "
-            "0600 (since 0.1)",
-            0, 0777, Endpoint().mode, mutable_ready));
-    g_object_class_install_property(
-        klass, socket_group,
-        g_param_spec_string(
-            "socket-group", "Socket group",
-            "Group that owns a socket that is listened on; unset = the process's own "
+            AnyValue{}, mutable_ready, &S::socket_path),
+        row("direction", "Direction",
+            "Which audio stream of the device the socket carries (since 0.1)",
+            OneOf{direction_get_type()}, mutable_ready, &S::direction),
+        row("mode", "Mode", "Whether this element listens or connects (since 0.1)",
+            OneOf{mode_get_type()}, mutable_ready, &S::mode),
+        row("dialect", "Dialect", "Version of the protocol (since 0.1)",
+            OneOf{dialect_get_type(is_sink)}, mutable_ready, &S::dialect),
+        row("socket-buffer-size", "Socket buffer size",
+            "SO_SNDBUF and SO_RCVBUF requested for each connection (bytes); the statistics have "
+            "the "
+            "granted sizes (since 0.1)",
+            between(32768, 262144), mutable_ready, &S::buffer_size),
+        row("socket-mode", "Socket mode",
+            "File mode of a listening socket, which decides who may connect; 384 is octal 0600 "
             "(since 0.1)",
-            nullptr, mutable_ready));
-    g_object_class_install_property(
-        klass, allowed_uids,
-        gst_param_spec_array(
-            "allowed-uids", "Allowed user ids",
-            "User ids that may connect to a socket that is listened on, beside our own; empty = "
-            "whoever the file mode lets in (since 0.1)",
-            g_param_spec_uint("uid", "User id", "User id", 0, G_MAXUINT, 0, mutable_ready),
-            mutable_ready));
-    g_object_class_install_property(klass, stats_interval, StatsReport::property());
-}
-
-bool IpcSettings::set(guint id, const GValue *value)
-{
-    switch (id) {
-    case socket_path: {
-        const char *path = g_value_get_string(value);
-        socket_path_ = path != nullptr ? path : "";
-        return true;
-    }
-    case direction:
-        direction_ = static_cast<wire::Direction>(g_value_get_enum(value));
-        return true;
-    case mode:
-        mode_ = static_cast<Mode>(g_value_get_enum(value));
-        return true;
-    case dialect:
-        dialect_ = g_value_get_enum(value);
-        return true;
-    case buffer_size:
-        buffer_size_ = g_value_get_int(value);
-        return true;
-    case socket_mode:
-        socket_mode_ = g_value_get_uint(value);
-        return true;
-    case socket_group: {
-        const char *group = g_value_get_string(value);
-        socket_group_ = group != nullptr ? group : "";
-        return true;
-    }
-    case allowed_uids:
-        allowed_uids_.clear();
-        for (guint i = 0; i < gst_value_array_get_size(value); ++i)
-            allowed_uids_.push_back(g_value_get_uint(gst_value_array_get_value(value, i)));
-        return true;
-    case stats_interval:
-        report_interval_ = std::chrono::milliseconds(g_value_get_uint(value));
-        return true;
-    default:
-        return false;
-    }
-}
-
-bool IpcSettings::get(guint id, GValue *value) const
-{
-    switch (id) {
-    case socket_path:
-        g_value_set_string(value, socket_path_.empty() ? nullptr : socket_path_.c_str());
-        return true;
-    case direction:
-        g_value_set_enum(value, static_cast<int>(direction_));
-        return true;
-    case mode:
-        g_value_set_enum(value, static_cast<int>(mode_));
-        return true;
-    case dialect:
-        g_value_set_enum(value, dialect_);
-        return true;
-    case buffer_size:
-        g_value_set_int(value, buffer_size_);
-        return true;
-    case socket_mode:
-        g_value_set_uint(value, socket_mode_);
-        return true;
-    case socket_group:
-        g_value_set_string(value, socket_group_.empty() ? nullptr : socket_group_.c_str());
-        return true;
-    case allowed_uids:
-        for (const auto uid : allowed_uids_) {
-            GValue entry = G_VALUE_INIT;
-            g_value_init(&entry, G_TYPE_UINT);
-            g_value_set_uint(&entry, uid);
-            gst_value_array_append_and_take_value(value, &entry);
-        }
-        return true;
-    case stats_interval:
-        g_value_set_uint(value, static_cast<guint>(report_interval_ / 1ms));
-        return true;
-    default:
-        return false;
-    }
+            between(0U, 0777U), mutable_ready, &S::socket_mode),
+        row("socket-group", "Socket group",
+            "Group that owns a listening socket; unset = the group of the process (since 0.1)",
+            AnyValue{}, mutable_ready, &S::socket_group),
+        row("allowed-uids", "Allowed user ids",
+            "User ids that may connect to a listening socket, besides the user of this process; "
+            "empty = every user that the file mode admits (since 0.1)",
+            AnyValue{}, mutable_ready, &S::allowed_uids),
+        stats_interval_row(&S::report_interval),
+    };
 }
 
 std::optional<wire::Dialect> IpcSettings::spoken_dialect() const
 {
-    if (dialect_ == automatic_dialect)
+    if (dialect == automatic_dialect)
         return std::nullopt;
-    return static_cast<wire::Dialect>(dialect_);
+    return static_cast<wire::Dialect>(dialect);
 }
 
 Result<Endpoint> IpcSettings::endpoint() const
 {
-    const bool listens_by_default = is_sink_ == (direction_ == wire::Direction::output);
-    const bool is_listening = mode_ == Mode::automatic ? listens_by_default : mode_ == Mode::listen;
-    Endpoint endpoint{.path = socket_path_.empty() ? default_path(direction_) : socket_path_,
+    const bool listens_by_default = is_sink == (direction == wire::Direction::output);
+    const bool is_listening = mode == Mode::automatic ? listens_by_default : mode == Mode::listen;
+    Endpoint endpoint{.path = socket_path.empty() ? default_path(direction) : socket_path,
                       .role = is_listening ? Role::listen : Role::connect,
-                      .direction = direction_,
-                      .buffer_size = buffer_size_,
-                      .mode = socket_mode_,
-                      .allowed_uids = allowed_uids_};
-    if (!socket_group_.empty()) {
-        endpoint.group = find_group(socket_group_);
+                      .direction = direction,
+                      .buffer_size = buffer_size,
+                      .mode = socket_mode,
+                      .allowed_uids = allowed_uids};
+    if (!socket_group.empty()) {
+        endpoint.group = find_group(socket_group);
         if (!endpoint.group)
             return Error{ErrorKind::path_unusable, endpoint.path,
-                         "there is no group \"" + socket_group_ + "\""};
+                         "there is no group \"" + socket_group + "\""};
     }
     return endpoint;
 }

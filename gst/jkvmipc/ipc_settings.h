@@ -3,6 +3,7 @@
 // spoken there.
 #pragma once
 
+#include "common/property_table.h"
 #include "common/stats_report.h"
 #include "core/base/result.h"
 #include "core/ipc/socket/endpoint.h"
@@ -21,49 +22,30 @@ enum class Mode {
     connect,
 };
 
-class IpcSettings {
-public:
-    /// The ids of the common properties; an element's own begin with `own`.
-    enum Property : guint {
-        socket_path = 1,
-        direction,
-        mode,
-        dialect,
-        buffer_size,
-        socket_mode,
-        socket_group,
-        allowed_uids,
-        stats_interval,
-        own,
-    };
-
-    /// `is_sink`: which of the two elements this is; it decides the automatic role.
+struct IpcSettings {
+    /// `is_sink`: which of the two elements it configures; decides the automatic role and the
+    /// default dialect.
     explicit IpcSettings(bool is_sink);
 
-    static void install(GObjectClass *klass, bool is_sink);
-    /// False: not one of the common properties.
-    bool set(guint id, const GValue *value);
-    bool get(guint id, GValue *value) const;
-
-    /// All of it resolved: the environment asked, the defaults filled in. Errors: `path_unusable`
-    /// when there is no such group.
+    /// Everything resolved: environment variables read, defaults filled in. Errors: `path_unusable`
+    /// when the group does not exist.
     [[nodiscard]] Result<Endpoint> endpoint() const;
-    /// Nothing = to be recognised, which only a source can.
+    /// The dialect to speak; nothing = recognised from the peer, which only a source can do.
     [[nodiscard]] std::optional<wire::Dialect> spoken_dialect() const;
-    /// How often the statistics are told; 0 = never.
-    [[nodiscard]] nanoseconds report_interval() const { return report_interval_; }
 
-private:
-    bool is_sink_;
-    std::string socket_path_; // empty = by direction
-    wire::Direction direction_ = wire::Direction::output;
-    Mode mode_ = Mode::automatic;
-    int dialect_; // wire::Dialect, or automatic_dialect
-    int buffer_size_ = Endpoint().buffer_size;
-    mode_t socket_mode_ = Endpoint().mode;
-    std::string socket_group_; // empty = the process's own
-    std::vector<uid_t> allowed_uids_;
-    nanoseconds report_interval_ = std::chrono::milliseconds(StatsReport::default_interval);
+    bool is_sink;
+    std::string socket_path; ///< empty = the default of the direction
+    wire::Direction direction = wire::Direction::output;
+    Mode mode = Mode::automatic;
+    int dialect; ///< wire::Dialect, or -1 = recognised
+    int buffer_size = Endpoint().buffer_size;
+    mode_t socket_mode = Endpoint().mode;
+    std::string socket_group; ///< empty = the process's own
+    std::vector<uid_t> allowed_uids;
+    nanoseconds report_interval = StatsReport::default_interval; ///< 0 = never
 };
+
+/// The properties that both elements have.
+PropertyTable<IpcSettings> ipc_properties(bool is_sink);
 
 } // namespace jkvm
