@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Runs the tests of a program that uses GStreamer; what leaks shows in gst_deinit().
+// Main function of test programs that use GStreamer. gst_deinit() makes the leaks tracer report.
 #include <gst/gst.h>
 #include <gtest/gtest.h>
 

@@ -1,36 +1,37 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The whole way of a KVM's sound on one machine: one process captures through ALSA, codes it as
-# Opus and serves it on a socket; another receives it and writes an Ogg and a WAV file.
-# `./jkvm demo` builds the plugins and calls this with the environment that finds them.
+# Demonstrates the audio path of a KVM on one machine: one process captures audio from an ALSA
+# device, encodes it to Opus and serves it on a socket; another process receives it and writes an
+# Ogg and a WAV file. `./jkvm demo` builds the plugins and runs this script in an environment in
+# which GStreamer and ALSA find them.
 #
-# Functions that are called while signals are trapped return text in REPLY: bash 5.2 sometimes
-# fails to parse a trap's command when the signal comes during a command substitution.
+# Functions that are called while signals are trapped return text in REPLY: bash 5.2 sometimes fails
+# to parse a trap's command when the signal arrives during a command substitution.
 set -euo pipefail
 
-export LC_ALL=C.UTF-8 LANGUAGE= # what gst-launch-1.0 prints is read here: no translations
+export LC_ALL=C.UTF-8 LANGUAGE= # this script parses the untranslated output of gst-launch-1.0
 
 readonly frames_per_second=50 # a frame of jkvmaudiosrc is 20 ms
-readonly start_timeout=30     # s, until the capture runs; GStreamer may first scan all plugins
-readonly silence_timeout=10   # s without a frame, until the device counts as dead
+readonly start_timeout=30     # s for the capture to start; GStreamer may scan all plugins first
+readonly silence_timeout=10   # s without a frame after which the device is considered dead
 readonly stop_timeout=5       # s for a process to end by itself
 readonly bar_width=20         # characters
 readonly bar_floor=60         # dB below full scale, where the bar is empty
 
-device=      # none: the test device
-device_name= # as messages call it
+device=      # empty: the virtual test device
+device_name= # for messages
 seconds=10
 output=out
-is_check=no # only of the options
+is_check=no # yes: check the options only
 
-work=           # temporary directory: speech, socket, logs
+work=           # temporary directory with the speech, the socket and the logs
 sender=         # process id
 receiver=       # process id
 exit_status=0   # of this script
-stop_by=0       # once the receiver was told to end: when it must have ended, in $SECONDS
-last_progress=0 # when the last frame came, in $SECONDS
+stop_by=0       # deadline for the receiver's end, in $SECONDS; 0 until it is told to end
+last_progress=0 # arrival of the last frame, in $SECONDS
 
-# The latest of the receiver's statistics.
+# The receiver's most recent statistics.
 frames=0
 lost=0
 connects=0
@@ -42,15 +43,15 @@ print_help() {
     cat <<'HELP'
 usage: ./jkvm demo [--device DEVICE] [--seconds N] [--output DIRECTORY]
 
-Captures sound, codes it as Opus, hands it over a Unix socket to another process and records it
-there as sound.ogg and sound.wav.
+Captures audio, encodes it to Opus and sends it over a Unix socket to another process, which records
+it as audio.ogg and audio.wav.
 
-  --device DEVICE      ALSA capture device, such as hw:0,0 (arecord -l lists them); without it a
-                       test device plays speech, and no sound card is needed
-  --seconds N          how long, 1 to 3600; default 10
-  --output DIRECTORY   where the two files go; default "out"
+  --device DEVICE      ALSA capture device, such as hw:0,0 (arecord -l lists them); by default a
+                       virtual device that plays speech, so that no sound card is needed
+  --seconds N          duration of the recording, 1 to 3600; default 10
+  --output DIRECTORY   directory for the two files; default "out"
 
-Ctrl-C ends it early, with both files complete.
+Ctrl-C stops the recording early and leaves both files complete.
 HELP
 }
 
@@ -74,7 +75,7 @@ parse_options() {
                 print_help
                 exit 0
                 ;;
-            --check-options) # for ./jkvm, to reject wrong ones before it builds anything
+            --check-options) # used by ./jkvm to reject invalid options before it builds anything
                 is_check=yes
                 continue
                 ;;
@@ -115,13 +116,13 @@ send() {
     fi
 }
 
-# Runs a program that dies with this script, and that a Ctrl-C of the terminal does not reach: this
-# script decides who is to end and how.
+# Runs a program that is terminated when this script dies, and in its own session, so that Ctrl-C in
+# the terminal reaches this script only.
 launch() {
     exec setpriv --pdeathsig TERM setsid "$@"
 }
 
-# Waits for a process to end, kills it if it does not, and returns its exit status.
+# Waits for a process to end, kills it after stop_timeout, and returns its exit status.
 await_end() {
     local give_up=$((SECONDS + stop_timeout)) status=0
     while is_alive "$1" && ((SECONDS < give_up)); do
@@ -132,7 +133,7 @@ await_end() {
     return "$status"
 }
 
-# The trap of every exit, also of one in the middle.
+# Ends all processes and removes the temporary directory on every exit.
 # shellcheck disable=SC2317 # called by a trap
 clean_up() {
     trap '' INT TERM HUP PIPE
@@ -144,15 +145,15 @@ clean_up() {
     [[ -z $work ]] || rm -rf -- "$work"
 }
 
-# The receiver ends the stream and completes its files when it is interrupted once; a second
-# interrupt would cut them off.
+# Tells the receiver to stop. Its first SIGINT ends the stream and completes the files; a second one
+# would leave them incomplete.
 stop_receiver() {
     ((stop_by == 0)) || return 0
     stop_by=$((SECONDS + stop_timeout))
     if ((frames > 0)); then
         send INT "$receiver"
     else
-        send TERM "$receiver" # it has nothing to complete, and may not yet listen to INT
+        send TERM "$receiver" # has nothing to complete, and may not handle SIGINT yet
     fi
 }
 
@@ -160,16 +161,17 @@ stop_receiver() {
 on_signal() {
     exit_status=$1
     if [[ -z $receiver ]]; then
-        printf '\nStopped; nothing was recorded yet.\n' || true
+        printf '\nStopped before anything was recorded.\n' || true
         exit "$exit_status"
     fi
     if ((stop_by > 0)); then
-        send KILL "$receiver" # asked for the second time
+        send KILL "$receiver" # the second signal
     fi
     stop_receiver
 }
 
-# What a process said about its failure, without the chatter before and the consequences after.
+# Prints the errors from the log $1 of a gst-launch-1.0 process, without its progress messages and
+# without follow-up errors.
 print_errors() {
     local is_error=no is_explained=no line
     while IFS= read -r line; do
@@ -185,7 +187,7 @@ print_errors() {
     done <"$1" >&2
     [[ $is_explained == yes ]] || tail -n 20 -- "$1" >&2
     if grep -q 'no element "jkvm' "$1"; then
-        printf 'The jkvm plugins are not on GST_PLUGIN_PATH; ./jkvm demo sees to that.\n' >&2
+        printf 'GST_PLUGIN_PATH does not contain the jkvm plugins; use ./jkvm demo.\n' >&2
     fi
 }
 
@@ -194,10 +196,10 @@ report_failure() {
     exit_status=1
 }
 
-# $1: what failed, $2: the exit status of its process, $3: its log.
+# $1: the activity that failed, $2: the exit status of its process, $3: its log.
 report_failed_process() {
-    if (($2 > 128 && $2 < 192)); then # gst-launch-1.0 itself returns 255 at errors
-        report_failure "$1 was ended by signal $(($2 - 128))."
+    if (($2 > 128 && $2 < 192)); then # gst-launch-1.0 itself returns 255 on errors
+        report_failure "$1 was terminated by signal $(($2 - 128))."
     else
         report_failure "$1 failed:"
     fi
@@ -215,31 +217,33 @@ check_tools() {
 
 prepare_directories() {
     local error
-    error=$(mkdir -p -- "$output" 2>&1) || die "cannot make the output directory: ${error#mkdir: }."
+    error=$(mkdir -p -- "$output" 2>&1) ||
+        die "cannot create the output directory: ${error#mkdir: }."
     [[ -w $output && -x $output ]] || die "the output directory \"$output\" is not writable."
-    # Not in TMPDIR: the path of a socket may have 107 bytes only.
+    # Not in TMPDIR: a socket path is limited to 107 bytes.
     work=$(mktemp -d /tmp/jkvm-demo.XXXXXX)
 }
 
-# The test device plays what Debian's sound test says: "Front Left", "Rear Right" and so on.
+# Makes the file that the test device plays: the words of Debian's speaker test ("Front Left", "Rear
+# Right" and so on).
 make_speech() {
     local words=() word pipeline=()
     shopt -s nullglob
     words=(/usr/share/sounds/alsa/*_*.wav)
     shopt -u nullglob
     ((${#words[@]} > 0)) ||
-        die "there is no speech in /usr/share/sounds/alsa; the Debian package alsa-utils has it."
+        die "there is no speech in /usr/share/sounds/alsa; install the Debian package alsa-utils."
     for word in "${words[@]}"; do
         pipeline+=(filesrc "location=$word" ! wavparse ! speech.)
     done
     if ! gst-launch-1.0 -q concat name=speech ! wavenc ! filesink "location=$work/speech.wav" \
         "${pipeline[@]}" >"$work/speech.log" 2>&1; then
-        report_failed_process "making the speech for the test device" 1 "$work/speech.log"
+        report_failed_process "preparing the speech for the test device" 1 "$work/speech.log"
         exit "$exit_status"
     fi
 }
 
-# Reads a list as in /proc/asound/pcm, and prints how to use what can record in it.
+# Reads a list in the format of /proc/asound/pcm and prints a demo command for each capture device.
 print_capture_devices() {
     local line name heading='To record from a sound card of this machine instead:\n'
     while IFS= read -r line; do
@@ -263,7 +267,7 @@ choose_device() {
     [[ ! -r /proc/asound/pcm ]] || print_capture_devices </proc/asound/pcm
 }
 
-# A property's value as gst-launch-1.0 reads it.
+# Quotes the value of a property for gst-launch-1.0.
 quote_for_gst() {
     REPLY=$1
     if [[ ! $REPLY =~ ^[A-Za-z0-9_./:=,@+-]*$ ]]; then
@@ -272,7 +276,7 @@ quote_for_gst() {
     fi
 }
 
-# A command as one would type it.
+# Prints a command with shell quoting.
 print_command() {
     local word
     printf '   '
@@ -291,20 +295,20 @@ start_sender() {
     quote_for_gst "$device"
     command=(gst-launch-1.0 jkvmaudiosrc "device=$REPLY" on-device-lost=error
         ! jkvmipcsink "socket-path=$work/audio.sock")
-    printf '\nOne process captures, codes and serves:\n'
+    printf '\nOne process captures, encodes and serves the audio:\n'
     print_command "${command[@]}"
     : >"$work/sender.log"
     launch "${command[@]}" >"$work/sender.log" 2>&1 &
     sender=$!
 }
 
-# Before the receiver overwrites the files of an earlier run, the device must have been opened.
+# Waits until the device is open, so that a failure does not overwrite the files of an earlier run.
 await_sender() {
     local give_up=$((SECONDS + start_timeout)) status=0
     until grep -q 'to PLAYING' "$work/sender.log"; do
         if ! is_alive "$sender" || ((SECONDS >= give_up)); then
             await_end "$sender" || status=$?
-            report_failed_process "the capture from $device_name" "$status" "$work/sender.log"
+            report_failed_process "capturing from $device_name" "$status" "$work/sender.log"
             [[ $device == jkvmtest:* ]] ||
                 printf 'arecord -l and arecord -L list the capture devices of this machine.\n' >&2
             exit "$exit_status"
@@ -315,19 +319,19 @@ await_sender() {
 
 start_receiver() {
     local ogg wav command
-    quote_for_gst "$output/sound.ogg"
+    quote_for_gst "$output/audio.ogg"
     ogg=$REPLY
-    quote_for_gst "$output/sound.wav"
+    quote_for_gst "$output/audio.wav"
     wav=$REPLY
-    # Statistics with every frame: the last ones are then those of the whole run. A recording does
-    # not mind a delay, and so no frame is late; who listens leaves min-delay out.
+    # With statistics for every frame, the last message covers the whole run. A recording tolerates
+    # delay, so a large minimum avoids late frames; for live playback omit min-delay.
     command=(gst-launch-1.0 -e -m
         jkvmipcsrc "socket-path=$work/audio.sock" "num-buffers=$((seconds * frames_per_second))"
         stats-interval=10 ! tee name=t
         t. ! queue ! oggmux ! filesink "location=$ogg"
         t. ! jkvmadaptivequeue min-delay=200 ! opusdec plc=true ! audioconvert
         ! level interval=200000000 ! wavenc ! filesink "location=$wav")
-    printf '\nAnother one receives and records:\n'
+    printf '\nAnother process receives and records it:\n'
     print_command "${command[@]}"
     printf '\n'
     mkfifo "$work/messages"
@@ -338,36 +342,36 @@ start_receiver() {
 
 # --- while it runs --------------------------------------------------------------------------------
 
-# From nanoseconds.
-milliseconds() {
+# Formats nanoseconds as milliseconds.
+format_milliseconds() {
     REPLY="$(($1 / 1000000)).$(($1 / 100000 % 10)) ms"
 }
 
-# Sets the variable $1 from the field $2 of the message $3.
-take_count() {
+# Sets the variable $1 to the field $2 of the message $3, if it has that field.
+read_count() {
     [[ $3 =~ \ $2=\(guint64\)([0-9]+) ]] || return 0
     printf -v "$1" '%s' "${BASH_REMATCH[1]}"
 }
 
-take_statistics() {
+read_statistics() {
     local before=$frames
-    take_count frames frames "$1"
-    take_count lost lost "$1"
-    take_count connects connects "$1"
-    take_count latency_current latency-current "$1"
-    take_count latency_average latency-average "$1"
-    take_count latency_max latency-max "$1"
+    read_count frames frames "$1"
+    read_count lost lost "$1"
+    read_count connects connects "$1"
+    read_count latency_current latency-current "$1"
+    read_count latency_average latency-average "$1"
+    read_count latency_max latency-max "$1"
     ((frames == before)) || last_progress=$SECONDS
 }
 
-# The louder channel's peak in whole dB of full scale, from a message of the element level.
+# Returns the peak of the loudest channel from a message of the element level, in whole dBFS.
 peak_of() {
     local peak loudest=-99 value
     REPLY=$loudest
     [[ $1 =~ peak=\(GValueArray\)\<\ ([^\>]*)\ \> ]] || return 0
     for value in ${BASH_REMATCH[1]//,/ }; do
         case $value in
-            *e-*) peak=0 ;; # all but zero
+            *e-*) peak=0 ;; # almost 0 dB, in exponential notation
             *[!0-9.-]*) continue ;;
             *) peak=${value%%.*} ;;
         esac
@@ -386,7 +390,7 @@ bar_of() {
 }
 
 shown_second=0
-has_live_line=no # the cursor stands at the end of one
+has_live_line=no # yes: the cursor is at the end of the status line
 
 show_level() {
     local level line elapsed=$((frames * 10 / frames_per_second)) # tenths of a second
@@ -397,9 +401,9 @@ show_level() {
     ((level >= -bar_floor)) || level="<-$bar_floor"
     printf -v REPLY ' %4s dB' "$level"
     line+=$REPLY
-    milliseconds "$latency_current"
+    format_milliseconds "$latency_current"
     line+="  latency $REPLY"
-    milliseconds "$latency_average"
+    format_milliseconds "$latency_average"
     line+=" (average $REPLY)  lost $lost"
     ((connects <= 1)) || line+="  reconnects $((connects - 1))"
     if [[ -t 1 ]]; then
@@ -411,10 +415,10 @@ show_level() {
     fi
 }
 
-take_message() {
+on_message() {
     case $1 in
-        *"application/x-jkvm-ipcsrc-stats"*) take_statistics "$1" ;;
-        *"(element): level,"*"duration=(guint64)0,"*) ;; # an empty one at the end
+        *"application/x-jkvm-ipcsrc-stats"*) read_statistics "$1" ;;
+        *"(element): level,"*"duration=(guint64)0,"*) ;; # empty, at the end of the stream
         *"(element): level,"*) show_level "$1" ;;
     esac
 }
@@ -426,31 +430,31 @@ watch_processes() {
     elif ! is_alive "$sender"; then
         await_end "$sender" || status=$?
         end_live_line
-        report_failed_process "the capture from $device_name" "$status" "$work/sender.log"
+        report_failed_process "capturing from $device_name" "$status" "$work/sender.log"
         stop_receiver
     elif ((SECONDS - last_progress > silence_timeout)); then
         end_live_line
-        report_failure "no sound came from $device_name for $silence_timeout s."
+        report_failure "received no audio from $device_name for $silence_timeout s."
         stop_receiver
     fi
 }
 
-# What is printed next starts on a line of its own.
+# Ends the status line, so that the next output starts on a new line.
 end_live_line() {
     [[ $has_live_line == no ]] || printf '\n'
     has_live_line=no
 }
 
-# Until the receiver closes its output, which it does when it ends.
+# Processes the receiver's messages until it closes its output, that is, until it ends.
 follow_receiver() {
-    local line begun=''
+    local line partial=''
     last_progress=$SECONDS
     while true; do
         if IFS= read -r -t 0.5 line <&"$messages"; then
-            take_message "$begun$line"
-            begun=
+            on_message "$partial$line"
+            partial=
         elif (($? > 128)); then
-            begun+=$line # time out, or a signal was handled
+            partial+=$line # timeout, or a signal was handled
             watch_processes
         else
             break
@@ -465,20 +469,20 @@ finish() {
     send INT "$sender"
     await_end "$sender" || true
     if ((status != 0 && exit_status == 0)); then
-        report_failed_process "the recording" "$status" "$work/receiver.log"
+        report_failed_process "recording" "$status" "$work/receiver.log"
     fi
 }
 
 # --- summary --------------------------------------------------------------------------------------
 
-# The unsigned little-endian number of $3 bytes at offset $2 of the file $1.
+# Prints the unsigned little-endian number of $3 bytes at offset $2 of the file $1.
 number_at() {
     local number
     number=$(od -An --endian=little "-tu$3" "-j$2" "-N$3" -- "$1")
     printf '%s' "${number// /}"
 }
 
-# Prints the length in milliseconds, or nothing if the file is not complete.
+# Prints the duration of the WAV file $1 of $2 bytes in ms, or nothing if the file is incomplete.
 wav_length() {
     local size=$2 header=44 rate bytes
     ((size > header)) || return 0
@@ -487,8 +491,9 @@ wav_length() {
     ((rate == 0 || bytes != size - header)) || printf '%d' "$((bytes * 1000 / rate))"
 }
 
-# As wav_length. The last page bears the end-of-stream flag and the number of samples at 48 kHz,
-# the pre-skip of the header (first page, packet at 28, offset 10) included.
+# Prints the same for an Ogg file. The last page has the end-of-stream flag and the sample count at
+# 48 kHz, which includes the pre-skip from the header (offset 10 in the packet at offset 28 of the
+# first page).
 ogg_length() {
     local size=$2 longest_page=65307 start page skip flags samples
     start=$((size > longest_page ? size - longest_page : 0))
@@ -506,7 +511,7 @@ summarize_file() {
     [[ -e $file ]] || return 0
     size=$(stat -c %s -- "$file")
     if ((size == 0)); then
-        rm -f -- "$file" # nothing was recorded
+        rm -f -- "$file"
         return
     fi
     case $file in
@@ -526,8 +531,8 @@ summarize() {
     local early=$((frames - seconds * frames_per_second)) are_complete=yes
     if ((frames == 0)); then
         printf 'Nothing was recorded.\n'
-        [[ -s $output/sound.ogg ]] || rm -f -- "$output/sound.ogg"
-        [[ -s $output/sound.wav ]] || rm -f -- "$output/sound.wav"
+        [[ -s $output/audio.ogg ]] || rm -f -- "$output/audio.ogg"
+        [[ -s $output/audio.wav ]] || rm -f -- "$output/audio.wav"
         return
     fi
     if ((exit_status > 128)); then
@@ -538,18 +543,18 @@ summarize() {
         printf 'Done.'
     fi
     printf ' The recordings:\n'
-    summarize_file "$output/sound.ogg" "Opus as it was received"
-    summarize_file "$output/sound.wav" "decoded"
+    summarize_file "$output/audio.ogg" "Opus as received"
+    summarize_file "$output/audio.wav" "decoded"
     printf 'Frames of 20 ms: %d received' "$frames"
-    ((early <= 0)) || printf ' (%d before the recording began)' "$early"
+    ((early <= 0)) || printf ' (%d before the recording started)' "$early"
     printf ', %d lost.\n' "$lost"
-    milliseconds "$latency_average"
-    printf 'Latency from capture to the other process: %s on average, ' "$REPLY"
-    milliseconds "$latency_max"
-    printf '%s at most.\n' "$REPLY"
+    format_milliseconds "$latency_average"
+    printf 'Latency from capture to the receiving process: average %s, ' "$REPLY"
+    format_milliseconds "$latency_max"
+    printf 'maximum %s.\n' "$REPLY"
     [[ $are_complete == yes ]] || return 0
-    printf 'To listen: aplay %q, or open either file with ffplay, VLC or a browser.\n' \
-        "$output/sound.wav"
+    printf 'To listen: aplay %q, or open either file in ffplay, VLC or a browser.\n' \
+        "$output/audio.wav"
 }
 
 main() {
@@ -567,7 +572,7 @@ main() {
     start_receiver
     follow_receiver
     finish
-    trap '' HUP INT TERM # all is done but the summary
+    trap '' HUP INT TERM # only the summary is left
     summarize
 }
 

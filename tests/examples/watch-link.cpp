@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// An application that receives sound and shows how the connection is doing: what to copy from when
-// jkvm is to be embedded.
+// Example of an application that embeds jkvm: plays the received audio and prints the state and the
+// statistics of the connection.
 //
 //     watch-link SOCKET-PATH
 #include <gst/gst.h>
@@ -14,12 +14,12 @@ struct Unref {
     void operator()(gpointer object) const { gst_object_unref(object); }
 };
 
-/// Prints what an element says of itself; false when the pipeline has ended.
+/// Prints element messages and errors. Returns false once the pipeline has ended.
 bool print(GstMessage *message)
 {
     switch (GST_MESSAGE_TYPE(message)) {
     case GST_MESSAGE_ELEMENT: {
-        // jkvm-link: the connection comes and goes. application/x-jkvm-ipcsrc-stats: once a second.
+        // jkvm-link on each change of the connection; application/x-jkvm-ipcsrc-stats every second.
         gchar *text = gst_structure_to_string(gst_message_get_structure(message));
         g_print("%s\n", text);
         g_free(text);

@@ -45,7 +45,7 @@ bool eventually(const std::function<bool()> &condition)
     while (!condition()) {
         if (std::chrono::steady_clock::now() > deadline)
             return false;
-        std::this_thread::sleep_for(std::chrono::milliseconds(1)); // leaves the others the machine
+        std::this_thread::sleep_for(std::chrono::milliseconds(1)); // polling interval
     }
     return true;
 }
@@ -75,7 +75,6 @@ ElementProcess::ElementProcess(Part part, const std::string &properties, const s
     : part_(part), program_(gst_launch(pipeline_of(part, "socket-path=" + path_ + " " + properties),
                                        library, environment))
 {
-    // Now it has its path, and its time has begun.
     EXPECT_TRUE(program_.wait_for_output("new-state=(GstState)playing")) << program_.output();
 }
 
@@ -89,11 +88,11 @@ UniqueFd ElementProcess::meet()
     if (!listener_)
         listener_ = listen_at(path_);
     auto fd = accept_from(listener_.get());
-    EXPECT_TRUE(fd) << "it does not connect to " << path_;
+    EXPECT_TRUE(fd) << "no connection to " << path_;
     return fd;
 }
 
-void ElementProcess::expect_sound(int connection)
+void ElementProcess::expect_audio(int connection)
 {
     if (!is_sink(part_)) {
         const auto size = next_size_++;
@@ -103,13 +102,13 @@ void ElementProcess::expect_sound(int connection)
     }
     for (;;) {
         const auto header = receive(connection, 17);
-        ASSERT_EQ(header.size(), 17u) << "no frame comes";
+        ASSERT_EQ(header.size(), 17u) << "no frame arrived";
         ASSERT_EQ(std::string(header.begin(), header.begin() + 4), magic(is_output(part_)));
         const std::size_t length = header[5] + 256u * header[6];
         ASSERT_EQ(receive(connection, length).size(), length);
         if (header[4] == 0)
             return;
-        ASSERT_FALSE(is_output(part_)) << "type " << int{header[4]} << " to an output client";
+        ASSERT_FALSE(is_output(part_)) << "message type " << int{header[4]} << " sent to a client";
     }
 }
 

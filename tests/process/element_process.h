@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// An element in a gst-launch-1.0 process of its own, and the test as the other end of its
-// connections: raw sockets, so that it can do whatever it wants.
+// Runs an element in a separate gst-launch-1.0 process. The test is its peer and uses raw sockets,
+// so that it can violate the protocol.
 #pragma once
 
 #include "core/base/unique_fd.h"
@@ -15,7 +15,7 @@
 
 namespace jkvm::testing {
 
-/// Both elements, and both of the things that they do with a path.
+/// The two elements, each of which listens or connects.
 enum class Part { sink_listens, source_listens, sink_connects, source_connects };
 
 inline constexpr Part all_parts[] = {Part::sink_listens, Part::source_listens, Part::sink_connects,
@@ -29,7 +29,8 @@ constexpr bool is_listening(Part part)
 {
     return part == Part::sink_listens || part == Part::source_listens;
 }
-/// The output path for who listens as a sink or connects as a source; the microphone's else.
+/// Whether the part is on the output path (a listening sink or a connecting source) and not on the
+/// microphone path.
 constexpr bool is_output(Part part)
 {
     return is_sink(part) == is_listening(part);
@@ -37,42 +38,44 @@ constexpr bool is_output(Part part)
 std::string name_of(Part part);
 std::ostream &operator<<(std::ostream &stream, Part part);
 
-/// The options and the pipeline of such a process. A source's fakesink says what it gets.
+/// Returns the options and the pipeline for gst-launch-1.0. The fakesink behind a source prints the
+/// buffers it receives.
 std::string pipeline_of(Part part, const std::string &properties);
 
-/// Whether it becomes true in time; asked again and again.
+/// Polls the condition until it is true. Returns false after `patience`.
 bool eventually(const std::function<bool()> &condition);
 
-/// An OpusFrame of 20 ms, first dialect, captured now; `size` is that of the packet.
+/// Returns an OpusFrame message of 20 ms, first dialect, captured now. `size` is the packet size.
 std::vector<std::uint8_t> frame_of(std::size_t size, bool is_output);
 
-/// Reads a frame of the first dialect: when it was captured, nanoseconds since the Unix epoch; 0
-/// when none comes.
+/// Reads a frame of the first dialect and returns its capture time, nanoseconds since the Unix
+/// epoch; 0 if none arrives within `patience`.
 std::int64_t capture_time_of_next_frame(int connection);
 
 class ElementProcess {
 public:
-    /// It is in PLAYING when this returns, so one that listens has its path. `library` and
-    /// `environment` as for gst_launch().
+    /// Starts the process and waits until it is PLAYING, so that a listening element has created
+    /// its socket. `library` and `environment` are as for gst_launch().
     explicit ElementProcess(Part part, const std::string &properties = {},
                             const std::string &library = {},
                             const std::vector<std::string> &environment = {});
 
-    /// A connection to it, or the next one that it makes.
+    /// Returns a new connection to a listening element, or the next one that a connecting element
+    /// makes.
     UniqueFd meet();
-    /// Sound goes over the connection: fails the test if not.
-    void expect_sound(int connection);
-    /// The same over a new one.
-    void expect_sound() { expect_sound(meet().get()); }
-    /// A source has got the frame with a packet of this size; no two frames of a test have the
-    /// same.
+    /// Expects that a frame passes over the connection.
+    void expect_audio(int connection);
+    /// Expects that a frame passes over a new connection.
+    void expect_audio() { expect_audio(meet().get()); }
+    /// Expects that a source received the frame with a packet of this size. The sizes are unique
+    /// within a test.
     void expect_frame(std::size_t size);
-    /// A message for it, first dialect, with the time now.
+    /// Returns a message for the element, first dialect, with the current time.
     [[nodiscard]] std::vector<std::uint8_t> message(std::uint8_t type,
                                                     const std::vector<std::uint8_t> &payload) const;
-    /// It says in an element message that a connection came to such an end.
+    /// Expects an element message with this `reason`.
     void expect_reason(const std::string &reason);
-    /// Ends it as Ctrl-C does; it had no error.
+    /// Ends the process with SIGINT and expects that it reported no error.
     void expect_good_end();
 
     [[nodiscard]] const std::string &path() const { return path_; }
@@ -84,7 +87,7 @@ private:
     TemporaryDirectory directory_;
     std::string path_ = directory_.file("a.sock");
     Program program_;
-    UniqueFd listener_; // that it connects to
+    UniqueFd listener_; // for a connecting element
     std::size_t next_size_ = 300;
 };
 

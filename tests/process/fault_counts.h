@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// How often and how long a fault is tried. The figures are those of the plain build; the sanitizers
-// see in a tenth of it what they can see.
+// Repetitions and durations of the fault tests. Sanitizer builds run a tenth of them, which is
+// enough for their checks.
 #pragma once
 
 namespace jkvm::testing {
@@ -18,10 +18,10 @@ constexpr int scaled(int count)
 
 inline constexpr int kills = scaled(200);
 inline constexpr int state_changes = scaled(500);
-/// With one listener stopped.
+/// Duration of the test with one stopped listener (s).
 inline constexpr int seconds_of_listening = is_sanitized ? 15 : 60;
-/// What a process may grow by over all of this, KiB: what malloc keeps. The sanitizers keep back
-/// what is freed, and find leaks by themselves.
+/// Maximum growth of a process during a fault test (KiB), which allows for memory that malloc
+/// keeps. Sanitizers quarantine freed memory and detect leaks themselves.
 inline constexpr long memory_tolerance = is_sanitized ? 1 << 20 : 512;
 
 } // namespace jkvm::testing

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The demo as a user runs it: a program in a directory of its own, judged by the files it leaves.
+// Runs the demo as a user does, in a temporary directory, and checks its output and the files that
+// it writes.
 //
-// Environment: JKVM_DEMO is the path of demo.sh; GST_PLUGIN_PATH, GST_REGISTRY and ALSA_CONFIG_PATH
-// are the demo's own.
+// Environment: JKVM_DEMO is the path of demo.sh; the demo inherits GST_PLUGIN_PATH, GST_REGISTRY
+// and ALSA_CONFIG_PATH.
 #include "alsa/signal.h"
 #include "support/correlation.h"
 #include "support/program.h"
@@ -42,7 +43,7 @@ void set_path(const std::string &directories)
 }
 // NOLINTEND(concurrency-mt-unsafe)
 
-/// The first file of that name on PATH.
+/// Returns the path of the first executable of that name on PATH, or an empty string.
 std::string find_program(const std::string &name)
 {
     std::istringstream directories(environment("PATH"));
@@ -54,8 +55,8 @@ std::string find_program(const std::string &name)
     return {};
 }
 
-/// Plugins that are built with a sanitizer need it in the program that loads them, from the start.
-/// Puts a gst-launch-1.0 on PATH that sees to that.
+/// Plugins that are built with a sanitizer require its library to be preloaded. Puts a wrapper of
+/// gst-launch-1.0 on PATH that does so.
 void wrap_gst_launch(const fs::path &directory)
 {
     const auto library = sanitizer_library();
@@ -70,8 +71,9 @@ void wrap_gst_launch(const fs::path &directory)
     set_path(directory.string() + ":" + environment("PATH"));
 }
 
-/// Processes that the ended ones left behind are now our children: whether there are any alive.
-bool are_processes_left()
+/// Reaps all children and returns whether any are still running. Orphans of ended processes are
+/// children of this process, which is a subreaper.
+bool has_running_children()
 {
     pid_t pid = 0;
     do
@@ -86,7 +88,7 @@ std::string read_file(const fs::path &path)
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// Whether the last page of an Ogg file says that the stream ends there.
+/// Whether the last page of an Ogg file has the end-of-stream flag.
 bool has_end_of_stream(const fs::path &path)
 {
     const auto file = read_file(path);
@@ -110,13 +112,13 @@ std::vector<float> to_mono(const Wave &wave)
     return mono;
 }
 
-const fs::path sounds = "/usr/share/sounds/alsa";
+const fs::path alsa_recordings = "/usr/share/sounds/alsa";
 
-/// What the demo's test device plays in a loop: all words in alphabetical order.
+/// Returns the audio that the demo's test device plays in a loop: all words in alphabetical order.
 std::vector<float> load_speech()
 {
     std::vector<fs::path> words;
-    for (const auto &entry : fs::directory_iterator(sounds)) {
+    for (const auto &entry : fs::directory_iterator(alsa_recordings)) {
         const auto name = entry.path().filename().string();
         if (name.find('_') != std::string::npos && entry.path().extension() == ".wav")
             words.push_back(entry.path());
@@ -152,12 +154,12 @@ protected:
         return program_.emplace(std::move(options), directory_.path().string());
     }
 
-    Wave load_wav() { return load_wave(directory_.file("out/sound.wav")); }
+    Wave load_wav() { return load_wave(directory_.file("out/audio.wav")); }
 
     /// The Ogg file, decoded.
     Wave load_ogg()
     {
-        Program decoder({"gst-launch-1.0", "-q", "filesrc", "location=out/sound.ogg", "!",
+        Program decoder({"gst-launch-1.0", "-q", "filesrc", "location=out/audio.ogg", "!",
                          "oggdemux", "!", "opusdec", "!", "wavenc", "!", "filesink",
                          "location=decoded.wav"},
                         directory_.path().string());
@@ -165,10 +167,10 @@ protected:
         return load_wave(directory_.file("decoded.wav"));
     }
 
-    /// Of the processes of the demo that has ended.
+    /// Expects that the demo, which has ended, left no process and no socket directory behind.
     void expect_nothing_left()
     {
-        EXPECT_FALSE(are_processes_left());
+        EXPECT_FALSE(has_running_children());
         EXPECT_FALSE(fs::exists(socket_directory()));
     }
     [[nodiscard]] fs::path socket_directory() const
@@ -186,7 +188,7 @@ protected:
     std::optional<Program> program_;
 };
 
-TEST_F(DemoTest, RecordsTheSpeechThatItsDevicePlays)
+TEST_F(DemoTest, RecordsSpeechFromTestDevice)
 {
     auto &demo = start_demo({"--seconds", "5"});
     ASSERT_EQ(demo.wait(), 0) << demo.output();
@@ -197,28 +199,28 @@ TEST_F(DemoTest, RecordsTheSpeechThatItsDevicePlays)
     EXPECT_EQ(wav.rate, sample_rate);
     EXPECT_NEAR(seconds(wav), 5, 0.1);
     EXPECT_NEAR(seconds(ogg), 5, 0.1);
-    EXPECT_TRUE(has_end_of_stream(directory_.file("out/sound.ogg")));
+    EXPECT_TRUE(has_end_of_stream(directory_.file("out/audio.ogg")));
 
     const auto speech = load_speech();
     EXPECT_GT(similarity(to_mono(wav), speech), 0.9) << demo.output();
     EXPECT_GT(similarity(to_mono(ogg), speech), 0.9) << demo.output();
 
-    // Something else would not pass for it.
+    // Other recordings do not match.
     const auto recording = to_mono(wav);
     EXPECT_LT(similarity(recording, {speech.rbegin(), speech.rend()}), 0.5);
-    EXPECT_LT(similarity(recording, to_mono(load_wave(sounds / "Noise.wav"))), 0.5);
+    EXPECT_LT(similarity(recording, to_mono(load_wave(alsa_recordings / "Noise.wav"))), 0.5);
 }
 
-TEST_F(DemoTest, ShowsLevelLatencyAndLosses)
+TEST_F(DemoTest, PrintsLevelLatencyAndLosses)
 {
     auto &demo = start_demo({"--seconds", "2", "--output", "two words"});
     ASSERT_EQ(demo.wait(), 0) << demo.output();
-    // A line a second; the first one falls into a word, the second one into a pause.
+    // One line per second; the first one is during a word, the second one during a pause.
     for (const char *text : {"   1.0 s  [#", "   2.0 s  [", " dB  latency ", " ms (average ",
-                             "  lost 0\n", "two words/sound.ogg", "two words/sound.wav", " 2.00 s ",
-                             " received", " 0 lost", " at most"})
+                             "  lost 0\n", "two words/audio.ogg", "two words/audio.wav", " 2.00 s ",
+                             " received", " 0 lost", ", maximum "})
         EXPECT_NE(demo.output().find(text), std::string::npos) << text << "\n" << demo.output();
-    EXPECT_TRUE(fs::exists(directory_.file("two words/sound.wav")));
+    EXPECT_TRUE(fs::exists(directory_.file("two words/audio.wav")));
 }
 
 enum class Target { demo, process_group };
@@ -228,7 +230,7 @@ class DemoInterruptTest : public DemoTest, public ::testing::WithParamInterface<
 TEST_P(DemoInterruptTest, LeavesCompleteFiles)
 {
     auto &demo = start_demo({"--seconds", "60"});
-    ASSERT_TRUE(demo.wait_for_output(" dB  latency ", 2)) << demo.output(); // one line a second
+    ASSERT_TRUE(demo.wait_for_output(" dB  latency ", 2)) << demo.output(); // one line per second
     kill(GetParam() == Target::demo ? demo.pid() : -demo.pid(), SIGINT);
     EXPECT_EQ(demo.wait(), 130) << demo.output();
     expect_nothing_left();
@@ -240,7 +242,7 @@ TEST_P(DemoInterruptTest, LeavesCompleteFiles)
     EXPECT_GT(seconds(wav), 1.9);
     EXPECT_LT(seconds(wav), 10);
     EXPECT_NEAR(seconds(load_ogg()), seconds(wav), 0.1);
-    EXPECT_TRUE(has_end_of_stream(directory_.file("out/sound.ogg")));
+    EXPECT_TRUE(has_end_of_stream(directory_.file("out/audio.ogg")));
     EXPECT_GT(similarity(to_mono(wav), load_speech()), 0.9) << demo.output();
 }
 
@@ -250,48 +252,48 @@ INSTANTIATE_TEST_SUITE_P(Signal, DemoInterruptTest,
                              return info.param == Target::demo ? "ToTheDemo" : "ToItsProcessGroup";
                          });
 
-TEST_F(DemoTest, TakesItsProcessesAlongWhenItIsKilled)
+TEST_F(DemoTest, EndsItsProcessesWhenItIsKilled)
 {
     auto &demo = start_demo({"--seconds", "60"});
     ASSERT_TRUE(demo.wait_for_output(" dB  latency ")) << demo.output();
     demo.send(SIGKILL);
     EXPECT_EQ(demo.wait(), 128 + SIGKILL);
-    // They have become our children; a process that stays makes this test time out.
+    // Its processes are now children of this one; one that does not end makes this test time out.
     while (waitpid(-1, nullptr, 0) > 0) {
     }
-    fs::remove_all(socket_directory()); // nobody is left to do that
+    fs::remove_all(socket_directory()); // the killed demo could not
 }
 
-TEST_F(DemoTest, SaysWhatIsWrongWithTheDevice)
+TEST_F(DemoTest, ReportsDeviceThatCannotBeOpened)
 {
     auto &demo = start_demo({"--device", "jkvm_no_such_device"});
     EXPECT_EQ(demo.wait(), 1);
     expect_nothing_left();
-    EXPECT_NE(demo.output().find("demo: the capture from jkvm_no_such_device failed:\n"),
+    EXPECT_NE(demo.output().find("demo: capturing from jkvm_no_such_device failed:\n"),
               std::string::npos)
         << demo.output();
     EXPECT_NE(demo.output().find("There is no sound device \"jkvm_no_such_device\"."),
               std::string::npos)
         << demo.output();
-    EXPECT_FALSE(fs::exists(directory_.file("out/sound.ogg")));
+    EXPECT_FALSE(fs::exists(directory_.file("out/audio.ogg")));
 }
 
-TEST_F(DemoTest, RefusesAnOutputDirectoryThatCannotBeMade)
+TEST_F(DemoTest, RejectsOutputDirectoryThatCannotBeCreated)
 {
     std::ofstream(directory_.file("file")) << "not a directory";
     auto &demo = start_demo({"--output", "file"});
     EXPECT_EQ(demo.wait(), 1);
-    EXPECT_NE(demo.output().find("demo: cannot make the output directory:"), std::string::npos)
+    EXPECT_NE(demo.output().find("demo: cannot create the output directory:"), std::string::npos)
         << demo.output();
 }
 
-TEST_F(DemoTest, RefusesWrongOptions)
+TEST_F(DemoTest, RejectsInvalidOptions)
 {
-    const std::vector<std::vector<std::string>> wrong = {
+    const std::vector<std::vector<std::string>> invalid = {
         {"--wrong"},    {"--seconds", "0"}, {"--seconds", "1.5"}, {"--seconds", "3601"},
         {"--seconds="}, {"--device"},       {"--output", ""},     {"word"},
     };
-    for (const auto &options : wrong) {
+    for (const auto &options : invalid) {
         auto &demo = start_demo(options);
         EXPECT_EQ(demo.wait(), 2) << options[0];
         EXPECT_EQ(demo.output().find("demo: "), 0u) << demo.output();

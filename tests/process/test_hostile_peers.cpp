@@ -38,28 +38,28 @@ protected:
     void expect_violation(const std::vector<std::uint8_t> &bytes)
     {
         const auto hostile = element_.meet();
-        element_.expect_sound(hostile.get());
+        element_.expect_audio(hostile.get());
         send_all(hostile.get(), good_message());
         send_all(hostile.get(), bytes);
         EXPECT_TRUE(is_closed_by_peer(hostile.get()));
         element_.expect_reason("violation");
-        element_.expect_sound();
+        element_.expect_audio();
         element_.expect_good_end();
     }
     /// Ten thousand of these messages are taken, and the connection goes on.
     void expect_flood_is_survived(std::uint8_t type)
     {
         const auto hostile = element_.meet();
-        element_.expect_sound(hostile.get());
+        element_.expect_audio(hostile.get());
         const auto memory = memory_of(element_.pid());
         const auto message = element_.message(type, {});
         for (int i = 0; i < 10000; ++i) {
             send_all(hostile.get(), message);
             // Who does not read what a sink sends is disconnected for that.
             if (i % 500 == 0 && is_sink(GetParam()))
-                element_.expect_sound(hostile.get());
+                element_.expect_audio(hostile.get());
         }
-        element_.expect_sound(hostile.get());
+        element_.expect_audio(hostile.get());
         EXPECT_LE(memory_of(element_.pid()), memory + memory_tolerance);
         element_.expect_good_end();
     }
@@ -75,7 +75,7 @@ TEST_P(HostilePeer, ThatStopsInTheMiddleOfAHeaderStopsItselfAlone)
     send_all(hostile.get(), bytes);
     if (!is_listening(GetParam()))
         hostile.reset(); // it has no other one
-    element_.expect_sound();
+    element_.expect_audio();
     element_.expect_good_end();
 }
 
@@ -113,13 +113,13 @@ TEST_P(HostilePeer, ThatSendsOneByteASecondIsWaitedForByNobody)
         const auto end = std::chrono::steady_clock::now() + 1s;
         while (std::chrono::steady_clock::now() < end) {
             if (is_sink(GetParam()))
-                element_.expect_sound(hostile.get());
+                element_.expect_audio(hostile.get());
             else
                 std::this_thread::sleep_until(end);
         }
     }
     send_all(hostile.get(), std::span(bytes).subspan(3));
-    element_.expect_sound(hostile.get());
+    element_.expect_audio(hostile.get());
     element_.expect_good_end();
 }
 
@@ -179,7 +179,7 @@ TEST(NeverReading, ServerIsLeftAndComeBackTo)
     const auto hostile = element.meet();
     EXPECT_TRUE(eventually([&] { return has_hung_up(hostile.get()); }));
     element.expect_reason("slow");
-    element.expect_sound();
+    element.expect_audio();
     element.expect_good_end();
 }
 

@@ -126,20 +126,20 @@ TEST_F(Recording, IsAsLongAsWhatWasRecordedThoughTheServerWasKilledThreeTimes)
                 << receiver->output();
     };
     std::optional<Program> sender;
-    const auto expect_sound = [&] {
+    const auto expect_audio = [&] {
         sender.emplace(gst_launch("audiotestsrc is-live=true samplesperbuffer=960 ! opusenc ! "
                                   "jkvmipcsink socket-path=" +
                                   path_));
         expect_of_both(stats, 5);
     };
-    expect_sound();
+    expect_audio();
     const auto start = std::chrono::steady_clock::now();
     for (int outage = 1; outage <= 3; ++outage) {
         sender->send(SIGKILL);
         sender->wait();
         // At most one such message a second is posted, so the second one comes after that.
         expect_of_both("reason=(string)unreachable", 2);
-        expect_sound();
+        expect_audio();
     }
     const std::chrono::duration<double> recorded = std::chrono::steady_clock::now() - start;
     // At the same time: a sanitizer takes its time at the end of a program.

@@ -80,7 +80,7 @@ TEST_P(Paths, SecondServerSaysSoAndTheFirstGoesOn)
     ElementProcess first(GetParam());
     const auto output = failure_at(first.path());
     EXPECT_NE(output.find("Another server holds the socket path"), std::string::npos) << output;
-    first.expect_sound();
+    first.expect_audio();
     first.expect_good_end();
 }
 
@@ -113,12 +113,12 @@ TEST_P(Paths, WrongUserIsKeptOutByTheModeOfTheFileAndByTheList)
     };
     ElementProcess closed(GetParam());
     EXPECT_EQ(come_as_nobody(closed.path()), 2) << "2: it cannot connect";
-    closed.expect_sound();
+    closed.expect_audio();
 
     ElementProcess open(GetParam(), "socket-mode=438 allowed-uids=<0>");
     EXPECT_EQ(come_as_nobody(open.path()), 3) << "3: closed without a byte";
     open.expect_reason("forbidden");
-    open.expect_sound();
+    open.expect_audio();
     open.expect_good_end();
 }
 
@@ -126,7 +126,7 @@ TEST_P(Paths, WithoutADescriptorForTheNextClientItWaitsAndDoesNotSpin)
 {
     ElementProcess element(GetParam());
     const auto first = element.meet();
-    element.expect_sound(first.get());
+    element.expect_audio(first.get());
     rlimit before{};
     ASSERT_EQ(::prlimit(element.pid(), RLIMIT_NOFILE, nullptr, &before), 0);
     // Those that it has stay, whatever their number.
@@ -135,13 +135,13 @@ TEST_P(Paths, WithoutADescriptorForTheNextClientItWaitsAndDoesNotSpin)
     const auto second = element.meet(); // waits in the backlog
     const auto cpu_time = cpu_time_of(element.pid());
     for (int i = 0; i < 50; ++i) {
-        element.expect_sound(first.get());
+        element.expect_audio(first.get());
         if (!is_sink(GetParam())) // then it is the test that sends in real time
             std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
     EXPECT_LT(cpu_time_of(element.pid()), cpu_time + 200) << "ms, in a second";
     ASSERT_EQ(::prlimit(element.pid(), RLIMIT_NOFILE, &before, nullptr), 0);
-    element.expect_sound(second.get());
+    element.expect_audio(second.get());
     element.expect_good_end();
 }
 

@@ -24,7 +24,7 @@ protected:
                                      " ! oggmux ! filesink location=" + directory_.file("a.ogg")));
     }
     /// Waits for sound at the receiver, new since the last call.
-    void expect_sound()
+    void expect_audio()
     {
         constexpr auto stats = "x-jkvm-ipcsrc-stats, connected=(boolean)true";
         sounds_ += 3;
@@ -45,7 +45,7 @@ TEST_F(Reconnect, ReceiverMayBeKilledAndStartedAgainAtWill)
     for (int i = 0; i < 3; ++i) {
         start_receiver();
         sounds_ = 0;
-        expect_sound();
+        expect_audio();
         receiver_->send(SIGKILL);
         EXPECT_EQ(receiver_->wait(), 128 + SIGKILL);
     }
@@ -63,7 +63,7 @@ TEST_F(Reconnect, SenderThatIsKilledIsComeBackTo)
     ASSERT_TRUE(receiver_->wait_for_output("jkvm-link, reason=(string)unreachable"));
     for (int i = 0; i < 3; ++i) {
         start_sender(); // each time over the socket that the killed one left
-        expect_sound();
+        expect_audio();
         sender_->send(SIGKILL);
         EXPECT_EQ(sender_->wait(), 128 + SIGKILL);
     }
@@ -76,7 +76,7 @@ TEST_F(Reconnect, SecondSenderOnThePathSaysSoAndEnds)
 {
     start_sender();
     start_receiver();
-    expect_sound();
+    expect_audio();
     TestPcm other;
     Program second(gst_launch("jkvmaudiosrc device=" + other.device() +
                               " ! jkvmipcsink socket-path=" + path_));
@@ -84,7 +84,7 @@ TEST_F(Reconnect, SecondSenderOnThePathSaysSoAndEnds)
     EXPECT_NE(second.output().find("Another server holds the socket path \"" + path_ + "\"."),
               std::string::npos)
         << second.output();
-    expect_sound();
+    expect_audio();
 }
 
 } // namespace

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A test PCM of its own for one test: its device string, its commands and its log.
 #include "support/alsa_device.h"
 
 #include <fcntl.h>
@@ -60,7 +59,7 @@ TestPcm::TestPcm(const Options &options)
     commands_ = UniqueFd{open(fifo.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC)};
     if (!commands_)
         fail(fifo);
-    std::ofstream{directory_ + "/log", std::ios::app}; // there to be watched before the first open
+    std::ofstream{directory_ + "/log", std::ios::app}; // can be watched before the first open
 }
 
 TestPcm::~TestPcm()
@@ -76,7 +75,7 @@ void TestPcm::send(std::string_view command)
         fail("cmd");
 }
 
-// A file that appears with its content: an open at the same time sees all of it or nothing.
+// Replaces a file atomically: a concurrent open sees the old content or the new content.
 void TestPcm::put(const char *name, std::string_view content) const
 {
     const std::string path = directory_ + "/" + name;
@@ -158,7 +157,7 @@ bool TestPcm::wait_for_log(std::string_view text, std::chrono::milliseconds time
     const std::string path = directory_ + "/log";
     if (!watch || inotify_add_watch(watch.get(), path.c_str(), IN_MODIFY) < 0)
         fail(path);
-    // The watch stands before the log is read, so no line slips between the two.
+    // The watch exists before the log is read, so no line is missed in between.
     while (count_log(text) < count) {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
         pollfd waiting = {watch.get(), POLLIN, 0};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A peer in a process of its own that starts as fast as it can be killed.
+// Runs a function in a forked process, for peers that have to be started and killed quickly.
 #pragma once
 
 #include <sys/types.h>
@@ -8,20 +8,20 @@
 
 namespace jkvm::testing {
 
-/// A copy of the test program, which must have no second thread then. Killed at the end of its
-/// life.
+/// A fork of the test program, which must have a single thread at that time. The destructor kills
+/// it.
 class ChildProcess {
 public:
-    /// Its exit status is what `work` returns.
+    /// The return value of `work` is the exit status of the process.
     explicit ChildProcess(const std::function<int()> &work);
     ChildProcess(const ChildProcess &) = delete;
     ChildProcess &operator=(const ChildProcess &) = delete;
     ~ChildProcess();
 
     [[nodiscard]] pid_t pid() const { return pid_; }
-    /// With SIGKILL; it is gone when this returns.
+    /// Sends SIGKILL and waits for the end of the process.
     void kill();
-    /// Its exit status, or 128 and the signal.
+    /// Waits for the end of the process. Returns its exit status, or 128 + signal number.
     int wait();
 
 private:

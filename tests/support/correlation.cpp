@@ -13,7 +13,7 @@ namespace {
 
 using Complex = std::complex<double>;
 
-// std::complex's own operator also sorts out infinities, at several times the cost.
+// std::complex's operator also handles infinities, which makes it several times slower.
 Complex multiply(Complex a, Complex b)
 {
     return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
@@ -31,7 +31,7 @@ void reverse_bits_of_indices(std::vector<Complex> &values)
     }
 }
 
-// Fourier transform in place, of a power of two.
+// Computes the Fourier transform in place; the size is a power of two.
 void transform(std::vector<Complex> &values)
 {
     reverse_bits_of_indices(values);
@@ -52,17 +52,17 @@ void transform(std::vector<Complex> &values)
     }
 }
 
-// Of the recording with the `lags` parts of the sound that begin at 0, 1, 2, ...
-std::vector<double> correlate(std::span<const float> recording, std::span<const double> sound,
+// Returns the cross-correlation of the recording with the signal at the lags 0 to `lags` - 1.
+std::vector<double> correlate(std::span<const float> recording, std::span<const double> signal,
                               std::size_t lags)
 {
-    std::vector<Complex> a(std::bit_ceil(sound.size() + recording.size()));
+    std::vector<Complex> a(std::bit_ceil(signal.size() + recording.size()));
     auto b = a;
-    std::copy(sound.begin(), sound.end(), a.begin());
+    std::copy(signal.begin(), signal.end(), a.begin());
     std::copy(recording.begin(), recording.end(), b.begin());
     transform(a);
     transform(b);
-    // The inverse of a transform is the conjugate of the transform of the conjugate.
+    // The inverse transform is the conjugate of the transform of the conjugate.
     for (std::size_t i = 0; i < a.size(); ++i)
         a[i] = multiply(std::conj(a[i]), b[i]);
     transform(a);
@@ -78,19 +78,19 @@ Match find_in_loop(std::span<const float> recording, std::span<const float> loop
 {
     if (recording.empty() || loop.empty())
         return {};
-    std::vector<double> sound(loop.size() + recording.size() - 1);
-    for (std::size_t i = 0; i < sound.size(); ++i)
-        sound[i] = static_cast<double>(loop[i % loop.size()]);
-    const auto products = correlate(recording, sound, loop.size());
+    std::vector<double> signal(loop.size() + recording.size() - 1);
+    for (std::size_t i = 0; i < signal.size(); ++i)
+        signal[i] = static_cast<double>(loop[i % loop.size()]);
+    const auto products = correlate(recording, signal, loop.size());
 
     double energy = 0; // of the recording
     for (const float sample : recording)
         energy += static_cast<double>(sample) * static_cast<double>(sample);
-    std::vector<double> sums(sound.size() + 1); // of squares, up to each sample
-    for (std::size_t i = 0; i < sound.size(); ++i)
-        sums[i + 1] = sums[i] + sound[i] * sound[i];
+    std::vector<double> sums(signal.size() + 1); // of squares, up to each sample
+    for (std::size_t i = 0; i < signal.size(); ++i)
+        sums[i + 1] = sums[i] + signal[i] * signal[i];
 
-    // Below that a part of the sound counts as silence: what is left there are rounding errors.
+    // Parts of the signal with less energy count as silence: rounding errors dominate there.
     const double silence = 1e-9 * sums.back();
     Match best;
     for (std::size_t lag = 0; lag < loop.size(); ++lag) {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Faults of the machine that a test cannot have otherwise. Preloaded into a program, this library
-// stands before the C library:
+// Simulates faults of the machine. The library is preloaded into a program, where it overrides
+// functions of the C library:
 //
-//   JKVM_DISK_FULL=SUFFIX       a file whose name ends so cannot be made, for want of space
-//   JKVM_CLOCK_OFFSET=FILE      CLOCK_REALTIME is off by the nanoseconds (int64_t) that stand in
-//   the
-//                               file, as they are now
+//   JKVM_DISK_FULL=SUFFIX    creating a file whose name has the suffix fails with ENOSPC
+//   JKVM_CLOCK_OFFSET=FILE   CLOCK_REALTIME is offset by the current content of the file: int64_t,
+//                            nanoseconds
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -28,10 +27,10 @@ Function *next(const char *name)
 }
 
 using Open = int(const char *, int, ...);
-// Where files may be large, which is how meson builds all of us, open() is a name for this one.
+// With 64-bit file offsets, which meson enables, open() is an alias of this function.
 constexpr const char *open_name = "open64";
 
-// NOLINTBEGIN(concurrency-mt-unsafe): nobody changes the environment
+// NOLINTBEGIN(concurrency-mt-unsafe): the environment does not change
 
 bool is_disk_full_for(const char *path, int flags)
 {
@@ -40,7 +39,8 @@ bool is_disk_full_for(const char *path, int flags)
            std::string_view(path).ends_with(std::string_view(suffix));
 }
 
-/// The test writes to the same memory; null when the clock is right.
+/// Returns the clock offset, in memory that is shared with the test; null without
+/// JKVM_CLOCK_OFFSET.
 const std::atomic<std::int64_t> *map_clock_offset()
 {
     const char *path = std::getenv("JKVM_CLOCK_OFFSET");
@@ -56,7 +56,7 @@ const std::atomic<std::int64_t> *map_clock_offset()
 
 } // namespace
 
-// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): theirs are reserved names
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the headers use reserved names
 extern "C" {
 
 [[gnu::visibility("default")]] int open(const char *path, int flags, ...)
@@ -67,7 +67,7 @@ extern "C" {
     }
     va_list arguments;
     va_start(arguments, flags);
-    // Means nothing, and is not used, without O_CREAT.
+    // Undefined, and ignored by open(), without O_CREAT.
     const auto mode = va_arg(arguments, mode_t); // NOLINT(clang-analyzer-valist.Uninitialized)
     va_end(arguments);
     return next<Open>(open_name)(path, flags, mode);

@@ -42,7 +42,8 @@ long cpu_time_of(pid_t process)
     std::ifstream stat(proc(process, "stat"));
     std::string text;
     std::getline(stat, text);
-    // The second field is the name in brackets, which may have blanks; the 14th and 15th count.
+    // The second field, the name in parentheses, may contain spaces. The user and system times are
+    // the fields 14 and 15.
     std::istringstream fields(text.substr(text.rfind(')') + 1));
     std::string skipped;
     for (int field = 3; field < 14; ++field)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What another process holds of the machine, so that a test sees whether that grows.
+// Measures the resources that another process uses, so that tests can detect leaks.
 #pragma once
 
 #include <sys/types.h>
@@ -8,11 +8,11 @@
 
 namespace jkvm::testing {
 
-/// Descriptors that the process has open.
+/// Returns the number of open file descriptors of the process.
 std::size_t descriptors_of(pid_t process);
-/// Memory of its own that is in use (RssAnon), KiB.
+/// Returns the anonymous resident memory of the process, RssAnon (KiB).
 long memory_of(pid_t process);
-/// Processor time that it has used so far, milliseconds.
+/// Returns the CPU time that the process has used so far (ms).
 long cpu_time_of(pid_t process);
 
 } // namespace jkvm::testing

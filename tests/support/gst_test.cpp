@@ -75,7 +75,7 @@ GstRef<GstMessage> Pipeline::wait_for_element_message(const std::string &name,
             (reason.empty() || reason == gst_structure_get_string(structure, "reason")))
             return message;
     }
-    ADD_FAILURE() << "no message " << name << " " << reason;
+    ADD_FAILURE() << "no element message " << name << " with reason \"" << reason << "\"";
     return {};
 }
 
@@ -94,14 +94,14 @@ PostedError Pipeline::wait_for_error()
     g_free(debug);
     const auto second =
         GstRef<GstMessage>::adopt(gst_bus_pop_filtered(bus_.get(), GST_MESSAGE_ERROR));
-    EXPECT_FALSE(second) << "one error is posted twice";
+    EXPECT_FALSE(second) << "a second error was posted";
     return posted;
 }
 
 void Pipeline::wait_for_eos()
 {
     const auto message = wait_for(static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
-    ASSERT_TRUE(message) << "no end of stream";
+    ASSERT_TRUE(message) << "no EOS message was posted";
     if (GST_MESSAGE_TYPE(message.get()) == GST_MESSAGE_ERROR) {
         GError *error = nullptr;
         gst_message_parse_error(message.get(), &error, nullptr);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What tests of elements and pipelines share.
+// Helpers for tests of elements and pipelines.
 #pragma once
 
 #include "common/gst_ref.h"
@@ -24,15 +24,16 @@ struct FreeStructure {
 };
 using StructurePtr = std::unique_ptr<GstStructure, FreeStructure>;
 
-/// The element's property `stats`.
+/// Returns the element's property `stats`.
 StructurePtr stats_of(GstElement *element);
-/// A counter in it, or a time in nanoseconds; fails the test when there is none of that name.
+/// Returns a field of `stats`: a counter, or a time in nanoseconds. Fails the test if there is no
+/// such field.
 guint64 stat(GstElement *element, const char *field);
 
-/// A pipeline of at least two elements, with its bus. Ends in NULL at the end of its life.
+/// A pipeline of at least two elements, and its bus. The destructor sets the pipeline to NULL.
 class Pipeline {
 public:
-    /// Fails the test when the description cannot be parsed.
+    /// Fails the test if the description cannot be parsed.
     explicit Pipeline(const std::string &description);
     Pipeline(const Pipeline &) = delete;
     Pipeline &operator=(const Pipeline &) = delete;
@@ -40,19 +41,21 @@ public:
 
     GstStateChangeReturn set_state(GstState state);
     void play() { set_state(GST_STATE_PLAYING); }
-    /// The element called `name`; borrowed.
+    /// Returns the element called `name`, borrowed. Fails the test if there is none.
     GstElement *element(const std::string &name);
     [[nodiscard]] GstElement *get() const { return pipeline_.get(); }
 
-    /// The next message of one of the types; messages of other types are passed over. Empty when
-    /// none comes in time.
+    /// Returns the next message of one of the types and discards those before it. Empty if none is
+    /// posted within `patience`.
     GstRef<GstMessage> wait_for(GstMessageType types);
-    /// The next element message whose structure has the name, with the reason if that is given.
+    /// Returns the next element message with this structure name and, if given, this `reason`.
+    /// Fails the test if none is posted within `patience`.
     GstRef<GstMessage> wait_for_element_message(const std::string &name,
                                                 const std::string &reason = {});
-    /// The next error. Fails the test when there is none, and when a second one waits behind it.
+    /// Returns the next error message. Fails the test if there is none, or if a second error
+    /// follows.
     PostedError wait_for_error();
-    /// Fails the test on an error message, and when it takes too long.
+    /// Waits for the end of the stream. Fails the test on an error message or after `patience`.
     void wait_for_eos();
 
 private:
@@ -61,7 +64,7 @@ private:
     std::vector<GstRef<GstElement>> elements_;
 };
 
-/// Descriptors that this process has open.
+/// Returns the number of open file descriptors of this process.
 std::size_t open_descriptors();
 
 } // namespace jkvm::testing

@@ -19,22 +19,22 @@ std::string http_get(int port, const std::string &path)
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (::connect(fd.get(), reinterpret_cast<const sockaddr *>(&address), sizeof address) != 0)
         return {};
-    // In this version of the protocol the end of the answer is the end of the connection.
+    // In HTTP/1.0 the server closes the connection at the end of the response.
     const auto request = "GET " + path + " HTTP/1.0\r\nHost: localhost\r\n\r\n";
     if (::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) !=
         static_cast<ssize_t>(request.size()))
         return {};
-    std::string answer;
+    std::string response;
     std::array<char, 4096> part{};
     for (;;) {
         const auto count = ::recv(fd.get(), part.data(), part.size(), 0);
         if (count <= 0)
             break;
-        answer.append(part.data(), static_cast<std::size_t>(count));
+        response.append(part.data(), static_cast<std::size_t>(count));
     }
-    const auto body = answer.find("\r\n\r\n");
-    const bool is_ok = answer.substr(0, answer.find('\r')).find(" 200 ") != std::string::npos;
-    return is_ok && body != std::string::npos ? answer.substr(body + 4) : std::string();
+    const auto body = response.find("\r\n\r\n");
+    const bool is_ok = response.substr(0, response.find('\r')).find(" 200 ") != std::string::npos;
+    return is_ok && body != std::string::npos ? response.substr(body + 4) : std::string();
 }
 
 } // namespace jkvm::testing

@@ -19,7 +19,7 @@ namespace jkvm::testing {
 
 namespace {
 
-/// How long a program may say nothing; generous, for sanitizers on a busy machine.
+/// Maximum time without output; generous, for sanitizers on a busy machine.
 constexpr std::chrono::milliseconds patience = std::chrono::seconds(60);
 
 } // namespace
@@ -99,7 +99,7 @@ bool Program::read_more()
 {
     pollfd waiting = {output_fd_, POLLIN, 0};
     if (poll(&waiting, 1, static_cast<int>(patience.count())) <= 0) {
-        ADD_FAILURE() << "nothing printed for too long, after:\n" << output_;
+        ADD_FAILURE() << "no output for " << patience.count() << " ms, after:\n" << output_;
         kill(-pid_, SIGKILL);
         return false;
     }
@@ -127,8 +127,8 @@ std::vector<std::string> gst_launch(const std::string &options_and_pipeline,
                                     const std::vector<std::string> &environment)
 {
     std::vector<std::string> command{"env"};
-    // A sanitizer insists on being the first, and on finding what throws exceptions right then:
-    // gst-launch-1.0 is a C program.
+    // The sanitizer's library must be the first one and intercepts the exception functions when it
+    // is loaded, so libstdc++ must be loaded with it: gst-launch-1.0 is a C program.
     auto libraries = sanitizer_library();
     if (!libraries.empty())
         libraries += " libstdc++.so.6";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Another program, run by a test: its output as it comes, signals, its end.
+// Runs a program in a test: collects its output, sends signals and waits for its end.
 #pragma once
 
 #include <sys/types.h>
@@ -11,29 +11,31 @@
 
 namespace jkvm::testing {
 
-/// Killed, with all that it started, at the end of its life. Not thread-safe.
+/// A running program. The destructor kills its process group. Not thread-safe.
 class Program {
 public:
-    /// Started as a shell does it: in a process group of its own, no signal ignored, no input.
-    /// `directory`: where it runs; empty = where the test does. Failures throw.
+    /// Starts the program as a shell does: in a new process group, with default signal handlers;
+    /// standard input is /dev/null. `directory` is its working directory; empty = that of the test.
+    /// Throws std::system_error if that fails.
     explicit Program(std::vector<std::string> command, const std::string &directory = {});
     Program(const Program &) = delete;
     Program &operator=(const Program &) = delete;
     ~Program();
 
     [[nodiscard]] pid_t pid() const { return pid_; }
-    /// Both of its output streams, as far as they were read.
+    /// The part of its standard output and standard error that has been read so far.
     [[nodiscard]] const std::string &output() const { return output_; }
 
-    /// Waits until `text` was printed `count` times; false when the program ended without, or
-    /// prints nothing for too long (which fails the test).
+    /// Waits until `text` was printed `count` times. Returns false if the program ends before that,
+    /// or, failing the test, if it prints nothing for a minute.
     bool wait_for_output(std::string_view text, int count = 1);
 
     void send(int signal) const { ::kill(pid_, signal); }
-    /// Reads on to the end of the program; its exit status, or 128 and the signal.
+    /// Reads the output up to the end of the program. Returns its exit status, or 128 + signal
+    /// number.
     int wait();
 
-    /// In what was read so far.
+    /// Returns the number of occurrences of `text` in output().
     [[nodiscard]] int occurrences(std::string_view text) const;
 
 private:
@@ -45,12 +47,12 @@ private:
     std::string output_;
 };
 
-/// The shared library of the sanitizer that this program was built with; empty without one. A
-/// program that is to load instrumented plugins needs it in LD_PRELOAD.
+/// Returns the path of the sanitizer's shared library that this program was built with; empty
+/// without one. A program that loads instrumented plugins needs it in LD_PRELOAD.
 std::string sanitizer_library();
 
-/// A gst-launch-1.0 command line, with what a sanitizer needs in front. `library` is one more to be
-/// preloaded, `environment` what it needs (NAME=VALUE).
+/// Returns a gst-launch-1.0 command line that preloads the sanitizer's library, if any, and
+/// `library`, if not empty. `environment` has further variables (NAME=VALUE).
 std::vector<std::string> gst_launch(const std::string &options_and_pipeline,
                                     const std::string &library = {},
                                     const std::vector<std::string> &environment = {});

@@ -87,11 +87,11 @@ std::vector<std::uint8_t> receive(int fd, std::size_t count)
 
 bool is_closed_by_peer(int fd)
 {
-    std::array<std::uint8_t, 4096> forgotten{};
-    // Somebody who goes on sending does not close it.
+    std::array<std::uint8_t, 4096> discarded{};
+    // The deadline also applies to a peer that keeps sending.
     const auto deadline = std::chrono::steady_clock::now() + patience;
     while (std::chrono::steady_clock::now() < deadline && is_readable_in_time(fd)) {
-        if (::recv(fd, forgotten.data(), forgotten.size(), 0) <= 0)
+        if (::recv(fd, discarded.data(), discarded.size(), 0) <= 0)
             return true;
     }
     return false;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A directory of a test's own, gone with all its contents at the end.
+// A temporary directory for one test, which is removed with its contents at the end.
 #pragma once
 
 #include <cstdlib>
@@ -26,7 +26,7 @@ public:
     }
 
     [[nodiscard]] const std::filesystem::path &path() const { return path_; }
-    /// The path of a file in it.
+    /// Returns the path of a file in the directory.
     [[nodiscard]] std::string file(const std::string &name) const
     {
         return (path_ / name).string();

@@ -19,90 +19,90 @@ std::vector<float> noise(std::size_t samples, unsigned seed)
     return values;
 }
 
-/// What is heard of the loop from `lag` on.
+/// Returns `samples` samples of the repeated loop, starting at `lag`.
 std::vector<float> play(const std::vector<float> &loop, std::size_t lag, std::size_t samples)
 {
-    std::vector<float> heard(samples);
+    std::vector<float> played(samples);
     for (std::size_t i = 0; i < samples; ++i)
-        heard[i] = loop[(lag + i) % loop.size()];
-    return heard;
+        played[i] = loop[(lag + i) % loop.size()];
+    return played;
 }
 
-const auto sound = noise(5000, 1);
+const auto signal = noise(5000, 1);
 
 TEST(Correlation, FindsWhereARecordingBegins)
 {
     for (const std::size_t lag : {0u, 1u, 1234u, 4000u}) {
-        const auto match = find_in_loop(play(sound, lag, 1000), sound);
+        const auto match = find_in_loop(play(signal, lag, 1000), signal);
         EXPECT_NEAR(match.correlation, 1, 1e-6);
         EXPECT_EQ(match.lag, lag);
     }
 }
 
-TEST(Correlation, FollowsTheLoopOverItsEnd)
+TEST(Correlation, FollowsTheLoopPastItsEnd)
 {
-    const auto match = find_in_loop(play(sound, 4900, 1000), sound);
+    const auto match = find_in_loop(play(signal, 4900, 1000), signal);
     EXPECT_NEAR(match.correlation, 1, 1e-6);
     EXPECT_EQ(match.lag, 4900u);
 }
 
-TEST(Correlation, TakesARecordingOfSeveralRounds)
+TEST(Correlation, AcceptsRecordingLongerThanTheLoop)
 {
-    const auto match = find_in_loop(play(sound, 300, 12345), sound);
+    const auto match = find_in_loop(play(signal, 300, 12345), signal);
     EXPECT_NEAR(match.correlation, 1, 1e-6);
     EXPECT_EQ(match.lag, 300u);
 }
 
-TEST(Correlation, DoesNotDependOnTheLevel)
+TEST(Correlation, IsIndependentOfTheLevel)
 {
-    auto quiet = play(sound, 77, 1000);
+    auto quiet = play(signal, 77, 1000);
     for (float &sample : quiet)
         sample *= 0.01F;
-    const auto match = find_in_loop(quiet, sound);
+    const auto match = find_in_loop(quiet, signal);
     EXPECT_NEAR(match.correlation, 1, 1e-6);
     EXPECT_EQ(match.lag, 77u);
 }
 
-TEST(Correlation, FallsWithTheNoise)
+TEST(Correlation, DecreasesWithNoise)
 {
-    auto mixed = play(sound, 77, 4000);
+    auto mixed = play(signal, 77, 4000);
     const auto other = noise(4000, 2);
     std::transform(mixed.begin(), mixed.end(), other.begin(), mixed.begin(), std::plus<>());
-    const auto match = find_in_loop(mixed, sound);
-    EXPECT_NEAR(match.correlation, 0.707, 0.03); // sqrt(1/2) of equally loud sounds
+    const auto match = find_in_loop(mixed, signal);
+    EXPECT_NEAR(match.correlation, 0.707, 0.03); // sqrt(1/2) of two signals of equal power
     EXPECT_EQ(match.lag, 77u);
 }
 
-TEST(Correlation, FallsWithWhatIsMissing)
+TEST(Correlation, DecreasesWithMissingSamples)
 {
-    auto cut = play(sound, 77, 4000);
+    auto cut = play(signal, 77, 4000);
     std::fill_n(cut.begin() + 1000, 1000, 0.0F);
-    EXPECT_NEAR(find_in_loop(cut, sound).correlation, 0.866, 0.03); // sqrt(3/4)
+    EXPECT_NEAR(find_in_loop(cut, signal).correlation, 0.866, 0.03); // sqrt(3/4)
 }
 
-TEST(Correlation, IsLowForOtherSounds)
+TEST(Correlation, IsLowForOtherSignals)
 {
-    const auto recording = play(sound, 77, 4000);
-    EXPECT_LT(find_in_loop(noise(4000, 2), sound).correlation, 0.1);
+    const auto recording = play(signal, 77, 4000);
+    EXPECT_LT(find_in_loop(noise(4000, 2), signal).correlation, 0.1);
     const std::vector<float> reversed(recording.rbegin(), recording.rend());
-    EXPECT_LT(find_in_loop(reversed, sound).correlation, 0.1);
+    EXPECT_LT(find_in_loop(reversed, signal).correlation, 0.1);
 }
 
-TEST(Correlation, IsLowForAnInvertedSound)
+TEST(Correlation, IsLowForAnInvertedSignal)
 {
-    auto inverted = play(sound, 77, 4000);
+    auto inverted = play(signal, 77, 4000);
     for (float &sample : inverted)
         sample = -sample;
-    EXPECT_LT(find_in_loop(inverted, sound).correlation, 0.1);
+    EXPECT_LT(find_in_loop(inverted, signal).correlation, 0.1);
 }
 
-TEST(Correlation, IsZeroWhereThereIsNothing)
+TEST(Correlation, IsZeroForSilenceAndEmptyInput)
 {
     const std::vector<float> silence(1000);
-    EXPECT_EQ(find_in_loop(silence, sound).correlation, 0);
-    EXPECT_EQ(find_in_loop(sound, silence).correlation, 0);
-    EXPECT_EQ(find_in_loop({}, sound).correlation, 0);
-    EXPECT_EQ(find_in_loop(sound, {}).correlation, 0);
+    EXPECT_EQ(find_in_loop(silence, signal).correlation, 0);
+    EXPECT_EQ(find_in_loop(signal, silence).correlation, 0);
+    EXPECT_EQ(find_in_loop({}, signal).correlation, 0);
+    EXPECT_EQ(find_in_loop(signal, {}).correlation, 0);
 }
 
 } // namespace

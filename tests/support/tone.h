@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Judges a sine that was recorded: is it the right one, and is it whole?
+// Measures the frequency and the continuity of a recorded sine.
 #pragma once
 
 #include <cstddef>
@@ -7,13 +7,14 @@
 
 namespace jkvm::testing {
 
-/// The frequency of a sine near `expected` (within 1 Hz for half a second), in Hz.
+/// Returns the frequency of a sine near `expected` (Hz). The difference must be below 1 Hz for half
+/// a second of samples.
 [[nodiscard]] double measure_frequency(const std::vector<double> &samples, double rate,
                                        double expected);
 
-/// At how many places `samples`, in units of 16 bits, do not continue as a sine of `frequency`
-/// would. One hole counts twice: the two samples after it do not follow from those before. Rounding
-/// to 16 bits is within the default tolerance; what a codec adds needs more.
+/// Returns the number of positions at which `samples` (16-bit units) do not continue as a sine of
+/// `frequency`. A hole counts twice, because the two samples after it do not follow from those
+/// before it. The default tolerance covers rounding to 16 bits; codec noise needs a larger one.
 [[nodiscard]] size_t count_breaks(const std::vector<double> &samples, double rate, double frequency,
                                   double tolerance = 4);
 

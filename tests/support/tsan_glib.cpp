@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Tells ThreadSanitizer how GLib and GStreamer synchronise.
+// Annotates the synchronisation of GLib and GStreamer for ThreadSanitizer.
 //
-// Debian's libraries are not instrumented, and GMutex is a futex of GLib's own: ThreadSanitizer
-// does not see that a lock, a queue or a reference count orders two threads, and takes every
-// hand-over of a buffer for a race. These functions stand before the libraries' own of the same
-// name, call them, and note the order. Nothing is suppressed by that: a race in our code is still
-// reported.
+// Debian's libraries are not instrumented, and GMutex uses futexes directly: ThreadSanitizer does
+// not see that a lock, a queue or a reference count orders two threads, and reports every hand-over
+// of a buffer as a race. These functions override those of the libraries, call them, and annotate
+// the order. Nothing is suppressed: races in jkvm's code are still reported.
 //
 // Linked into the test programs of a build with -Db_sanitize=thread, and only there.
 #include <gst/gst.h>
@@ -19,7 +18,7 @@ void __tsan_release(void *address);
 
 namespace {
 
-/// The function of this name in the next library.
+/// Returns the function of this name in the next library.
 template <typename Function>
 Function *next(const char *name)
 {
@@ -72,7 +71,7 @@ gboolean(g_cond_wait_until)(GCond *cond, GMutex *mutex, gint64 end_time)
     return is_signalled;
 }
 
-// GLib's own calls of the functions above do not come by here, so its queue is told of by itself.
+// GLib's internal calls bypass the functions above, so its queue is annotated separately.
 
 void(g_async_queue_push)(GAsyncQueue *queue, gpointer data)
 {
@@ -105,8 +104,8 @@ gpointer(g_async_queue_timeout_pop)(GAsyncQueue *queue, guint64 timeout)
     return data;
 }
 
-// What is done with an object before its reference is given up comes before what is done by the one
-// who gives up the last reference, and before its next use when it goes back to a pool.
+// Uses of an object before a reference is released precede its destruction by the thread that
+// releases the last reference, and its next use if it returns to a pool.
 
 void(gst_mini_object_unref)(GstMiniObject *object)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a receiver asks of the encoder reaches it through the socket.
+// Tests that a receiver's encoder request travels through the socket to the encoder.
 #include "support/gst_test.h"
 #include "support/temporary_directory.h"
 
@@ -10,8 +10,8 @@ namespace {
 
 using testing::Pipeline;
 
-/// Keeps the upstream event that passes, and tells the test on the bus.
-GstPadProbeReturn catch_request(GstPad *pad, GstPadProbeInfo *info, gpointer)
+/// Posts a copy of each encoder request that passes the pad as an element message.
+GstPadProbeReturn post_request(GstPad *pad, GstPadProbeInfo *info, gpointer)
 {
     auto *event = GST_PAD_PROBE_INFO_EVENT(info);
     if (gst_event_has_name(event, "jkvm-encoder-request")) {
@@ -23,7 +23,7 @@ GstPadProbeReturn catch_request(GstPad *pad, GstPadProbeInfo *info, gpointer)
     return GST_PAD_PROBE_OK;
 }
 
-TEST(EncoderRequest, TravelsFromTheReceiversPipelineToTheSenders)
+TEST(EncoderRequest, ReachesTheSendersPipeline)
 {
     testing::TemporaryDirectory directory;
     const auto path = directory.file("a.sock");
@@ -33,8 +33,7 @@ TEST(EncoderRequest, TravelsFromTheReceiversPipelineToTheSenders)
         path);
     const auto pad =
         GstRef<GstPad>::adopt(gst_element_get_static_pad(sending.element("tap"), "src"));
-    gst_pad_add_probe(pad.get(), GST_PAD_PROBE_TYPE_EVENT_UPSTREAM, catch_request, nullptr,
-                      nullptr);
+    gst_pad_add_probe(pad.get(), GST_PAD_PROBE_TYPE_EVENT_UPSTREAM, post_request, nullptr, nullptr);
     sending.play();
 
     Pipeline receiving("jkvmipcsrc dialect=v2 socket-path=" + path + " ! fakesink name=sink");
@@ -58,7 +57,7 @@ TEST(EncoderRequest, TravelsFromTheReceiversPipelineToTheSenders)
                                   G_TYPE_BOOLEAN, &dtx, nullptr));
     EXPECT_EQ(bitrate, 32000u);
     EXPECT_TRUE(dtx);
-    EXPECT_LE(complexity, 10u); // what was not asked for has a usual value
+    EXPECT_LE(complexity, 10u); // a field that was not requested has a valid value
 }
 
 } // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The whole path that README shows, from the device to decoded sound.
+// Tests the whole audio path that README shows, from the ALSA device to decoded samples.
 #include "support/alsa_device.h"
 #include "support/gst_test.h"
 #include "support/temporary_directory.h"
@@ -19,10 +19,10 @@ namespace {
 using testing::Pipeline;
 using testing::stat;
 
-constexpr double tone = 997; // Hz, what the test device plays
+constexpr double tone = 997; // frequency of the test device's tone, Hz
 constexpr std::size_t rate = 48000;
 
-/// What arrives at the appsink `sink` up to the end of the stream.
+/// Returns the samples that the appsink `sink` receives until the end of the stream.
 std::vector<double> pull_samples(Pipeline &pipeline)
 {
     std::vector<double> samples;
@@ -44,7 +44,7 @@ std::vector<double> pull_samples(Pipeline &pipeline)
 constexpr const char *to_samples =
     " ! audioconvert ! audio/x-raw,format=S16LE,channels=1 ! appsink name=sink sync=false";
 
-/// The tone, whole, after the codec has settled.
+/// Expects the tone without breaks, after the codec has settled.
 void expect_tone(const std::vector<double> &samples)
 {
     constexpr std::size_t settling = rate / 10;
@@ -55,15 +55,15 @@ void expect_tone(const std::vector<double> &samples)
     for (const auto sample : settled)
         power += sample * sample / static_cast<double>(settled.size());
     EXPECT_NEAR(std::sqrt(power), 32767 * 0.5 / std::sqrt(2), 300); // half of full scale
-    // What the codec adds is far below this; a missing frame is far above.
+    // The codec's noise is far below this tolerance; a missing frame is far above it.
     EXPECT_EQ(testing::count_breaks(settled, rate, tone, 300), 0u);
 }
 
-class SoundPath : public ::testing::Test {
+class AudioPath : public ::testing::Test {
 protected:
     [[nodiscard]] std::string sender() const
     {
-        // The ring is large, so that nothing is lost whatever else the machine does.
+        // The ring is large, so that nothing is lost on a busy machine.
         return "jkvmaudiosrc buffer-time=1000000 device=" + pcm_.device() +
                " ! jkvmipcsink name=ipc socket-path=" + path_;
     }
@@ -73,7 +73,7 @@ protected:
                " ! opusdec plc=true" + to_samples;
     }
 
-    /// The same with the adaptive queue, whose delay is so long that a busy machine does not show.
+    /// Returns the same with a jkvmadaptivequeue, whose delay is long enough for a busy machine.
     [[nodiscard]] std::string queueing_receiver(const std::string &properties) const
     {
         return "jkvmipcsrc name=ipc socket-path=" + path_ + " " + properties +
@@ -82,7 +82,7 @@ protected:
                to_samples;
     }
 
-    /// Records two seconds of the source into an Ogg file and plays that.
+    /// Records two seconds of the source to an Ogg file, plays it and expects the tone.
     void expect_playable_ogg(const std::string &source)
     {
         const auto file = directory_.file("a.ogg");
@@ -93,7 +93,7 @@ protected:
         Pipeline playing("filesrc location=" + file + " ! oggdemux ! opusdec" + to_samples);
         playing.play();
         const auto samples = pull_samples(playing);
-        // Whole but for the encoder's look-ahead, which the header tells players to leave out.
+        // All samples but the encoder's look-ahead, which players skip as the header requests.
         EXPECT_NEAR(static_cast<double>(samples.size()), 2.0 * rate, 480);
         expect_tone(samples);
     }
@@ -103,10 +103,10 @@ protected:
     std::string path_ = directory_.file("a.sock");
 };
 
-TEST_F(SoundPath, ToneOfTheDeviceComesOutOfTheOtherPipelineWhole)
+TEST_F(AudioPath, ReceiverOutputsUnbrokenToneOfTheDevice)
 {
     Pipeline receiving(receiver("num-buffers=100"));
-    receiving.play(); // before there is a server
+    receiving.play(); // before the server exists
     receiving.wait_for_element_message("jkvm-link", "unreachable");
     Pipeline sending(sender());
     sending.play();
@@ -117,7 +117,7 @@ TEST_F(SoundPath, ToneOfTheDeviceComesOutOfTheOtherPipelineWhole)
     EXPECT_EQ(stat(sending.element("ipc"), "dropped"), 0u);
 }
 
-TEST_F(SoundPath, ToneComesThroughTheAdaptiveQueueWhole)
+TEST_F(AudioPath, AdaptiveQueueOutputsUnbrokenTone)
 {
     Pipeline receiving(queueing_receiver("num-buffers=100"));
     receiving.play();
@@ -132,8 +132,8 @@ TEST_F(SoundPath, ToneComesThroughTheAdaptiveQueueWhole)
     EXPECT_EQ(stat(queue, "concealed"), 0u);
 }
 
-/// The end of what a pad has pushed, and the largest hole in that.
-struct PushedLine {
+/// The end of the last buffer or gap that a pad pushed, and the largest hole before any of them.
+struct PushedTimeline {
     GstClockTime end = GST_CLOCK_TIME_NONE;
     GstClockTime hole = 0;
 
@@ -145,34 +145,34 @@ struct PushedLine {
     }
 };
 
-TEST_F(SoundPath, OutputOfTheAdaptiveQueueHasNoHoleWhileTheSenderIsReplaced)
+TEST_F(AudioPath, AdaptiveQueueOutputIsContinuousWhileSenderIsReplaced)
 {
     Pipeline receiving(queueing_receiver(""));
     auto *queue = receiving.element("queue");
-    Guarded<PushedLine> pushed;
+    Guarded<PushedTimeline> pushed;
     const auto pad = GstRef<GstPad>::adopt(gst_element_get_static_pad(queue, "src"));
-    // Not behind the decoder: that makes up 120 ms at a time at the most.
+    // In front of the decoder, which conceals at most 120 ms at a time.
     gst_pad_add_probe(
         pad.get(),
         static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER |
                                      GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM),
-        [](GstPad *, GstPadProbeInfo *info, gpointer line) noexcept {
-            auto shared = static_cast<Guarded<PushedLine> *>(line)->lock();
+        [](GstPad *, GstPadProbeInfo *info, gpointer data) noexcept {
+            auto timeline = static_cast<Guarded<PushedTimeline> *>(data)->lock();
             if ((info->type & GST_PAD_PROBE_TYPE_BUFFER) != 0) {
                 const auto *buffer = gst_pad_probe_info_get_buffer(info);
-                shared->add(GST_BUFFER_PTS(buffer), GST_BUFFER_DURATION(buffer));
+                timeline->add(GST_BUFFER_PTS(buffer), GST_BUFFER_DURATION(buffer));
             } else if (GST_EVENT_TYPE(gst_pad_probe_info_get_event(info)) == GST_EVENT_GAP) {
                 GstClockTime begin = 0;
                 GstClockTime duration = 0;
                 gst_event_parse_gap(gst_pad_probe_info_get_event(info), &begin, &duration);
-                shared->add(begin, duration);
+                timeline->add(begin, duration);
             }
             return GST_PAD_PROBE_OK;
         },
         &pushed, nullptr);
     receiving.play();
     auto *sink = GST_APP_SINK(receiving.element("sink"));
-    const auto listen_until_played = [&](guint64 frames) {
+    const auto pull_until_played = [&](guint64 frames) {
         while (stat(queue, "played") < frames && !HasFailure())
             ASSERT_TRUE(
                 GstRef<GstSample>::adopt(gst_app_sink_try_pull_sample(sink, 20 * GST_SECOND)));
@@ -180,30 +180,30 @@ TEST_F(SoundPath, OutputOfTheAdaptiveQueueHasNoHoleWhileTheSenderIsReplaced)
     {
         Pipeline sending(sender());
         sending.play();
-        listen_until_played(30);
+        pull_until_played(30);
     }
     receiving.wait_for_element_message("jkvm-link", "closed");
     Pipeline sending(sender());
     sending.play();
-    listen_until_played(60);
+    pull_until_played(60);
     EXPECT_GT(stat(queue, "paused"), 0u);
     receiving.set_state(GST_STATE_NULL);
-    EXPECT_LE(pushed.lock()->hole, 10 * GST_MSECOND); // half a frame or less is none
+    EXPECT_LE(pushed.lock()->hole, 10 * GST_MSECOND); // half a frame is tolerated
 }
 
-TEST_F(SoundPath, LatencyFromCaptureToReceiverIsTheFrameTheLookAheadAndLittleMore)
+TEST_F(AudioPath, MinimumLatencyIsLittleMoreThanFrameAndLookAhead)
 {
     Pipeline sending(sender());
     sending.play();
     Pipeline receiving(receiver("num-buffers=50"));
     receiving.play();
     pull_samples(receiving);
-    const auto least = stat(receiving.element("ipc"), "latency-min");
-    EXPECT_GE(least, 26 * GST_MSECOND);
-    EXPECT_LE(least, 40 * GST_MSECOND);
+    const auto minimum = stat(receiving.element("ipc"), "latency-min");
+    EXPECT_GE(minimum, 26 * GST_MSECOND);
+    EXPECT_LE(minimum, 40 * GST_MSECOND);
 }
 
-TEST_F(SoundPath, SeveralReceiversHearTheSame)
+TEST_F(AudioPath, SeveralReceiversOutputUnbrokenTone)
 {
     Pipeline sending(sender());
     sending.play();
@@ -216,7 +216,7 @@ TEST_F(SoundPath, SeveralReceiversHearTheSame)
         expect_tone(pull_samples(*receiving));
 }
 
-TEST_F(SoundPath, ReceiverEndsWhenTheSenderDoes)
+TEST_F(AudioPath, ReceiverEndsWhenSenderEnds)
 {
     Pipeline receiving(receiver("on-disconnect=eos"));
     receiving.play();
@@ -228,12 +228,12 @@ TEST_F(SoundPath, ReceiverEndsWhenTheSenderDoes)
     EXPECT_GT(pull_samples(receiving).size(), 30 * rate / 50); // it connected within 20 frames
 }
 
-TEST_F(SoundPath, CaptureCanBeMuxedIntoOggAndPlays)
+TEST_F(AudioPath, CapturedAudioIsPlayableFromOgg)
 {
     expect_playable_ogg("jkvmaudiosrc buffer-time=1000000 num-buffers=100 device=" + pcm_.device());
 }
 
-TEST_F(SoundPath, ReceivedSoundCanBeMuxedIntoOggAndPlays)
+TEST_F(AudioPath, ReceivedAudioIsPlayableFromOgg)
 {
     Pipeline sending(sender());
     sending.play();
