@@ -102,10 +102,11 @@
  * | silent-frames | guint64 | frames of silence for want of a device |
  * | recoveries | guint64 | times that sound came back |
  * | recoveries-by-reason | GstStructure | the same for each reason |
- * | pool-size, pool-outstanding | guint64 | buffers of the pool, and how many of them are downstream |
- * | pool-hits, pool-misses | guint64 | times that a buffer was ready, and that one had to be made |
- * | pool-allocations | guint64 | buffers made so far |
- * | pool-hit-percent | gdouble | share of the hits |
+ * | pool-size, pool-bound | guint64 | buffers in the packet pool, and their maximum number |
+ * | pool-outstanding | guint64 | buffers of the pool in use downstream |
+ * | pool-hits, pool-misses | guint64 | buffers taken from the pool, and buffers allocated because none was free |
+ * | pool-allocations | guint64 | buffers allocated so far, including the initial ones |
+ * | pool-hit-percent | gdouble | share of the hits (%) |
  * | processed_frames | guint64 | as frames |
  * | dropped_frames | guint64 | frames that fit into lost-time |
  * | drop_rate_percent | gdouble | share of the dropped ones |
@@ -147,12 +148,12 @@
 #include "common/mapped_buffer.h"
 #include "common/open_in_ready.h"
 #include "common/opus_caps.h"
+#include "common/packet_pool.h"
 #include "common/properties.h"
 #include "common/stats_report.h"
 #include "core/base/guarded.h"
 #include "core/base/wait_control.h"
 #include "core/timing/device_clock.h"
-#include "packet_pool.h"
 
 #include <atomic>
 #include <functional>
@@ -455,14 +456,8 @@ bool AudioSrc::open()
     channels_ = capture_channels(codec.direction());
     on_device_lost_ = settings.on_device_lost;
     *stats_.lock() = {.channels = channels_};
-    pool_ = PacketPool::create(
-        std::max(OpusFrameEncoder::max_packet_size,
-                 CaptureFrameReader::max_frame * channels_ * sizeof(std::int16_t)));
-    if (!pool_) {
-        post_error(element_, {ErrorKind::out_of_resources, "the buffer pool",
-                              "gst_buffer_pool_set_active failed"});
-        return false;
-    }
+    pool_ = PacketPool(std::max(OpusFrameEncoder::max_packet_size,
+                                CaptureFrameReader::max_frame * channels_ * sizeof(std::int16_t)));
     coder_.emplace(channels_);
     engine_ = std::make_unique<CaptureEngine>(
         CaptureEngine::Config{.devices = split_device_list(settings.device),

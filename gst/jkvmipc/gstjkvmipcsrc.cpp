@@ -66,6 +66,11 @@
  * | send-buffer, receive-buffer | gint | of the connection's socket, bytes, as the kernel counts |
  * | receive-waiting | gint | what waited in the socket when it was read last, bytes |
  * | receive-buffer-utilization | gdouble | the same, percent of receive-buffer |
+ * | pool-size, pool-bound | guint64 | buffers in the packet pool, and their maximum number |
+ * | pool-outstanding | guint64 | buffers of the pool in use downstream |
+ * | pool-hits, pool-misses | guint64 | buffers taken from the pool, and buffers allocated because none was free |
+ * | pool-allocations | guint64 | buffers allocated so far, including the initial ones |
+ * | pool-hit-percent | gdouble | share of the hits (%) |
  *
  * The same under the names that JetKVM's users know:
  *
@@ -99,6 +104,7 @@
 // clang-format on
 #include "gstjkvmipcsrc.h"
 
+#include "capture_time_meta.h"
 #include "client_connecting.h"
 #include "common/clocks.h"
 #include "common/element_error.h"
@@ -107,11 +113,11 @@
 #include "common/encoder_request.h"
 #include "common/open_in_ready.h"
 #include "common/opus_caps.h"
+#include "common/packet_pool.h"
 #include "common/stats_report.h"
 #include "core/base/guarded.h"
 #include "core/ipc/receive/frame_receiver.h"
 #include "core/ipc/receive/received_stream.h"
-#include "frame_pool.h"
 #include "ipc_src_settings.h"
 #include "ipc_src_stats.h"
 
@@ -134,6 +140,9 @@ constexpr nanoseconds socket_depth = default_max_queue_time;
 constexpr auto gap_interval = 100ms;
 // So long a new peer may take for its first frame, which could be older than the last gap.
 constexpr auto first_frame_time = 1s;
+// Size of the largest Opus packet with one frame (bytes). Packets of several frames may be larger;
+// they are rare, so pooled buffers of that size would waste memory.
+constexpr std::size_t largest_pooled_packet = 1275;
 
 Fields describe(const Error &error)
 {
@@ -173,7 +182,8 @@ private:
     // From READY to PAUSED and back; used by the streaming thread in between.
     struct Session {
         std::unique_ptr<FrameReceiver> receiver;
-        FramePool pool;
+        PacketPool pool;
+        CaptureTimeMeta capture_time;
         std::string path;
         bool has_pushed = false;         // a buffer: the caps stay as they are
         bool is_server_expected = false; // after a pause
@@ -330,8 +340,9 @@ bool IpcSrc::open()
         post_error(element_, receiver.error());
         return false;
     }
-    session_.emplace(
-        Session{.receiver = std::move(*receiver), .pool = FramePool(), .path = std::move(path)});
+    session_.emplace(Session{.receiver = std::move(*receiver),
+                             .pool = PacketPool(largest_pooled_packet),
+                             .path = std::move(path)});
     auto received = received_.lock();
     *received = {.stream = ReceivedStream(settings.timestamp_mode)};
     latency_ = static_cast<GstClockTime>(received->stream.latency().count());
@@ -495,8 +506,9 @@ GstRef<GstBuffer> IpcSrc::take_message()
 
 GstRef<GstBuffer> IpcSrc::make_buffer(const ReceivedStream::Frame &frame)
 {
-    // With the sender's own word, for those who want more than our time line.
-    auto buffer = session_->pool.make(frame.packet, frame.captured, frame.duration);
+    auto buffer = session_->pool.acquire_copy(frame.packet);
+    received_.lock()->rest.pool = session_->pool.stats();
+    session_->capture_time.set(buffer.get(), frame.captured, frame.duration);
     GST_BUFFER_PTS(buffer.get()) = static_cast<GstClockTime>(frame.time.count());
     GST_BUFFER_DURATION(buffer.get()) = static_cast<GstClockTime>(frame.duration.count());
     if (frame.discontinuity) {

@@ -33,6 +33,7 @@ GstStructure *make_structure(const IpcSrcStats &stats)
         .set("receive-buffer", stats.buffers.receive)
         .set("receive-waiting", stats.waited)
         .set("receive-buffer-utilization", used)
+        .append(pool_fields(stats.pool))
         .append(record_fields({.received = stream.frames,
                                .processed = stream.frames - dropped,
                                .dropped = dropped,

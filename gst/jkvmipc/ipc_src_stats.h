@@ -2,6 +2,7 @@
 // The statistics of jkvmipcsrc.
 #pragma once
 
+#include "common/packet_pool.h"
 #include "core/ipc/receive/received_stream.h"
 #include "core/ipc/socket/connection.h"
 #include "core/wire/dialect.h"
@@ -15,6 +16,7 @@ struct IpcSrcStats {
     std::optional<wire::Dialect> dialect;
     BufferSizes buffers;
     int waited = 0; ///< in the socket for the last read, bytes
+    PacketPool::Stats pool;
     guint64 rejects = 0;
     guint64 disconnects = 0;
 };

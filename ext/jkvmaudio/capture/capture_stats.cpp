@@ -95,16 +95,6 @@ void add_coding(Fields &fields, const CaptureStats &stats)
     fields.set("levels", "level", std::move(levels));
 }
 
-void add_pool(Fields &fields, const PacketPool::Stats &pool)
-{
-    fields.set("pool-size", pool.size)
-        .set("pool-outstanding", pool.outstanding)
-        .set("pool-hits", pool.hits)
-        .set("pool-misses", pool.misses)
-        .set("pool-allocations", pool.allocations)
-        .set("pool-hit-percent", percent(pool.hits, pool.misses));
-}
-
 /// Under the names that JetKVM's own streamer has for them.
 void add_streamer(Fields &fields, const CaptureStats &stats)
 {
@@ -132,7 +122,7 @@ GstStructure *make_structure(const CaptureStats &stats)
     add_coding(fields, stats);
     add_device(fields, stats.device);
     add_capture(fields, stats.capture);
-    add_pool(fields, stats.pool);
+    fields.append(pool_fields(stats.pool));
     add_streamer(fields, stats);
     return fields.release("application/x-jkvm-audiosrc-stats");
 }

@@ -4,8 +4,8 @@
 
 #include "capture/capture_engine.h"
 #include "codec/frame_coder.h"
-#include "packet_pool.h"
 
+#include "common/packet_pool.h"
 #include "core/base/thread_priority.h"
 
 namespace jkvm {

@@ -242,6 +242,23 @@ TEST_F(JkvmIpcSrc, StatisticsSayWhatIsSpokenAndWhatTheKernelGranted)
     EXPECT_GE(buffer, 32768);
 }
 
+TEST_F(JkvmIpcSrc, StatisticsCountHitsAndMissesOfThePacketPool)
+{
+    connect();
+    EXPECT_EQ(stat(element_, "pool-bound"), 64u);
+    for (int i = 0; i < 3; ++i) {
+        send_frame(30);
+        pull();
+    }
+    EXPECT_EQ(stat(element_, "pool-hits"), 3u);
+    EXPECT_EQ(stat(element_, "pool-misses"), 0u);
+    std::vector<std::uint8_t> large(1276, 1); // larger than one Opus frame can be
+    large[0] = 0xFC;
+    send_all(server_.get(), message_v1("UOKJ", 0, wall_clock_ns(), large));
+    pull();
+    EXPECT_EQ(stat(element_, "pool-misses"), 1u);
+}
+
 TEST_F(JkvmIpcSrc, StatisticsHaveTheNamesThatJetKvmsUsersKnow)
 {
     connect();
