@@ -211,7 +211,7 @@ public:
     void unlock() { control_.interrupt(); }
     void unlock_stop() { control_.resume(); }
     /// What the device captured while the pipeline was paused is old.
-    void restart() { control_.ask_restart(); }
+    void restart() { control_.request_restart(); }
     bool negotiate();
     bool answer_latency(GstQuery *query);
     bool handle_event(GstEvent *event);
@@ -630,7 +630,7 @@ void AudioSrc::device_counts(nanoseconds position, MonotonicTime captured)
 void AudioSrc::warn_of_contradictions(const EncoderSettings &settings)
 {
     for (const auto sentence : contradictions(settings))
-        post_warning(element_, {ErrorKind::settings_at_odds, std::string(sentence), {}});
+        post_warning(element_, {ErrorKind::settings_conflict, std::string(sentence), {}});
 }
 
 bool AudioSrc::apply_settings()

@@ -51,7 +51,7 @@ Row row(ErrorKind kind)
                 "."};
     case ErrorKind::launch_invalid:
         return {resource, GST_RESOURCE_ERROR_SETTINGS, "The launch line cannot be run: ", "."};
-    case ErrorKind::settings_at_odds:
+    case ErrorKind::settings_conflict:
         return {library, GST_LIBRARY_ERROR_SETTINGS, "Settings contradict each other: ", "."};
     case ErrorKind::out_of_resources:
         return {core, GST_CORE_ERROR_THREAD, "No thread, memory or descriptor left for ", "."};

@@ -172,7 +172,7 @@ public:
         control_.resume();
     }
     /// What the server sent while the pipeline was paused is old.
-    void restart() { control_.ask_restart(); }
+    void restart() { control_.request_restart(); }
     bool set_caps();
     bool handle_event(GstEvent *event);
     GstFlowReturn create(GstBuffer **buffer);

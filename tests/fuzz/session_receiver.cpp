@@ -282,7 +282,7 @@ private:
             is_requested_ = may_ask_ = true;
             break;
         case restart:
-            control_.ask_restart();
+            control_.request_restart();
             check(receiver_->wait() == Event::restarted, "a restart that was asked for is made");
             connect();
             break;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The core must stay usable, and testable, without GLib and GStreamer.
+// Checks that the core can be used and tested without GLib and GStreamer.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -21,7 +21,7 @@ TEST(Core, IncludesNoHeaderOfGLibOrGStreamer)
         for (std::string line; std::getline(file, line);)
             EXPECT_FALSE(std::regex_search(line, foreign)) << entry.path() << ": " << line;
     }
-    EXPECT_GT(files, 10) << "this looked in the wrong place";
+    EXPECT_GT(files, 10) << "no sources found in " << core;
 }
 
 } // namespace

@@ -7,10 +7,10 @@ namespace jkvm {
 
 nanoseconds Backoff::next()
 {
-    const auto pause = pause_;
-    pause_ = std::min(2 * pause_, longest_);
-    std::uniform_int_distribution<nanoseconds::rep> shorten(0, pause.count() / 4);
-    return pause - nanoseconds(shorten(random_));
+    const auto interval = interval_;
+    interval_ = std::min(2 * interval_, longest_);
+    std::uniform_int_distribution<nanoseconds::rep> reduction(0, interval.count() / 4);
+    return interval - nanoseconds(reduction(random_));
 }
 
 } // namespace jkvm

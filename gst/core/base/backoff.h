@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// How long to wait before the next try.
+// Computes the interval before the next attempt.
 #pragma once
 
 #include "core/base/time.h"
@@ -9,22 +9,23 @@
 
 namespace jkvm {
 
-/// Doubles from `first` to `longest`. Each pause is shortened by a random part of up to a quarter,
-/// so that many clients of one server that died do not come back in the same instant.
+/// Intervals that double from `first` to `longest`. Each is shortened by a random part of up to a
+/// quarter, so that the clients of a restarted server do not all reconnect at the same instant.
 class Backoff {
 public:
     Backoff(nanoseconds first, nanoseconds longest, std::uint32_t seed)
-        : first_(first), longest_(longest), pause_(first), random_(seed)
+        : first_(first), longest_(longest), interval_(first), random_(seed)
     {}
 
+    /// Returns the next interval and doubles the one after it.
     nanoseconds next();
-    /// After a success: the next pause is the first one again.
-    void reset() { pause_ = first_; }
+    /// Restarts from the first interval, after a success.
+    void reset() { interval_ = first_; }
 
 private:
     nanoseconds first_;
     nanoseconds longest_;
-    nanoseconds pause_;
+    nanoseconds interval_;
     std::minstd_rand random_;
 };
 

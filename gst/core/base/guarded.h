@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Data that several threads touch live inside their mutex: there is no way to them but the lock.
+// Stores data shared between threads together with their mutex; access requires the lock.
 #pragma once
 
 #include <mutex>
@@ -7,6 +7,7 @@
 
 namespace jkvm {
 
+/// A T that can be reached only while its mutex is locked.
 template <typename T>
 class Guarded {
 public:
@@ -16,7 +17,7 @@ public:
     Guarded(const Guarded &) = delete;
     Guarded &operator=(const Guarded &) = delete;
 
-    /// The lock and the way to the data; the lock ends with it.
+    /// Holds the lock for its lifetime and gives access to the value.
     template <typename Value>
     class Access {
     public:
@@ -31,7 +32,7 @@ public:
 
     [[nodiscard]] Access<T> lock() { return Access<T>(mutex_, value_); }
     [[nodiscard]] Access<const T> lock() const { return Access<const T>(mutex_, value_); }
-    /// A copy, taken under the lock.
+    /// Returns a copy taken under the lock.
     [[nodiscard]] T snapshot() const { return *lock(); }
 
 private:

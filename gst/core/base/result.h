@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What went wrong, as a value: the core reports errors, it neither throws nor logs them.
+// Error values of the core, which neither throws nor logs.
 #pragma once
 
 #include <string>
@@ -8,38 +8,39 @@
 
 namespace jkvm {
 
-/// What kind of trouble it is. gst/common/element_error.cpp maps each kind to a GStreamer
-/// domain and code; that table is the only place where the two meet.
+/// The category of an error. The table in gst/common/element_error.cpp maps each to a GStreamer
+/// domain and code.
 enum class ErrorKind {
-    device_missing,     ///< no such sound device
-    device_busy,        ///< another program has it
-    device_forbidden,   ///< no permission
-    device_unsupported, ///< it cannot do the rate, format, channels or period asked for
-    device_lost,        ///< it was there and is gone, or fails every read
-    path_busy,          ///< a live server holds the socket path
-    path_unusable,      ///< the path cannot be bound: too long, a foreign file, no permission ...
-    peer_unreachable,   ///< nobody listens at the path, or it refuses
+    device_missing,     ///< no such audio device
+    device_busy,        ///< the device is in use by another program
+    device_forbidden,   ///< no permission to open the device
+    device_unsupported, ///< the device lacks the requested rate, format, channels or period
+    device_lost,        ///< the device disappeared or fails every read
+    path_busy,          ///< a running server owns the socket path
+    path_unusable,      ///< the path cannot be bound: too long, not a socket, no permission
+    peer_unreachable,   ///< no server listens at the path, or it refuses the connection
     peer_gone,          ///< the connection ended
-    protocol_violation, ///< the peer does not speak this protocol
-    encoder_setup,      ///< the codec refused its settings
-    encode_failed,      ///< the codec refused a frame
-    child_failed,       ///< a child process cannot be started, or ended once too often
-    launch_invalid,     ///< a pipeline description that cannot be run
-    settings_at_odds,   ///< settings that do nothing or do harm beside each other
-    out_of_resources,   ///< no descriptor, thread or memory left
+    protocol_violation, ///< the peer does not speak the JetKVM audio protocol
+    encoder_setup,      ///< the codec rejected its settings
+    encode_failed,      ///< the codec rejected a frame
+    child_failed,       ///< a child process ended too often, or could not be started for now
+    launch_invalid,     ///< a pipeline description is invalid
+    settings_conflict,  ///< settings that contradict each other
+    out_of_resources,   ///< no descriptor, thread or memory is available
 };
 
+/// An error with the texts for its report.
 struct Error {
     ErrorKind kind;
-    std::string subject; ///< the offending value, for the user: a device name, a path
-    std::string detail;  ///< for the debug text: the failing call and why
-    int errno_value = 0; ///< 0 when no system call is behind it
+    std::string subject; ///< the offending value, for the user text: a device name, a path
+    std::string detail;  ///< for the debug text: the failed call and the reason
+    int errno_value = 0; ///< 0 if no system call failed
 };
 
-/// The error of a system call or library call, with errno spelled out in `detail`.
+/// Returns the error of a failed system or library call; `detail` names the call and its errno.
 Error system_error(ErrorKind kind, std::string subject, const std::string &call, int errno_value);
 
-/// A T or an Error.
+/// Either a T or an Error.
 template <typename T>
 class [[nodiscard]] Result {
 public:
@@ -49,7 +50,7 @@ public:
     explicit operator bool() const { return state_.index() == 0; }
     T &operator*() { return *std::get_if<0>(&state_); }
     T *operator->() { return std::get_if<0>(&state_); }
-    /// Only when it is not true.
+    /// Valid only if the result is false.
     const Error &error() const { return *std::get_if<1>(&state_); }
 
 private:
@@ -57,7 +58,7 @@ private:
 };
 
 struct Done {};
-/// The result of something that yields no value.
+/// The result of an operation without a return value.
 using Status = Result<Done>;
 
 } // namespace jkvm

@@ -28,12 +28,12 @@ ThreadPriority::Granted ThreadPriority::raise(int priority)
     sched_param before{};
     pthread_getschedparam(pthread_self(), &policy_, &before);
     priority_ = before.sched_priority;
-    // Linux has a nice value per thread; 0 is the one that calls.
+    // On Linux the nice value belongs to the thread; 0 is the calling one.
     nice_ = getpriority(PRIO_PROCESS, 0);
 
-    sched_param wanted{};
-    wanted.sched_priority = priority;
-    if (pthread_setschedparam(pthread_self(), SCHED_FIFO | SCHED_RESET_ON_FORK, &wanted) == 0)
+    sched_param requested{};
+    requested.sched_priority = priority;
+    if (pthread_setschedparam(pthread_self(), SCHED_FIFO | SCHED_RESET_ON_FORK, &requested) == 0)
         granted_ = Granted::realtime;
     else if (setpriority(PRIO_PROCESS, 0, fallback_nice) == 0)
         granted_ = Granted::nice;
@@ -45,7 +45,7 @@ void ThreadPriority::restore()
     if (granted_ == Granted::realtime) {
         sched_param before{};
         before.sched_priority = priority_;
-        // To take the flag off again would need a privilege that the rest may not have needed.
+        // Clearing the flag needs CAP_SYS_NICE, which raising within RLIMIT_RTPRIO does not.
         pthread_setschedparam(pthread_self(), policy_ | SCHED_RESET_ON_FORK, &before);
     } else if (granted_ == Granted::nice) {
         setpriority(PRIO_PROCESS, 0, nice_);

@@ -1,31 +1,33 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A thread's priority: asked for, never required, and undone.
+// Raises a thread's priority as far as the system permits, and restores it.
 #pragma once
 
 namespace jkvm {
 
-/// Thread-bound: raises and restores the thread that calls it.
+/// Applies to the calling thread; all calls must come from the same one.
 class ThreadPriority {
 public:
     enum class Granted {
-        normal,   ///< nothing
+        normal,   ///< no raised priority
         nice,     ///< a nice value below 0
         realtime, ///< SCHED_FIFO
     };
 
-    /// SCHED_FIFO at `priority` (1..99), else nice -10. Threads and processes that this thread
-    /// starts do not inherit it.
+    /// Requests SCHED_FIFO at `priority` (1..99), falls back to nice -10, and returns what was
+    /// granted. Threads and processes started by this thread do not inherit it.
     Granted raise(int priority);
-    /// As it was before raise().
+    /// Restores the scheduling from before raise().
     void restore();
 
 private:
     Granted granted_ = Granted::normal;
-    int policy_ = 0; // as it was
+    // The scheduling before raise().
+    int policy_ = 0;
     int priority_ = 0;
     int nice_ = 0;
 };
 
+/// Returns "normal", "nice" or "fifo".
 const char *name_of(ThreadPriority::Granted granted);
 
 } // namespace jkvm

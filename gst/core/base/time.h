@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The two kinds of time of the core. Whoever needs "now" gets it as an argument.
+// The clocks of the core, and conversions between them. Functions take "now" as an argument.
 #pragma once
 
 #include <chrono>
@@ -10,10 +10,10 @@ namespace jkvm {
 
 using std::chrono::nanoseconds;
 
-/// CLOCK_REALTIME, since the Unix epoch: what timestamps on the wire are.
+/// CLOCK_REALTIME since the Unix epoch; the clock of timestamps on the wire.
 using WallTime = std::chrono::sys_time<nanoseconds>;
 
-/// CLOCK_MONOTONIC: what time-outs and back-off are measured with.
+/// CLOCK_MONOTONIC; the clock of time-outs and back-off.
 using MonotonicTime = std::chrono::time_point<std::chrono::steady_clock, nanoseconds>;
 
 inline double milliseconds_of(nanoseconds time)
@@ -21,7 +21,7 @@ inline double milliseconds_of(nanoseconds time)
     return std::chrono::duration<double, std::milli>(time).count();
 }
 
-/// Of a time that is not negative, as system calls want it.
+/// Converts a duration that is not negative for a system call.
 inline timespec to_timespec(nanoseconds time)
 {
     constexpr std::chrono::seconds second(1);
@@ -38,27 +38,27 @@ inline MonotonicTime monotonic_now()
     return std::chrono::time_point_cast<nanoseconds>(std::chrono::steady_clock::now());
 }
 
-/// What two clocks say at one moment. A thread that is interrupted between the readings, which may
-/// last for a hundred milliseconds on a busy machine, reads again.
+/// Reads two clocks as if at the same instant and returns both times. The readings are repeated if
+/// the thread was preempted between them, which can take 100 ms on a busy machine.
 template <typename ReadOne, typename ReadOther>
 auto read_together(ReadOne read_one, ReadOther read_other)
 {
     using namespace std::chrono_literals;
-    constexpr nanoseconds moment = 100us;
-    constexpr int most_attempts = 5;
+    constexpr nanoseconds max_distance = 100us;
+    constexpr int max_attempts = 5;
     auto before = read_other();
     for (int attempt = 1;; ++attempt) {
         const auto one = read_one();
         const auto after = read_other();
-        // The other one may have been set back.
+        // A wall clock may have been set back in between.
         const auto took = after - before;
-        if ((took >= 0ns && took <= moment) || attempt == most_attempts)
+        if ((took >= 0ns && took <= max_distance) || attempt == max_attempts)
             return std::pair(one, before + took / 2);
         before = after;
     }
 }
 
-/// One moment on two clocks: a pipeline's running time and the wall clock.
+/// The same instant in a pipeline's running time and on the wall clock.
 struct ClockPair {
     nanoseconds running; ///< since the pipeline's base time
     WallTime wall;

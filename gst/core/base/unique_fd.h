@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The single owner of a file descriptor.
+// Owns a file descriptor.
 #pragma once
 
 #include <unistd.h>
@@ -8,6 +8,7 @@
 
 namespace jkvm {
 
+/// Closes its descriptor on destruction; -1 means that it owns none.
 class UniqueFd {
 public:
     UniqueFd() = default;

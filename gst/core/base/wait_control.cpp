@@ -11,16 +11,16 @@ bool WaitControl::sleep_until(MonotonicTime time) const
 {
     const auto now = monotonic_now();
     if (!is_set() && time > now) {
-        pollfd waiting{fd(), POLLIN, 0};
+        pollfd entry{fd(), POLLIN, 0};
         const auto timeout = to_timespec(time - now);
-        ::ppoll(&waiting, 1, &timeout, nullptr);
+        ::ppoll(&entry, 1, &timeout, nullptr);
     }
     return is_set();
 }
 
-void WaitControl::announce(const Wanted &wanted)
+void WaitControl::publish(const Requests &requests)
 {
-    is_set_ = wanted.end || wanted.restart || wanted.wake_up;
+    is_set_ = requests.interrupt || requests.restart || requests.wake_up;
     if (is_set_)
         event_.set();
     else
@@ -29,46 +29,46 @@ void WaitControl::announce(const Wanted &wanted)
 
 void WaitControl::interrupt()
 {
-    auto wanted = wanted_.lock();
-    wanted->end = true;
-    announce(*wanted);
+    auto requests = requests_.lock();
+    requests->interrupt = true;
+    publish(*requests);
 }
 
 void WaitControl::resume()
 {
-    auto wanted = wanted_.lock();
-    wanted->end = false;
-    announce(*wanted);
+    auto requests = requests_.lock();
+    requests->interrupt = false;
+    publish(*requests);
 }
 
-void WaitControl::ask_restart()
+void WaitControl::request_restart()
 {
-    auto wanted = wanted_.lock();
-    wanted->restart = true;
-    announce(*wanted);
+    auto requests = requests_.lock();
+    requests->restart = true;
+    publish(*requests);
 }
 
 void WaitControl::request_wake_up()
 {
-    auto wanted = wanted_.lock();
-    wanted->wake_up = true;
-    announce(*wanted);
+    auto requests = requests_.lock();
+    requests->wake_up = true;
+    publish(*requests);
 }
 
 bool WaitControl::take_restart()
 {
-    auto wanted = wanted_.lock();
-    const bool was_asked_for = std::exchange(wanted->restart, false);
-    announce(*wanted);
-    return was_asked_for;
+    auto requests = requests_.lock();
+    const bool was_requested = std::exchange(requests->restart, false);
+    publish(*requests);
+    return was_requested;
 }
 
 bool WaitControl::take_wake_up()
 {
-    auto wanted = wanted_.lock();
-    const bool was_left = std::exchange(wanted->wake_up, false);
-    announce(*wanted);
-    return was_left;
+    auto requests = requests_.lock();
+    const bool was_requested = std::exchange(requests->wake_up, false);
+    publish(*requests);
+    return was_requested;
 }
 
 } // namespace jkvm

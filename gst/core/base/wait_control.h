@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What other threads may want of a streaming thread that waits for sound.
+// Lets other threads interrupt a streaming thread that waits for data.
 #pragma once
 
 #include "core/base/guarded.h"
@@ -10,39 +10,40 @@
 
 namespace jkvm {
 
-/// The streaming thread polls fd() beside what it waits for, and looks at is_set() before it takes
-/// what is there already. When one of them says so it asks take_restart() and take_wake_up(); if
-/// there is neither, it has to return.
+/// Collects requests of other threads for one streaming thread. That thread polls fd() together
+/// with its own descriptor and checks is_set() before it reads data that is already available. On a
+/// request it calls take_restart() and take_wake_up(); if both return false, it was interrupted and
+/// has to return.
 class WaitControl {
 public:
-    /// Any thread: the wait has to end, and every later one, until resume().
+    /// Any thread: ends the current wait and every later one until resume().
     void interrupt();
     void resume();
-    /// Any thread: what is there by now is old, begin anew. Stays asked for until it is taken.
-    void ask_restart();
-    /// Any thread: something was left for the streaming thread to do. Stays until it is taken.
+    /// Any thread: requests that pending data be discarded as outdated. Pending until taken.
+    void request_restart();
+    /// Any thread: requests that the streaming thread look at its state. Pending until taken.
     void request_wake_up();
 
-    /// Streaming thread: whether a restart was asked for; it is then no longer.
+    /// Streaming thread: returns whether a restart was requested, and clears the request.
     [[nodiscard]] bool take_restart();
-    /// Streaming thread: whether there was something to do.
+    /// Streaming thread: returns whether a wake-up was requested, and clears the request.
     [[nodiscard]] bool take_wake_up();
-    /// Streaming thread: whether anything is wanted. Costs nothing.
+    /// Streaming thread: returns whether any request is pending. No system call.
     [[nodiscard]] bool is_set() const { return is_set_; }
     [[nodiscard]] int fd() const { return event_.fd(); }
-    /// Streaming thread: sleeps until then, or until anything is wanted, or a signal came. Whether
-    /// anything is wanted.
+    /// Streaming thread: sleeps until `time`, a request or a signal. Returns whether a request is
+    /// pending.
     bool sleep_until(MonotonicTime time) const;
 
 private:
-    struct Wanted {
-        bool end = false;
+    struct Requests {
+        bool interrupt = false;
         bool restart = false;
         bool wake_up = false;
     };
-    void announce(const Wanted &wanted);
+    void publish(const Requests &requests);
 
-    Guarded<Wanted> wanted_; // the two below change under its lock
+    Guarded<Requests> requests_; // its lock guards changes of the two below
     std::atomic<bool> is_set_{false};
     WakeEvent event_;
 };

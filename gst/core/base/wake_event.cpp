@@ -10,7 +10,7 @@ namespace jkvm {
 
 WakeEvent::WakeEvent() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
-// EAGAIN means that it was set or cleared already, which is what the caller wanted.
+// EAGAIN means that the event already has the requested state.
 
 void WakeEvent::set()
 {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// An eventfd that ends another thread's poll() at once.
+// Wakes another thread from poll() through an eventfd.
 #pragma once
 
 #include "core/base/unique_fd.h"
 
 namespace jkvm {
 
-/// set() and clear() may be called from any thread. Level-triggered: it stays set until cleared.
+/// Level-triggered: stays set until it is cleared. All functions are thread-safe.
 class WakeEvent {
 public:
     WakeEvent();

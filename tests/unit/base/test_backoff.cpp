@@ -10,19 +10,19 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST(Backoff, DoublesUpToTheLongestPauseLessAQuarterAtMost)
+TEST(Backoff, DoublesUpToTheLongestIntervalMinusAtMostAQuarter)
 {
     for (std::uint32_t seed = 1; seed < 100; ++seed) {
         Backoff backoff(50ms, 2s, seed);
         for (const nanoseconds full : {50ms, 100ms, 200ms, 400ms, 800ms, 1600ms, 2000ms, 2000ms}) {
-            const auto pause = backoff.next();
-            EXPECT_LE(pause, full);
-            EXPECT_GE(pause, full * 3 / 4);
+            const auto interval = backoff.next();
+            EXPECT_LE(interval, full);
+            EXPECT_GE(interval, full * 3 / 4);
         }
     }
 }
 
-TEST(Backoff, StartsAgainAfterASuccess)
+TEST(Backoff, RestartsFromTheFirstIntervalAfterReset)
 {
     Backoff backoff(50ms, 2s, 1);
     for (int i = 0; i < 10; ++i)
@@ -31,12 +31,12 @@ TEST(Backoff, StartsAgainAfterASuccess)
     EXPECT_LE(backoff.next(), 50ms);
 }
 
-TEST(Backoff, ClientsThatStartTogetherDoNotStayTogether)
+TEST(Backoff, SpreadsClientsThatStartAtTheSameTime)
 {
-    std::set<nanoseconds> pauses;
+    std::set<nanoseconds> intervals;
     for (std::uint32_t seed = 1; seed <= 20; ++seed)
-        pauses.insert(Backoff(1s, 2s, seed).next());
-    EXPECT_GT(pauses.size(), 15u);
+        intervals.insert(Backoff(1s, 2s, seed).next());
+    EXPECT_GT(intervals.size(), 15u);
 }
 
 } // namespace

@@ -13,7 +13,7 @@
 namespace jkvm {
 namespace {
 
-/// Policy, priority and nice value of the calling thread.
+/// Returns policy, priority and nice value of the calling thread.
 std::tuple<int, int, int> scheduling()
 {
     int policy = 0;
@@ -22,8 +22,8 @@ std::tuple<int, int, int> scheduling()
     return {policy & ~SCHED_RESET_ON_FORK, parameter.sched_priority, getpriority(PRIO_PROCESS, 0)};
 }
 
-// What is granted depends on who runs the test; that it is what was said, and undone, does not.
-TEST(ThreadPriority, IsWhatItSaysAndIsUndone)
+// The granted priority depends on the privileges of the test, but must match the returned value.
+TEST(ThreadPriority, GrantsWhatItReturnsAndRestoresTheOldPriority)
 {
     std::thread([] {
         const auto before = scheduling();
@@ -42,7 +42,7 @@ TEST(ThreadPriority, IsWhatItSaysAndIsUndone)
     }).join();
 }
 
-TEST(ThreadPriority, RaisedTwiceIsStillUndoneToTheFirst)
+TEST(ThreadPriority, RestoresTheFirstPriorityAfterTwoRaises)
 {
     std::thread([] {
         const auto before = scheduling();
@@ -54,7 +54,7 @@ TEST(ThreadPriority, RaisedTwiceIsStillUndoneToTheFirst)
     }).join();
 }
 
-TEST(ThreadPriority, HasNames)
+TEST(ThreadPriority, NamesEachGrant)
 {
     EXPECT_STREQ(name_of(ThreadPriority::Granted::realtime), "fifo");
     EXPECT_STREQ(name_of(ThreadPriority::Granted::nice), "nice");

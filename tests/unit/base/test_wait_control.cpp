@@ -18,7 +18,7 @@ bool is_readable(const WaitControl &control)
     return ::poll(&entry, 1, 0) == 1;
 }
 
-TEST(WaitControl, InterruptHoldsUntilResume)
+TEST(WaitControl, StaysInterruptedUntilResumed)
 {
     WaitControl control;
     EXPECT_FALSE(is_readable(control));
@@ -32,10 +32,10 @@ TEST(WaitControl, InterruptHoldsUntilResume)
     EXPECT_FALSE(control.is_set());
 }
 
-TEST(WaitControl, RestartHoldsUntilItIsTakenWhateverElseHappens)
+TEST(WaitControl, KeepsARestartRequestUntilItIsTaken)
 {
     WaitControl control;
-    control.ask_restart();
+    control.request_restart();
     control.interrupt();
     control.resume();
     EXPECT_TRUE(is_readable(control));
@@ -45,18 +45,18 @@ TEST(WaitControl, RestartHoldsUntilItIsTakenWhateverElseHappens)
     EXPECT_FALSE(control.take_restart());
 }
 
-TEST(WaitControl, SleepsUntilTheTimeOrUntilAnythingIsWanted)
+TEST(WaitControl, SleepsUntilTheTimeOrARequest)
 {
     WaitControl control;
     const auto soon = monotonic_now() + 5ms;
     EXPECT_FALSE(control.sleep_until(soon));
     EXPECT_GE(monotonic_now(), soon);
-    EXPECT_FALSE(control.sleep_until(MonotonicTime::min())) << "long ago";
+    EXPECT_FALSE(control.sleep_until(MonotonicTime::min())) << "in the past";
 
     std::thread other([&] { control.request_wake_up(); });
     EXPECT_TRUE(control.sleep_until(monotonic_now() + 1h));
     other.join();
-    EXPECT_TRUE(control.sleep_until(monotonic_now() + 1h)) << "it is still wanted";
+    EXPECT_TRUE(control.sleep_until(monotonic_now() + 1h)) << "the request is still pending";
 }
 
 } // namespace

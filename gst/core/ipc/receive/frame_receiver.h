@@ -16,7 +16,7 @@
 namespace jkvm {
 
 /// How other threads reach a receiver that waits; it outlives the receiver. interrupt() ends the
-/// wait. ask_restart() makes it give the connection up, because what was sent by then is not
+/// wait. request_restart() makes it give the connection up, because what was sent by then is not
 /// wanted; the next one starts with a new frame.
 class ReceiverControl : public WaitControl {
 public:

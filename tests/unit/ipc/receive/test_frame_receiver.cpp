@@ -179,7 +179,7 @@ TEST_F(FrameReceiverTest, RestartMakesANewConnectionHoweverLateItIsNoticed)
 {
     connect();
     send_all(server_.get(), message_v1("UOKJ", 0, 1, packet_)); // old: must not come out
-    control_.ask_restart();
+    control_.request_restart();
     control_.interrupt();
     control_.resume();
     ASSERT_EQ(receiver_->wait(), Event::restarted);
@@ -194,7 +194,7 @@ TEST_F(FrameReceiverTest, RestartMakesANewConnectionHoweverLateItIsNoticed)
 TEST_F(FrameReceiverTest, InterruptCountsMoreThanARestart)
 {
     connect();
-    control_.ask_restart();
+    control_.request_restart();
     control_.interrupt();
     EXPECT_EQ(receiver_->wait(), Event::restarted);
     EXPECT_EQ(receiver_->wait(), Event::interrupted);
@@ -306,7 +306,7 @@ TEST_F(FrameReceiverTest, AsksEachNewServerForThatEncodingUntilItIsWithdrawn)
     next_message();
     control_.withdraw_request({.bitrate = 64000});
     next_message();
-    control_.ask_restart();
+    control_.request_restart();
     ASSERT_EQ(receiver_->wait(), Event::restarted);
     // The request again, what is believed to have been before, and the withdrawal.
     const auto bitrate = [this] {
