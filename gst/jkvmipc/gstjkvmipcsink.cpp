@@ -166,11 +166,11 @@ public:
     GstFlowReturn render(GstBuffer *buffer);
 
     bool may_connect(const PeerInfo &peer) override;
-    void peer_added(const PeerInfo &peer) override;
-    void peer_removed(const PeerInfo &peer, RemovalReason reason,
-                      const std::string &detail) override;
-    void peer_unreachable(const Error &error) override;
-    void encoder_requested(const std::optional<wire::EncoderConfig> &config) override;
+    void on_peer_added(const PeerInfo &peer) override;
+    void on_peer_removed(const PeerInfo &peer, RemovalReason reason,
+                         const std::string &detail) override;
+    void on_peer_unreachable(const Error &error) override;
+    void on_encoder_request(const std::optional<wire::EncoderConfig> &config) override;
 
 private:
     struct Session {
@@ -422,7 +422,7 @@ bool IpcSink::may_connect(const PeerInfo &peer)
     return is_client_welcome(element_, signals[signal_client_connecting], peer);
 }
 
-void IpcSink::encoder_requested(const std::optional<wire::EncoderConfig> &config)
+void IpcSink::on_encoder_request(const std::optional<wire::EncoderConfig> &config)
 {
     if (config)
         GST_INFO_OBJECT(element_, "clients ask for %u bit/s, complexity %u", config->bitrate,
@@ -433,7 +433,7 @@ void IpcSink::encoder_requested(const std::optional<wire::EncoderConfig> &config
                        config ? make_encoder_request(*config) : make_encoder_withdrawal({}));
 }
 
-void IpcSink::peer_added(const PeerInfo &peer)
+void IpcSink::on_peer_added(const PeerInfo &peer)
 {
     GST_INFO_OBJECT(element_, "client %" G_GUINT64_FORMAT " added: pid %d, uid %u", peer.id,
                     peer.pid, peer.uid);
@@ -442,7 +442,7 @@ void IpcSink::peer_added(const PeerInfo &peer)
                   static_cast<guint>(peer.uid));
 }
 
-void IpcSink::peer_removed(const PeerInfo &peer, RemovalReason reason, const std::string &detail)
+void IpcSink::on_peer_removed(const PeerInfo &peer, RemovalReason reason, const std::string &detail)
 {
     GST_INFO_OBJECT(element_, "client %" G_GUINT64_FORMAT " removed: %s %s", peer.id, nick(reason),
                     detail.c_str());
@@ -450,7 +450,7 @@ void IpcSink::peer_removed(const PeerInfo &peer, RemovalReason reason, const std
     g_signal_emit(element_, signals[signal_client_removed], 0, peer.id, nick(reason));
 }
 
-void IpcSink::peer_unreachable(const Error &error)
+void IpcSink::on_peer_unreachable(const Error &error)
 {
     GST_DEBUG_OBJECT(element_, "%s", error.detail.c_str());
     clients_.post("unreachable",

@@ -8,7 +8,7 @@ namespace jkvm {
 
 namespace {
 
-Fields describe_stats(const FrameSender::PeerStats &client)
+Fields describe_stats(const PeerStats &client)
 {
     return std::move(describe(client.info)
                          .set("frames", client.sent.frames)
@@ -25,7 +25,7 @@ Fields describe_stats(const FrameSender::PeerStats &client)
 
 /// Of all clients together, the one that fares worst.
 struct Worst {
-    explicit Worst(const std::vector<FrameSender::PeerStats> &clients)
+    explicit Worst(const std::vector<PeerStats> &clients)
     {
         for (const auto &client : clients) {
             send_buffer = std::max(send_buffer, client.buffers.send);

@@ -100,7 +100,7 @@ private:
     /// Our end hears some of it.
     void listen()
     {
-        const auto heard = dialogue_.listen(peer_);
+        const auto heard = dialogue_.receive(peer_);
         if (heard.encoder_request || heard.has_withdrawn_request)
             understood_ = heard.encoder_request;
         is_alive_ = !heard.end && peer_.flush(wall_now());
@@ -120,7 +120,8 @@ private:
                 send(wire::traits(format_.dialect).max_payload);
             break;
         case say_config:
-            is_alive_ = dialogue_.say(peer_, MessageType::config, wire::StreamConfig().encode());
+            is_alive_ =
+                dialogue_.send_control(peer_, MessageType::config, wire::StreamConfig().encode());
             ++configs_;
             break;
         case toggle_reading:

@@ -67,7 +67,7 @@ protected:
     ElementProcess element_{GetParam()};
 };
 
-TEST_P(HostilePeer, ThatStopsInTheMiddleOfAHeaderStopsItselfAlone)
+TEST_P(HostilePeer, ThatStallsInsideAHeaderDelaysNoOther)
 {
     auto hostile = element_.meet();
     auto bytes = good_message();
@@ -79,7 +79,7 @@ TEST_P(HostilePeer, ThatStopsInTheMiddleOfAHeaderStopsItselfAlone)
     element_.expect_good_end();
 }
 
-TEST_P(HostilePeer, WhosePayloadIsShortByOneByteIsOutOfStepAndGoes)
+TEST_P(HostilePeer, WhosePayloadIsOneByteShortIsDisconnected)
 {
     auto bytes = good_message();
     ++bytes[5];
@@ -89,21 +89,21 @@ TEST_P(HostilePeer, WhosePayloadIsShortByOneByteIsOutOfStepAndGoes)
     expect_violation(bytes);
 }
 
-TEST_P(HostilePeer, WithAnImpossibleLengthGoes)
+TEST_P(HostilePeer, WithAnImpossibleLengthIsDisconnected)
 {
     auto bytes = good_message();
     std::fill_n(bytes.begin() + 5, 4, 0xFF);
     expect_violation(bytes);
 }
 
-TEST_P(HostilePeer, WithAWrongMagicInMidStreamGoes)
+TEST_P(HostilePeer, WithAWrongMagicInMidStreamIsDisconnected)
 {
     auto bytes = good_message();
     bytes[0] ^= 0x20;
     expect_violation(bytes);
 }
 
-TEST_P(HostilePeer, ThatSendsOneByteASecondIsWaitedForByNobody)
+TEST_P(HostilePeer, ThatSendsOneByteASecondDelaysNoOther)
 {
     const auto hostile = element_.meet();
     const auto bytes = good_message();
@@ -123,12 +123,12 @@ TEST_P(HostilePeer, ThatSendsOneByteASecondIsWaitedForByNobody)
     element_.expect_good_end();
 }
 
-TEST_P(HostilePeer, ThatSendsTenThousandHeartbeatsIsTakenAsItComes)
+TEST_P(HostilePeer, ThatSendsTenThousandHeartbeatsStaysConnected)
 {
     expect_flood_is_survived(heartbeat_type);
 }
 
-TEST_P(HostilePeer, ThatAcknowledgesWhatNobodyAskedIsTakenAsItComes)
+TEST_P(HostilePeer, ThatSendsUnsolicitedAcksStaysConnected)
 {
     expect_flood_is_survived(ack_type);
 }
@@ -139,7 +139,7 @@ bool has_hung_up(int fd)
     return ::poll(&entry, 1, 0) == 1;
 }
 
-TEST(NeverReading, SixtyFourClientsCostEightHealthyOnesNothing)
+TEST(NeverReading, SixtyFourClientsCauseNoLossForEightHealthyOnes)
 {
     // On a busy machine this test may be late itself; the queue is longer than that.
     ElementProcess element(Part::sink_listens, "max-clients=72 max-queue-time=2000");
@@ -173,7 +173,7 @@ TEST(NeverReading, SixtyFourClientsCostEightHealthyOnesNothing)
     element.expect_good_end();
 }
 
-TEST(NeverReading, ServerIsLeftAndComeBackTo)
+TEST(NeverReading, ServerIsLeftAndReconnectedTo)
 {
     ElementProcess element(Part::sink_connects);
     const auto hostile = element.meet();

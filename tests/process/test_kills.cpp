@@ -25,10 +25,10 @@ using namespace std::chrono_literals;
 /// Nobody is told anything.
 class NoObserver final : public FrameSender::Observer {
     bool may_connect(const PeerInfo &) override { return true; }
-    void peer_added(const PeerInfo &) override {}
-    void peer_removed(const PeerInfo &, RemovalReason, const std::string &) override {}
-    void peer_unreachable(const Error &) override {}
-    void encoder_requested(const std::optional<wire::EncoderConfig> &) override {}
+    void on_peer_added(const PeerInfo &) override {}
+    void on_peer_removed(const PeerInfo &, RemovalReason, const std::string &) override {}
+    void on_peer_unreachable(const Error &) override {}
+    void on_encoder_request(const std::optional<wire::EncoderConfig> &) override {}
 };
 
 /// What the victims do until they are killed, each of them with what our own elements are made of.
@@ -96,7 +96,7 @@ private:
 
 class Kills : public ::testing::TestWithParam<Part> {};
 
-TEST_P(Kills, OfOneEndDoNotHarmTheOther)
+TEST_P(Kills, OfOneEndLeaveTheOtherRunning)
 {
     ElementProcess survivor(GetParam());
     const Victim victim(GetParam(), survivor.path());

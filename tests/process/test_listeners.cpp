@@ -41,7 +41,7 @@ protected:
     std::string path_ = directory_.file("a.sock");
 };
 
-TEST_F(Listeners, EightLoseNothingByTheOneThatIsStoppedAndThatStartsAgainWithTheNewestFrame)
+TEST_F(Listeners, EightLoseNothingWhileOneIsStoppedAndResumesWithTheNewestFrame)
 {
     // On a busy machine a listener may have to wait for longer than usual; half of this time, 25
     // frames, may be in the kernel for the one that is stopped.
@@ -106,7 +106,7 @@ double length_of_ogg(const std::string &path)
     return static_cast<double>(last - first) / 48000;
 }
 
-TEST_F(Recording, IsAsLongAsWhatWasRecordedThoughTheServerWasKilledThreeTimes)
+TEST_F(Recording, HasItsFullLengthAlthoughTheServerWasKilledThreeTimes)
 {
     const auto receive_with = [this](const std::string &rest) {
         return gst_launch("-m -e jkvmipcsrc stats-interval=20 socket-path=" + path_ + " ! " + rest);

@@ -54,19 +54,19 @@ protected:
     std::string path_ = directory_.file("a.sock");
 };
 
-TEST_P(Paths, DirectoryInTheWayIsLeftAlone)
+TEST_P(Paths, KeepADirectoryInTheWay)
 {
     ASSERT_TRUE(fs::create_directory(path_));
     expect_file_in_the_way_is_left_alone(path_);
 }
 
-TEST_P(Paths, PipeInTheWayIsLeftAlone)
+TEST_P(Paths, KeepAPipeInTheWay)
 {
     ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
     expect_file_in_the_way_is_left_alone(path_);
 }
 
-TEST_P(Paths, RegularFileInTheWayIsLeftAlone)
+TEST_P(Paths, KeepARegularFileInTheWay)
 {
     std::ofstream(path_) << "precious";
     expect_file_in_the_way_is_left_alone(path_);
@@ -75,7 +75,7 @@ TEST_P(Paths, RegularFileInTheWayIsLeftAlone)
     EXPECT_EQ(content, "precious");
 }
 
-TEST_P(Paths, SecondServerSaysSoAndTheFirstGoesOn)
+TEST_P(Paths, AreBusyForASecondServerAndTheFirstContinues)
 {
     ElementProcess first(GetParam());
     const auto output = failure_at(first.path());
@@ -84,7 +84,7 @@ TEST_P(Paths, SecondServerSaysSoAndTheFirstGoesOn)
     first.expect_good_end();
 }
 
-TEST_P(Paths, DiskThatHasNoRoomForTheLockIsAnErrorThatSaysSo)
+TEST_P(Paths, ReportAFullDiskThatHasNoRoomForTheLock)
 {
     const char *faults = std::getenv("JKVM_FAULTS"); // NOLINT(concurrency-mt-unsafe): one thread
     ASSERT_NE(faults, nullptr);
@@ -94,7 +94,7 @@ TEST_P(Paths, DiskThatHasNoRoomForTheLockIsAnErrorThatSaysSo)
     EXPECT_TRUE(fs::is_empty(directory_.path()));
 }
 
-TEST_P(Paths, WrongUserIsKeptOutByTheModeOfTheFileAndByTheList)
+TEST_P(Paths, RefuseOtherUsersByFileModeAndByAllowedUids)
 {
     if (::geteuid() != 0)
         GTEST_SKIP() << "only root can become another user";
@@ -122,7 +122,7 @@ TEST_P(Paths, WrongUserIsKeptOutByTheModeOfTheFileAndByTheList)
     open.expect_good_end();
 }
 
-TEST_P(Paths, WithoutADescriptorForTheNextClientItWaitsAndDoesNotSpin)
+TEST_P(Paths, WaitWithoutSpinningWhenNoDescriptorIsFree)
 {
     ElementProcess element(GetParam());
     const auto first = element.meet();

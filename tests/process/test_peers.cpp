@@ -74,7 +74,7 @@ protected:
     std::optional<Program> peer_;
 };
 
-TEST_P(Peers, UnderstandTheSink)
+TEST_P(Peers, DecodeTheSinksMessages)
 {
     start("audiotestsrc is-live=true samplesperbuffer=960 ! audio/x-raw,channels=2 ! opusenc ! "
           "jkvmipcsink dialect=" +
@@ -88,7 +88,7 @@ TEST_P(Peers, UnderstandTheSink)
         << peer_->output();
 }
 
-TEST_P(Peers, AreUnderstoodByTheSource)
+TEST_P(Peers, AreDecodedByTheSource)
 {
     start("jkvmipcsrc num-buffers=20" + properties() + "! fakesink",
           "--send --endless --frames 20 --acks 0");

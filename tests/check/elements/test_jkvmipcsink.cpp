@@ -67,7 +67,7 @@ std::int64_t timestamp_of(const std::vector<std::uint8_t> &message)
     return static_cast<std::int64_t>(value);
 }
 
-TEST_F(JkvmIpcSink, ClientReadsAMessageOfTheProtocol)
+TEST_F(JkvmIpcSink, SendsAMessageOfTheProtocol)
 {
     const auto client = add_client();
     ASSERT_EQ(push("\xFCopus", 0), GST_FLOW_OK);
@@ -77,7 +77,7 @@ TEST_F(JkvmIpcSink, ClientReadsAMessageOfTheProtocol)
     EXPECT_EQ(std::string(bytes.begin() + 17, bytes.end()), "\xFCopus");
 }
 
-TEST_F(JkvmIpcSink, TimestampOnTheWireIsTheCaptureTimeNotTheTimeOfSending)
+TEST_F(JkvmIpcSink, SendsTheCaptureTimeNotTheTimeOfSending)
 {
     const auto client = add_client();
     gst_harness_set_time(harness_, 1000 * GST_MSECOND);
@@ -89,7 +89,7 @@ TEST_F(JkvmIpcSink, TimestampOnTheWireIsTheCaptureTimeNotTheTimeOfSending)
     EXPECT_LE(timestamp, after - 30'000'000);
 }
 
-TEST_F(JkvmIpcSink, BufferWithoutATimestampIsTakenToEndNow)
+TEST_F(JkvmIpcSink, TakesABufferWithoutTimestampToEndNow)
 {
     const auto client = add_client();
     const auto before = wall_clock_ns();
@@ -99,7 +99,7 @@ TEST_F(JkvmIpcSink, BufferWithoutATimestampIsTakenToEndNow)
     EXPECT_LE(timestamp, wall_clock_ns() - 20'000'000);
 }
 
-TEST_F(JkvmIpcSink, WithoutAClientNothingBlocksAndNothingIsLost)
+TEST_F(JkvmIpcSink, NeitherBlocksNorCountsALossWithoutAClient)
 {
     for (int i = 0; i < 100; ++i)
         ASSERT_EQ(push("\xFC", static_cast<GstClockTime>(i) * 20 * GST_MSECOND), GST_FLOW_OK);
@@ -108,7 +108,7 @@ TEST_F(JkvmIpcSink, WithoutAClientNothingBlocksAndNothingIsLost)
     EXPECT_EQ(stat(element_, "dropped"), 0u);
 }
 
-TEST_F(JkvmIpcSink, StatisticsHaveTheNamesThatJetKvmsUsersKnow)
+TEST_F(JkvmIpcSink, HasStatisticsUnderJetKvmsNames)
 {
     auto client = add_client();
     ASSERT_EQ(push("\xFC", 0), GST_FLOW_OK);
@@ -144,7 +144,7 @@ TEST_F(JkvmIpcSink, StatisticsHaveTheNamesThatJetKvmsUsersKnow)
     EXPECT_EQ(stat(element_, "connection-drops"), 1u);
 }
 
-TEST_F(JkvmIpcSink, StatisticsArePostedAtTheirInterval)
+TEST_F(JkvmIpcSink, PostsStatisticsAtTheirInterval)
 {
     const auto bus = GstRef<GstBus>::adopt(gst_bus_new());
     gst_element_set_bus(element_, bus.get());
@@ -164,7 +164,7 @@ TEST_F(JkvmIpcSink, StatisticsArePostedAtTheirInterval)
     gst_element_set_bus(element_, nullptr);
 }
 
-TEST_F(JkvmIpcSink, StreamHeadersStayInTheCaps)
+TEST_F(JkvmIpcSink, DoesNotSendStreamHeaders)
 {
     const auto client = add_client();
     auto *header = gst_buffer_new_memdup("OpusHead", 8);
@@ -175,7 +175,7 @@ TEST_F(JkvmIpcSink, StreamHeadersStayInTheCaps)
     EXPECT_EQ(stat(element_, "frames"), 1u);
 }
 
-TEST_F(JkvmIpcSink, BufferTooLargeForAMessageIsCountedAndDropped)
+TEST_F(JkvmIpcSink, CountsAndDropsABufferThatIsTooLarge)
 {
     const auto client = add_client();
     ASSERT_EQ(push(std::string(4097, '\xFC'), 0), GST_FLOW_OK);
@@ -184,7 +184,7 @@ TEST_F(JkvmIpcSink, BufferTooLargeForAMessageIsCountedAndDropped)
     EXPECT_EQ(receive(client.get(), 17 + 4096).size(), 17u + 4096u);
 }
 
-TEST_F(JkvmIpcSink, WhatIsNoOpusPacketIsCountedAndDropped)
+TEST_F(JkvmIpcSink, CountsAndDropsABufferThatIsNotAnOpusPacket)
 {
     const auto client = add_client();
     ASSERT_EQ(push("", 0), GST_FLOW_OK);
@@ -195,7 +195,7 @@ TEST_F(JkvmIpcSink, WhatIsNoOpusPacketIsCountedAndDropped)
     EXPECT_EQ(receive(client.get(), 18)[17], 0xFC);
 }
 
-TEST(JkvmIpcSinkPipeline, StreamWithoutTimestampsIsServedAsItComes)
+TEST(JkvmIpcSinkPipeline, ServesAStreamWithoutTimestamps)
 {
     testing::TemporaryDirectory directory;
     const auto path = directory.file("a.sock");
@@ -213,7 +213,7 @@ TEST(JkvmIpcSinkPipeline, StreamWithoutTimestampsIsServedAsItComes)
     EXPECT_EQ(receive(client.get(), 18).size(), 18u);
 }
 
-TEST_F(JkvmIpcSink, StatsNameEachClient)
+TEST_F(JkvmIpcSink, ListsEachClientInTheStatistics)
 {
     const auto client = add_client();
     push("\xFC\x01", 0);
@@ -239,7 +239,7 @@ TEST(JkvmIpcSinkPipeline, ReachesPlayingWithoutDataAndWithoutAClient)
     EXPECT_EQ(pipeline.set_state(GST_STATE_PLAYING), GST_STATE_CHANGE_SUCCESS);
 }
 
-TEST(JkvmIpcSinkPipeline, ClientsThatComeAndGoAreReportedOnTheBus)
+TEST(JkvmIpcSinkPipeline, PostsMessagesForClientsThatConnectAndLeave)
 {
     testing::TemporaryDirectory directory;
     Pipeline pipeline("appsrc ! jkvmipcsink name=s socket-path=" + directory.file("a.sock"));
@@ -256,7 +256,7 @@ TEST(JkvmIpcSinkPipeline, ClientsThatComeAndGoAreReportedOnTheBus)
     EXPECT_EQ(stat(pipeline.element("s"), "protocol-errors"), 1u);
 }
 
-TEST(JkvmIpcSinkPipeline, PathOfALiveServerIsAnErrorThatNamesIt)
+TEST(JkvmIpcSinkPipeline, PostsAnErrorForThePathOfALiveServer)
 {
     testing::TemporaryDirectory directory;
     const auto path = directory.file("a.sock");
@@ -271,7 +271,7 @@ TEST(JkvmIpcSinkPipeline, PathOfALiveServerIsAnErrorThatNamesIt)
     EXPECT_TRUE(connect_to(path)) << "the first one is not disturbed";
 }
 
-TEST(JkvmIpcSinkPipeline, PathThatCannotBeBoundIsAnErrorThatSaysWhy)
+TEST(JkvmIpcSinkPipeline, PostsAnErrorForAPathThatCannotBeBound)
 {
     testing::TemporaryDirectory directory;
     fs::create_directory(directory.file("dir"));
@@ -291,7 +291,7 @@ gboolean refuse(GstElement *, gint, guint, gpointer)
     return FALSE;
 }
 
-TEST(JkvmIpcSinkPipeline, ApplicationMayRefuseAClient)
+TEST(JkvmIpcSinkPipeline, LetsTheApplicationRefuseAClient)
 {
     testing::TemporaryDirectory directory;
     Pipeline pipeline("appsrc ! jkvmipcsink name=s socket-path=" + directory.file("a.sock"));
@@ -303,7 +303,7 @@ TEST(JkvmIpcSinkPipeline, ApplicationMayRefuseAClient)
     EXPECT_EQ(stat(pipeline.element("s"), "rejects"), 1u);
 }
 
-TEST(JkvmIpcSinkPipeline, WrongGroupIsAnErrorThatNamesIt)
+TEST(JkvmIpcSinkPipeline, PostsAnErrorForAnUnknownGroup)
 {
     testing::TemporaryDirectory directory;
     Pipeline pipeline("appsrc ! jkvmipcsink socket-group=no-such-group socket-path=" +
@@ -315,7 +315,7 @@ TEST(JkvmIpcSinkPipeline, WrongGroupIsAnErrorThatNamesIt)
     EXPECT_TRUE(fs::is_empty(directory.path()));
 }
 
-TEST(JkvmIpcSinkPipeline, PropertiesReachTheSocket)
+TEST(JkvmIpcSinkPipeline, AppliesPropertiesToTheSocket)
 {
     testing::TemporaryDirectory directory;
     const auto path = directory.file("a.sock");
@@ -332,7 +332,7 @@ TEST(JkvmIpcSinkPipeline, PropertiesReachTheSocket)
     EXPECT_TRUE(removed);
 }
 
-TEST(JkvmIpcSinkPipeline, EnvironmentNamesThePathWhenNoneIsSet)
+TEST(JkvmIpcSinkPipeline, TakesTheDefaultPathFromTheEnvironment)
 {
     testing::TemporaryDirectory directory;
     const auto path = directory.file("a.sock");
@@ -343,7 +343,7 @@ TEST(JkvmIpcSinkPipeline, EnvironmentNamesThePathWhenNoneIsSet)
     EXPECT_TRUE(connect_to(path));
 }
 
-TEST(JkvmIpcSinkPipeline, StartAndStopLeaveNothingBehind)
+TEST(JkvmIpcSinkPipeline, LeaksNothingOverStartAndStop)
 {
     testing::TemporaryDirectory directory;
     Pipeline pipeline("appsrc ! jkvmipcsink socket-path=" + directory.file("a.sock"));

@@ -42,7 +42,7 @@ protected:
     }
 };
 
-TEST_P(Uri, MakesTheElementWithItsProperties)
+TEST_P(Uri, CreatesTheElementWithItsProperties)
 {
     const auto element =
         make("jkvm:///tmp/a.sock?direction=microphone&mode=listen&dialect=v3&socket-mode=432");
@@ -55,7 +55,7 @@ TEST_P(Uri, MakesTheElementWithItsProperties)
     EXPECT_EQ(property(element, "socket-mode"), "432");
 }
 
-TEST_P(Uri, ComesBackAsItWas)
+TEST_P(Uri, SurvivesARoundTrip)
 {
     for (const char *uri :
          {"jkvm:///", "jkvm:///tmp/a.sock", "jkvm:///@abstract", "jkvm:///tmp/two%20words.sock",
@@ -86,7 +86,7 @@ TEST_P(Uri, CarriesAnyPath)
     }
 }
 
-TEST_P(Uri, WhatItCannotMeanIsRefusedWithAReasonAndChangesNothing)
+TEST_P(Uri, IsRefusedWithAReasonAndWithoutEffectIfInvalid)
 {
     const auto element = make("jkvm:///tmp/a.sock?mode=listen");
     for (const char *uri :

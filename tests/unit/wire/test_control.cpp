@@ -22,7 +22,7 @@ TEST(StreamConfig, HasTheBytesOfTheProtocol)
               (std::vector<unsigned>{0x80, 0xBB, 0, 0, 2, 0, 0, 0, 0xC0, 0x03, 0, 0}));
 }
 
-TEST(StreamConfig, ComesBackAsItWas)
+TEST(StreamConfig, SurvivesARoundTrip)
 {
     for (const auto &config : {StreamConfig{48000, 2, 960}, StreamConfig{8000, 1, 20},
                                StreamConfig{16000, 1, 1920}, StreamConfig{24000, 2, 2880}}) {
@@ -30,7 +30,7 @@ TEST(StreamConfig, ComesBackAsItWas)
     }
 }
 
-TEST(StreamConfig, RefusesWhatOpusDoesNotHave)
+TEST(StreamConfig, RefusesValuesThatOpusDoesNotHave)
 {
     for (const auto &config :
          {StreamConfig{44100, 2, 960}, StreamConfig{48000, 0, 960}, StreamConfig{48000, 3, 960},
@@ -59,7 +59,7 @@ TEST(EncoderConfig, HasTheBytesOfTheProtocol)
     EXPECT_EQ(EncoderConfig::decode(config.encode()), config);
 }
 
-TEST(EncoderConfig, RefusesEachValueThatIsOutOfItsRange)
+TEST(EncoderConfig, RefusesEachValueOutOfRange)
 {
     const auto refused = [](auto change) {
         EncoderConfig config;

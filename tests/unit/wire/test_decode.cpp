@@ -82,7 +82,7 @@ template <typename Visitor, typename... Alternatives>
 struct HandlesAll<Visitor, std::variant<Alternatives...>>
     : std::conjunction<std::is_invocable<Visitor, const Alternatives &>...> {};
 
-TEST(Decode, VisitorThatMissesAMessageDoesNotCompile)
+TEST(Decode, VisitorWithoutAHandlerForAMessageDoesNotCompile)
 {
     const Overload complete{[](const OpusFrame &) {},  [](const Config &) {},
                             [](const OpusConfig &) {}, [](const Stop &) {},

@@ -43,14 +43,14 @@ TEST(WireHeader, MicrophonePathHasItsOwnMagic)
     EXPECT_EQ(numbers(header.bytes().first(4)), (std::vector<unsigned>{0x49, 0x4D, 0x4B, 0x4A}));
 }
 
-TEST(WireHeader, ThirdDialectEndsAfterTheLength)
+TEST(WireHeader, HasNoTimestampInTheThirdDialect)
 {
     const HeaderBytes header({Direction::output, Dialect::v3}, {.type_code = 3, .length = 5});
     EXPECT_EQ(numbers(header.bytes()),
               (std::vector<unsigned>{0x55, 0x4F, 0x4B, 0x4A, 0x03, 0x05, 0x00, 0x00, 0x00}));
 }
 
-TEST(WireHeader, DecodesWhatStandsInTheProtocol)
+TEST(WireHeader, DecodesTheExampleOfTheProtocol)
 {
     const auto raw = bytes(0x55, 0x4F, 0x4B, 0x4A, 0x03, 0x00, 0x10, 0x00, 0x00, 0xFE, 0xFF, 0xFF,
                            0xFF, 0xFF, 0xFF, 0xFF, 0xFF);
@@ -83,7 +83,7 @@ TEST(WireHeader, RefusesALengthAboveTheLimitOfTheDialect)
     }
 }
 
-TEST(WireDialect, NumbersOfTheMessageTypes)
+TEST(WireDialect, NumbersTheMessageTypesAsTheProtocol)
 {
     using enum MessageType;
     EXPECT_EQ(type_code(Dialect::v1, opus_frame), 0);

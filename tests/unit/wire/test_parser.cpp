@@ -61,7 +61,7 @@ Parser::Outcome feed(Parser &parser, std::span<const std::byte> chunk, std::vect
 
 class AnySplit : public testing::TestWithParam<Dialect> {};
 
-TEST_P(AnySplit, OfTheStreamGivesTheSameMessages)
+TEST_P(AnySplit, OfTheStreamYieldsTheSameMessages)
 {
     const Format format{Direction::output, GetParam()};
     const auto limit = traits(format.dialect).max_payload;
@@ -96,7 +96,7 @@ TEST_P(AnySplit, OfTheStreamGivesTheSameMessages)
 
 INSTANTIATE_TEST_SUITE_P(Parser, AnySplit, testing::Values(Dialect::v1, Dialect::v2, Dialect::v3));
 
-TEST(Parser, SaysWhatTheWrongMagicWas)
+TEST(Parser, ReportsTheWrongMagic)
 {
     std::vector<std::byte> stream(17, std::byte{0x47});
     Parser parser(v1_output.direction, v1_output.dialect);
@@ -105,7 +105,7 @@ TEST(Parser, SaysWhatTheWrongMagicWas)
     EXPECT_EQ(parser.violation(), "wrong magic 47 47 47 47");
 }
 
-TEST(Parser, WrongMagicInMidStreamEndsItForGood)
+TEST(Parser, StopsAtAWrongMagicInMidStream)
 {
     std::vector<std::byte> stream;
     append(stream, v1_output, 0, 1, payload_of(10, 1));
@@ -119,7 +119,7 @@ TEST(Parser, WrongMagicInMidStreamEndsItForGood)
     EXPECT_EQ(parser.next(message), Parser::Outcome::violation);
 }
 
-TEST(Parser, ImpossibleLengthIsRefusedBeforeAnyOfThePayloadComes)
+TEST(Parser, RefusesAnImpossibleLengthBeforeThePayloadArrives)
 {
     for (const std::uint32_t length : {4097u, 0x7FFFFFFFu, 0xFFFFFFFFu}) {
         Parser parser(v1_output.direction, v1_output.dialect);
@@ -131,7 +131,7 @@ TEST(Parser, ImpossibleLengthIsRefusedBeforeAnyOfThePayloadComes)
     }
 }
 
-TEST(Parser, ResetForgetsAHalfMessageAndAViolation)
+TEST(Parser, ForgetsAPartialMessageAndAViolationOnReset)
 {
     Parser parser(v1_output.direction, v1_output.dialect);
     std::vector<Received> received;

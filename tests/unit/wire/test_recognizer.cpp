@@ -44,7 +44,7 @@ protected:
     }
 };
 
-TEST_P(Recognition, IsRightAndFewerBytesNeverTellOtherwise)
+TEST_P(Recognition, IsCorrectAndConsistentForEveryPrefix)
 {
     const auto bytes = stream();
     EXPECT_EQ(recognize_header(Direction::output, bytes), expected());
@@ -54,7 +54,7 @@ TEST_P(Recognition, IsRightAndFewerBytesNeverTellOtherwise)
     }
 }
 
-TEST_P(Recognition, ParserDeliversTheFirstMessageToo)
+TEST_P(Recognition, DeliversTheFirstMessageToo)
 {
     const auto bytes = stream();
     Parser parser(Direction::output, std::nullopt);
@@ -83,7 +83,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"ShortHeaderLargest", Dialect::v3, {}, 1024, std::byte{0x18}}),
     [](const auto &info) { return std::string(info.param.name); });
 
-TEST(Recognizer, FirstMessageWithATimeIsEnough)
+TEST(Recognizer, RecognisesALongHeaderFromItsTimestamp)
 {
     std::vector<std::byte> bytes;
     append(bytes, {Direction::output, Dialect::v1}, 0, today, 240);
@@ -92,7 +92,7 @@ TEST(Recognizer, FirstMessageWithATimeIsEnough)
     EXPECT_EQ(recognize_header(Direction::output, bytes), HeaderForm::need_more);
 }
 
-TEST(Recognizer, WhatIsNotTheProtocolIsNeither)
+TEST(Recognizer, RecognisesNeitherFormInForeignBytes)
 {
     const std::vector<std::byte> text(100, std::byte{'x'});
     EXPECT_EQ(recognize_header(Direction::output, text), HeaderForm::neither);
@@ -108,7 +108,7 @@ TEST(Recognizer, WhatIsNotTheProtocolIsNeither)
     EXPECT_EQ(recognize_header(Direction::output, bytes), HeaderForm::neither);
 }
 
-TEST(Recognizer, ControlMessagesTellTheSecondDialectFromTheFirst)
+TEST(Recognizer, DistinguishesV2FromV1ByItsControlMessages)
 {
     const auto dialect_after = [](std::uint8_t code, std::size_t size) {
         std::vector<std::byte> bytes;
@@ -127,7 +127,7 @@ TEST(Recognizer, ControlMessagesTellTheSecondDialectFromTheFirst)
     EXPECT_EQ(dialect_after(0, 10), std::pair(std::optional(Dialect::v1), MessageType::opus_frame));
 }
 
-TEST(Recognizer, DialectThatWasGivenIsNotDoubted)
+TEST(Recognizer, KeepsADialectThatWasSet)
 {
     std::vector<std::byte> bytes;
     append(bytes, {Direction::output, Dialect::v1}, 5, today, 0);
@@ -140,7 +140,7 @@ TEST(Recognizer, DialectThatWasGivenIsNotDoubted)
     EXPECT_EQ(parser.dialect(), Dialect::v1);
 }
 
-TEST(Recognizer, NewConnectionIsRecognisedAnew)
+TEST(Recognizer, RecognisesEachConnectionSeparately)
 {
     Parser parser(Direction::output, std::nullopt);
     for (const auto dialect : {Dialect::v1, Dialect::v3, Dialect::v1}) {

@@ -11,22 +11,22 @@ void InFlightAudio::note_sent(nanoseconds duration, std::size_t size)
     sum_ += duration;
 }
 
-nanoseconds InFlightAudio::look(int memory)
+nanoseconds InFlightAudio::update(int memory)
 {
-    sum_ = time(memory);
-    sent_.erase(sent_.begin(), sent_.end() - static_cast<std::ptrdiff_t>(count(memory)));
+    sum_ = duration(memory);
+    sent_.erase(sent_.begin(), sent_.end() - static_cast<std::ptrdiff_t>(count_unread(memory)));
     return sum_;
 }
 
-nanoseconds InFlightAudio::time(int memory) const
+nanoseconds InFlightAudio::duration(int memory) const
 {
     nanoseconds sum{0};
-    for (auto i = sent_.size() - count(memory); i < sent_.size(); ++i)
+    for (auto i = sent_.size() - count_unread(memory); i < sent_.size(); ++i)
         sum += sent_[i].duration;
     return sum;
 }
 
-std::size_t InFlightAudio::count(int memory) const
+std::size_t InFlightAudio::count_unread(int memory) const
 {
     std::size_t count = 0;
     for (auto sent = sent_.rbegin(); sent != sent_.rend() && sent->memory <= memory; ++sent) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// How much sound is in the kernel on its way to a peer that has not read it yet.
+// Estimates how much audio the kernel still holds for a peer that has not read it yet.
 #pragma once
 
 #include "core/base/time.h"
@@ -9,36 +9,36 @@
 
 namespace jkvm {
 
-/// The kernel only counts the memory that unread messages take (SIOCOUTQ). This knows what each one
-/// took, and finds from the count how many of the newest ones are still there: what was sent first
-/// is read first.
+/// The kernel only reports the memory that unread messages occupy (SIOCOUTQ). This class records
+/// how much each message occupies; because messages are read in the order in which they were sent,
+/// that number tells how many of the newest ones are still unread.
 class InFlightAudio {
 public:
-    /// A message, or the last part of one, was handed to the kernel. What came before the last part
-    /// has no duration.
+    /// Records `size` bytes that the kernel took: a whole message, or a part of one. Only the last
+    /// part has the message's duration, the others have 0.
     void note_sent(nanoseconds duration, std::size_t size);
-    /// How much is unread when the kernel counts so many bytes.
-    [[nodiscard]] nanoseconds time(int memory) const;
-    /// The same, and what was read is forgotten.
-    nanoseconds look(int memory);
+    /// Returns the duration of the messages that are unread when the kernel reports `memory` bytes.
+    [[nodiscard]] nanoseconds duration(int memory) const;
+    /// Does the same, and forgets the messages that were read.
+    nanoseconds update(int memory);
 
-    /// No more than this is unread: what was so at the last look, and all that was sent since.
-    /// Where that is little enough, nobody has to ask the kernel.
-    [[nodiscard]] nanoseconds at_most() const { return sum_; }
-    /// Whether it is time for a look anyway: what was sent since is many messages.
-    [[nodiscard]] bool is_long() const { return sent_.size() >= many; }
+    /// The duration that was unread at the last update() plus all that was sent since: if this is
+    /// small enough, the kernel need not be asked.
+    [[nodiscard]] nanoseconds upper_bound() const { return sum_; }
+    /// Whether so many messages were sent since the last update() that it is due.
+    [[nodiscard]] bool needs_update() const { return sent_.size() >= max_recorded; }
 
 private:
     struct Sent {
         nanoseconds duration;
-        int memory;
+        int memory; // bytes
     };
-    static constexpr std::size_t many = 1000;
+    static constexpr std::size_t max_recorded = 1000;
 
-    /// How many of the newest ones the kernel still holds.
-    [[nodiscard]] std::size_t count(int memory) const;
+    /// The number of newest messages that the kernel still holds.
+    [[nodiscard]] std::size_t count_unread(int memory) const;
 
-    std::vector<Sent> sent_; // since the last look, and what was unread then; mostly a few
+    std::vector<Sent> sent_; // unread at the last update(), and sent since; usually a few
     nanoseconds sum_{0};     // over sent_
 };
 

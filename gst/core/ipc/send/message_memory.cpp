@@ -14,12 +14,12 @@ namespace jkvm {
 
 namespace {
 
-// The kernel's memory comes in multiples of this.
-constexpr std::size_t grain = 64;
-// Larger ones are so rare that each is measured.
-constexpr std::size_t classes = 64;
+// The kernel allocates in multiples of this many bytes.
+constexpr std::size_t granularity = 64;
+// Messages above this many multiples are so rare that each one is measured.
+constexpr std::size_t size_classes = 64;
 
-/// 0: it cannot be measured now.
+/// Returns 0 if no descriptor is free.
 int measure(std::size_t size)
 {
     std::array<int, 2> ends{};
@@ -36,13 +36,14 @@ int measure(std::size_t size)
 
 int message_memory(std::size_t size)
 {
-    static std::array<std::atomic<int>, classes> measured{};
-    const auto of = (size + grain - 1) / grain;
-    int memory = of < classes ? measured[of].load(std::memory_order_relaxed) : 0;
+    static std::array<std::atomic<int>, size_classes> measured{};
+    const auto size_class = (size + granularity - 1) / granularity;
+    const bool is_cached = size_class < size_classes;
+    int memory = is_cached ? measured[size_class].load(std::memory_order_relaxed) : 0;
     if (memory == 0) {
-        memory = measure(of * grain);
-        if (of < classes)
-            measured[of].store(memory, std::memory_order_relaxed);
+        memory = measure(size_class * granularity);
+        if (is_cached)
+            measured[size_class].store(memory, std::memory_order_relaxed);
     }
     return memory > 0 ? memory : static_cast<int>(size);
 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What an unread message takes of the kernel's memory.
+// Measures how much kernel memory an unread message occupies.
 #pragma once
 
 #include <cstddef>
 
 namespace jkvm {
 
-/// What SIOCOUTQ counts for an unread message of `size` bytes on a Unix stream socket, bytes: the
-/// kernel's own overhead included, a frame of 20 ms takes four times its size. How much that is
-/// depends on the kernel, so it is measured on a socket pair, once for sizes that take the same.
-/// Where there is no descriptor for that, the answer is the least that it can be. Any thread.
+/// Returns what SIOCOUTQ reports for an unread message of `size` bytes on a Unix stream socket, in
+/// bytes. This includes the kernel's overhead: a frame of 20 ms occupies about four times its size.
+/// The overhead depends on the kernel, so it is measured on a socket pair, once for all sizes that
+/// occupy the same. Without a free descriptor the lower bound `size` is returned. Thread-safe.
 int message_memory(std::size_t size);
 
 } // namespace jkvm

@@ -15,11 +15,11 @@ namespace {
 
 iovec to_iovec(std::span<const std::byte> bytes)
 {
-    // sendmsg() only reads, but iovec serves reading and writing alike.
+    // sendmsg() only reads, but iovec has no const variant.
     return {const_cast<std::byte *>(bytes.data()), bytes.size()};
 }
 
-/// The bytes that the kernel took, 0 when it can take none now, -1 for a broken connection.
+/// Returns the bytes that the kernel took, 0 if it can take none now, -1 for a broken connection.
 ssize_t send_some(int fd, std::span<iovec> parts)
 {
     msghdr message{};
@@ -52,118 +52,121 @@ const OutgoingMessage::Bytes &OutgoingMessage::stored()
 
 bool Peer::send(OutgoingMessage &message, WallTime now)
 {
-    if (is_waiting()) // its turn comes after those that wait
+    if (is_waiting()) // keep the order
         return enqueue(message, 0) && flush(now);
     std::array parts{to_iovec(message.header()), to_iovec(message.payload())};
-    const auto taken_before = counters_.bytes;
-    switch (hand_over({parts, message.size(), message.duration(), message.captured()}, now)) {
-    case Handed::whole:
+    const auto bytes_before = counters_.bytes;
+    switch (write({parts, message.size(), message.duration(), message.captured()}, now)) {
+    case WriteResult::whole:
         return true;
-    case Handed::broken:
+    case WriteResult::broken:
         counters_.undeliverable += message.duration() > nanoseconds(0) ? 1 : 0;
         return false;
-    case Handed::part:
+    case WriteResult::partial:
         break;
     }
-    return enqueue(message, static_cast<std::size_t>(counters_.bytes - taken_before));
+    return enqueue(message, static_cast<std::size_t>(counters_.bytes - bytes_before));
 }
 
 bool Peer::flush(WallTime now)
 {
     while (is_waiting()) {
         const auto &next = queue_.front();
-        const auto rest = std::span<const std::byte>(*next.bytes).subspan(begun_);
+        const auto rest = std::span<const std::byte>(*next.bytes).subspan(written_);
         std::array parts{to_iovec(rest)};
-        const auto taken_before = counters_.bytes;
-        switch (hand_over({parts, rest.size(), next.duration, next.captured}, now)) {
-        case Handed::whole:
-            begun_ = 0;
+        const auto bytes_before = counters_.bytes;
+        switch (write({parts, rest.size(), next.duration, next.captured}, now)) {
+        case WriteResult::whole:
+            written_ = 0;
             queued_ -= next.duration;
             queued_frames_ -= next.duration > nanoseconds(0) ? 1 : 0;
             queue_.pop_front();
             break;
-        case Handed::broken:
+        case WriteResult::broken:
             return false;
-        case Handed::part:
-            begun_ += static_cast<std::size_t>(counters_.bytes - taken_before);
+        case WriteResult::partial:
+            written_ += static_cast<std::size_t>(counters_.bytes - bytes_before);
             return true;
         }
     }
     return true;
 }
 
-Peer::Handed Peer::hand_over(const PendingWrite &parcel, WallTime now)
+bool Peer::must_wait(nanoseconds in_flight, nanoseconds frame) const
 {
-    // What is begun may go on at once, and one frame always.
-    const auto frame = parcel.duration;
-    const auto is_too_much = [&](nanoseconds unread) {
-        return unread > nanoseconds(0) && begun_ == 0 && !is_last_ &&
-               (unread + frame > max_unread_ || unread + 2 * frame > max_queued_);
-    };
-    // A look at the kernel is a system call, so it is only taken when it may matter.
-    const bool is_looking = unread_.is_long() || is_too_much(unread_.at_most());
-    const auto unread = is_looking ? unread_.look(send_buffer_used(fd())) : unread_.at_most();
-    if (is_too_much(unread)) {
+    // A message that is partly written is finished, and one frame may always be in the kernel.
+    return in_flight > nanoseconds(0) && written_ == 0 && !is_finishing_ &&
+           (in_flight + frame > max_in_flight_ || in_flight + 2 * frame > max_queued_);
+}
+
+Peer::WriteResult Peer::write(const PendingWrite &pending, WallTime now)
+{
+    const auto frame = pending.duration;
+    // Asking the kernel is a system call, so it is done only when the answer can matter.
+    const bool is_asking = in_flight_.needs_update() || must_wait(in_flight_.upper_bound(), frame);
+    const auto in_flight =
+        is_asking ? in_flight_.update(send_buffer_used(fd())) : in_flight_.upper_bound();
+    if (must_wait(in_flight, frame)) {
         wait_ = Wait::reader;
-        return Handed::part;
+        return WriteResult::partial;
     }
-    const auto sent = send_some(fd(), parcel.parts);
+    const auto sent = send_some(fd(), pending.parts);
     if (sent < 0)
-        return Handed::broken;
+        return WriteResult::broken;
     wait_ = Wait::kernel;
     if (sent == 0)
-        return Handed::part;
+        return WriteResult::partial;
     const auto size = static_cast<std::size_t>(sent);
-    const bool is_whole = size == parcel.size;
+    const bool is_whole = size == pending.size;
     counters_.bytes += size;
-    unread_.note_sent(is_whole ? frame : nanoseconds(0), size);
+    in_flight_.note_sent(is_whole ? frame : nanoseconds(0), size);
     if (!is_whole)
-        return Handed::part;
+        return WriteResult::partial;
     if (frame > nanoseconds(0)) {
         ++counters_.frames;
-        counters_.latency.record(now - parcel.captured);
+        counters_.latency.record(now - pending.captured);
         dropped_in_a_row_ = 0;
-        if (is_looking)
-            note_waiting(unread + (is_waiting() ? nanoseconds(0) : frame));
+        if (is_asking)
+            note_queued(in_flight + (is_waiting() ? nanoseconds(0) : frame));
     }
-    return Handed::whole;
+    return WriteResult::whole;
 }
 
 nanoseconds Peer::queued() const
 {
-    return queued_ + unread_.time(send_buffer_used(fd()));
+    return queued_ + in_flight_.duration(send_buffer_used(fd()));
 }
 
-bool Peer::enqueue(OutgoingMessage &message, std::size_t begun)
+bool Peer::enqueue(OutgoingMessage &message, std::size_t written)
 {
     constexpr std::size_t max_control_messages = 1000;
     const bool is_frame = message.duration() > nanoseconds(0);
     if (!is_frame && queue_.size() - queued_frames_ >= max_control_messages)
         return false;
     if (queue_.empty())
-        begun_ = begun;
+        written_ = written;
     queue_.push_back({message.stored(), message.duration(), message.captured()});
     queued_ += message.duration();
     queued_frames_ += is_frame ? 1 : 0;
-    const auto unread = unread_.time(send_buffer_used(fd()));
-    while (queued_ + unread > max_queued_ && queued_frames_ > 1 && drop_oldest()) {
+    const auto in_flight = in_flight_.duration(send_buffer_used(fd()));
+    while (queued_ + in_flight > max_queued_ && queued_frames_ > 1 && drop_oldest()) {
     }
-    note_waiting(unread);
+    note_queued(in_flight);
     return true;
 }
 
-/// `unread`: of that, in the kernel.
-void Peer::note_waiting(nanoseconds unread)
+/// `in_flight`: unread audio in the kernel.
+void Peer::note_queued(nanoseconds in_flight)
 {
-    counters_.max_queued = std::max(counters_.max_queued, queued_ + unread);
+    counters_.max_queued = std::max(counters_.max_queued, queued_ + in_flight);
 }
 
 bool Peer::drop_oldest()
 {
-    // A message once begun is finished, else the peer would lose its place in the stream.
-    const auto first = queue_.begin() + (begun_ > 0 ? 1 : 0);
-    const auto oldest =
-        std::find_if(first, queue_.end(), [](const Waiting &w) { return w.duration.count() > 0; });
+    // A message that is partly written must be finished, or the peer would lose synchronisation.
+    const auto first = queue_.begin() + (written_ > 0 ? 1 : 0);
+    const auto oldest = std::find_if(
+        first, queue_.end(), [](const auto &queued) { return queued.duration.count() > 0; });
     if (oldest == queue_.end())
         return false;
     queued_ -= oldest->duration;

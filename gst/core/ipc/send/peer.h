@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The sending side of one connection: what the other end does not read waits here, bounded.
+// The sending side of one connection, with a bounded queue for what the peer does not read.
 #pragma once
 
 #include "core/base/unique_fd.h"
@@ -17,8 +17,8 @@
 
 namespace jkvm {
 
-/// One message on its way to any number of peers. The bytes are copied to the heap only when some
-/// peer has to wait, and then once for all of them. Lives no longer than its payload.
+/// One message on its way to any number of peers. The bytes are copied to the heap only if a peer
+/// has to queue them, and then once for all peers. Must not outlive its payload.
 class OutgoingMessage {
 public:
     using Bytes = std::shared_ptr<const std::vector<std::byte>>;
@@ -31,9 +31,9 @@ public:
     [[nodiscard]] std::span<const std::byte> header() const { return header_.bytes(); }
     [[nodiscard]] std::span<const std::byte> payload() const { return payload_; }
     [[nodiscard]] std::size_t size() const { return header().size() + payload_.size(); }
-    /// How much sound it carries; 0 for a control message, which is never dropped.
+    /// Of the audio in a frame; 0 for a control message, which is never dropped.
     [[nodiscard]] nanoseconds duration() const { return duration_; }
-    /// Of a frame: when its first sample was.
+    /// Capture time of a frame's first sample.
     [[nodiscard]] WallTime captured() const { return captured_; }
     [[nodiscard]] const Bytes &stored();
 
@@ -45,90 +45,94 @@ private:
     Bytes stored_;
 };
 
-/// Not thread-safe: the server that owns it holds its lock.
+/// Not thread-safe: the sender that owns it holds its lock.
 ///
-/// The kernel would take some seconds of sound for a reader that has stopped, and that reader would
-/// hear it all later. So all that waits is bounded, and so is what of it the kernel gets, because
-/// nothing can be taken back from there: half of it or 100 ms, and always room for one more frame
-/// is left here. However long a frame is, one may be in the kernel and one may wait here.
+/// The kernel would buffer seconds of audio for a reader that has stalled, which would then play
+/// all of it late. So the queued audio is bounded, and so is the part of it that the kernel gets,
+/// because nothing can be taken back from there: half of the bound or 100 ms, whichever is more,
+/// but always one frame less than the bound. However long a frame is, one may be in the kernel and
+/// one may be queued here.
 class Peer {
 public:
     enum class Wait {
         nothing,
         kernel, ///< until the connection is writable
-        reader, ///< until the other end has read; nothing tells of that but a look
+        reader, ///< until the peer has read; only polling finds out
     };
     struct Counters {
-        std::uint64_t frames = 0;        ///< handed to the kernel whole
-        std::uint64_t bytes = 0;         ///< handed to the kernel
-        std::uint64_t dropped = 0;       ///< frames given up because too much waited
+        std::uint64_t frames = 0;        ///< passed to the kernel whole
+        std::uint64_t bytes = 0;         ///< passed to the kernel
+        std::uint64_t dropped = 0;       ///< frames dropped because too much was queued
         std::uint64_t undeliverable = 0; ///< frames that met a broken connection
-        nanoseconds max_queued{0};       ///< the most that queued() was seen to be
+        nanoseconds max_queued{0};       ///< maximum of queued() that was observed
         LatencyMonitor latency;          ///< from the capture of the first sample to the kernel
     };
 
-    /// `max_queued`: how much sound may wait, here and in the kernel together.
+    /// `max_queued`: maximum duration of unread audio, here and in the kernel together.
     Peer(UniqueFd connection, nanoseconds max_queued)
         : connection_(std::move(connection)), max_queued_(max_queued),
-          max_unread_(std::max<nanoseconds>(max_queued / 2, std::chrono::milliseconds(100)))
+          max_in_flight_(std::max<nanoseconds>(max_queued / 2, std::chrono::milliseconds(100)))
     {}
 
-    /// Never blocks. Writes as much as may go, keeps the rest; when too much waits, the oldest
-    /// frame that is not yet begun goes. False: the connection is broken.
+    /// Never blocks. Writes as much as allowed and queues the rest; if too much is queued, drops
+    /// the oldest frame that is not partly written. False: the connection is broken.
     bool send(OutgoingMessage &message, WallTime now);
-    /// Goes on with what waits. False: the connection is broken.
+    /// Continues writing the queue. False: the connection is broken.
     bool flush(WallTime now);
-    /// Nothing will be sent after what waits now, so the kernel may have all of it.
-    void let_all_out() { is_last_ = true; }
+    /// Nothing will be sent after what is queued now, so the kernel may have all of it.
+    void finish_writing() { is_finishing_ = true; }
 
     [[nodiscard]] bool is_waiting() const { return !queue_.empty(); }
-    /// What flush() can go on after.
+    /// The condition under which flush() can continue.
     [[nodiscard]] Wait waits_for() const { return is_waiting() ? wait_ : Wait::nothing; }
-    /// Sound that the other end has not read, here and in the kernel.
+    /// Audio that the peer has not read, here and in the kernel.
     [[nodiscard]] nanoseconds queued() const;
-    /// That wait here.
+    /// Frames queued here.
     [[nodiscard]] std::size_t queued_frames() const { return queued_frames_; }
-    /// Frames dropped since the last one that went out whole.
+    /// Frames dropped since the last one that was written whole.
     [[nodiscard]] unsigned dropped_in_a_row() const { return dropped_in_a_row_; }
     [[nodiscard]] const Counters &counters() const { return counters_; }
     [[nodiscard]] int fd() const { return connection_.get(); }
 
 private:
-    struct Waiting {
+    struct QueuedMessage {
         OutgoingMessage::Bytes bytes;
         nanoseconds duration;
         WallTime captured;
     };
 
-    /// One message, or the rest of one, and what comes of it.
+    /// One message, or the rest of one.
     struct PendingWrite {
         std::span<iovec> parts;
         std::size_t size; // of the parts together, bytes
         nanoseconds duration;
         WallTime captured;
     };
-    enum class Handed {
+    enum class WriteResult {
         whole,
-        part, ///< or nothing; wait_ says what to wait for
+        partial, ///< or nothing; wait_ is the condition to continue
         broken,
     };
-    /// To the kernel, if that may have more. The bytes that it took are counted.
-    Handed hand_over(const PendingWrite &parcel, WallTime now);
-    /// The first `begun` bytes are sent already. False when too many control messages wait, which
-    /// must not be dropped: the other end makes us answer and does not read.
-    bool enqueue(OutgoingMessage &message, std::size_t begun);
-    /// False when there is no frame that may go.
+    /// Passes it to the kernel, unless the kernel holds too much already. Counts the bytes that the
+    /// kernel took.
+    WriteResult write(const PendingWrite &pending, WallTime now);
+    /// Whether this frame must wait while `in_flight` is unread in the kernel.
+    [[nodiscard]] bool must_wait(nanoseconds in_flight, nanoseconds frame) const;
+    /// The first `written` bytes are sent already. False when too many control messages wait, which
+    /// must not be dropped: the peer makes this end answer and does not read the answers.
+    bool enqueue(OutgoingMessage &message, std::size_t written);
+    /// False when there is no frame that may be dropped.
     bool drop_oldest();
-    void note_waiting(nanoseconds unread);
+    void note_queued(nanoseconds in_flight);
 
     UniqueFd connection_;
     nanoseconds max_queued_;
-    nanoseconds max_unread_; // of that, in the kernel
-    bool is_last_ = false;   // nothing comes after what waits
-    InFlightAudio unread_;
-    std::deque<Waiting> queue_;
+    nanoseconds max_in_flight_; // of that, in the kernel
+    bool is_finishing_ = false; // nothing follows the queue
+    InFlightAudio in_flight_;
+    std::deque<QueuedMessage> queue_;
     Wait wait_ = Wait::kernel;      // of queue_.front()
-    std::size_t begun_ = 0;         // bytes of queue_.front() that are already sent
+    std::size_t written_ = 0;       // bytes of queue_.front() that are already sent
     nanoseconds queued_{0};         // sum over queue_
     std::size_t queued_frames_ = 0; // in queue_; the others are control messages
     unsigned dropped_in_a_row_ = 0;

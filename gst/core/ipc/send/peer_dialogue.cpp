@@ -12,10 +12,10 @@ namespace jkvm {
 
 namespace {
 
-/// A peer's dialect is ours, but v1 and v2 may stand on two ends of one connection.
-std::optional<wire::Dialect> dialect_of_peer(wire::Dialect ours)
+/// The peer speaks the same dialect, except that v1 and v2 may be mixed on one connection.
+std::optional<wire::Dialect> dialect_of_peer(wire::Dialect own)
 {
-    return ours == wire::Dialect::v3 ? std::optional(ours) : std::nullopt;
+    return own == wire::Dialect::v3 ? std::optional(own) : std::nullopt;
 }
 
 } // namespace
@@ -24,7 +24,8 @@ PeerDialogue::PeerDialogue(wire::Format format)
     : format_(format), parser_(format.direction, dialect_of_peer(format.dialect))
 {}
 
-bool PeerDialogue::say(Peer &peer, wire::MessageType type, std::span<const std::byte> payload) const
+bool PeerDialogue::send_control(Peer &peer, wire::MessageType type,
+                                std::span<const std::byte> payload) const
 {
     const auto code = wire::type_code(format_.dialect, type);
     if (!code)
@@ -36,7 +37,7 @@ bool PeerDialogue::say(Peer &peer, wire::MessageType type, std::span<const std::
     return peer.send(message, header.timestamp);
 }
 
-PeerDialogue::ReadResult PeerDialogue::listen(Peer &peer)
+PeerDialogue::ReadResult PeerDialogue::receive(Peer &peer)
 {
     const auto space = parser_.space();
     const auto count = ::recv(peer.fd(), space.data(), space.size(), MSG_DONTWAIT);
@@ -67,15 +68,15 @@ void PeerDialogue::handle(const wire::Message &message, Peer &peer, ReadResult &
         Overload{
             [&](const wire::OpusConfig &request) { result.encoder_request = request.encoder; },
             [&](const wire::Config &) {
-                // Some peers start with a Config; then there is nothing to withdraw.
+                // Some peers start with a Config, although there is nothing to withdraw yet.
                 result.encoder_request.reset();
                 result.has_withdrawn_request = true;
             },
             [&](const wire::Heartbeat &) {
                 // Clients of the output path take every message for a frame. And a peer that does
-                // not read gets no more to read.
+                // not read must not make answers queue up.
                 if (format_.direction == wire::Direction::microphone && !peer.is_waiting())
-                    say(peer, wire::MessageType::ack, {});
+                    send_control(peer, wire::MessageType::ack, {});
             },
             [](const wire::OpusFrame &) {},
             [](const wire::Stop &) {},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a sender and one of its peers say to each other beside the frames.
+// Exchanges the control messages between a sender and one of its peers.
 #pragma once
 
 #include "core/base/result.h"
@@ -11,26 +11,27 @@
 
 namespace jkvm {
 
-/// The sender's part of the protocol on one connection. Not thread-safe: as the Peer, it belongs to
-/// a sender that holds its lock.
+/// The sender's side of the protocol on one connection. Not thread-safe: like the Peer, it belongs
+/// to a sender that holds its lock.
 class PeerDialogue {
 public:
     struct ReadResult {
-        bool has_message = false; ///< any at all
-        /// The last one, and whether one from before was withdrawn ahead of it.
+        bool has_message = false; ///< at least one message of any type was read
+        /// The last request, and whether an earlier one was withdrawn before it.
         std::optional<wire::EncoderConfig> encoder_request;
         bool has_withdrawn_request = false;
         /// `peer_gone` or `protocol_violation`: the connection is over.
         std::optional<Error> end;
     };
 
-    /// `format`: that of our own messages.
+    /// `format`: of the messages that this end sends.
     explicit PeerDialogue(wire::Format format);
 
-    /// Sends a control message, if the dialect has it. False: the connection is broken.
-    bool say(Peer &peer, wire::MessageType type, std::span<const std::byte> payload) const;
-    /// Reads once, never waiting, and answers what is to be answered.
-    ReadResult listen(Peer &peer);
+    /// Sends a control message; does nothing if the dialect does not have it. False: the connection
+    /// is broken.
+    bool send_control(Peer &peer, wire::MessageType type, std::span<const std::byte> payload) const;
+    /// Reads once, without blocking, and answers the messages that require an answer.
+    ReadResult receive(Peer &peer);
 
 private:
     void handle(const wire::Message &message, Peer &peer, ReadResult &result) const;

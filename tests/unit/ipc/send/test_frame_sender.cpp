@@ -30,14 +30,14 @@ public:
     };
 
     bool may_connect(const PeerInfo &) override { return !is_refusing; }
-    void peer_added(const PeerInfo &client) override { note({client.id, {}, {}}); }
-    void peer_removed(const PeerInfo &client, RemovalReason reason,
-                      const std::string &detail) override
+    void on_peer_added(const PeerInfo &client) override { note({client.id, {}, {}}); }
+    void on_peer_removed(const PeerInfo &client, RemovalReason reason,
+                         const std::string &detail) override
     {
         note({client.id, reason, detail});
     }
-    void peer_unreachable(const Error &error) override { note({0, {}, error.detail}); }
-    void encoder_requested(const std::optional<wire::EncoderConfig> &config) override
+    void on_peer_unreachable(const Error &error) override { note({0, {}, error.detail}); }
+    void on_encoder_request(const std::optional<wire::EncoderConfig> &config) override
     {
         {
             const std::lock_guard lock(mutex_);
@@ -107,7 +107,7 @@ protected:
     std::unique_ptr<FrameSender> sender_;
 };
 
-TEST_F(FrameSenderTest, EveryClientReadsTheBytesOfTheProtocol)
+TEST_F(FrameSenderTest, SendsTheBytesOfTheProtocolToEveryClient)
 {
     start();
     const auto first = add_client();
@@ -120,7 +120,7 @@ TEST_F(FrameSenderTest, EveryClientReadsTheBytesOfTheProtocol)
     EXPECT_EQ(receive(second.get(), expected.size()), expected);
 }
 
-TEST_F(FrameSenderTest, NewClientStartsWithTheNextFrame)
+TEST_F(FrameSenderTest, ServesANewClientFromTheNextFrameOn)
 {
     start();
     send("old");
@@ -130,7 +130,7 @@ TEST_F(FrameSenderTest, NewClientStartsWithTheNextFrame)
     EXPECT_EQ(std::string(bytes.begin() + 17, bytes.end()), "new");
 }
 
-TEST_F(FrameSenderTest, ClientThatGoesIsReportedAndTheOthersGoOn)
+TEST_F(FrameSenderTest, ReportsALeavingClientAndServesTheOthers)
 {
     start();
     auto leaving = add_client();
@@ -144,7 +144,7 @@ TEST_F(FrameSenderTest, ClientThatGoesIsReportedAndTheOthersGoOn)
     EXPECT_EQ(sender_->stats().peers.size(), 1u);
 }
 
-TEST_F(FrameSenderTest, ClientThatSendsGarbageIsDisconnectedAlone)
+TEST_F(FrameSenderTest, DisconnectsOnlyTheClientThatSendsGarbage)
 {
     start();
     const auto hostile = add_client();
@@ -161,7 +161,7 @@ TEST_F(FrameSenderTest, ClientThatSendsGarbageIsDisconnectedAlone)
     EXPECT_EQ(sender_->stats().protocol_errors, 1u);
 }
 
-TEST_F(FrameSenderTest, ImpossibleLengthCostsTheClientItsConnection)
+TEST_F(FrameSenderTest, DisconnectsAClientThatSendsAnImpossibleLength)
 {
     start();
     const auto hostile = add_client();
@@ -172,7 +172,7 @@ TEST_F(FrameSenderTest, ImpossibleLengthCostsTheClientItsConnection)
     EXPECT_EQ(observer_.event(events_++).detail, "impossible length 4294967295, at most 4096");
 }
 
-TEST_F(FrameSenderTest, ControlMessagesAreSwallowedAndNeverAnswered)
+TEST_F(FrameSenderTest, ReadsControlMessagesWithoutAnsweringOnTheOutputPath)
 {
     start();
     const auto client = add_client();
@@ -189,7 +189,7 @@ TEST_F(FrameSenderTest, ControlMessagesAreSwallowedAndNeverAnswered)
     EXPECT_TRUE(receive(client.get(), 1).empty());
 }
 
-TEST_F(FrameSenderTest, OneClientTooManyIsTurnedAway)
+TEST_F(FrameSenderTest, TurnsAwayClientsAboveTheMaximum)
 {
     start();
     const auto a = add_client();
@@ -202,7 +202,7 @@ TEST_F(FrameSenderTest, OneClientTooManyIsTurnedAway)
     EXPECT_EQ(sender_->stats().connects, 3u);
 }
 
-TEST_F(FrameSenderTest, ClientThatNeverReadsIsGivenUpAndCostsTheOthersNothing)
+TEST_F(FrameSenderTest, DisconnectsAClientThatNeverReadsWithoutLossForTheOthers)
 {
     start();
     const auto stalled = add_client();
@@ -221,7 +221,7 @@ TEST_F(FrameSenderTest, ClientThatNeverReadsIsGivenUpAndCostsTheOthersNothing)
     EXPECT_EQ(stats.peers[0].info.id, 2u);
     EXPECT_EQ(stats.peers[0].sent.frames, frames);
     EXPECT_EQ(stats.peers[0].sent.dropped, 0u);
-    EXPECT_GE(stats.dropped_queue_full, FrameSender::max_dropped_in_a_row);
+    EXPECT_GE(stats.dropped_queue_full, PeerTable::max_dropped_in_a_row);
     EXPECT_EQ(stats.slow_peers, 1u);
 
     // What it can still read is old, so it is little: four whole messages, then the end.
@@ -231,17 +231,17 @@ TEST_F(FrameSenderTest, ClientThatNeverReadsIsGivenUpAndCostsTheOthersNothing)
     EXPECT_EQ(bytes[1017], 0x55);
 }
 
-TEST_F(FrameSenderTest, ClientThatNeverReadsIsGivenUpThoughNothingMayWaitForIt)
+TEST_F(FrameSenderTest, DisconnectsAClientThatNeverReadsWithTheShortestQueue)
 {
     config_.max_queue_time = 20ms; // one frame, and the kernel has it
     start();
     const auto stalled = add_client();
-    for (unsigned i = 0; i <= FrameSender::max_dropped_in_a_row; ++i)
+    for (unsigned i = 0; i <= PeerTable::max_dropped_in_a_row; ++i)
         send("x");
     EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::slow);
 }
 
-TEST_F(FrameSenderTest, WhatWaitsForTheReaderFollowsWithoutAnotherFrame)
+TEST_F(FrameSenderTest, WritesTheQueueWhenTheReaderContinuesWithoutAnotherFrame)
 {
     start();
     const auto client = add_client();
@@ -252,7 +252,7 @@ TEST_F(FrameSenderTest, WhatWaitsForTheReaderFollowsWithoutAnotherFrame)
     EXPECT_EQ(sender_->stats().dropped_queue_full, 0u);
 }
 
-TEST_F(FrameSenderTest, WhatWaitsForTheReaderIsLetOutAtTheEnd)
+TEST_F(FrameSenderTest, WritesTheQueueBeforeItStops)
 {
     start();
     const auto client = add_client();
@@ -262,7 +262,7 @@ TEST_F(FrameSenderTest, WhatWaitsForTheReaderIsLetOutAtTheEnd)
     EXPECT_EQ(receive(client.get(), 6 * 18UL).size(), 5 * 18u);
 }
 
-TEST_F(FrameSenderTest, NewestClientReplacesTheOthersWhenToldSo)
+TEST_F(FrameSenderTest, ReplacesTheClientByTheNewestWithPolicyReplace)
 {
     config_.policy = ClientPolicy::replace;
     start();
@@ -275,7 +275,7 @@ TEST_F(FrameSenderTest, NewestClientReplacesTheOthersWhenToldSo)
     EXPECT_EQ(receive(newest.get(), 18).size(), 18u);
 }
 
-TEST_F(FrameSenderTest, FirstClientStaysAloneWhenToldSo)
+TEST_F(FrameSenderTest, TurnsAwayTheSecondClientWithPolicyReject)
 {
     config_.policy = ClientPolicy::reject;
     start();
@@ -287,7 +287,7 @@ TEST_F(FrameSenderTest, FirstClientStaysAloneWhenToldSo)
     EXPECT_EQ(receive(first.get(), 18).size(), 18u);
 }
 
-TEST_F(FrameSenderTest, ClientThatTheApplicationRefusesIsClosed)
+TEST_F(FrameSenderTest, ClosesAClientThatTheApplicationRefuses)
 {
     start();
     observer_.is_refusing = true;
@@ -297,7 +297,7 @@ TEST_F(FrameSenderTest, ClientThatTheApplicationRefusesIsClosed)
     EXPECT_EQ(sender_->stats().rejects, 1u);
 }
 
-TEST_F(FrameSenderTest, RequestOfAClientForAnotherEncodingIsHandedOn)
+TEST_F(FrameSenderTest, ReportsAnEncoderRequest)
 {
     start();
     const auto client = add_client();
@@ -310,7 +310,7 @@ TEST_F(FrameSenderTest, RequestOfAClientForAnotherEncodingIsHandedOn)
     EXPECT_EQ(observer_.event(events_++).detail, "bitrate 32000");
 }
 
-TEST_F(FrameSenderTest, MicrophoneConnectsSaysWhatComesAndSaysWhenItEnds)
+TEST_F(FrameSenderTest, SendsConfigFirstAndStopLastOnTheMicrophonePath)
 {
     const auto listener = testing::listen_at(config_.endpoint.path);
     config_.endpoint.role = Role::connect;
@@ -338,7 +338,7 @@ TEST_F(FrameSenderTest, MicrophoneConnectsSaysWhatComesAndSaysWhenItEnds)
     EXPECT_EQ(stop[4], 2);
 }
 
-TEST_F(FrameSenderTest, AnswersThatAreNotReadTakeNoMemory)
+TEST_F(FrameSenderTest, DoesNotQueueAnswersThatAreNotRead)
 {
     config_.endpoint.direction = wire::Direction::microphone;
     start();
@@ -350,7 +350,7 @@ TEST_F(FrameSenderTest, AnswersThatAreNotReadTakeNoMemory)
     EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::violation);
 }
 
-TEST_F(FrameSenderTest, EndClosesEveryConnectionAndRemovesThePath)
+TEST_F(FrameSenderTest, ClosesEveryConnectionAndRemovesThePathWhenItStops)
 {
     start();
     const auto client = add_client();
@@ -360,7 +360,7 @@ TEST_F(FrameSenderTest, EndClosesEveryConnectionAndRemovesThePath)
     EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
 }
 
-TEST_F(FrameSenderTest, DeliveriesToAClientThatLeftStayCounted)
+TEST_F(FrameSenderTest, KeepsTheDeliveriesToAClientThatLeft)
 {
     start();
     const auto deliveries = [&] {
@@ -380,7 +380,7 @@ TEST_F(FrameSenderTest, DeliveriesToAClientThatLeftStayCounted)
     EXPECT_EQ(deliveries(), 3u);
 }
 
-TEST_F(FrameSenderTest, WhatAClientHasNotReadTakesItsSocketBuffer)
+TEST_F(FrameSenderTest, ReportsTheSocketBufferThatUnreadFramesOccupy)
 {
     start();
     const auto client = add_client();
@@ -393,7 +393,7 @@ TEST_F(FrameSenderTest, WhatAClientHasNotReadTakesItsSocketBuffer)
     EXPECT_EQ(sender_->stats().peers.at(0).send_buffer_used, 0);
 }
 
-TEST_F(FrameSenderTest, DropsOfAClientThatLeftStayCounted)
+TEST_F(FrameSenderTest, KeepsTheDropsOfAClientThatLeft)
 {
     start();
     auto stalled = add_client();
@@ -427,7 +427,7 @@ protected:
     std::string next_detail() { return observer_.event(events_++).detail; }
 };
 
-TEST_F(FrameSenderRequest, IsTheCheapestOfAllClients)
+TEST_F(FrameSenderRequest, HasTheLowestBitrateOfAllClients)
 {
     start_v2();
     const auto first = add_client();
@@ -444,7 +444,7 @@ TEST_F(FrameSenderRequest, IsTheCheapestOfAllClients)
     EXPECT_EQ(next_detail(), "withdrawn");
 }
 
-TEST_F(FrameSenderRequest, GoesWithItsClient)
+TEST_F(FrameSenderRequest, IsDroppedWhenItsClientLeaves)
 {
     start_v2();
     auto client = add_client();
@@ -457,7 +457,7 @@ TEST_F(FrameSenderRequest, GoesWithItsClient)
     EXPECT_EQ(next_detail(), "withdrawn");
 }
 
-TEST_F(FrameSenderRequest, TakesTheLongestFrameAndTheLeastOfTheRest)
+TEST_F(FrameSenderRequest, HasTheLongestFrameAndTheMinimumOfTheOtherFields)
 {
     start_v2();
     const auto first = add_client();

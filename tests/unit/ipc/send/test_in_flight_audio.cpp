@@ -23,65 +23,66 @@ protected:
     /// With all messages unread that the kernel counts `memory` for.
     void send(nanoseconds duration, int memory, std::size_t size = usual)
     {
-        unread_.look(memory);
-        unread_.note_sent(duration, size);
+        in_flight_.update(memory);
+        in_flight_.note_sent(duration, size);
     }
 
     static constexpr std::size_t usual = 260; // bytes of a message
     static constexpr std::size_t large = 3000;
     const int usual_memory_ = message_memory(usual);
     const int large_memory_ = message_memory(large);
-    InFlightAudio unread_;
+    InFlightAudio in_flight_;
 };
 
-TEST_F(InFlightAudioTest, NewestMessagesAreThoseThatTheKernelStillHolds)
+TEST_F(InFlightAudioTest, TakesTheNewestMessagesForUnread)
 {
     send(20ms, 0);
     send(20ms, usual_memory_, large);
     send(60ms, usual_memory_ + large_memory_);
-    EXPECT_EQ(unread_.time(2 * usual_memory_ + large_memory_), 100ms);
-    EXPECT_EQ(unread_.time(usual_memory_ + large_memory_), 80ms) << "the first one is read";
-    EXPECT_EQ(unread_.time(usual_memory_), 60ms);
-    EXPECT_EQ(unread_.time(0), 0ms);
+    EXPECT_EQ(in_flight_.duration(2 * usual_memory_ + large_memory_), 100ms);
+    EXPECT_EQ(in_flight_.duration(usual_memory_ + large_memory_), 80ms) << "the first one is read";
+    EXPECT_EQ(in_flight_.duration(usual_memory_), 60ms);
+    EXPECT_EQ(in_flight_.duration(0), 0ms);
 }
 
-TEST_F(InFlightAudioTest, WhatWasReadIsNotCountedAgain)
+TEST_F(InFlightAudioTest, ForgetsMessagesThatWereRead)
 {
     send(20ms, 0);
     send(20ms, 0);
-    EXPECT_EQ(unread_.time(2 * usual_memory_), 20ms);
+    EXPECT_EQ(in_flight_.duration(2 * usual_memory_), 20ms);
 }
 
-TEST_F(InFlightAudioTest, OnlyTheLastPartOfAMessageHasItsTime)
+TEST_F(InFlightAudioTest, CountsTheDurationOfAMessageWithItsLastPart)
 {
     send(0ms, 0, large);
-    EXPECT_EQ(unread_.time(large_memory_), 0ms);
+    EXPECT_EQ(in_flight_.duration(large_memory_), 0ms);
     send(20ms, large_memory_);
-    EXPECT_EQ(unread_.time(large_memory_ + usual_memory_), 20ms);
+    EXPECT_EQ(in_flight_.duration(large_memory_ + usual_memory_), 20ms);
 }
 
-TEST_F(InFlightAudioTest, WithoutALookAllThatWasSentMayBeUnread)
+TEST_F(InFlightAudioTest, UpperBoundIncludesAllThatWasSentSinceTheUpdate)
 {
     for (int i = 0; i < 3; ++i)
-        unread_.note_sent(20ms, usual);
-    EXPECT_EQ(unread_.at_most(), 60ms);
-    EXPECT_EQ(unread_.time(usual_memory_), 20ms) << "what is unread is the newest all the same";
-    EXPECT_EQ(unread_.look(usual_memory_), 20ms);
-    EXPECT_EQ(unread_.at_most(), 20ms);
+        in_flight_.note_sent(20ms, usual);
+    EXPECT_EQ(in_flight_.upper_bound(), 60ms);
+    EXPECT_EQ(in_flight_.duration(usual_memory_), 20ms)
+        << "what is unread is the newest all the same";
+    EXPECT_EQ(in_flight_.update(usual_memory_), 20ms);
+    EXPECT_EQ(in_flight_.upper_bound(), 20ms);
 }
 
-TEST_F(InFlightAudioTest, ManyMessagesWithoutSoundAreWorthALookToo)
+TEST_F(InFlightAudioTest, NeedsAnUpdateAfterManyControlMessages)
 {
     for (int i = 0; i < 1000; ++i) {
-        EXPECT_FALSE(unread_.is_long());
-        unread_.note_sent(0ms, 17);
+        EXPECT_FALSE(in_flight_.needs_update());
+        in_flight_.note_sent(0ms, 17);
     }
-    EXPECT_TRUE(unread_.is_long());
-    unread_.look(0);
-    EXPECT_FALSE(unread_.is_long());
+    EXPECT_TRUE(in_flight_.needs_update());
+    in_flight_.update(0);
+    EXPECT_FALSE(in_flight_.needs_update());
 }
 
-TEST(MessageMemory, IsWhatTheKernelCountsForMessagesOfEverySize)
+TEST(MessageMemory, EqualsWhatTheKernelCountsForEverySize)
 {
     std::array<int, 2> ends{};
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);

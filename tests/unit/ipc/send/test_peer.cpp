@@ -82,7 +82,7 @@ protected:
     nanoseconds max_queued_ = 100ms;
 };
 
-TEST_F(PeerTest, FrameGoesOutAtOnceAndIsCountedOnce)
+TEST_F(PeerTest, WritesAFrameAtOnceAndCountsItOnce)
 {
     ASSERT_TRUE(send(7));
     EXPECT_FALSE(peer_->is_waiting());
@@ -92,7 +92,7 @@ TEST_F(PeerTest, FrameGoesOutAtOnceAndIsCountedOnce)
     EXPECT_EQ(peer_->counters().dropped, 0u);
 }
 
-TEST_F(PeerTest, KernelGetsWhatMayWaitButForOneFrame)
+TEST_F(PeerTest, LeavesRoomForOneFrameOutsideTheKernel)
 {
     EXPECT_EQ(fill(), 4u); // 20 ms each, of 100 ms
     EXPECT_EQ(peer_->waits_for(), Peer::Wait::reader);
@@ -106,7 +106,7 @@ TEST_F(PeerTest, KernelGetsWhatMayWaitButForOneFrame)
     EXPECT_EQ(peer_->queued(), 80ms);
 }
 
-TEST_F(PeerTest, KernelGetsHalfOfALongQueue)
+TEST_F(PeerTest, PassesAtMostHalfOfALongQueueToTheKernel)
 {
     max_queued_ = 1s;
     connect();
@@ -114,7 +114,7 @@ TEST_F(PeerTest, KernelGetsHalfOfALongQueue)
     EXPECT_EQ(peer_->waits_for(), Peer::Wait::reader);
 }
 
-TEST_F(PeerTest, OneLongFrameMayBeInTheKernelAndOneHere)
+TEST_F(PeerTest, HoldsOneLongFrameInTheKernelAndOneInTheQueue)
 {
     ASSERT_TRUE(send(0, 120ms));
     EXPECT_FALSE(peer_->is_waiting());
@@ -129,7 +129,7 @@ TEST_F(PeerTest, OneLongFrameMayBeInTheKernelAndOneHere)
     EXPECT_EQ(read_frame(), 2);
 }
 
-TEST_F(PeerTest, SlowReaderLosesTheOldestFramesAndTheQueueStaysWithinItsTime)
+TEST_F(PeerTest, DropsTheOldestFramesAndKeepsTheQueueWithinItsBound)
 {
     const unsigned whole = fill(); // this many are in the kernel, one waits
     for (unsigned i = 1; i < 100; ++i) {
@@ -148,7 +148,7 @@ TEST_F(PeerTest, SlowReaderLosesTheOldestFramesAndTheQueueStaysWithinItsTime)
     EXPECT_EQ(peer_->queued(), 0ns);
 }
 
-TEST_F(PeerTest, ReaderThatIsAlwaysAFrameBehindLosesNothing)
+TEST_F(PeerTest, LosesNothingForAReaderThatIsAFrameBehind)
 {
     ASSERT_TRUE(send(0));
     for (unsigned i = 1; i < 200; ++i) {
@@ -158,17 +158,17 @@ TEST_F(PeerTest, ReaderThatIsAlwaysAFrameBehindLosesNothing)
     }
 }
 
-TEST_F(PeerTest, WhatWaitsAtTheEndIsLetOutAtOnce)
+TEST_F(PeerTest, PassesTheWholeQueueToTheKernelWhenItFinishes)
 {
     fill();
-    peer_->let_all_out();
+    peer_->finish_writing();
     ASSERT_TRUE(peer_->flush(now_));
     EXPECT_FALSE(peer_->is_waiting());
     for (int i = 0; i < 5; ++i)
         EXPECT_EQ(read_frame(), i);
 }
 
-TEST_F(PeerTest, MessageOnceBegunIsFinishedWhateverHadToGo)
+TEST_F(PeerTest, FinishesAPartlyWrittenMessageBeforeAnyOther)
 {
     const int whole = static_cast<int>(begin_a_message(20ms, 4000));
     const int kept = 5 - whole; // of 100 ms, the begun one included
@@ -190,7 +190,7 @@ TEST_F(PeerTest, MessageOnceBegunIsFinishedWhateverHadToGo)
     EXPECT_EQ(seen, expected);
 }
 
-TEST_F(PeerTest, BegunMessageThatIsLongerThanTheBoundIsFinishedToo)
+TEST_F(PeerTest, FinishesAPartlyWrittenMessageThatIsLongerThanTheBound)
 {
     ASSERT_EQ(begin_a_message(120ms, 40000), 0u);
     EXPECT_EQ(peer_->waits_for(), Peer::Wait::kernel);
@@ -204,7 +204,7 @@ TEST_F(PeerTest, BegunMessageThatIsLongerThanTheBoundIsFinishedToo)
     EXPECT_EQ(peer_->counters().frames, 1u);
 }
 
-TEST_F(PeerTest, WhatMustNotBeDroppedIsBoundedToo)
+TEST_F(PeerTest, BoundsTheQueuedControlMessages)
 {
     fill();
     int accepted = 0;
@@ -213,7 +213,7 @@ TEST_F(PeerTest, WhatMustNotBeDroppedIsBoundedToo)
     EXPECT_LE(accepted, 1000);
 }
 
-TEST_F(PeerTest, LatencyOfAFrameEndsWhereTheKernelTakesItWhole)
+TEST_F(PeerTest, MeasuresTheLatencyUntilTheKernelHasTheWholeFrame)
 {
     now_ = WallTime(5ms); // every frame here was captured at the epoch
     fill();
@@ -227,7 +227,7 @@ TEST_F(PeerTest, LatencyOfAFrameEndsWhereTheKernelTakesItWhole)
     EXPECT_EQ(peer_->counters().latency.values().current, 90ms);
 }
 
-TEST_F(PeerTest, ReaderThatWentAwayIsReported)
+TEST_F(PeerTest, ReportsAReaderThatClosed)
 {
     reader_.reset();
     EXPECT_FALSE(send(1));

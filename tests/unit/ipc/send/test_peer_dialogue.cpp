@@ -31,7 +31,7 @@ protected:
     PeerDialogue::ReadResult hear(const std::vector<std::uint8_t> &bytes)
     {
         send_all(other_end_.get(), bytes);
-        return dialogue_.listen(*peer_);
+        return dialogue_.receive(*peer_);
     }
     /// The type numbers of all that was said, up to the end of the connection.
     std::vector<std::uint8_t> types_said()
@@ -65,14 +65,14 @@ TEST_F(PeerDialogueTest, AnswersNothingOnTheOutputPath)
     EXPECT_TRUE(types_said().empty());
 }
 
-TEST_F(PeerDialogueTest, AHeartbeatWithAPayloadIsSkipped)
+TEST_F(PeerDialogueTest, SkipsAHeartbeatWithAPayload)
 {
     const std::vector<std::uint8_t> payload{1};
     EXPECT_TRUE(hear(message_v1("IMKJ", 3, testing::wall_clock_ns(), payload)).has_message);
     EXPECT_TRUE(types_said().empty());
 }
 
-TEST_F(PeerDialogueTest, HalfAMessageIsNone)
+TEST_F(PeerDialogueTest, WaitsForTheRestOfAMessage)
 {
     const std::vector<std::uint8_t> half(heartbeat_.begin(), heartbeat_.begin() + 9);
     const auto heard = hear(half);
@@ -81,7 +81,7 @@ TEST_F(PeerDialogueTest, HalfAMessageIsNone)
     EXPECT_TRUE(hear({heartbeat_.begin() + 9, heartbeat_.end()}).has_message);
 }
 
-TEST_F(PeerDialogueTest, UnderstandsAnEncoderRequestOfAV2Peer)
+TEST_F(PeerDialogueTest, ReadsAnEncoderRequestOfAV2Peer)
 {
     const auto payload = wire::EncoderConfig{.bitrate = 32000}.encode();
     std::vector<std::uint8_t> bytes(payload.size());
@@ -91,7 +91,7 @@ TEST_F(PeerDialogueTest, UnderstandsAnEncoderRequestOfAV2Peer)
     EXPECT_EQ(heard.encoder_request->bitrate, 32000u);
 }
 
-TEST_F(PeerDialogueTest, ConfigWithdrawsTheRequestBeforeIt)
+TEST_F(PeerDialogueTest, TakesAConfigForTheWithdrawalOfTheRequestBeforeIt)
 {
     const auto bytes_of = [](const auto &payload) {
         std::vector<std::uint8_t> bytes(payload.size());
@@ -115,22 +115,22 @@ TEST_F(PeerDialogueTest, ConfigWithdrawsTheRequestBeforeIt)
             .has_withdrawn_request);
 }
 
-TEST_F(PeerDialogueTest, TellsAViolationFromAClose)
+TEST_F(PeerDialogueTest, DistinguishesAViolationFromAClose)
 {
     const auto wrong = hear(std::vector<std::uint8_t>(header_size, 'x'));
     ASSERT_TRUE(wrong.end);
     EXPECT_EQ(wrong.end->kind, ErrorKind::protocol_violation);
     EXPECT_EQ(wrong.end->detail, "wrong magic 78 78 78 78");
     other_end_.reset();
-    const auto closed = dialogue_.listen(*peer_);
+    const auto closed = dialogue_.receive(*peer_);
     ASSERT_TRUE(closed.end);
     EXPECT_EQ(closed.end->kind, ErrorKind::peer_gone);
 }
 
-TEST_F(PeerDialogueTest, SaysNothingThatTheDialectDoesNotHave)
+TEST_F(PeerDialogueTest, SendsNoMessageThatTheDialectDoesNotHave)
 {
-    EXPECT_TRUE(dialogue_.say(*peer_, wire::MessageType::opus_config, {}));
-    EXPECT_TRUE(dialogue_.say(*peer_, wire::MessageType::stop, {}));
+    EXPECT_TRUE(dialogue_.send_control(*peer_, wire::MessageType::opus_config, {}));
+    EXPECT_TRUE(dialogue_.send_control(*peer_, wire::MessageType::stop, {}));
     EXPECT_EQ(types_said(), (std::vector<std::uint8_t>{2}));
 }
 

@@ -28,7 +28,7 @@ protected:
     std::string path_ = directory_.file("a.sock");
 };
 
-TEST_F(ListeningSocketTest, CanBeConnectedToAndLeavesNothingBehind)
+TEST_F(ListeningSocketTest, AcceptsConnectionsAndRemovesItsFiles)
 {
     {
         auto socket = open();
@@ -38,7 +38,7 @@ TEST_F(ListeningSocketTest, CanBeConnectedToAndLeavesNothingBehind)
     EXPECT_TRUE(fs::is_empty(directory_.path()));
 }
 
-TEST_F(ListeningSocketTest, OnlyTheOwnerMayConnectByDefault)
+TEST_F(ListeningSocketTest, HasMode0600ByDefault)
 {
     auto socket = open();
     ASSERT_TRUE(socket);
@@ -47,7 +47,7 @@ TEST_F(ListeningSocketTest, OnlyTheOwnerMayConnectByDefault)
     EXPECT_EQ(info.st_mode & 0777, 0600u);
 }
 
-TEST_F(ListeningSocketTest, SecondServerIsToldThatThePathIsBusyAndDoesNoHarm)
+TEST_F(ListeningSocketTest, ReportsABusyPathToASecondServer)
 {
     auto first = open();
     ASSERT_TRUE(first);
@@ -58,7 +58,7 @@ TEST_F(ListeningSocketTest, SecondServerIsToldThatThePathIsBusyAndDoesNoHarm)
     EXPECT_TRUE(connect_to(path_));
 }
 
-TEST_F(ListeningSocketTest, StaleSocketIsTakenOver)
+TEST_F(ListeningSocketTest, TakesOverAStaleSocket)
 {
     listen_at(path_).reset(); // closed without unlink, as after kill -9
     ASSERT_TRUE(fs::is_socket(path_));
@@ -67,7 +67,7 @@ TEST_F(ListeningSocketTest, StaleSocketIsTakenOver)
     EXPECT_TRUE(connect_to(path_));
 }
 
-TEST_F(ListeningSocketTest, LiveServerWithoutALockIsRecognisedAndNotDisturbed)
+TEST_F(ListeningSocketTest, DetectsALiveServerWithoutALock)
 {
     const auto foreign = listen_at(path_);
     ASSERT_EQ(::fcntl(foreign.get(), F_SETFL, O_NONBLOCK), 0);
@@ -79,7 +79,7 @@ TEST_F(ListeningSocketTest, LiveServerWithoutALockIsRecognisedAndNotDisturbed)
     EXPECT_TRUE(connect_to(path_));
 }
 
-TEST_F(ListeningSocketTest, LiveServerOfAnotherUserIsNotTakenForAStaleOne)
+TEST_F(ListeningSocketTest, DetectsALiveServerOfAnotherUser)
 {
     if (::geteuid() != 0)
         GTEST_SKIP() << "needs to become another user";
@@ -98,7 +98,7 @@ TEST_F(ListeningSocketTest, LiveServerOfAnotherUserIsNotTakenForAStaleOne)
     EXPECT_TRUE(connect_to(path_)) << "it is still there";
 }
 
-TEST_F(ListeningSocketTest, AbstractSocketHasNoFile)
+TEST_F(ListeningSocketTest, MakesNoFileForAnAbstractSocket)
 {
     const std::string name = "@jkvm-test-" + std::to_string(::getpid());
     auto socket = ListeningSocket::open({.path = name});
@@ -109,7 +109,7 @@ TEST_F(ListeningSocketTest, AbstractSocketHasNoFile)
     EXPECT_EQ(second.error().kind, ErrorKind::path_busy);
 }
 
-TEST_F(ListeningSocketTest, ModeIsWhatWasAskedForWhateverTheUmask)
+TEST_F(ListeningSocketTest, HasTheRequestedModeWithAnyUmask)
 {
     const auto before = ::umask(0077);
     auto socket = ListeningSocket::open({.path = path_, .mode = 0666});
@@ -120,7 +120,7 @@ TEST_F(ListeningSocketTest, ModeIsWhatWasAskedForWhateverTheUmask)
     EXPECT_EQ(info.st_mode & 0777, 0666u);
 }
 
-TEST_F(ListeningSocketTest, SocketThatWasHandedOverIsUsedAndItsFileStays)
+TEST_F(ListeningSocketTest, UsesAnInheritedSocketAndKeepsItsFile)
 {
     const auto given = listen_at(path_);
     // Where sd_listen_fds(3) says that it is.
@@ -141,7 +141,7 @@ TEST_F(ListeningSocketTest, SocketThatWasHandedOverIsUsedAndItsFileStays)
     EXPECT_TRUE(connect_to(path_));
 }
 
-TEST_F(ListeningSocketTest, FileThatIsNoSocketIsLeftAlone)
+TEST_F(ListeningSocketTest, KeepsAFileThatIsNotASocket)
 {
     std::ofstream(path_) << "precious";
     auto over_file = open();
@@ -160,7 +160,7 @@ TEST_F(ListeningSocketTest, FileThatIsNoSocketIsLeftAlone)
     EXPECT_TRUE(fs::is_fifo(path_));
 }
 
-TEST_F(ListeningSocketTest, PathThatCannotBeBoundSaysWhy)
+TEST_F(ListeningSocketTest, ReportsWhyAPathCannotBeBound)
 {
     auto missing = ListeningSocket::open({.path = directory_.file("no/such/dir.sock")});
     ASSERT_FALSE(missing);
@@ -177,7 +177,7 @@ TEST_F(ListeningSocketTest, PathThatCannotBeBoundSaysWhy)
     EXPECT_EQ(ListeningSocket::open({.path = ""}).error().kind, ErrorKind::path_unusable);
 }
 
-TEST_F(ListeningSocketTest, FileOfAnotherServerIsNotRemovedAtTheEnd)
+TEST_F(ListeningSocketTest, KeepsTheSocketOfAnotherServerWhenItCloses)
 {
     UniqueFd other;
     {
@@ -190,7 +190,7 @@ TEST_F(ListeningSocketTest, FileOfAnotherServerIsNotRemovedAtTheEnd)
     EXPECT_TRUE(connect_to(path_));
 }
 
-TEST_F(ListeningSocketTest, FileThatOnlyHasTheNameOfALockIsLeftAlone)
+TEST_F(ListeningSocketTest, KeepsAFileThatOnlyHasTheNameOfALock)
 {
     std::ofstream(path_ + ".lock") << "precious";
     auto socket = open();
@@ -199,7 +199,7 @@ TEST_F(ListeningSocketTest, FileThatOnlyHasTheNameOfALockIsLeftAlone)
     EXPECT_EQ(fs::file_size(path_ + ".lock"), 8u);
 }
 
-TEST_F(ListeningSocketTest, StaleLockFileIsNoObstacle)
+TEST_F(ListeningSocketTest, IgnoresAStaleLockFile)
 {
     std::ofstream(path_ + ".lock") << "";
     EXPECT_TRUE(open());

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The service thread of FrameSender: accepts or connects, reads from the peers, finishes writes.
+#include "core/ipc/send/frame_sender.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace jkvm {
+
+namespace {
+
+// Tokens of the poll beside the ids of the peers, which start at 1.
+constexpr std::uint64_t token_listener = 0;
+constexpr std::uint64_t token_end = UINT64_MAX;
+constexpr std::uint64_t token_tend = UINT64_MAX - 1;
+
+// Without a free descriptor accept() fails immediately, and would do so endlessly.
+constexpr std::chrono::milliseconds accept_pause{100};
+
+} // namespace
+
+bool FrameSender::watch_descriptors()
+{
+    return poll_.add(end_.fd(), EPOLLIN, token_end) && poll_.add(tend_.fd(), EPOLLIN, token_tend) &&
+           (!socket_ || poll_.add(socket_->fd(), EPOLLIN, token_listener));
+}
+
+void FrameSender::serve()
+{
+    for (;;) {
+        if (!socket_)
+            try_to_connect();
+        const auto events = poll_.wait(next_deadline());
+        if (accept_again_ && monotonic_now() >= *accept_again_ &&
+            poll_.change(socket_->fd(), EPOLLIN, token_listener))
+            accept_again_.reset();
+        // First, so that busy peers cannot delay the end.
+        if (std::ranges::any_of(events, [](const auto &e) { return e.data.u64 == token_end; }))
+            return;
+        for (const auto &event : events) {
+            switch (event.data.u64) {
+            case token_tend:
+                tend_.clear();
+                break;
+            case token_listener:
+                accept_client();
+                break;
+            default:
+                handle_peer(event.data.u64, event.events);
+            }
+        }
+        tend_peers();
+        report_encoder_request();
+    }
+}
+
+std::optional<MonotonicTime> FrameSender::next_deadline() const
+{
+    auto deadline = accept_again_;
+    const auto peers = peers_.lock();
+    const auto take_earlier = [&](MonotonicTime time) {
+        deadline = std::min(deadline.value_or(MonotonicTime::max()), time);
+    };
+    if (!socket_ && peers->size() == 0)
+        take_earlier(next_try_);
+    if (const auto next = peers->next_deadline(monotonic_now()))
+        take_earlier(*next);
+    return deadline;
+}
+
+/// Accepts one client at a time: a client that connects in a loop must not delay the others.
+void FrameSender::accept_client()
+{
+    auto connection = accept_from(socket_->fd());
+    if (!connection) {
+        if (errno != EAGAIN && errno != EWOULDBLOCK &&
+            poll_.change(socket_->fd(), 0, token_listener))
+            accept_again_ = monotonic_now() + accept_pause;
+        return;
+    }
+    const auto info = identify(next_id_++, connection.get());
+    std::optional<RemovalReason> refusal;
+    if (!is_allowed(config_.endpoint, info) || !observer_.may_connect(info))
+        refusal = RemovalReason::forbidden;
+    else
+        refusal = admit(info, std::move(connection));
+    if (refusal) {
+        ++peers_.lock()->counters().rejects;
+        report({info, *refusal, {}});
+    }
+}
+
+void FrameSender::try_to_connect()
+{
+    if (monotonic_now() < next_try_ || peers_.lock()->size() > 0)
+        return;
+    next_try_ = monotonic_now() + backoff_.next();
+    auto connection = connect_to(config_.endpoint);
+    if (!connection) {
+        observer_.on_peer_unreachable(connection.error());
+        return;
+    }
+    const auto info = identify(next_id_++, connection->get());
+    if (const auto refusal = admit(info, std::move(*connection)))
+        report({info, *refusal, {}});
+}
+
+std::optional<RemovalReason> FrameSender::admit(const PeerInfo &info, UniqueFd connection)
+{
+    if (socket_ && config_.policy == ClientPolicy::replace)
+        remove_all_for_newest();
+    const auto buffers = set_buffer_sizes(config_.endpoint, connection.get());
+    {
+        auto peers = peers_.lock();
+        const auto room = config_.policy == ClientPolicy::share ? config_.max_clients : 1;
+        if (peers->size() >= room)
+            return RemovalReason::too_many;
+        if (!peers->add(info, std::move(connection), buffers))
+            return RemovalReason::closed;
+    }
+    observer_.on_peer_added(info);
+    return std::nullopt;
+}
+
+void FrameSender::remove_all_for_newest()
+{
+    std::vector<Removal> removals;
+    {
+        auto peers = peers_.lock();
+        for (const auto &info : peers->infos())
+            removals.push_back({info, RemovalReason::replaced, {}});
+        for (const auto &removal : removals)
+            remove(*peers, removal);
+    }
+    for (const auto &removal : removals)
+        report(removal);
+}
+
+void FrameSender::tend_peers()
+{
+    std::vector<Removal> removals;
+    {
+        auto peers = peers_.lock();
+        removals = peers->tend(monotonic_now());
+        for (const auto &removal : removals)
+            remove(*peers, removal);
+    }
+    for (const auto &removal : removals)
+        report(removal);
+}
+
+void FrameSender::handle_peer(std::uint64_t id, std::uint32_t events)
+{
+    std::optional<PeerTable::EventResult> result;
+    {
+        auto peers = peers_.lock();
+        result = peers->on_event(id, events);
+        if (!result)
+            return;
+        if (result->read.has_message)
+            backoff_.reset();
+        has_new_request_ |= result->read.encoder_request.has_value();
+        if (result->removal)
+            remove(*peers, *result->removal);
+    }
+    if (result->removal)
+        report(*result->removal);
+}
+
+/// A request that is repeated is reported again, to override settings that were made meanwhile.
+void FrameSender::report_encoder_request()
+{
+    const auto request = peers_.lock()->encoder_request();
+    const bool is_repeated = std::exchange(has_new_request_, false) && request;
+    if (std::exchange(reported_request_, request) != request || is_repeated)
+        observer_.on_encoder_request(request);
+}
+
+void FrameSender::remove(PeerTable &peers, const Removal &removal)
+{
+    const auto counters = peers.remove(removal);
+    // A connection that carried audio is restored without a long pause.
+    if (counters.frames > 0)
+        backoff_.reset();
+    next_try_ = monotonic_now() + backoff_.next();
+}
+
+void FrameSender::report(const Removal &removal)
+{
+    observer_.on_peer_removed(removal.peer, removal.reason, removal.detail);
+}
+
+} // namespace jkvm

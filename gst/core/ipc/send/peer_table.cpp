@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/ipc/send/peer_table.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+namespace jkvm {
+
+namespace {
+
+// The kernel does not report that a peer has read, so it is polled for that.
+constexpr std::chrono::milliseconds read_poll_interval{5};
+
+void add_counters(SenderStats &stats, const Peer &peer)
+{
+    stats.dropped_queue_full += peer.counters().dropped;
+    stats.dropped_disconnected += peer.counters().undeliverable;
+    stats.delivery.add(peer.counters().latency.histogram());
+}
+
+void add_final_counters(SenderStats &stats, const Peer &peer)
+{
+    add_counters(stats, peer);
+    stats.dropped_disconnected += peer.queued_frames();
+}
+
+nanoseconds frame_duration(const wire::StreamConfig &stream)
+{
+    return nanoseconds(std::chrono::seconds(stream.frame_size)) / stream.sample_rate;
+}
+
+/// Merges two requests field by field: there is one encoder for all peers, so each peer gets the
+/// settings of the one that needs the lowest cost.
+wire::EncoderConfig cheapest(wire::EncoderConfig config, const wire::EncoderConfig &other)
+{
+    if (frame_duration(other.stream) > frame_duration(config.stream))
+        config.stream = other.stream;
+    config.bitrate = std::min(config.bitrate, other.bitrate);
+    config.complexity = std::min(config.complexity, other.complexity);
+    config.bandwidth = std::min(config.bandwidth, other.bandwidth);
+    config.dtx |= other.dtx;
+    return config;
+}
+
+} // namespace
+
+bool PeerTable::add(const PeerInfo &info, UniqueFd connection, BufferSizes buffers)
+{
+    if (!poll_.add(connection.get(), EPOLLIN, info.id))
+        return false;
+    ++stats_.connects;
+    auto &entry = peers_
+                      .emplace(info.id, Entry{.info = info,
+                                              .peer = Peer(std::move(connection), max_queue_time_),
+                                              .buffers = buffers,
+                                              .dialogue = PeerDialogue(format_),
+                                              .encoder_request = {},
+                                              .last_progress = monotonic_now()})
+                      .first->second;
+    announce_stream(entry);
+    return true;
+}
+
+Peer::Counters PeerTable::remove(const Removal &removal)
+{
+    const auto found = peers_.find(removal.peer.id);
+    if (found == peers_.end())
+        return {};
+    const auto &peer = found->second.peer;
+    auto counters = peer.counters();
+    add_final_counters(stats_, peer);
+    ++stats_.disconnects;
+    stats_.protocol_errors += removal.reason == RemovalReason::violation ? 1 : 0;
+    stats_.slow_peers += removal.reason == RemovalReason::slow ? 1 : 0;
+    // A forked child may hold a copy of the descriptor, so closing alone has no effect on either.
+    poll_.remove(peer.fd());
+    ::shutdown(peer.fd(), SHUT_RDWR);
+    peers_.erase(found);
+    return counters;
+}
+
+std::vector<PeerInfo> PeerTable::infos() const
+{
+    std::vector<PeerInfo> infos;
+    for (const auto &[id, entry] : peers_)
+        infos.push_back(entry.info);
+    return infos;
+}
+
+bool PeerTable::send(OutgoingMessage &message, MonotonicTime now, WallTime wall)
+{
+    bool needs_tending = false;
+    for (auto &[id, entry] : peers_) {
+        if (!entry.peer.is_waiting())
+            entry.last_progress = now;
+        if (!entry.peer.send(message, wall)) {
+            ::shutdown(entry.peer.fd(), SHUT_RDWR);
+            continue;
+        }
+        update_poll(entry);
+        note_progress(entry, now);
+        needs_tending |= entry.peer.waits_for() == Peer::Wait::reader || is_too_slow(entry, now);
+    }
+    return needs_tending;
+}
+
+void PeerTable::set_stream(const wire::StreamConfig &stream)
+{
+    if (stream_ == stream)
+        return;
+    stream_ = stream;
+    for (auto &[id, entry] : peers_)
+        announce_stream(entry);
+}
+
+void PeerTable::announce_stream(Entry &entry)
+{
+    if (!is_microphone() || !stream_)
+        return;
+    entry.dialogue.send_control(entry.peer, wire::MessageType::config, stream_->encode());
+    update_poll(entry);
+}
+
+std::vector<PeerTable::Removal> PeerTable::tend(MonotonicTime now)
+{
+    std::vector<Removal> removals;
+    for (auto &[id, entry] : peers_) {
+        if (!entry.peer.flush(wall_now())) {
+            removals.push_back({entry.info, RemovalReason::closed, {}});
+            continue;
+        }
+        update_poll(entry);
+        note_progress(entry, now);
+        if (is_too_slow(entry, now))
+            removals.push_back(
+                {entry.info, RemovalReason::slow,
+                 "lost " + std::to_string(entry.peer.counters().dropped) + " frames"});
+    }
+    return removals;
+}
+
+std::optional<MonotonicTime> PeerTable::next_deadline(MonotonicTime now) const
+{
+    std::optional<MonotonicTime> deadline;
+    for (const auto &[id, entry] : peers_) {
+        const auto wait = entry.peer.waits_for();
+        if (wait == Peer::Wait::nothing)
+            continue;
+        const auto next =
+            wait == Peer::Wait::reader ? now + read_poll_interval : entry.last_progress + max_stall;
+        deadline = std::min(deadline.value_or(MonotonicTime::max()), next);
+    }
+    return deadline;
+}
+
+std::optional<PeerTable::EventResult> PeerTable::on_event(std::uint64_t id, std::uint32_t events)
+{
+    const auto found = peers_.find(id);
+    if (found == peers_.end())
+        return std::nullopt;
+    auto &entry = found->second;
+    EventResult result;
+    auto &read = result.read;
+    if ((events & EPOLLIN) != 0)
+        read = entry.dialogue.receive(entry.peer);
+    if (read.encoder_request || read.has_withdrawn_request)
+        entry.encoder_request = read.encoder_request;
+    // What the peer sent before it hung up is handled first.
+    if (read.end)
+        result.removal =
+            Removal{entry.info,
+                    read.end->kind == ErrorKind::protocol_violation ? RemovalReason::violation
+                                                                    : RemovalReason::closed,
+                    read.end->detail};
+    else if ((events & (EPOLLHUP | EPOLLERR)) != 0 || !entry.peer.flush(wall_now()))
+        result.removal = Removal{entry.info, RemovalReason::closed, {}};
+    else
+        update_poll(entry);
+    return result;
+}
+
+std::optional<wire::EncoderConfig> PeerTable::encoder_request() const
+{
+    std::optional<wire::EncoderConfig> request;
+    for (const auto &[id, entry] : peers_) {
+        if (entry.encoder_request)
+            request = request ? cheapest(*request, *entry.encoder_request) : *entry.encoder_request;
+    }
+    return request;
+}
+
+void PeerTable::finish(MonotonicTime deadline)
+{
+    for (auto &[id, entry] : peers_) {
+        auto &peer = entry.peer;
+        peer.finish_writing();
+        bool is_alive =
+            !is_microphone() || entry.dialogue.send_control(peer, wire::MessageType::stop, {});
+        is_alive = is_alive && peer.flush(wall_now());
+        while (is_alive && peer.is_waiting()) {
+            const auto left = deadline - monotonic_now();
+            pollfd poll_entry{peer.fd(), POLLOUT, 0};
+            const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+            is_alive = milliseconds > 0 &&
+                       ::poll(&poll_entry, 1, static_cast<int>(milliseconds)) == 1 &&
+                       peer.flush(wall_now());
+        }
+    }
+}
+
+void PeerTable::clear()
+{
+    for (const auto &[id, entry] : peers_)
+        add_final_counters(stats_, entry.peer);
+    peers_.clear();
+}
+
+SenderStats PeerTable::stats() const
+{
+    SenderStats stats = stats_;
+    for (const auto &[id, entry] : peers_) {
+        const auto &peer = entry.peer;
+        add_counters(stats, peer);
+        stats.peers.push_back({entry.info, peer.counters(), peer.queued(), peer.queued_frames(),
+                               entry.buffers, send_buffer_used(peer.fd())});
+    }
+    return stats;
+}
+
+bool PeerTable::is_too_slow(const Entry &entry, MonotonicTime now)
+{
+    return entry.peer.dropped_in_a_row() >= max_dropped_in_a_row ||
+           (entry.peer.is_waiting() && now - entry.last_progress >= max_stall);
+}
+
+void PeerTable::note_progress(Entry &entry, MonotonicTime now)
+{
+    if (entry.peer.counters().bytes == entry.last_bytes)
+        return;
+    entry.last_bytes = entry.peer.counters().bytes;
+    entry.last_progress = now;
+}
+
+void PeerTable::update_poll(Entry &entry)
+{
+    const bool is_awaited = entry.peer.waits_for() == Peer::Wait::kernel;
+    if (is_awaited == entry.is_writable_awaited)
+        return;
+    entry.is_writable_awaited = is_awaited;
+    poll_.change(entry.peer.fd(), is_awaited ? EPOLLIN | EPOLLOUT : EPOLLIN, entry.info.id);
+}
+
+} // namespace jkvm

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The connected peers of a FrameSender, and the statistics over all of them.
+#pragma once
+
+#include "core/ipc/send/event_poll.h"
+#include "core/ipc/send/peer.h"
+#include "core/ipc/send/peer_dialogue.h"
+#include "core/ipc/socket/connection.h"
+#include "core/stats/latency_monitor.h"
+
+#include <map>
+
+namespace jkvm {
+
+enum class RemovalReason {
+    closed,    ///< the peer closed the connection
+    violation, ///< the peer sent something that is not this protocol
+    slow,      ///< the peer lost too many frames in a row, or read nothing for too long
+    replaced,  ///< a newer client took its place
+    too_many,  ///< there is no room for the client; it was never added
+    forbidden, ///< its user may not connect, or the application refused it; it was never added
+    ended,     ///< this end stops
+};
+
+struct PeerStats {
+    PeerInfo info;
+    Peer::Counters sent;
+    nanoseconds queued{0};
+    std::size_t queued_frames = 0;
+    BufferSizes buffers;
+    int send_buffer_used = 0; ///< bytes, as the kernel counts
+};
+
+/// Every counter only grows while the sender lives.
+struct SenderStats {
+    std::uint64_t frames = 0;  ///< passed to FrameSender::send()
+    std::uint64_t bytes = 0;   ///< of payload in these frames
+    std::uint64_t unheard = 0; ///< of these frames: no peer was connected
+    // Frames that a peer did not get, over all peers.
+    std::uint64_t dropped_queue_full = 0;   ///< the oldest, because too much waited
+    std::uint64_t dropped_disconnected = 0; ///< they still waited when the connection ended
+    std::uint64_t connects = 0;             ///< connections made
+    std::uint64_t rejects = 0;              ///< clients turned away
+    std::uint64_t protocol_errors = 0;      ///< peers disconnected for what they sent
+    std::uint64_t slow_peers = 0;           ///< peers disconnected for being too slow
+    std::uint64_t disconnects = 0;          ///< connections that ended before stop()
+    nanoseconds sending{0};                 ///< time spent in FrameSender::send()
+    WallTime last_frame{};                  ///< time of the last call of FrameSender::send()
+    LatencyMonitor latency;                 ///< from capture of the first sample to send()
+    LatencyHistogram delivery;              ///< from there to the kernel, over all peers
+    std::vector<PeerStats> peers;           ///< connected now
+};
+
+/// Not thread-safe: FrameSender guards it. The poll outlives it; its token for a peer is the peer's
+/// id, which starts at 1.
+class PeerTable {
+public:
+    /// A peer that lost this many frames in a row is too slow.
+    static constexpr unsigned max_dropped_in_a_row = 50;
+    /// A peer that read nothing for this long, while something waits for it, is too slow.
+    static constexpr nanoseconds max_stall = std::chrono::seconds(2);
+
+    PeerTable(EventPoll &poll, wire::Format format, nanoseconds max_queue_time)
+        : poll_(poll), format_(format), max_queue_time_(max_queue_time)
+    {}
+
+    struct Removal {
+        PeerInfo peer;
+        RemovalReason reason;
+        std::string detail; ///< for the debug text; may be empty
+    };
+
+    /// False: the poll cannot take another descriptor, and the connection is closed.
+    bool add(const PeerInfo &info, UniqueFd connection, BufferSizes buffers);
+    /// Closes the connection and counts what was lost with it. Returns the removed peer's counters.
+    Peer::Counters remove(const Removal &removal);
+    [[nodiscard]] std::size_t size() const { return peers_.size(); }
+    [[nodiscard]] std::vector<PeerInfo> infos() const;
+
+    /// Never blocks. A peer whose connection is broken is shut down; the poll reports it then.
+    /// Returns whether a peer needs tend().
+    bool send(OutgoingMessage &message, MonotonicTime now, WallTime wall);
+    /// On the microphone path: announces the format of the stream, now and to each peer that is
+    /// added later.
+    void set_stream(const wire::StreamConfig &stream);
+
+    /// Continues the writes that the kernel can take now. Returns the peers that have to be removed
+    /// because their connection is broken or they are too slow.
+    std::vector<Removal> tend(MonotonicTime now);
+    /// When tend() has to run again without an event; nothing if it need not.
+    [[nodiscard]] std::optional<MonotonicTime> next_deadline(MonotonicTime now) const;
+
+    struct EventResult {
+        PeerDialogue::ReadResult read;
+        std::optional<Removal> removal; ///< the peer has to be removed
+    };
+    /// Handles an event of the poll; nothing for a peer that was removed meanwhile.
+    std::optional<EventResult> on_event(std::uint64_t id, std::uint32_t events);
+
+    /// The settings that satisfy the requests of all peers: the lowest cost in each field. Nothing
+    /// if no peer requests anything.
+    [[nodiscard]] std::optional<wire::EncoderConfig> encoder_request() const;
+
+    /// Writes what waits, on the microphone path with a Stop behind it. Blocks until `deadline` at
+    /// most.
+    void finish(MonotonicTime deadline);
+    /// Removes all peers at the end, without counting disconnects.
+    void clear();
+
+    /// The counters that FrameSender counts itself.
+    [[nodiscard]] SenderStats &counters() { return stats_; }
+    [[nodiscard]] SenderStats stats() const;
+
+private:
+    struct Entry {
+        PeerInfo info;
+        Peer peer;
+        BufferSizes buffers;
+        PeerDialogue dialogue;
+        std::optional<wire::EncoderConfig> encoder_request; // until it is withdrawn
+        bool is_writable_awaited = false;
+        std::uint64_t last_bytes = 0;     // sent when the kernel last took something ...
+        MonotonicTime last_progress = {}; // ... and when that was, or when nothing waited
+    };
+
+    bool is_microphone() const { return format_.direction == wire::Direction::microphone; }
+    static bool is_too_slow(const Entry &entry, MonotonicTime now);
+    static void note_progress(Entry &entry, MonotonicTime now);
+    /// Makes the poll report when the kernel can take more, if something waits for that.
+    void update_poll(Entry &entry);
+    void announce_stream(Entry &entry);
+
+    EventPoll &poll_;
+    wire::Format format_;
+    nanoseconds max_queue_time_;
+    std::map<std::uint64_t, Entry> peers_;
+    std::optional<wire::StreamConfig> stream_;
+    SenderStats stats_; // without `peers`, which is made on demand
+};
+
+} // namespace jkvm
