@@ -11,7 +11,7 @@ from pathlib import Path
 FLOORS = [
     ["base"],
     ["wire", "stats", "timing", "device", "supervise"],
-    ["opus", "playout"],
+    ["opus", "playback", "playout"],
     ["ipc/socket", "ipc/send", "ipc/receive", "optimizer"],
 ]
 FLOOR_OF = {folder: floor for floor, folders in enumerate(FLOORS) for folder in folders}

@@ -19,18 +19,17 @@ void DeviceClockFilter::update(nanoseconds position, nanoseconds measured)
     // A measurement is late by as much as this thread was held up in the middle of it. One such
     // must not pull the loop away.
     constexpr nanoseconds largest_error = 5ms;
-    constexpr double fastest = 0.2; // seconds, of the loop's time constant
-    constexpr double slowest = 10;
+    constexpr double slowest = 10; // seconds, of the loop's time constant
     constexpr double largest_stretch = 0.1;
 
     const std::chrono::duration<double> step = position - position_;
     const std::chrono::duration<double> age = position - start_;
-    const auto predicted = time_ + std::chrono::duration_cast<nanoseconds>(step * (1 + stretch_));
+    const auto predicted = time_at(position);
     const std::chrono::duration<double> error =
         std::clamp(measured - predicted, -largest_error, largest_error);
     // Not more than half of an error at once, else a long frame would make the loop swing.
     const double weight =
-        std::min(step.count() / std::clamp(age.count() / 3, fastest, slowest), 0.5);
+        std::min(step.count() / std::clamp(age.count() / 3, fastest_.count(), slowest), 0.5);
 
     position_ = position;
     time_ =
@@ -38,6 +37,20 @@ void DeviceClockFilter::update(nanoseconds position, nanoseconds measured)
     if (step.count() > 0)
         stretch_ = std::clamp(stretch_ + weight * weight * error.count() / step.count(),
                               -largest_stretch, largest_stretch);
+}
+
+void DeviceClockFilter::restart_at_known_rate()
+{
+    constexpr std::chrono::duration<double> settled = 3s;
+    if (position_ - start_ >= 3 * settled)
+        fastest_ = settled;
+    restart();
+}
+
+nanoseconds DeviceClockFilter::time_at(nanoseconds position) const
+{
+    const std::chrono::duration<double> step = position - position_;
+    return time_ + std::chrono::duration_cast<nanoseconds>(step * (1 + stretch_));
 }
 
 } // namespace jkvm

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Estimates when a playback device plays each frame of its ring.
+#pragma once
+
+#include "core/base/time.h"
+#include "core/timing/device_clock_filter.h"
+
+#include <cstdint>
+
+namespace jkvm {
+
+/// Smooths observations of the hardware pointer. Frames are counted from the device's start and
+/// include the silence it was started with. Thread-bound.
+class PlaybackClock {
+public:
+    /// `rate`: the device's nominal rate in Hz.
+    explicit PlaybackClock(unsigned rate) : rate_(rate) {}
+
+    /// The hardware pointer reached `frame` at `time`. A reading is an observation only if the
+    /// pointer had just moved; see PointerEdgeDetector.
+    void observe(std::uint64_t frame, MonotonicTime time);
+    /// The device was restarted and counts from 0 again; its rate is kept.
+    void restart();
+
+    /// Observations since the last restart. Before the first one, time_of() is meaningless.
+    [[nodiscard]] unsigned observations() const { return observations_; }
+    /// When the device plays `frame`, which may be in the past or in the future.
+    [[nodiscard]] MonotonicTime time_of(std::uint64_t frame) const;
+    /// How much faster the device runs than its nominal rate, in parts per million.
+    [[nodiscard]] double ppm() const { return filter_.ppm(); }
+    [[nodiscard]] unsigned rate() const { return rate_; }
+
+    /// The nominal duration of `frames`; does not overflow before 292 years of audio.
+    [[nodiscard]] nanoseconds to_time(std::uint64_t frames) const;
+
+private:
+    unsigned rate_;
+    unsigned observations_ = 0;
+    DeviceClockFilter filter_;
+};
+
+} // namespace jkvm

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/playback/playback_control.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace jkvm {
+
+PlaybackControl::Step PlaybackControl::next(const PlaybackClock &clock, std::uint64_t written,
+                                            MonotonicTime due)
+{
+    using Seconds = std::chrono::duration<double>;
+    error_ = clock.time_of(written) - due;
+    std::int64_t silence = 0;
+    if (!is_aligned_ || std::chrono::abs(error_) > largest_slewed_error) {
+        is_aligned_ = true;
+        silence = std::llround(-Seconds(error_).count() * clock.rate() * (1 + clock.ppm() * 1e-6));
+        error_ = clock.time_of(written + static_cast<std::uint64_t>(silence)) - due;
+    }
+    const double correction = std::clamp(1e6 * (Seconds(error_) / Seconds(time_constant)),
+                                         -largest_correction, largest_correction);
+    return {1 + (clock.ppm() - correction) * 1e-6, silence};
+}
+
+} // namespace jkvm

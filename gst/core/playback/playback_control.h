@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Decides at which ratio audio is resampled so that each sample plays when it is due.
+#pragma once
+
+#include "core/playback/playback_clock.h"
+
+#include <cstdint>
+
+namespace jkvm {
+
+/// Steers the playout time, not the fill level of the ring: the ratio is the device's estimated
+/// rate, corrected by at most 500 ppm for the playout error. An error that is too large for that is
+/// corrected at once, with silence or by removing audio. Thread-bound.
+class PlaybackControl {
+public:
+    /// The playout error decays with this time constant.
+    static constexpr nanoseconds time_constant = std::chrono::seconds(5);
+    static constexpr double largest_correction = 500; // ppm
+    /// An error beyond this is corrected at once; to slew it would take more than 80 s.
+    static constexpr nanoseconds largest_slewed_error = std::chrono::milliseconds(40);
+
+    struct Step {
+        double ratio;         ///< device frames per frame of the stream, near 1
+        std::int64_t silence; ///< frames to insert first; negative: frames to take back or drop
+    };
+
+    /// The device was started, or the stream's timestamps have jumped: the next error, however
+    /// small, is corrected at once.
+    void realign() { is_aligned_ = false; }
+
+    /// The next sample of the stream is due at `due` and would be written as the device's frame
+    /// `written`. The clock must have an observation.
+    Step next(const PlaybackClock &clock, std::uint64_t written, MonotonicTime due);
+
+    /// Estimated playout time less due time at the last next(), after its correction; positive:
+    /// late.
+    [[nodiscard]] nanoseconds error() const { return error_; }
+
+private:
+    bool is_aligned_ = false;
+    nanoseconds error_{0};
+};
+
+} // namespace jkvm

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/playback/playback_clock.h"
+
+#include <gtest/gtest.h>
+
+namespace jkvm {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr MonotonicTime start{1h};
+
+/// Lets a device that is 300 ppm fast play for so many seconds, observed every 20 ms.
+void play(PlaybackClock &clock, MonotonicTime begin, int seconds)
+{
+    for (int i = 0; i < 50 * seconds; ++i)
+        clock.observe(960 * static_cast<std::uint64_t>(i),
+                      begin + nanoseconds(static_cast<std::int64_t>(i * 20e6 / 1.0003)));
+}
+
+TEST(PlaybackClock, ExtrapolatesToFramesThatAreNotPlayedYet)
+{
+    PlaybackClock clock(48000);
+    play(clock, start, 60);
+    EXPECT_NEAR(clock.ppm(), 300, 1);
+    const auto expected = start + nanoseconds(static_cast<std::int64_t>(61e9 / 1.0003));
+    EXPECT_LT(std::chrono::abs(clock.time_of(61 * 48000) - expected), 10us);
+}
+
+TEST(PlaybackClock, KeepsRateWhenDeviceIsRestarted)
+{
+    PlaybackClock clock(48000);
+    play(clock, start, 60);
+    clock.restart();
+    EXPECT_EQ(clock.observations(), 0u);
+    clock.observe(480, start + 2min);
+    EXPECT_EQ(clock.observations(), 1u);
+    EXPECT_EQ(clock.time_of(480), start + 2min);
+    EXPECT_NEAR(clock.ppm(), 300, 1);
+}
+
+TEST(PlaybackClock, ConvertsFramesOfAYearWithoutOverflow)
+{
+    const PlaybackClock clock(44100);
+    EXPECT_EQ(clock.to_time(44100ULL * 86400 * 365 + 441), 24h * 365 + 10ms);
+}
+
+} // namespace
+} // namespace jkvm
