@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Measures jkvm side by side with its peers and with the limit, and prints a table for each row.
+"""Compares jkvm with other elements and with the theoretical limit, and prints a table for each row.
 
-A row is a module in rows/ with a Row called ROW (harness/row.py); its name on the command line is
-the module's, with dashes. `./jkvm bench` builds what the rows run, and sets the environment.
+A row is a module in rows/ that defines ROW, a Row of harness/row.py. Its name on the command line is
+the module name with dashes. `./jkvm bench` builds the programs that the rows run, and sets the
+environment.
 """
 
 import argparse
@@ -18,10 +19,10 @@ from harness import machine, report, runner
 
 HERE = pathlib.Path(__file__).resolve().parent
 
-# Programs with options of their own that take minutes: only run by their names.
-SCENES = {
-    "throttled-link": "receivers of a sender that has a hard time",
-    "weighted-load": "policy=weighted on an idle machine and on a busy one",
+# Programs that take minutes and have their own options; they run only when named.
+SCENARIOS = {
+    "throttled-link": "receivers of a throttled sender",
+    "weighted-load": "policy=weighted on an idle and on a busy machine",
 }
 
 
@@ -36,16 +37,16 @@ def load_row(name):
 def parse_arguments(names):
     parser = argparse.ArgumentParser(
         prog="jkvm bench", description=__doc__.split("\n\n", maxsplit=1)[0],
-        epilog=f"{' and '.join(SCENES)} have options of their own: jkvm bench NAME --help")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="of the rows; all by default")
+        epilog=f"{' and '.join(SCENARIOS)} have their own options: jkvm bench NAME --help")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="row to measure; default: all")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE",
-                        help="file for every round, and what came of them")
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
-    parser.add_argument("--list", action="store_true", help="print the names and titles")
+                        help="write the results of all rounds and their summaries to FILE")
+    parser.add_argument("--quick", action="store_true", help="run fewer and shorter rounds")
+    parser.add_argument("--list", action="store_true", help="print the names and titles of all rows")
     options = parser.parse_args()
     if unknown := [name for name in options.names if name not in names]:
-        parser.error(f"there is no row {', '.join(unknown)}, only: "
-                     f"{', '.join([*names, *SCENES])}")
+        parser.error(f"unknown row {', '.join(unknown)} (rows: "
+                     f"{', '.join([*names, *SCENARIOS])})")
     return options
 
 
@@ -55,29 +56,29 @@ def show_progress(text):
 
 
 def write_json(path, head, quick, results):
-    """After each row, so that an interrupted run has left something."""
+    """Writes the results so far; called after each row, so that an interrupted run keeps them."""
     content = {"machine": head, "quick": quick, "rows": [r.to_json() for r in results]}
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    beside.replace(path)
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(path)
 
 
 def main():
-    if sys.argv[1:2] and sys.argv[1] in SCENES:
+    if sys.argv[1:2] and sys.argv[1] in SCENARIOS:
         program = HERE / (sys.argv[1].replace("-", "_") + ".py")
         os.execv(program, [program.name, *sys.argv[2:]])
     names = row_names()
     options = parse_arguments(names)
     if options.list:
         for name in names:
-            print(f"{name:20} {load_row(name).title}")
-        for name, title in SCENES.items():
-            print(f"{name:20} {title}; not in the default run")
+            print(f"{name:28} {load_row(name).title}")
+        for name, title in SCENARIOS.items():
+            print(f"{name:28} {title}; not in the default run")
         return 0
     start = time.monotonic()
     head = machine.describe()
     print("\n".join(f"{name}: {value}" for name, value in head.items()))
-    print("\nThe median of the rounds (least..most).", flush=True)
+    print("\nEach cell is the median of the rounds (minimum..maximum).", flush=True)
     results = []
     for name in options.names or names:
         results.append(

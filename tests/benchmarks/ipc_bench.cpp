@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// ipc-bench: how long messages take from one process to listeners in another, how many go, and what
-// that costs. Prints one JSON object.
+// ipc-bench: measures latency, throughput and CPU time of messages from one process to listeners in
+// another one. Prints a JSON object.
 //
-// The delay is counted from just before the sending element's render (the time stands in the
-// message) to just behind the receiving element's create. Both processes are this program.
+// The latency is measured from just before the sending element's render(), a time that the message
+// contains, to just after the receiving element's create(). Both processes run this program.
 #include "benchmarks/ipc/ends.h"
 #include "benchmarks/ipc/system_calls.h"
 #include "support/temporary_directory.h"
@@ -67,7 +67,7 @@ std::optional<Options> parse(int argc, char **argv)
     return is_complete && fits ? std::optional(options) : std::nullopt;
 }
 
-/// Until all have finished.
+/// Runs the sending process until all listeners have finished.
 void send(const Plan &plan, Exchange &exchange, Transport &transport)
 {
     std::vector<std::unique_ptr<MessageWriter>> writers;
@@ -77,34 +77,34 @@ void send(const Plan &plan, Exchange &exchange, Transport &transport)
         ends.push_back(transport.serve(i, *writers.back()));
     }
     exchange.is_serving = true;
-    if (!exchange.wait_until([&] { return exchange.heard == plan.all_listeners(); }))
-        throw std::runtime_error("listeners heard nothing");
+    if (!exchange.wait_until([&] { return exchange.receiving == plan.all_listeners(); }))
+        throw std::runtime_error("some listeners received no message");
     {
         std::optional<SystemCallCount> count;
         if (plan.strace != nullptr)
             count.emplace(plan.strace);
-        const auto cpu_then = cpu_time_ns();
+        const auto cpu_before = cpu_time_ns();
         exchange.begin_ns = now_ns();
         exchange.is_counting = true;
         if (!exchange.wait_until([&] { return exchange.sent == plan.streams; }))
-            throw std::runtime_error("messages could not be sent");
-        exchange.sender_cpu_ns = cpu_time_ns() - cpu_then;
+            throw std::runtime_error("not all messages were sent");
+        exchange.sender_cpu_ns = cpu_time_ns() - cpu_before;
     }
     exchange.is_measured = true;
     if (!exchange.wait_until([&] { return exchange.finished == plan.all_listeners(); }))
-        throw std::runtime_error("listeners did not hear the end");
+        throw std::runtime_error("some listeners did not receive the end of the stream");
 }
 
 struct Received {
     std::vector<std::int64_t> delays; ///< of all listeners, sorted
-    std::int64_t duration_ns;         ///< until the last that counts came
+    std::int64_t duration_ns;         ///< until the last counted message arrived
     std::int64_t cpu_ns;
 };
 
 Received receive(const Plan &plan, Exchange &exchange, Transport &transport)
 {
     if (!exchange.wait_until([&] { return exchange.is_serving.load(); }))
-        throw std::runtime_error("the sender does not serve");
+        throw std::runtime_error("the sender did not start");
     std::vector<std::unique_ptr<Listener>> listeners;
     std::vector<std::unique_ptr<ReceivingEnd>> ends;
     for (unsigned i = 0; i < plan.all_listeners(); ++i) {
@@ -112,11 +112,11 @@ Received receive(const Plan &plan, Exchange &exchange, Transport &transport)
         ends.push_back(transport.listen(i / plan.listeners, *listeners.back()));
     }
     if (!exchange.wait_until([&] { return exchange.is_counting.load(); }))
-        throw std::runtime_error("the sender does not begin");
-    const auto cpu_then = cpu_time_ns();
+        throw std::runtime_error("the sender did not start counting");
+    const auto cpu_before = cpu_time_ns();
     if (!exchange.wait_until([&] { return exchange.finished == plan.all_listeners(); }))
-        throw std::runtime_error("listeners did not hear the end");
-    Received received{{}, 0, cpu_time_ns() - cpu_then};
+        throw std::runtime_error("some listeners did not receive the end of the stream");
+    Received received{{}, 0, cpu_time_ns() - cpu_before};
     ends.clear();
     for (const auto &listener : listeners) {
         received.delays.insert(received.delays.end(), listener->delays().begin(),
@@ -126,14 +126,14 @@ Received receive(const Plan &plan, Exchange &exchange, Transport &transport)
     }
     std::ranges::sort(received.delays);
     if (received.delays.empty())
-        throw std::runtime_error("no message came");
+        throw std::runtime_error("no message arrived");
     return received;
 }
 
 double quantile(const std::vector<std::int64_t> &sorted, double share)
 {
-    const auto place = static_cast<std::size_t>(share * static_cast<double>(sorted.size()));
-    return static_cast<double>(sorted[std::min(place, sorted.size() - 1)]);
+    const auto index = static_cast<std::size_t>(share * static_cast<double>(sorted.size()));
+    return static_cast<double>(sorted[std::min(index, sorted.size() - 1)]);
 }
 
 void print(const Plan &plan, const Exchange &exchange, const Received &received)
@@ -151,7 +151,7 @@ void print(const Plan &plan, const Exchange &exchange, const Received &received)
                 static_cast<double>(received.cpu_ns) / 1e3 / sent);
 }
 
-/// The exit status of a process. Whatever it throws, the other one is told.
+/// Runs `work` and returns the exit status. An exception also makes the other process fail.
 int guarded(Exchange &exchange, const std::function<void()> &work)
 {
     try {
@@ -184,13 +184,13 @@ int main(int argc, char **argv)
         std::fprintf(stderr, "ipc-bench: %s\n", error.what());
         return 2;
     }
-    // Before any thread.
+    // Forks before any thread exists.
     const auto sender = ::fork();
     if (sender == 0) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
         const int status = guarded(*exchange, [&] { send(plan, *exchange, *transport); });
         std::fflush(nullptr);
-        ::_exit(status); // the directory is its parent's
+        ::_exit(status); // the parent removes the directory
     }
     int status = guarded(*exchange, [&] {
         const auto received = receive(plan, *exchange, *transport);

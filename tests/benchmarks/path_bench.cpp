@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// path-bench: how old sound is when it comes out of the decoder in another process. Prints one JSON
+// path-bench: measures the latency from capture to decoder output in another process. Prints a JSON
 // object.
 //
-// The test device plays a known sound in real time and says when that began, so each of its samples
-// has a time of capture. Where in that sound the decoded one is, the correlation of both tells. The
-// delay of a buffer is that of its first sample, which is the oldest.
+// The test device plays a known signal in real time and reports its start, so the capture time of
+// each sample is known. Correlation finds the position of the decoded samples in the signal. The
+// latency of a buffer is that of its first sample, the oldest one.
 #include "alsa/signal.h"
 #include "benchmarks/ipc/exchange.h"
 #include "benchmarks/pipeline.h"
@@ -33,15 +33,15 @@ using namespace jkvm::benchmark;
 
 constexpr std::size_t rate = 48000;
 constexpr std::size_t channels = 2;
-constexpr std::size_t settling = rate / 2; // samples, left out
-constexpr std::size_t window = rate;       // samples that are looked for in the sound
+constexpr std::size_t settling = rate / 2; // samples ignored at the start
+constexpr std::size_t window = rate;       // samples that are correlated with the signal
 
 struct Options {
     std::string path;     // jkvm or stock
-    std::string frame_ms; // as the encoders have it
+    std::string frame_ms; // value of the encoders' frame-size
     std::string alsa;     // properties of alsasrc
-    std::string sound;    // WAV file, 48 kHz, stereo
-    double seconds = 3;   // to measure
+    std::string audio;    // WAV file, 48 kHz, stereo
+    double seconds = 3;   // duration of the measurement
 };
 
 std::optional<Options> parse(int argc, char **argv)
@@ -55,14 +55,14 @@ std::optional<Options> parse(int argc, char **argv)
             options.frame_ms = argv[i + 1];
         else if (name == "--alsasrc")
             options.alsa = argv[i + 1];
-        else if (name == "--sound")
-            options.sound = argv[i + 1];
+        else if (name == "--audio")
+            options.audio = argv[i + 1];
         else if (name == "--seconds")
             options.seconds = std::strtod(argv[i + 1], nullptr);
         else
             return std::nullopt;
     }
-    const bool is_complete = argc % 2 == 1 && !options.frame_ms.empty() && !options.sound.empty();
+    const bool is_complete = argc % 2 == 1 && !options.frame_ms.empty() && !options.audio.empty();
     const bool is_known = options.path == "jkvm" || options.path == "stock";
     return is_complete && is_known && options.seconds > 0 ? std::optional(options) : std::nullopt;
 }
@@ -91,7 +91,7 @@ std::string receiving_line(const Options &options, const std::string &directory,
                     "fakesink name=sink sync=false async=false";
 }
 
-/// Until this process is killed.
+/// Runs the sender until the process is killed.
 [[noreturn]] void send(const std::string &line, Exchange &exchange)
 {
     gst_init(nullptr, nullptr);
@@ -107,8 +107,7 @@ std::string receiving_line(const Options &options, const std::string &directory,
         ::pause();
 }
 
-/// What comes out of the decoder. Filled by its streaming thread, up to the size that was asked
-/// for.
+/// The decoder's output. Filled by the streaming thread up to the requested size.
 struct Recording {
     struct Part {
         std::size_t first;       // sample
@@ -125,7 +124,7 @@ struct Recording {
         parts.reserve(count);
     }
 
-    void take(GstBuffer *buffer)
+    void append(GstBuffer *buffer)
     {
         if (is_complete)
             return;
@@ -141,27 +140,28 @@ struct Recording {
     }
 };
 
-/// Where in the sound, which is repeated for ever, the recording is at its sample `first`.
-std::size_t place(const Recording &recording, std::size_t first, const std::vector<float> &sound)
+/// Returns the position of the recording's sample `first` in the endlessly repeated signal.
+std::size_t find_position(const Recording &recording, std::size_t first,
+                          const std::vector<float> &signal)
 {
     const auto match =
-        jkvm::testing::find_in_loop(std::span(recording.samples).subspan(first, window), sound);
+        jkvm::testing::find_in_loop(std::span(recording.samples).subspan(first, window), signal);
     if (match.correlation < 0.8)
-        throw std::runtime_error("the sound was not recognised: correlation " +
+        throw std::runtime_error("the recording does not match the signal: correlation " +
                                  std::to_string(match.correlation));
     return match.lag;
 }
 
-/// Of the buffers behind the settling, sorted, nanoseconds.
-std::vector<double> delays(const Recording &recording, const std::vector<float> &sound,
-                           std::int64_t began_ns)
+/// Returns the latencies of the buffers after `settling`, sorted (ns).
+std::vector<double> latencies(const Recording &recording, const std::vector<float> &signal,
+                              std::int64_t began_ns)
 {
-    const auto begin = place(recording, settling, sound);
+    const auto begin = find_position(recording, settling, signal);
     const auto last = recording.samples.size() - window;
-    if (place(recording, last, sound) != (begin + last - settling) % sound.size())
-        throw std::runtime_error("sound is missing");
+    if (find_position(recording, last, signal) != (begin + last - settling) % signal.size())
+        throw std::runtime_error("samples are missing in the recording");
     constexpr double ns_per_sample = 1e9 / rate;
-    const double loop_ns = ns_per_sample * static_cast<double>(sound.size());
+    const double loop_ns = ns_per_sample * static_cast<double>(signal.size());
     std::vector<double> result;
     for (const auto &part : recording.parts) {
         if (part.first < settling)
@@ -177,7 +177,7 @@ std::vector<double> delays(const Recording &recording, const std::vector<float> 
 std::vector<float> left_channel(const jkvm::testing::Wave &wave)
 {
     if (wave.rate != rate || wave.channels != channels)
-        throw std::runtime_error("the sound has to be stereo, of 48 kHz");
+        throw std::runtime_error("the WAV file must be stereo, 48 kHz");
     std::vector<float> result;
     for (std::size_t i = 0; i < wave.samples.size(); i += channels)
         result.push_back(wave.samples[i]);
@@ -188,9 +188,9 @@ void measure(const Options &options, const std::string &directory, Exchange &exc
              const jkvm::testing::TestPcm &device)
 {
     if (!exchange.wait_until([&] { return exchange.is_serving.load(); }))
-        throw std::runtime_error("the sender does not start");
+        throw std::runtime_error("the sender did not start");
     gst_init(nullptr, nullptr);
-    const auto sound = left_channel(jkvm::testing::load_wave(options.sound));
+    const auto signal = left_channel(jkvm::testing::load_wave(options.audio));
     const auto length = static_cast<std::size_t>(options.seconds * rate);
     Recording recording(settling + std::max(length, window));
     {
@@ -198,17 +198,17 @@ void measure(const Options &options, const std::string &directory, Exchange &exc
         pipeline.watch(
             "sink", "sink",
             [](GstPad *, GstPadProbeInfo *info, gpointer self) noexcept {
-                static_cast<Recording *>(self)->take(GST_PAD_PROBE_INFO_BUFFER(info));
+                static_cast<Recording *>(self)->append(GST_PAD_PROBE_INFO_BUFFER(info));
                 return GST_PAD_PROBE_OK;
             },
             &recording);
         pipeline.play();
         if (!exchange.wait_until([&] { return recording.is_complete.load(); }))
-            throw std::runtime_error("too little sound came");
+            throw std::runtime_error("the recording is too short");
     }
     std::int64_t began_ns = 0;
     std::ifstream(device.directory() + "/continue") >> began_ns;
-    const auto all = delays(recording, sound, began_ns);
+    const auto all = latencies(recording, signal, began_ns);
     const auto quantile = [&](std::size_t percent) {
         return all[all.size() * percent / 100] / 1e6;
     };
@@ -222,18 +222,18 @@ int main(int argc, char **argv)
 {
     const auto options = parse(argc, argv);
     if (!options) {
-        std::fputs("usage: path-bench --path jkvm|stock --frame-ms 20 --sound WAV [--seconds 3]\n"
+        std::fputs("usage: path-bench --path jkvm|stock --frame-ms 20 --audio WAV [--seconds 3]\n"
                    "                  [--alsasrc PROPERTIES]\n",
                    stderr);
         return 2;
     }
     try {
         const jkvm::testing::TemporaryDirectory directory;
-        jkvm::testing::TestPcm device({.file = options->sound});
+        jkvm::testing::TestPcm device({.file = options->audio});
         device.continue_content();
         const auto exchange = Exchange::make();
         const auto line = sending_line(*options, device.device(), directory.path());
-        const auto sender = ::fork(); // before any thread
+        const auto sender = ::fork(); // before any thread exists
         if (sender == 0) {
             ::prctl(PR_SET_PDEATHSIG, SIGKILL);
             try {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// peer-replay: what an element of GStreamer's makes of recorded arrivals, as adaptive-replay says
-// it of ours.
+// peer-replay: replays recorded arrivals through an element of GStreamer and prints the same score
+// as adaptive-replay.
 #include "benchmarks/peers.h"
 
 #include <gst/gst.h>

@@ -26,13 +26,13 @@ Harness make_harness(const char *element, const char *caps)
 
 constexpr unsigned clock_rate = 48000;
 
-// An RTP packet without payload; its sequence number is its place in the trace.
-GstBuffer *make_packet(const TracedFrame &frame, std::size_t place)
+// Returns an RTP packet without payload. Its sequence number is the frame's index in the trace.
+GstBuffer *make_packet(const TracedFrame &frame, std::size_t index)
 {
     const auto timestamp =
         static_cast<guint32>(frame.media.count() / 1000 * clock_rate / 1'000'000);
     guint8 header[12] = {0x80, 96};
-    GST_WRITE_UINT16_BE(header + 2, static_cast<guint16>(place));
+    GST_WRITE_UINT16_BE(header + 2, static_cast<guint16>(index));
     GST_WRITE_UINT32_BE(header + 4, timestamp);
     auto *const buffer = gst_buffer_new_memdup(header, sizeof header);
     GST_BUFFER_DTS(buffer) = GST_BUFFER_PTS(buffer) =
@@ -40,7 +40,7 @@ GstBuffer *make_packet(const TracedFrame &frame, std::size_t place)
     return buffer;
 }
 
-// The timestamps that the element gives the frames.
+// Returns the timestamps that the element assigns to the frames.
 std::vector<nanoseconds> rtpjitterbuffer_timestamps(const Trace &trace, nanoseconds latency)
 {
     const auto harness =
@@ -57,11 +57,11 @@ std::vector<nanoseconds> rtpjitterbuffer_timestamps(const Trace &trace, nanoseco
             gst_harness_set_time(h, static_cast<GstClockTime>(clock_time.count()));
         }
         gst_harness_push(h, make_packet(trace[i], i));
-        if (i == 0) { // it might be out of order, so it is kept until its latest time
+        if (i == 0) { // held for the latency, because an earlier packet might follow
             gst_harness_crank_single_clock_wait(h);
             clock_time += latency;
         }
-        // It comes from a thread of the element's.
+        // The element pushes from its own thread.
         const auto buffer = GstRef<GstBuffer>::adopt(gst_harness_pull(h));
         if (!buffer)
             break;
@@ -75,7 +75,7 @@ std::vector<Output> play_through_rtpjitterbuffer(const Trace &trace, nanoseconds
 {
     const auto timestamps = rtpjitterbuffer_timestamps(trace, latency);
     std::vector<Output> outputs;
-    std::optional<nanoseconds> position; // up to there something was played
+    std::optional<nanoseconds> position; // end of the audio played so far
     for (std::size_t i = 0; i < timestamps.size(); ++i) {
         const auto time = timestamps[i] + latency;
         if (!position)
@@ -83,7 +83,7 @@ std::vector<Output> play_through_rtpjitterbuffer(const Trace &trace, nanoseconds
         const bool overlaps = time < *position - duration / 2;
         if (trace[i].arrival > time || overlaps) {
             outputs.push_back({Playout::Drop{Playout::DropReason::late, false}, i});
-            continue; // the hole shows at the next frame that plays
+            continue; // the next frame that plays accounts for the hole
         }
         if (time > *position + duration / 2)
             outputs.push_back({Playout::Conceal{*position, time - *position}, 0});
@@ -103,7 +103,7 @@ public:
           harness_(make_harness("queue", "audio/x-opus"))
     {
         gst_util_set_object_arg(G_OBJECT(harness_->element), "leaky", "downstream");
-        // Its thread stands still with a buffer in its hand until the device takes that.
+        // The queue's thread blocks while it pushes a buffer, until the device takes it.
         gst_harness_set_blocking_push_mode(harness_.get());
     }
 
@@ -132,13 +132,13 @@ private:
         GST_BUFFER_DURATION(buffer) = static_cast<GstClockTime>(duration_.count());
         GST_BUFFER_OFFSET(buffer) = arrived_;
         gst_harness_push(harness_.get(), buffer);
-        await_buffer_in_hand(); // else how much fits in would depend on that thread
+        await_pending_push(); // otherwise the free space would depend on the thread's timing
     }
 
     void play_next()
     {
         const auto buffer = GstRef<GstBuffer>::adopt(gst_harness_pull(harness_.get()));
-        // The newest frame is never lost, so what is missing was dropped before this one.
+        // The queue drops the oldest frames, so all missing ones precede this one.
         for (; taken_ < GST_BUFFER_OFFSET(buffer.get()); ++taken_)
             outputs_.push_back({Playout::Drop{Playout::DropReason::late, false}, taken_});
         outputs_.push_back({Playout::Play{slot_, trace_[taken_].media, duration_,
@@ -147,10 +147,11 @@ private:
         ++taken_;
         slot_ += duration_;
         if (taken_ < arrived_)
-            await_buffer_in_hand();
+            await_pending_push();
     }
 
-    void await_buffer_in_hand()
+    /// Waits until the queue's thread blocks in a push.
+    void await_pending_push()
     {
         while (gst_harness_buffers_in_queue(harness_.get()) == 0)
             g_thread_yield();
@@ -158,9 +159,9 @@ private:
 
     const Trace &trace_;
     const nanoseconds duration_;
-    nanoseconds slot_;        // when the device wants the next frame
-    std::size_t arrived_ = 0; // frames
-    std::size_t taken_ = 0;   // of these, by the device or dropped
+    nanoseconds slot_;        // time at which the device takes the next frame
+    std::size_t arrived_ = 0; // frames that have arrived
+    std::size_t taken_ = 0;   // frames that were played or dropped
     Harness harness_;
     std::vector<Output> outputs_;
 };

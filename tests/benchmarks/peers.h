@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What GStreamer's own elements make of a trace. They run for real, at the trace's pace but not at
-// the wall clock's.
+// Replays a trace through GStreamer's own elements. The real elements run, in the trace's time
+// instead of real time.
 #pragma once
 
 #include "benchmarks/replay.h"
@@ -11,21 +11,20 @@
 namespace jkvm::benchmark {
 
 enum class Peer {
-    /// It sends every frame on at once; what its delay is shows in the timestamps: a sink plays a
-    /// frame at its timestamp plus the latency. The sink is taken for ideal: it follows small
-    /// changes of the timestamps for nothing, conceals holes, and drops what overlaps or comes too
-    /// late.
+    /// Forwards every frame at once and expresses its delay in the timestamps: a sink plays a frame
+    /// at its timestamp plus the latency. The simulated sink is ideal: it follows small changes of
+    /// the timestamps at no cost, conceals holes, and drops frames that overlap or are late.
     rtpjitterbuffer,
-    /// With leaky=downstream, and behind it a device that begins a while after the first frame,
-    /// takes one whenever the last has played, and conceals until there is one.
+    /// leaky=downstream, in front of a device that starts some time after the first frame, takes a
+    /// frame whenever the previous one has played, and conceals until there is one.
     queue,
 };
 
-/// Nothing for another name.
+/// Returns the peer of that name; empty if there is none.
 std::optional<Peer> peer_of_name(std::string_view name);
 
-/// What came out and what was lost, in order. `latency`: the property of rtpjitterbuffer; how long
-/// the device behind a queue waits before it begins.
+/// Returns the played, concealed and dropped frames in order. `latency` is the property of
+/// rtpjitterbuffer, or the start delay of the device behind the queue.
 std::vector<Output> play_through(Peer peer, const Trace &trace, nanoseconds latency,
                                  nanoseconds frame_duration);
 

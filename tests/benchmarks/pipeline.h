@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A pipeline that is measured.
+// A pipeline for benchmark programs.
 #pragma once
 
 #include "common/gst_ref.h"
@@ -11,7 +11,7 @@
 
 namespace jkvm::benchmark {
 
-/// A launch line that plays as long as it lives.
+/// Owns the pipeline of a launch line; the destructor stops it. Failures throw.
 class Pipeline {
 public:
     explicit Pipeline(const std::string &description)
@@ -35,7 +35,7 @@ public:
     {
         return GstRef<GstElement>::adopt(gst_bin_get_by_name(GST_BIN(get()), name));
     }
-    /// Calls back for each buffer that passes the pad of the element.
+    /// Calls `callback` for each buffer that passes the pad of the element.
     void watch(const char *name, const char *pad_name, GstPadProbeCallback callback,
                gpointer data) const
     {
@@ -46,7 +46,7 @@ public:
     void play() const
     {
         if (gst_element_set_state(get(), GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE)
-            throw std::runtime_error("the pipeline does not start");
+            throw std::runtime_error("the pipeline failed to start");
     }
 
 private:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The harness judges rightly, tells of what fails, and keeps every round."""
+"""Tests the harness: measuring, goals, reports and the loading of rows."""
 
 import contextlib
 import io
@@ -13,13 +13,13 @@ from unittest import mock
 
 import bench
 from harness import report, runner
-from harness.row import EVERY_PEER, HIGHER, LIMIT, OURS, PEER, Figure, Goal, Row, Subject
+from harness.row import EVERY_PEER, HIGHER, LIMIT, JKVM, PEER, Figure, Goal, Row, Subject
 
 
 def make_row(values, goals=(), better="lower", rounds=3, **options):
-    """values: for each subject (ours, peer a, peer b, limit) its results, one a round; an exception
-    among them is raised. Calls are in row.calls."""
-    kinds = {"ours": OURS, "peer a": PEER, "peer b": PEER, "limit": LIMIT}
+    """Returns a row and the list of its calls. values: subject name (jkvm, peer a, peer b, limit) ->
+    one result per round; an exception among them is raised."""
+    kinds = {"jkvm": JKVM, "peer a": PEER, "peer b": PEER, "limit": LIMIT}
     calls = []
 
     def measure(subject, quick):
@@ -42,37 +42,37 @@ def run(values, goals=(), better="lower", **options):
 
 class Measuring(unittest.TestCase):
     def test_rounds_are_interleaved(self):
-        row, calls = make_row({"ours": [1, 2], "limit": [1, 2]}, rounds=2)
+        row, calls = make_row({"jkvm": [1, 2], "limit": [1, 2]}, rounds=2)
         runner.run_row("name", row, quick=False)
-        self.assertEqual(calls, ["ours", "limit", "ours", "limit"])
+        self.assertEqual(calls, ["jkvm", "limit", "jkvm", "limit"])
 
     def test_quick_run_has_the_quick_rounds(self):
-        row, calls = make_row({"ours": [1, 2, 3]})
+        row, calls = make_row({"jkvm": [1, 2, 3]})
         runner.run_row("name", row, quick=True)
-        self.assertEqual(calls, ["ours"])
+        self.assertEqual(calls, ["jkvm"])
 
     def test_median_and_spread_are_those_of_the_rounds(self):
-        result = run({"ours": [9, 1, 2]})
-        summary = result.summary(result.row.figures[0], result.row.ours)
-        self.assertEqual((summary.median, summary.least, summary.most), (2, 1, 9))
+        result = run({"jkvm": [9, 1, 2]})
+        summary = result.summary(result.row.figures[0], result.row.jkvm)
+        self.assertEqual((summary.median, summary.minimum, summary.maximum), (2, 1, 9))
 
-    def test_who_failed_is_not_measured_again_and_the_others_are(self):
-        row, calls = make_row({"ours": [1, 1, 1], "peer a": [RuntimeError("it broke")]})
+    def test_failed_subject_is_not_measured_again(self):
+        row, calls = make_row({"jkvm": [1, 1, 1], "peer a": [RuntimeError("it broke")]})
         result = runner.run_row("name", row, quick=False)
-        self.assertEqual(calls, ["ours", "peer a", "ours", "ours"])
+        self.assertEqual(calls, ["jkvm", "peer a", "jkvm", "jkvm"])
         self.assertEqual([r.error for r in result.errors], ["it broke"])
 
-    def test_reason_of_a_program_that_failed_is_the_last_it_said(self):
+    def test_error_of_a_failed_program_has_its_last_output(self):
         failure = subprocess.CalledProcessError(3, ["/bin/x", "-v"], stderr="first\nno socket\n")
-        self.assertEqual(run({"ours": [failure]}).errors[0].error,
-                         "x ended with 3: first / no socket")
+        self.assertEqual(run({"jkvm": [failure]}).errors[0].error,
+                         "x exited with status 3: first / no socket")
 
-    def test_figures_that_were_not_declared_are_an_error(self):
-        result = run({"ours": [{"delya": 1}]})
+    def test_undeclared_figure_is_an_error(self):
+        result = run({"jkvm": [{"delya": 1}]})
         self.assertIn("delya", result.errors[0].error)
 
-    def test_what_is_no_number_is_an_error(self):
-        self.assertIn("nan", run({"ours": [float("nan")]}).errors[0].error)
+    def test_value_that_is_not_finite_is_an_error(self):
+        self.assertIn("nan", run({"jkvm": [float("nan")]}).errors[0].error)
 
 
 class Goals(unittest.TestCase):
@@ -81,60 +81,59 @@ class Goals(unittest.TestCase):
         return result.verdicts(result.row.figures[0])[0]
 
     def test_bound_is_a_multiple_of_the_limit(self):
-        self.assertTrue(self.verdict({"ours": 15, "limit": 10}, Goal(1.5, LIMIT)).reached)
-        missed = self.verdict({"ours": 18, "limit": 10}, Goal(1.5, LIMIT))
+        self.assertTrue(self.verdict({"jkvm": 15, "limit": 10}, Goal(1.5, LIMIT)).reached)
+        missed = self.verdict({"jkvm": 18, "limit": 10}, Goal(1.5, LIMIT))
         self.assertFalse(missed.reached)
         self.assertEqual(report.verdict(missed, "µs"),
-                         "≤ 1.5 × limit: not reached (bound 15 µs, ours is 1.20 × that)")
+                         "≤ 1.5 × limit: not reached, 1.20 × the bound of 15 µs")
 
-    def test_bound_is_the_limit_and_something(self):
+    def test_bound_is_the_limit_plus_a_constant(self):
         goal = Goal(of=LIMIT, plus=2)
-        self.assertTrue(self.verdict({"ours": 12, "limit": 10}, goal).reached)
-        self.assertFalse(self.verdict({"ours": 12.1, "limit": 10}, goal).reached)
+        self.assertTrue(self.verdict({"jkvm": 12, "limit": 10}, goal).reached)
+        self.assertFalse(self.verdict({"jkvm": 12.1, "limit": 10}, goal).reached)
 
-    def test_bound_is_a_number(self):
-        self.assertTrue(self.verdict({"ours": 0}, Goal(plus=0)).reached)
-        self.assertFalse(self.verdict({"ours": 1}, Goal(plus=0)).reached)
+    def test_bound_is_a_constant(self):
+        self.assertTrue(self.verdict({"jkvm": 0}, Goal(plus=0)).reached)
+        self.assertFalse(self.verdict({"jkvm": 1}, Goal(plus=0)).reached)
 
     def test_bound_is_one_of_the_peers(self):
-        values = {"ours": 15, "peer a": 10, "peer b": 100}
+        values = {"jkvm": 15, "peer a": 10, "peer b": 100}
         self.assertTrue(self.verdict(values, Goal(1.5, "peer a")).reached)
         self.assertFalse(self.verdict(values, Goal(1.4, "peer a")).reached)
 
-    def test_ahead_of_every_peer_is_ahead_of_the_best(self):
-        values = {"ours": 15, "peer a": 10, "peer b": 20}
+    def test_bound_of_every_peer_is_the_best_peer(self):
+        values = {"jkvm": 15, "peer a": 10, "peer b": 20}
         self.assertFalse(self.verdict(values, Goal(of=EVERY_PEER)).reached)
         self.assertTrue(self.verdict(values | {"peer a": 16}, Goal(of=EVERY_PEER)).reached)
 
-    def test_more_may_be_better(self):
-        values = {"ours": 15, "peer a": 10, "peer b": 20}
+    def test_higher_may_be_better(self):
+        values = {"jkvm": 15, "peer a": 10, "peer b": 20}
         self.assertFalse(self.verdict(values, Goal(of=EVERY_PEER), "higher").reached)
         self.assertTrue(self.verdict(values, Goal(0.7, EVERY_PEER), HIGHER).reached)
         self.assertTrue(self.verdict(values, Goal(plus=15), HIGHER).reached)
         self.assertFalse(self.verdict(values, Goal(plus=16), HIGHER).reached)
 
-    def test_what_was_not_measured_is_no_success(self):
-        verdict = self.verdict({"ours": 1}, Goal(1.5, LIMIT))
+    def test_goal_without_comparison_is_not_reached(self):
+        verdict = self.verdict({"jkvm": 1}, Goal(1.5, LIMIT))
         self.assertFalse(verdict.reached)
-        self.assertIn("nothing to compare with", report.verdict(verdict, "µs"))
+        self.assertIn("not comparable", report.verdict(verdict, "µs"))
 
-
-    def test_who_failed_once_is_not_compared_with(self):
-        result = run({"ours": [1, 1, 1], "peer a": [5, 5, 5], "peer b": [5, RuntimeError("no")]},
+    def test_subject_that_failed_once_is_not_compared_with(self):
+        result = run({"jkvm": [1, 1, 1], "peer a": [5, 5, 5], "peer b": [5, RuntimeError("no")]},
                      goals=[Goal(of=EVERY_PEER), Goal(of="peer a")])
         first, second = result.verdicts(result.row.figures[0])
         self.assertIsNone(first.bound)
         self.assertFalse(first.reached)
         self.assertTrue(second.reached)
 
-    def test_ours_that_failed_once_reaches_nothing(self):
-        result = run({"ours": [1, RuntimeError("no")], "limit": [5, 5, 5]}, goals=[Goal(of=LIMIT)])
+    def test_jkvm_that_failed_once_has_no_verdicts(self):
+        result = run({"jkvm": [1, RuntimeError("no")], "limit": [5, 5, 5]}, goals=[Goal(of=LIMIT)])
         self.assertEqual(result.verdicts(result.row.figures[0]), [])
 
 
 class Reports(unittest.TestCase):
     def run_bench(self, values, *arguments, goals=()):
-        """The exit code, what was printed, and the JSON."""
+        """Returns the exit code, the output and the JSON content."""
         row, _ = make_row(values, goals)
         with tempfile.TemporaryDirectory() as directory:
             path = pathlib.Path(directory) / "result.json"
@@ -146,35 +145,35 @@ class Reports(unittest.TestCase):
             return code, output.getvalue(), json.loads(path.read_text(encoding="utf-8"))
 
     def test_json_has_the_machine_and_every_round(self):
-        _, _, content = self.run_bench({"ours": [3, 1, 2], "limit": [1, 1, 1]})
+        _, _, content = self.run_bench({"jkvm": [3, 1, 2], "limit": [1, 1, 1]})
         self.assertTrue(content["machine"]["kernel"])
         row = content["rows"][0]
         self.assertEqual([(r["number"], r["subject"], r["values"]) for r in row["rounds"]],
-                         [(1, "ours", {"delay": 3}), (1, "limit", {"delay": 1}),
-                          (2, "ours", {"delay": 1}), (2, "limit", {"delay": 1}),
-                          (3, "ours", {"delay": 2}), (3, "limit", {"delay": 1})])
-        self.assertEqual(row["figures"][0]["subjects"]["ours"],
-                         {"median": 2, "least": 1, "most": 3})
+                         [(1, "jkvm", {"delay": 3}), (1, "limit", {"delay": 1}),
+                          (2, "jkvm", {"delay": 1}), (2, "limit", {"delay": 1}),
+                          (3, "jkvm", {"delay": 2}), (3, "limit", {"delay": 1})])
+        self.assertEqual(row["figures"][0]["subjects"]["jkvm"],
+                         {"median": 2, "minimum": 1, "maximum": 3})
 
-    def test_goal_that_is_not_reached_is_shown_and_is_no_failure(self):
-        code, output, content = self.run_bench({"ours": [3, 3, 3], "limit": [1, 1, 1]},
+    def test_missed_goal_is_reported_and_is_not_a_failure(self):
+        code, output, content = self.run_bench({"jkvm": [3, 3, 3], "limit": [1, 1, 1]},
                                                goals=[Goal(2, LIMIT)])
         self.assertEqual(code, 0)
         self.assertIn("≤ 2 × limit: not reached", output)
         self.assertFalse(content["rows"][0]["figures"][0]["goals"][0]["reached"])
 
-    def test_failed_measurement_is_shown_and_is_a_failure(self):
-        code, output, content = self.run_bench({"ours": [3, 3, 3], "limit": [OSError("no room")]})
+    def test_failed_measurement_is_reported_and_is_a_failure(self):
+        code, output, content = self.run_bench({"jkvm": [3, 3, 3], "limit": [OSError("no room")]})
         self.assertEqual(code, 1)
         self.assertIn("Error: limit, round 1: no room", output)
         self.assertEqual(content["rows"][0]["rounds"][1]["error"], "no room")
 
-    def test_unknown_row_is_refused(self):
+    def test_unknown_row_is_rejected(self):
         with self.assertRaises(SystemExit), contextlib.redirect_stderr(io.StringIO()) as output:
-            self.run_bench({"ours": [1, 1, 1]}, "nothing")
-        self.assertIn("there is no row nothing", output.getvalue())
+            self.run_bench({"jkvm": [1, 1, 1]}, "nothing")
+        self.assertIn("unknown row nothing", output.getvalue())
 
-    def test_cell_has_the_spread_where_there_is_one(self):
+    def test_cell_shows_the_spread_if_there_is_one(self):
         self.assertEqual(report.cell(runner.Summary(1234.5, 1, 0.0123)), "1234 (1..0.0123)")
         self.assertEqual(report.cell(runner.Summary(2, 2, 2)), "2")
         self.assertEqual(report.cell(None), "–")
@@ -186,7 +185,7 @@ class Rows(unittest.TestCase):
             with self.subTest(name):
                 self.assertTrue(bench.load_row(name).title)
 
-    def test_one_subject_is_ours(self):
+    def test_row_without_jkvm_is_rejected(self):
         with self.assertRaises(ValueError):
             make_row({"limit": [1]})
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The peers play what they are given, and what they add themselves is all that shows.
+// Tests that the peer replays add nothing but the delay and the losses of the elements.
 #include "benchmarks/peers.h"
 
 #include <gtest/gtest.h>
@@ -16,13 +16,13 @@ constexpr auto transit = 3ms;
 
 class PeersTest : public ::testing::Test {
 protected:
-    /// A minute of frames that all take as long. The time of capture begins at a second.
+    /// A minute of frames with constant transit. The capture time starts at 1 s.
     PeersTest()
     {
         for (auto media = 1000ms; media < 61s; media += frame)
             trace_.push_back({media, media + transit, media + transit});
     }
-    /// Of the frame with that number, and those behind it cannot be earlier.
+    /// Delays the arrival of a frame. Later frames do not arrive before it.
     void hold_back(std::size_t number, nanoseconds time)
     {
         trace_[number].arrival += time;
@@ -36,7 +36,7 @@ protected:
             const bool is_frame = !std::holds_alternative<Playout::Conceal>(output.action);
             EXPECT_TRUE(!is_frame || seen_.insert(output.frame).second) << output.frame;
         }
-        EXPECT_EQ(seen_.size(), trace_.size()) << "each frame plays, or counts as dropped";
+        EXPECT_EQ(seen_.size(), trace_.size()) << "each frame must be played or dropped";
         return judge(trace_, outputs, {.skip = 0s}).score;
     }
 
@@ -46,7 +46,7 @@ protected:
 
 class EveryPeer : public PeersTest, public ::testing::WithParamInterface<Peer> {};
 
-TEST_P(EveryPeer, WithoutJitterTheDelayIsTheLatencyAndNothingIsLost)
+TEST_P(EveryPeer, DelayEqualsLatencyWithoutJitter)
 {
     const auto score = play(GetParam(), 40ms);
     EXPECT_EQ(score.frames, trace_.size());
@@ -55,7 +55,7 @@ TEST_P(EveryPeer, WithoutJitterTheDelayIsTheLatencyAndNothingIsLost)
     EXPECT_EQ(score.disturbance, 0);
 }
 
-TEST_P(EveryPeer, FrameThatIsHeldBackWithinTheLatencyIsInTime)
+TEST_P(EveryPeer, FrameDelayedByLessThanTheLatencyIsNotLate)
 {
     hold_back(1500, 39ms);
     const auto score = play(GetParam(), 40ms);
@@ -68,21 +68,21 @@ INSTANTIATE_TEST_SUITE_P(Peers, EveryPeer, ::testing::Values(Peer::rtpjitterbuff
                              return info.param == Peer::queue ? "queue" : "rtpjitterbuffer";
                          });
 
-TEST_F(PeersTest, WithoutLatencyAQueueAddsNoDelay)
+TEST_F(PeersTest, QueueWithoutLatencyAddsNoDelay)
 {
     EXPECT_EQ(play(Peer::queue, 0ms).max_delay_ms, 0);
 }
 
-TEST_F(PeersTest, BehindRtpjitterbufferALateFrameMovesTheTimeLine)
+TEST_F(PeersTest, LateFrameShiftsTheTimelineOfRtpjitterbuffer)
 {
     hold_back(1500, 50ms);
     const auto score = play(Peer::rtpjitterbuffer, 40ms);
-    EXPECT_NEAR(score.concealed_ms, 50, 0.01) << "the frame waits for its latency once more";
+    EXPECT_NEAR(score.concealed_ms, 50, 0.01) << "the frame is delayed by the latency again";
     EXPECT_NEAR(score.max_delay_ms, 90, 0.01);
-    EXPECT_LT(score.mean_delay_ms, 80) << "the skew that it sees brings it back";
+    EXPECT_LT(score.mean_delay_ms, 80) << "skew correction reverts the shift";
 }
 
-TEST_F(PeersTest, BehindAQueueALateFrameMakesTheDelayLongerForGood)
+TEST_F(PeersTest, LateFrameIncreasesTheDelayOfAQueuePermanently)
 {
     hold_back(1500, 50ms);
     const auto score = play(Peer::queue, 40ms);
@@ -91,9 +91,9 @@ TEST_F(PeersTest, BehindAQueueALateFrameMakesTheDelayLongerForGood)
     EXPECT_DOUBLE_EQ(score.p95_delay_ms, 50);
 }
 
-TEST_F(PeersTest, QueueThatIsFullLosesTheOldest)
+TEST_F(PeersTest, FullQueueDropsOldestFrames)
 {
-    hold_back(1500, 3s); // 150 frames at once, of which a second stays
+    hold_back(1500, 3s); // 150 frames arrive at once; the queue holds a second
     const auto score = play(Peer::queue, 40ms);
     EXPECT_NEAR(static_cast<double>(score.dropped_paid), 100, 2);
     EXPECT_NEAR(score.max_delay_ms, 3000, 1);

@@ -24,7 +24,7 @@ protected:
     std::string path_ = directory_.file("trace.csv");
 };
 
-TEST_F(TraceTest, ReferenceIsTheMediaTimeAndTheLeastTransit)
+TEST_F(TraceTest, ReferenceDefaultsToMediaTimePlusMinimumTransit)
 {
     auto trace = read("media_ms,arrival_ms\n0,4.5\n20,23.25\n");
     ASSERT_TRUE(trace);
@@ -35,14 +35,14 @@ TEST_F(TraceTest, ReferenceIsTheMediaTimeAndTheLeastTransit)
     EXPECT_EQ(trace->at(1).reference, 23250us);
 }
 
-TEST_F(TraceTest, ReferenceOfTheTraceCounts)
+TEST_F(TraceTest, ReadsReferenceColumn)
 {
     auto trace = read("media_ms,arrival_ms,reference_ms\n0,4.5,1\n20,23.25,21.5\n");
     ASSERT_TRUE(trace);
     EXPECT_EQ(trace->at(1).reference, 21500us);
 }
 
-TEST_F(TraceTest, CompressedTraceIsTheSame)
+TEST_F(TraceTest, ReadsCompressedTrace)
 {
     auto *const file = gzopen(path_.c_str(), "wb");
     gzputs(file, "media_ms,arrival_ms\n0,4.5\n");
@@ -52,7 +52,7 @@ TEST_F(TraceTest, CompressedTraceIsTheSame)
     EXPECT_EQ(trace->at(0).arrival, 4500us);
 }
 
-TEST_F(TraceTest, WhatIsNoTraceIsRefused)
+TEST_F(TraceTest, RejectsInvalidFiles)
 {
     EXPECT_FALSE(read_trace(directory_.file("nothing")));
     EXPECT_FALSE(read(""));
@@ -62,7 +62,7 @@ TEST_F(TraceTest, WhatIsNoTraceIsRefused)
     EXPECT_FALSE(read("media_ms,arrival_ms\n0,x\n"));
     EXPECT_FALSE(read("media_ms,arrival_ms\n0,inf\n"));
     EXPECT_FALSE(read("media_ms,arrival_ms\n0,4,5\n"));
-    EXPECT_FALSE(read("media_ms,arrival_ms\n0,24\n20,23\n")) << "arrivals go back";
+    EXPECT_FALSE(read("media_ms,arrival_ms\n0,24\n20,23\n")) << "unsorted arrivals";
 }
 
 } // namespace

@@ -1,14 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Three receivers of one sender that has a hard time: jkvmadaptivequeue, the element queue, and a
-fixed delay of 200 ms, each in front of opusdec plc=true and a sink that keeps time.
+"""Compares three receivers of a throttled sender: jkvmadaptivequeue, the element queue, and a fixed
+delay of 200 ms, each in front of opusdec plc=true and a synchronising sink.
 
-The sender is at peace for a while. Then it shares a CPU quota with a busy loop, which uses that
-up: for 60 of each 100 ms both stand still. Then stress-ng takes the processors from everybody,
-and then there is peace again. Twice a second it is written down how far each receiver plays
-behind the capture, and how much of its sound was not there in time: concealed by the queue, or
-too late for the sink. Prints a table, and draws the delays with --plot. Needs root for the
-quota, and the plugins on GST_PLUGIN_PATH; `./jkvm bench throttled-link` sees to that.
+There are four phases: idle; a CPU quota that the sender shares with a busy loop, so that both are
+stopped for 60 of each 100 ms; stress-ng on all processors; idle. Twice a second the program samples
+the delay of each receiver from capture to output, and the duration of the audio that was late:
+concealed by the queue, or dropped by the sink. Prints a table, and plots the delays with --plot.
+Requires root for the quota, and the plugins on GST_PLUGIN_PATH, which `./jkvm bench throttled-link`
+provides.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import time
 import gi
 
 gi.require_version("Gst", "1.0")
-from gi.repository import Gst  # noqa: E402: gi wants the version first
+from gi.repository import Gst  # noqa: E402: require_version() must come first
 
 INTERVAL = 0.5  # s
 FRAME_MS = 20
@@ -38,10 +38,10 @@ RECEIVERS = {
 
 
 class Quota:
-    """A control group (version 1 or 2) that limits the processor time of what runs in it."""
+    """A control group (version 1 or 2) with a CPU quota."""
 
     def __init__(self, microseconds):
-        """In each period, for all of it together."""
+        """microseconds: CPU time of the whole group in each period of QUOTA_PERIOD_US."""
         root = pathlib.Path("/sys/fs/cgroup")
         is_v2 = (root / "cgroup.controllers").exists()
         self.group = (root if is_v2 else root / "cpu") / f"jkvm-bench-{os.getpid()}"
@@ -56,7 +56,7 @@ class Quota:
         (self.group / "cgroup.procs").write_text(str(pid))
 
     def remove(self):
-        """What is in it goes back to where it came from."""
+        """Moves the group's processes to the parent group and removes the group."""
         for pid in (self.group / "cgroup.procs").read_text().split():
             (self.group.parent / "cgroup.procs").write_text(pid)
         self.group.rmdir()
@@ -72,12 +72,12 @@ class Receiver:
         self.pipeline.set_state(Gst.State.PLAYING)
 
     def follow_latency(self):
-        """As every application should."""
+        """Recalculates the latency on request, as every application should."""
         while message := self.pipeline.get_bus().pop_filtered(Gst.MessageType.LATENCY):
             self.pipeline.recalculate_latency()
 
     def measure(self):
-        """Delay from the capture to the sink's output, and the sound lost so far, in ms."""
+        """Returns the delay from capture to the sink's output and the audio lost so far (ms)."""
         self.follow_latency()
         query = Gst.Query.new_latency()
         self.sink.query(query)
@@ -100,7 +100,7 @@ def start_sender(directory):
 
 
 def run(phase_s, samples):
-    """Appends (seconds, receiver, delay, lost) to samples. Returns when the phases began."""
+    """Appends (seconds, receiver, delay, lost) to samples. Returns [(phase, start in seconds)]."""
     with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as stack:
         sender = start_sender(directory)
         stack.callback(sender.wait)
@@ -132,8 +132,7 @@ def run(phase_s, samples):
                                "--timeout", f"{phase_s}s"]):
             follow(3 * phase_s)
         follow(4 * phase_s)
-    return [("peace", 0), ("CPU quota", phase_s), ("stress-ng", 2 * phase_s),
-            ("peace", 3 * phase_s)]
+    return [("idle", 0), ("CPU quota", phase_s), ("stress-ng", 2 * phase_s), ("idle", 3 * phase_s)]
 
 
 def print_table(samples, phases, phase_s):
@@ -164,11 +163,11 @@ def plot(samples, phases, path):
         for axes in (delays, losses):
             axes.axvline(begin, color="grey", linewidth=0.8, linestyle=":")
         delays.text(begin, 1.02, " " + phase, transform=delays.get_xaxis_transform())
-    delays.set_ylabel("delay from capture to output, ms")
+    delays.set_ylabel("delay from capture to output (ms)")
     delays.set_ylim(bottom=0)
     delays.legend()
-    losses.set_ylabel("sound not there in time, ms in all")
-    losses.set_xlabel("seconds")
+    losses.set_ylabel("late audio, cumulative (ms)")
+    losses.set_xlabel("time (s)")
     figure.tight_layout()
     figure.savefig(path, dpi=80)
 
@@ -176,9 +175,9 @@ def plot(samples, phases, path):
 def main():
     parser = argparse.ArgumentParser(prog="jkvm bench throttled-link",
                                      description=__doc__.split("\n\n")[0])
-    parser.add_argument("--phase-s", type=int, default=30, help="length of each phase")
-    parser.add_argument("--plot", type=pathlib.Path, help="PNG file to write")
-    parser.add_argument("--csv", type=pathlib.Path, help="file for all that was measured")
+    parser.add_argument("--phase-s", type=int, default=30, help="duration of each phase (s)")
+    parser.add_argument("--plot", type=pathlib.Path, help="write a plot to this PNG file")
+    parser.add_argument("--csv", type=pathlib.Path, help="write all samples to this CSV file")
     options = parser.parse_args()
     Gst.init(None)
     samples = []

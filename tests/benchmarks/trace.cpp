@@ -59,11 +59,11 @@ Result<Trace> read_trace(const std::string &path)
     std::getline(lines, line);
     const bool has_reference = line.find("reference_ms") != std::string::npos;
     if (line.rfind("media_ms,arrival_ms", 0) != 0)
-        return broken("the header is not media_ms,arrival_ms[,reference_ms]");
+        return broken("the header must be media_ms,arrival_ms[,reference_ms]");
     while (std::getline(lines, line)) {
         const auto values = parse_line(line);
         if (!values || values->size() != (has_reference ? 3U : 2U))
-            return broken("not a frame: " + line);
+            return broken("invalid line: " + line);
         const auto &v = *values;
         trace.push_back({v[0], v[1], has_reference ? v[2] : v[0]});
     }
@@ -71,13 +71,13 @@ Result<Trace> read_trace(const std::string &path)
         return broken("no frames");
     if (!std::is_sorted(trace.begin(), trace.end(),
                         [](const auto &a, const auto &b) { return a.arrival < b.arrival; }))
-        return broken("arrivals go back");
+        return broken("arrivals are not sorted");
     if (!has_reference) {
-        auto least = nanoseconds::max();
+        auto minimum = nanoseconds::max();
         for (const auto &frame : trace)
-            least = std::min(least, frame.arrival - frame.media);
+            minimum = std::min(minimum, frame.arrival - frame.media);
         for (auto &frame : trace)
-            frame.reference += least;
+            frame.reference += minimum;
     }
     return trace;
 }

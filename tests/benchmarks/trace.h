@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Recorded or generated arrivals of a stream's frames.
+// Reads traces: recorded or generated arrivals of a stream's frames.
 #pragma once
 
 #include "core/base/result.h"
@@ -11,14 +11,14 @@
 namespace jkvm::benchmark {
 
 struct TracedFrame {
-    nanoseconds media;     ///< when it was captured, by the sender's clock
-    nanoseconds arrival;   ///< by ours
-    nanoseconds reference; ///< when it would have played without any delay, by ours
+    nanoseconds media;     ///< capture time, sender's clock
+    nanoseconds arrival;   ///< receiver's clock
+    nanoseconds reference; ///< playout time without any delay, receiver's clock
 };
-using Trace = std::vector<TracedFrame>; // by arrival; a stream is never reordered
+using Trace = std::vector<TracedFrame>; // sorted by arrival; a stream is never reordered
 
-/// Lines of `media_ms,arrival_ms[,reference_ms]` below a header, gzipped or not. Without a
-/// reference it is the media time plus the least transit of the trace.
+/// Reads a file of lines `media_ms,arrival_ms[,reference_ms]` below a header, optionally gzipped. A
+/// missing reference is the media time plus the minimum transit of the trace.
 Result<Trace> read_trace(const std::string &path);
 
 } // namespace jkvm::benchmark

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Makes arrivals of audio frames as bad networks and busy machines deliver them.
+"""Generates traces of frame arrivals that imitate bad networks and busy machines.
 
 usage: traces.py NAME SEED [FRAMES] > TRACE.csv
 
-The same name and seed give the same trace. docs/internals/adaptive.md has the list.
+The same name and seed produce the same trace. docs/internals/adaptive.md lists the names.
 """
 
 import sys
@@ -17,7 +17,8 @@ BASE_TRANSIT_MS = 1.0
 
 
 def released_by(stalls, due):
-    """What is due inside a stall (start, end) arrives at its end; stalls by start."""
+    """Returns arrival times: a frame due during a stall (start, end) arrives at its end. The stalls
+    are sorted by start."""
     arrival = due.copy()
     for start, end in stalls:
         inside = (arrival >= start) & (arrival < end)
@@ -26,13 +27,14 @@ def released_by(stalls, due):
 
 
 def poisson_times(rng, mean_gap, end):
-    """Times with exponential gaps, in [0, end)."""
+    """Returns times in [0, end) with exponentially distributed gaps."""
     times = np.cumsum(rng.exponential(mean_gap, int(2 * end / mean_gap) + 50))
     return times[times < end]
 
 
 def states(rng, mean, end):
-    """The ends of exponentially long states, up to the one that reaches `end`."""
+    """Returns the end times of states of exponentially distributed length, up to the first one after
+    `end`."""
     ends = np.cumsum(rng.exponential(mean, int(3 * end / mean) + 50))
     return ends[: np.searchsorted(ends, end) + 1]
 
@@ -84,9 +86,9 @@ def wifi(rng, t):
 
 
 def step(rng, t):
-    place = np.arange(t.size) / t.size
-    loud = (place >= 0.3) & (place < 0.7)
-    return t + rng.gamma(2, 1, t.size) * np.where(loud, 15, 2)
+    progress = np.arange(t.size) / t.size
+    jittery = (progress >= 0.3) & (progress < 0.7)
+    return t + rng.gamma(2, 1, t.size) * np.where(jittery, 15, 2)
 
 
 def small_gamma(rng, t):
@@ -109,8 +111,8 @@ def route(rng, t):
 
 
 def route_base(t):
-    place = np.arange(t.size) / t.size
-    return np.where(place >= 1 / 3, 40, 0) - np.where(place >= 2 / 3, 30, 0)
+    progress = np.arange(t.size) / t.size
+    return np.where(progress >= 1 / 3, 40, 0) - np.where(progress >= 2 / 3, 30, 0)
 
 
 GENERATORS = {
@@ -118,12 +120,12 @@ GENERATORS = {
     "sched": sched, "wifi": wifi, "step": step, "skew+": small_gamma, "skew-": small_gamma,
     "skew500": small_gamma, "pause": pause, "throttle": throttle, "route": route,
 }
-# How much longer than its media time a frame takes at the source, in parts of one.
+# Relative error of the source's clock.
 SKEWS = {"skew+": 200e-6, "skew-": -200e-6, "skew500": 500e-6}
 
 
 def generate(name, seed, frames=FRAMES, frame_ms=FRAME_MS, skew=None):
-    """Columns media_ms, arrival_ms, reference_ms."""
+    """Returns an array with the columns media_ms, arrival_ms and reference_ms."""
     rng = np.random.Generator(np.random.PCG64([seed, sum(map(ord, name))]))
     media = np.arange(frames) * frame_ms
     captured = media * (1 + (SKEWS.get(name, 0) if skew is None else skew))
@@ -132,7 +134,7 @@ def generate(name, seed, frames=FRAMES, frame_ms=FRAME_MS, skew=None):
         media, captured = media[keep], captured[keep]
     arrival = GENERATORS[name](rng, captured) + BASE_TRANSIT_MS
     reference = captured + BASE_TRANSIT_MS
-    if name == "route":  # nobody can play a frame before the longer way lets it through
+    if name == "route":  # the longer route delays every frame
         reference = reference + route_base(captured)
     return np.column_stack([media, np.maximum.accumulate(arrival), reference])
 

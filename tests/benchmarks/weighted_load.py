@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""policy=weighted on a machine that is left alone, and on one with processors and memory in use.
+"""Shows what policy=weighted measures and decides on an idle and on a busy machine.
 
-First nothing is done. Then stress-ng takes as much memory as is wanted, and when it has it, all
-processors. At the end of each phase it is written down what the policy saw and what it made of it.
-Needs stress-ng, and the plugins on GST_PLUGIN_PATH; `./jkvm bench weighted-load` sees to that.
+The first phase runs on an idle machine. In the second one stress-ng allocates memory up to the given
+percentage and then keeps all processors busy. The third one is idle again. Prints the policy's inputs
+and its decision at the end of each phase. Requires stress-ng, and the plugins on GST_PLUGIN_PATH;
+`./jkvm bench weighted-load` provides both.
 """
 
 import argparse
@@ -16,10 +17,10 @@ import time
 import gi
 
 gi.require_version("Gst", "1.0")
-from gi.repository import Gst  # noqa: E402: gi wants the version first
+from gi.repository import Gst  # noqa: E402: require_version() must come first
 
 COLUMNS = {
-    "processor, %": ("system_cpu_percent", 1),
+    "CPU, %": ("system_cpu_percent", 1),
     "memory, %": ("system_memory_percent", 1),
     "latency, ms": ("average_latency_ms", 1),
     "factor": ("factor", 1),
@@ -29,7 +30,7 @@ COLUMNS = {
 
 
 def memory():
-    """(total, in use) in MiB."""
+    """Returns (total, used) in MiB."""
     with open("/proc/meminfo", encoding="ascii") as file:
         fields = dict(line.split(":") for line in file)
     total, available = (int(fields[name].split()[0]) // 1024
@@ -38,7 +39,7 @@ def memory():
 
 
 def stress(stack, *arguments):
-    """Runs stress-ng until the stack ends."""
+    """Runs stress-ng until the stack is closed."""
     process = subprocess.Popen(["stress-ng", "--quiet", *arguments])
     stack.callback(process.wait)
     stack.callback(process.terminate)
@@ -46,10 +47,10 @@ def stress(stack, *arguments):
 
 def fill_memory(stack, percent):
     total, used = memory()
-    wanted = total * percent // 100
-    stress(stack, "--vm", "1", "--vm-bytes", f"{max(1, wanted - used)}m", "--vm-populate",
+    target = total * percent // 100
+    stress(stack, "--vm", "1", "--vm-bytes", f"{max(1, target - used)}m", "--vm-populate",
            "--vm-keep")
-    while memory()[1] < 0.98 * wanted:
+    while memory()[1] < 0.98 * target:
         time.sleep(0.5)
 
 
@@ -63,10 +64,11 @@ def run_phase(name, queue, seconds):
 def main():
     parser = argparse.ArgumentParser(prog="jkvm bench weighted-load",
                                      description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--phase-s", type=int, default=20, help="length of each phase")
-    parser.add_argument("--memory-percent", type=int, default=80, help="to be in use under load")
-    parser.add_argument("--set", default="", help="more properties of the queue, as gst-launch-1.0 "
-                        "takes them")
+    parser.add_argument("--phase-s", type=int, default=20, help="duration of each phase (s)")
+    parser.add_argument("--memory-percent", type=int, default=80,
+                        help="memory usage in the busy phase (%%)")
+    parser.add_argument("--set", default="",
+                        help="further properties of the queue, in the syntax of gst-launch-1.0")
     options = parser.parse_args()
 
     Gst.init(None)
@@ -77,12 +79,12 @@ def main():
     pipeline.set_state(Gst.State.PLAYING)
     print("| machine | " + " | ".join(COLUMNS) + " |")
     print("|---|" + "---|" * len(COLUMNS))
-    run_phase("left alone", queue, options.phase_s)
+    run_phase("idle", queue, options.phase_s)
     with contextlib.ExitStack() as stack:
         fill_memory(stack, options.memory_percent)
         stress(stack, "--cpu", str(os.cpu_count()))
         run_phase("busy", queue, options.phase_s)
-    run_phase("left alone again", queue, options.phase_s)
+    run_phase("idle again", queue, options.phase_s)
     pipeline.set_state(Gst.State.NULL)
 
 

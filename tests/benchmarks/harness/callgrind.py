@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Instructions that a program executes, counted by valgrind's callgrind, and whose they are."""
+"""Counts the instructions of a program with valgrind's callgrind and attributes them to functions."""
 
 import os
 import pathlib
@@ -7,17 +7,17 @@ import re
 import subprocess
 import tempfile
 
-# "calls=" is followed by a line with the inclusive cost of these calls; other lines of numbers
-# have the cost of the function itself. The first number is a position.
+# The line after "calls=" has the inclusive cost of these calls; other lines of numbers have the cost
+# of the function itself. The first number is a position.
 COST_LINE = re.compile(r"[+\-*\d]\S* (\d+)$")
 
 
 class Profile:
-    """What callgrind wrote: functions are (object file, name)."""
+    """A parsed output file of callgrind. A function is a tuple (object file, name)."""
 
     def __init__(self, lines):
         self.total = 0
-        self.calls = {}  # (caller, callee) -> instructions, those of what the callee calls included
+        self.calls = {}  # (caller, callee) -> inclusive instructions
         where, function, callee_object, callee = "", "", None, None
         for line in lines:
             key, _, value = line.rstrip("\n").partition("=")
@@ -37,17 +37,17 @@ class Profile:
                 self.total += int(cost[1])
 
     def entering(self, is_inside):
-        """Instructions from where functions with that property are called by others until they
-        return."""
+        """Returns the inclusive instructions of all calls from a function for which is_inside is
+        false to one for which it is true."""
         return sum(cost for (caller, callee), cost in self.calls.items()
                    if is_inside(callee) and not is_inside(caller))
 
 
 def profile(command, preload="", timeout=120):
-    """Runs it under callgrind."""
+    """Runs the command under callgrind and returns its Profile."""
     with tempfile.TemporaryDirectory() as directory:
         out = pathlib.Path(directory) / "out"
-        # Resolved at the start, the first calls of functions cost as much as all others.
+        # With symbols resolved at startup, the first call of a function costs as much as later ones.
         environment = {**os.environ, "LD_PRELOAD": preload, "LD_BIND_NOW": "1"}
         subprocess.run(["valgrind", "--tool=callgrind", "--compress-strings=no",
                         "--compress-pos=no", f"--callgrind-out-file={out}",

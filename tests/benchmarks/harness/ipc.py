@@ -1,33 +1,39 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The ways from one process to another that the program ipc-bench measures."""
+"""The transports between processes that the program ipc-bench measures."""
 
 from dataclasses import dataclass
 
 from . import programs
-from .row import LIMIT, OURS, PEER, Subject
+from .row import LIMIT, JKVM, PEER, Subject
 
 LISTENERS = (1, 8)
 
 
 @dataclass(frozen=True)
-class Way:
-    transport: str
-    listeners: tuple[int, ...] = LISTENERS  # the numbers that it can have
-    loads: tuple[bool, ...] = (False, True)  # with idle cores, with busy ones
-    reads: int = 1    # of a bare socket, for each message
-    slow_us: int = 0  # that each send is made slower
+class Transport:
+    name: str
+    listeners: tuple[int, ...] = LISTENERS  # supported numbers of listeners
+    loads: tuple[bool, ...] = (False, True)  # False: idle cores, True: busy cores
+    reads: int = 1    # read() calls per message on the raw socket
+    slow_us: int = 0  # artificial delay of each send (µs)
 
 
-OUR_WAY = Subject("jkvmipc", OURS, Way("jkvm"))
-PEERS = (Subject("shm", PEER, Way("shm")), Subject("tcp + gdp", PEER, Way("tcp")),
-         Subject("fd + gdp", PEER, Way("fd", listeners=(1,))))
-RAW_SOCKET = Subject("raw socket", LIMIT, Way("raw"))
+JKVM_TRANSPORT = Subject("jkvmipc", JKVM, Transport("jkvm"))
+PEERS = (Subject("shm", PEER, Transport("shm")), Subject("tcp + gdp", PEER, Transport("tcp")),
+         Subject("fd + gdp", PEER, Transport("fd", listeners=(1,))))
+RAW_SOCKET = Subject("raw socket", LIMIT, Transport("raw"))
 
 
-def run(way, **options):
-    """What ipc-bench measured; the options are its own, with underscores."""
-    command = [programs.program("ipc-bench"), "--transport", way.transport,
-               "--reads", way.reads, "--slow-us", way.slow_us]
+def count_of(listeners):
+    """Returns "1 listener", "8 listeners" and so on."""
+    return f"{listeners} listener{'' if listeners == 1 else 's'}"
+
+
+def run(transport, **options):
+    """Runs ipc-bench and returns its results. The options are those of the program, with
+    underscores."""
+    command = [programs.program("ipc-bench"), "--transport", transport.name,
+               "--reads", transport.reads, "--slow-us", transport.slow_us]
     for name, value in options.items():
         command += ["--" + name.replace("_", "-"), value]
     result = programs.run(command)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What was measured, on what: the head of every report."""
+"""Describes the machine and the software versions for the head of a report."""
 
 import ctypes
 import os
@@ -39,7 +39,7 @@ def commit():
                                  capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return head + (" with changes" if changes else "")
+    return head + (" (modified)" if changes else "")
 
 
 def describe():

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The queues that are measured, and the command that does it."""
+"""The queues to compare, and the command that measures one."""
 
 from .programs import program
-from .row import OURS, PEER, Subject
+from .row import JKVM, PEER, Subject
 
 SETTLE = 50
 
-# What comes in, and the element. Statistics that are told every few seconds are no part of what a
-# buffer costs.
-SUBJECTS = (Subject("jkvmadaptivequeue", OURS, ("opus", "jkvmadaptivequeue stats-interval=0")),
+# (input format, element). Periodic statistics messages are not part of the cost of a buffer.
+SUBJECTS = (Subject("jkvmadaptivequeue", JKVM, ("opus", "jkvmadaptivequeue stats-interval=0")),
             Subject("queue", PEER, ("opus", "queue")),
             Subject("queue2", PEER, ("opus", "queue2")),
             Subject("rtpjitterbuffer", PEER, ("rtp", "rtpjitterbuffer")))

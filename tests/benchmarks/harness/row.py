@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What one benchmark is: who is measured, for what, and what ours should reach."""
+"""Defines a benchmark: its subjects, its figures, and the goals for jkvm."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-OURS = "ours"
-PEER = "peer"    # does the same work with other elements
-LIMIT = "limit"  # what nobody who does this work can be better than
-KINDS = (OURS, PEER, LIMIT)
+JKVM = "jkvm"
+PEER = "peer"    # other elements that do the same work
+LIMIT = "limit"  # theoretical optimum for this work
+KINDS = (JKVM, PEER, LIMIT)
 
-EVERY_PEER = "every peer"  # Goal.of: the best of them
+EVERY_PEER = "every peer"  # Goal.of: the best peer
 
 LOWER = "lower"
 HIGHER = "higher"
@@ -18,27 +18,28 @@ HIGHER = "higher"
 
 @dataclass(frozen=True)
 class Subject:
-    """One of those that are measured side by side."""
+    """An implementation that a row measures."""
     name: str
     kind: str
-    how: Any = None  # what the row's measure() needs to know of it
+    how: Any = None  # parameter for the row's measure()
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What ours is compared with: factor * (the median of another) + plus."""
+    """A bound for the median of jkvm: factor * (median of another subject) + plus."""
     factor: float = 1.0
-    of: str = ""       # a subject's name, LIMIT or EVERY_PEER; "": a number, which is plus
+    of: str = ""       # a subject's name, LIMIT or EVERY_PEER; "": the bound is plus
     plus: float = 0.0  # in the figure's unit
 
     def compared(self, subjects):
-        """The names of those that ours is compared with."""
+        """Returns the names of the subjects that the bound depends on."""
         return {s.name for s in subjects
                 if self.of and (self.of == s.name or self.of == s.kind == LIMIT
                                 or self.of == EVERY_PEER and s.kind == PEER)}
 
     def bound(self, figure, subjects, medians):
-        """medians: of this figure, by the subject's name. None: there is nothing to compare with."""
+        """Returns the bound, or None if none of the subjects it depends on was measured. medians:
+        subject name -> median of the figure."""
         if not self.of:
             return self.plus
         others = [medians[name] for name in self.compared(subjects) if name in medians]
@@ -58,7 +59,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Figure:
-    """A number that a round gives."""
+    """A number that each round measures."""
     name: str
     unit: str
     better: str = LOWER
@@ -67,8 +68,8 @@ class Figure:
 
 @dataclass(frozen=True)
 class Row:
-    """measure(subject, quick) measures one round and returns {figure's name: value}. A figure that
-    a subject cannot have is left out. Whatever it raises is reported as the reason."""
+    """A benchmark. measure(subject, quick) runs one round and returns {figure name: value}, without
+    figures that do not apply to the subject. Its exceptions are reported as errors of the round."""
     title: str
     subjects: tuple[Subject, ...]
     figures: tuple[Figure, ...]
@@ -78,14 +79,14 @@ class Row:
     notes: tuple[str, ...] = ()  # printed below the table
 
     def __post_init__(self):
-        if [s.kind for s in self.subjects].count(OURS) != 1:
-            raise ValueError("a row has one subject that is ours")
+        if [s.kind for s in self.subjects].count(JKVM) != 1:
+            raise ValueError("a row needs exactly one subject of kind JKVM")
         if any(s.kind not in KINDS for s in self.subjects):
-            raise ValueError(f"a subject is one of {KINDS}")
+            raise ValueError(f"the kind of a subject must be one of {KINDS}")
         for names in ([s.name for s in self.subjects], [f.name for f in self.figures]):
             if len(set(names)) < len(names):
-                raise ValueError(f"the same name twice: {names}")
+                raise ValueError(f"duplicate name in {names}")
 
     @property
-    def ours(self):
-        return next(s for s in self.subjects if s.kind == OURS)
+    def jkvm(self):
+        return next(s for s in self.subjects if s.kind == JKVM)

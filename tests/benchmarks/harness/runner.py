@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Measures the subjects of a row in turns, so that a noisy minute hits all of them, and judges."""
+"""Measures the subjects of a row and compares them with the goals. The subjects take turns, so that
+noise on the machine affects all of them."""
 
 import math
 import pathlib
@@ -15,24 +16,24 @@ from .row import LOWER
 class Round:
     number: int
     subject: str
-    seconds: float         # that it took
-    values: dict           # figure -> number; empty when it failed
+    seconds: float         # duration
+    values: dict           # figure -> number; empty if the round failed
     error: str | None = None
 
 
 @dataclass(frozen=True)
 class Summary:
     median: float
-    least: float
-    most: float
+    minimum: float
+    maximum: float
 
 
 @dataclass(frozen=True)
 class Verdict:
     figure: str
     goal: str
-    ours: float
-    bound: float | None  # None: what it is compared with was not measured
+    value: float         # median of jkvm
+    bound: float | None  # None: the subject to compare with was not measured
     reached: bool
 
 
@@ -47,27 +48,28 @@ class Result:
         return [r for r in self.rounds if r.error is not None]
 
     def summary(self, figure, subject):
-        """None when there is no such number."""
+        """Returns the Summary of a figure, or None if it was not measured."""
         values = [r.values[figure.name] for r in self.rounds
                   if r.subject == subject.name and figure.name in r.values]
         return Summary(statistics.median(values), min(values), max(values)) if values else None
 
     def verdicts(self, figure):
-        """One for each goal, if ours was measured. Who failed in one round is not compared with."""
+        """Returns one Verdict per goal, or none if jkvm failed. A subject that failed in any round is
+        not compared with."""
         failed = {r.subject for r in self.errors}
         medians = {s.name: summary.median for s in self.row.subjects
                    if (summary := self.summary(figure, s))}
-        ours = medians.get(self.row.ours.name)
-        if ours is None or self.row.ours.name in failed:
+        value = medians.get(self.row.jkvm.name)
+        if value is None or self.row.jkvm.name in failed:
             return []
         verdicts = []
         for goal in figure.goals:
             bound = (goal.bound(figure, self.row.subjects, medians)
                      if failed.isdisjoint(goal.compared(self.row.subjects)) else None)
             reached = bound is not None and (
-                ours <= bound if figure.better == LOWER else ours >= bound)
+                value <= bound if figure.better == LOWER else value >= bound)
             verdicts.append(
-                Verdict(figure.name, goal.describe(figure), ours, bound, reached))
+                Verdict(figure.name, goal.describe(figure), value, bound, reached))
         return verdicts
 
     def to_json(self):
@@ -84,10 +86,10 @@ class Result:
 
 
 def explain(error):
-    """The reason for the table."""
+    """Returns the text of an error for the report."""
     if isinstance(error, subprocess.CalledProcessError):
         last = " / ".join((error.stderr or "").strip().splitlines()[-3:])
-        return f"{pathlib.Path(error.cmd[0]).name} ended with {error.returncode}: {last}"
+        return f"{pathlib.Path(error.cmd[0]).name} exited with status {error.returncode}: {last}"
     return str(error) or type(error).__name__
 
 
@@ -102,13 +104,14 @@ def measure_once(row, subject, number, quick):
             if not math.isfinite(value):
                 raise ValueError(f"{name} is {value}")
         error = None
-    except Exception as failure:  # whatever it is, the other subjects are measured
+    except Exception as failure:  # the other subjects are measured whatever the error is
         values, error = {}, explain(failure)
     return Round(number, subject.name, time.monotonic() - start, values, error)
 
 
 def run_row(name, row, quick, progress=lambda text: None):
-    """Who failed once is not measured again: it may have taken long."""
+    """Runs all rounds of a row. A subject that failed is not measured again, because a failure may
+    take long."""
     rounds = []
     failed = set()
     count = row.quick_rounds if quick else row.rounds

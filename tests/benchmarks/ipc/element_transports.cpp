@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Transports that are made of elements; what stands before and behind them is the same for all.
+// Implements transports with elements. The elements around the transport are the same for all.
 #include "benchmarks/ipc/ends.h"
 #include "benchmarks/ipc/frame_clock.h"
 #include "benchmarks/pipeline.h"
@@ -60,7 +60,7 @@ private:
             GST_PAD_PROBE_INFO_FLOW_RETURN(info) = GST_FLOW_EOS;
             return GST_PAD_PROBE_HANDLED;
         }
-        // The pipeline's clock is CLOCK_MONOTONIC, too.
+        // The pipeline's clock is CLOCK_MONOTONIC, as is `time`.
         GST_BUFFER_PTS(buffer) =
             static_cast<GstClockTime>(*time) - gst_element_get_base_time(pipeline_.get());
         return GST_PAD_PROBE_OK;
@@ -95,7 +95,7 @@ private:
         GstMapInfo map;
         if (gst_buffer_map(buffer, &map, GST_MAP_READ) == 0)
             std::abort();
-        listener_.take(std::as_bytes(std::span(map.data, map.size)));
+        listener_.on_message(std::as_bytes(std::span(map.data, map.size)));
         gst_buffer_unmap(buffer, &map);
     }
 
@@ -163,7 +163,7 @@ public:
     explicit Descriptors(const Plan &plan) : plan_(plan), pairs_(plan.streams)
     {
         if (plan.listeners != 1)
-            throw std::invalid_argument("a descriptor has one listener");
+            throw std::invalid_argument("the transport fd supports one listener only");
         for (auto &[sending, receiving] : pairs_) {
             std::array<int, 2> fds{};
             if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()) != 0)
@@ -196,8 +196,8 @@ std::unique_ptr<Transport> make_transport(const std::string &name, const Plan &p
                                           Exchange &exchange, const std::string &directory)
 {
     if (name == "jkvm") {
-        // What jkvmipcsink holds back for a slow reader is a matter of time. Where the frames of
-        // seconds come in one, it would drop what the others wait with.
+        // max-queue-time limits the duration that jkvmipcsink queues for a slow reader. Here the
+        // frames of many seconds arrive within one second, so the default would drop some.
         const std::string queue = plan.pace < frame_duration ? " max-queue-time=10000" : "";
         return std::make_unique<UnixSockets>(plan, directory,
                                              "jkvmipcsink max-clients=1024" + queue,
@@ -212,7 +212,7 @@ std::unique_ptr<Transport> make_transport(const std::string &name, const Plan &p
         return std::make_unique<Descriptors>(plan);
     if (name == "raw")
         return make_raw_transport(plan, directory);
-    throw std::invalid_argument("there is no transport " + name);
+    throw std::invalid_argument("unknown transport " + name);
 }
 
 } // namespace jkvm::benchmark

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The two ends of what is measured: as elements, or as a bare socket.
+// The sender and the receiver of an IPC benchmark, made of elements or of raw sockets.
 #pragma once
 
 #include "benchmarks/ipc/messages.h"
@@ -10,33 +10,33 @@
 
 namespace jkvm::benchmark {
 
-/// Sends from a thread of its own until there is no more to send.
+/// Sends from its own thread until the writer has no more messages.
 class SendingEnd {
 public:
     virtual ~SendingEnd() = default;
 };
 
-/// Gives each listener what comes, from a thread of its own.
+/// Passes received messages to its listener, from its own thread.
 class ReceivingEnd {
 public:
     virtual ~ReceivingEnd() = default;
 };
 
-/// How messages get from one process to the other. Made before the fork; failures throw.
+/// A way to pass messages from one process to another. Created before the fork; failures throw.
 class Transport {
 public:
     virtual ~Transport() = default;
-    /// In the sending process. It serves when this returns.
+    /// Starts to serve a stream, in the sending process. Receivers may connect when this returns.
     virtual std::unique_ptr<SendingEnd> serve(unsigned stream, MessageWriter &writer) = 0;
-    /// In the receiving process, when all is served.
+    /// Connects to a stream, in the receiving process, once all streams are served.
     virtual std::unique_ptr<ReceivingEnd> listen(unsigned stream, Listener &listener) = 0;
 };
 
-/// `name`: jkvm, shm, tcp, fd or raw; anything else throws. Sockets are made in `directory`.
+/// `name` is jkvm, shm, tcp, fd or raw; others throw. Sockets are created in `directory`.
 std::unique_ptr<Transport> make_transport(const std::string &name, const Plan &plan,
                                           Exchange &exchange, const std::string &directory);
 
-/// As bare system calls on a Unix socket: what every transport has to do at least.
+/// Returns a transport made of system calls on a Unix socket, the lower bound for all transports.
 std::unique_ptr<Transport> make_raw_transport(const Plan &plan, const std::string &directory);
 
 } // namespace jkvm::benchmark

@@ -14,9 +14,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto patience = 20s;
-constexpr auto pause = 10ms;
-// While messages count: to look takes processor time, and is in the way of a message now and then.
-constexpr auto pause_in_measurement = 100ms;
+constexpr auto poll_interval = 10ms;
+// Longer while messages count, because polling costs CPU time and may delay a message.
+constexpr auto poll_interval_in_measurement = 100ms;
 
 } // namespace
 
@@ -36,25 +36,26 @@ void Exchange::Free::operator()(Exchange *exchange) const
 
 Exchange::Exchange()
 {
-    for (auto &room : room_)
-        ::sem_init(&room, /*pshared=*/1, window / batch);
+    for (auto &credit : credits_)
+        ::sem_init(&credit, /*pshared=*/1, window / batch);
 }
 
-bool Exchange::take_room(unsigned listener)
+bool Exchange::take_credit(unsigned listener)
 {
     timespec deadline{};
     ::clock_gettime(CLOCK_MONOTONIC, &deadline);
     deadline.tv_sec += std::chrono::seconds(patience).count();
-    return ::sem_clockwait(&room_[listener], CLOCK_MONOTONIC, &deadline) == 0;
+    return ::sem_clockwait(&credits_[listener], CLOCK_MONOTONIC, &deadline) == 0;
 }
 
-bool Exchange::wait_until(const std::function<bool()> &is_so) const
+bool Exchange::wait_until(const std::function<bool()> &condition) const
 {
     const auto deadline = std::chrono::steady_clock::now() + patience;
-    while (!is_so()) {
+    while (!condition()) {
         if (has_failed || std::chrono::steady_clock::now() > deadline)
             return false;
-        std::this_thread::sleep_for(is_counting && !is_measured ? pause_in_measurement : pause);
+        std::this_thread::sleep_for(is_counting && !is_measured ? poll_interval_in_measurement
+                                                                : poll_interval);
     }
     return true;
 }

@@ -14,11 +14,11 @@ G_DEFINE_TYPE(FrameClock, frame_clock, GST_TYPE_CLOCK)
 static void frame_clock_class_init(FrameClockClass *klass)
 {
     GST_CLOCK_CLASS(klass)->get_internal_time = [](GstClock *clock) noexcept {
-        // So that what was captured before the first frame's arrival is not before time 0.
+        // Frames that were captured before the first arrival must not have negative times.
         constexpr auto start = GST_SECOND;
         constexpr auto duration =
             GstClockTime{std::chrono::nanoseconds(jkvm::benchmark::frame_duration).count()};
-        return start + reinterpret_cast<FrameClock *>(clock)->listener->taken() * duration;
+        return start + reinterpret_cast<FrameClock *>(clock)->listener->received() * duration;
     };
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A clock for a receiver that gets frames faster than they would sound.
+// A clock for a receiver that gets frames faster than in real time.
 #pragma once
 
 #include "benchmarks/ipc/messages.h"
@@ -9,9 +9,9 @@
 
 namespace jkvm::benchmark {
 
-/// With every message that the listener takes, the duration of a frame has passed. So each frame
-/// arrives when it should, however fast they come, and none is too early or too late for its place
-/// in time. The listener outlives the clock.
+/// Returns a clock that advances by the duration of a frame with every message that the listener
+/// receives, so that each frame arrives on time, however fast the frames arrive. The listener must
+/// outlive the clock.
 GstRef<GstClock> make_frame_clock(const Listener &listener);
 
 } // namespace jkvm::benchmark

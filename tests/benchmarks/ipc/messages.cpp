@@ -12,16 +12,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Of a message that does not count.
+// Interval of messages that do not count.
 constexpr auto slow_pace = 2ms;
 
 enum class Kind : std::uint8_t {
-    early, ///< not everybody listens yet
+    early, ///< some listeners have not received a message yet
     counting,
     end,
 };
 
-// In front is what says of an Opus packet: one frame of 20 ms, CELT, full band, stereo.
+// TOC byte of an Opus packet: CELT, fullband, stereo, one frame of 20 ms.
 constexpr std::byte opus_toc{0xFC};
 constexpr std::size_t kind_offset = 1;
 constexpr std::size_t time_offset = 8;
@@ -42,7 +42,7 @@ std::optional<std::int64_t> MessageWriter::write(std::span<std::byte> message)
             return std::nullopt;
     }
     if (kind == Kind::counting && plan_.pace == 0ns) {
-        if (!wait_for_room())
+        if (!wait_for_credit())
             return std::nullopt;
     } else {
         wait(kind == Kind::counting ? plan_.pace : slow_pace);
@@ -56,29 +56,29 @@ std::optional<std::int64_t> MessageWriter::write(std::span<std::byte> message)
     return now;
 }
 
-/// What is late is not made up for: a burst would measure how messages queue.
+/// Does not catch up when it is late, because a burst would measure queueing.
 void MessageWriter::wait(std::chrono::nanoseconds pace)
 {
     next_ = std::max(next_ + pace, std::chrono::steady_clock::now());
     std::this_thread::sleep_until(next_);
 }
 
-bool MessageWriter::wait_for_room()
+bool MessageWriter::wait_for_credit()
 {
     if (counted_ % Exchange::batch != 0)
         return true;
     for (unsigned i = 0; i < plan_.listeners; ++i) {
-        if (!exchange_.take_room(first_listener_ + i))
+        if (!exchange_.take_credit(first_listener_ + i))
             return false;
     }
     return true;
 }
 
-void Listener::take(std::span<const std::byte> message)
+void Listener::on_message(std::span<const std::byte> message)
 {
     const auto now = now_ns();
-    if (taken_++ == 0)
-        ++exchange_.heard;
+    if (received_++ == 0)
+        ++exchange_.receiving;
     switch (static_cast<Kind>(message[kind_offset])) {
     case Kind::early:
         break;
@@ -88,7 +88,7 @@ void Listener::take(std::span<const std::byte> message)
         delays_.push_back(now - sent);
         last_ns_ = now;
         if (delays_.size() % Exchange::batch == 0)
-            exchange_.give_room(number_);
+            exchange_.add_credit(number_);
         break;
     }
     case Kind::end:

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What is sent in an IPC benchmark, and both its ends: who writes a message when it is time, and
-// who looks at it when it has come.
+// The messages of an IPC benchmark: writes them at their time, and evaluates received ones.
 #pragma once
 
 #include "benchmarks/ipc/exchange.h"
@@ -15,38 +14,39 @@
 
 namespace jkvm::benchmark {
 
-/// An Opus packet of 20 ms as far as anybody looks, about as large as one of 96 kbit/s.
+/// Size of a message, which has the TOC byte of an Opus packet of 20 ms and about the size of one
+/// at 96 kbit/s.
 constexpr std::size_t message_size = 240;
 constexpr std::chrono::milliseconds frame_duration{20};
 
-/// Decides when the next message of a stream goes, and writes it. Used by one thread.
+/// Waits for the time of the next message of a stream and writes it. Used by one thread.
 ///
-/// Until every listener has got one they do not count, and go slowly. Behind those that count
-/// others tell that it was the last, again and again: a sender may drop what it cannot send.
+/// Messages do not count, and are sent slowly, until every listener has received one. After the
+/// counted ones, end messages are sent repeatedly, because a transport may drop messages.
 class MessageWriter {
 public:
-    /// `first_listener`: of this stream's, among those of all streams.
+    /// `first_listener` is the number of this stream's first listener among those of all streams.
     MessageWriter(const Plan &plan, Exchange &exchange, unsigned first_listener)
         : plan_(plan), exchange_(exchange), first_listener_(first_listener)
     {}
 
-    /// Waits, and writes; the last that happens is the time stamp, which is returned. Nothing:
-    /// there is no more to send.
+    /// Waits, then writes the message and at last its timestamp, which is returned
+    /// (CLOCK_MONOTONIC, ns). Returns empty if there is no more to send.
     std::optional<std::int64_t> write(std::span<std::byte> message);
 
 private:
     void wait(std::chrono::nanoseconds pace);
-    bool wait_for_room();
+    bool wait_for_credit();
 
     const Plan plan_;
     Exchange &exchange_;
     unsigned first_listener_;
-    unsigned counted_ = 0; // messages that count, written so far
+    unsigned counted_ = 0; // counted messages written so far
     bool has_sent_all_ = false;
     std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now();
 };
 
-/// One listener's account. Used by one thread, and read when all have finished.
+/// The results of one listener. Used by one thread, and read when all listeners have finished.
 class Listener {
 public:
     Listener(const Plan &plan, Exchange &exchange, unsigned number)
@@ -55,21 +55,20 @@ public:
         delays_.reserve(plan.messages);
     }
 
-    /// A message has come.
-    void take(std::span<const std::byte> message);
+    void on_message(std::span<const std::byte> message);
 
-    /// Of those that count, in the order they came, nanoseconds.
+    /// Delays of the counted messages in order of arrival (ns).
     [[nodiscard]] const std::vector<std::int64_t> &delays() const { return delays_; }
-    /// When the last of those came, CLOCK_MONOTONIC.
+    /// Arrival of the last counted message, CLOCK_MONOTONIC (ns).
     [[nodiscard]] std::int64_t last_ns() const { return last_ns_; }
-    /// How many came, all kinds together.
-    [[nodiscard]] std::uint64_t taken() const { return taken_; }
+    /// Number of received messages of all kinds.
+    [[nodiscard]] std::uint64_t received() const { return received_; }
 
 private:
     const Plan plan_;
     Exchange &exchange_;
     unsigned number_;
-    std::atomic<std::uint64_t> taken_{0}; // the clock of a pipeline looks at it, too
+    std::atomic<std::uint64_t> received_{0}; // also read by the pipeline's clock
     bool has_finished_ = false;
     std::int64_t last_ns_ = 0;
     std::vector<std::int64_t> delays_;

@@ -16,7 +16,7 @@ namespace jkvm::benchmark {
 
 namespace {
 
-// As long as the protocol's.
+// The size of the protocol's header.
 constexpr std::size_t header_size = 17;
 using Header = std::array<std::byte, header_size>;
 using Payload = std::array<std::byte, message_size>;
@@ -79,18 +79,18 @@ private:
         const std::span bytes = message;
         const auto payload = bytes.subspan(header_size);
         for (;;) {
-            const bool is_there =
+            const bool is_complete =
                 plan_.reads == 1 ? read(bytes) : read(bytes.first(header_size)) && read(payload);
-            if (!is_there)
+            if (!is_complete)
                 return;
-            listener_.take(payload);
+            listener_.on_message(payload);
         }
     }
 
     const Plan plan_;
     UniqueFd connection_;
     Listener &listener_;
-    std::jthread thread_; // ends when the sender has closed the connection
+    std::jthread thread_; // ends when the sender closes the connection
 };
 
 class RawTransport : public Transport {

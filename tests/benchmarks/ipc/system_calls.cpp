@@ -24,7 +24,7 @@ using namespace std::chrono_literals;
 
 constexpr auto patience = 20s;
 
-/// Of a thread, in /proc.
+/// Whether a thread is traced; `thread` is its directory in /proc.
 bool is_traced(const std::filesystem::path &thread)
 {
     std::ifstream status(thread / "status");
@@ -40,7 +40,7 @@ bool is_traced(const std::filesystem::path &thread)
 
 SystemCallCount::SystemCallCount(const std::string &file)
 {
-    ::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY); // else only a parent may
+    ::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY); // by default only an ancestor may trace
     const auto pid = std::to_string(::getpid());
     std::array<const char *, 9> command{"strace",     "-f", "-c",        "-qq",  "-o",
                                         file.c_str(), "-p", pid.c_str(), nullptr};
@@ -52,7 +52,7 @@ SystemCallCount::SystemCallCount(const std::string &file)
     while (
         !std::ranges::all_of(std::filesystem::directory_iterator("/proc/self/task"), is_traced)) {
         if (std::chrono::steady_clock::now() > deadline)
-            throw std::runtime_error("strace does not attach");
+            throw std::runtime_error("strace did not attach");
         std::this_thread::sleep_for(1ms);
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Counts what this process asks of the kernel for a while.
+// Counts the system calls of this process.
 #pragma once
 
 #include <sys/types.h>
@@ -8,8 +8,8 @@
 
 namespace jkvm::benchmark {
 
-/// strace is attached to all threads of this process for as long as this lives, and writes its
-/// summary (strace -c) to a file at the end. Failures throw.
+/// Attaches strace to all threads of this process. The destructor ends it, and strace writes its
+/// summary (strace -c) to a file. Failures throw.
 class SystemCallCount {
 public:
     explicit SystemCallCount(const std::string &file);

@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What processor time it costs to get a buffer through the adaptive queue, and through those of
-GStreamer."""
+"""CPU time per buffer of jkvmadaptivequeue and of GStreamer's queues."""
 
-from harness import programs, queues, sound
+from harness import audio, programs, queues
 from harness.row import Figure, Goal, Row
 
 
 def measure(subject, quick):
-    frames = (2 if quick else 4) * sound.FRAMES_PER_SECOND
-    return {"processor time": programs.run(queues.command(subject, frames))["ns"] / 1000}
+    frames = (2 if quick else 4) * audio.FRAMES_PER_SECOND
+    return {"CPU time": programs.run(queues.command(subject, frames))["ns"] / 1000}
 
 
 ROW = Row(
-    title="processor time of a buffer on its way through a queue, in real time",
+    title="CPU time of a queue per buffer, in real time",
     subjects=queues.SUBJECTS,
-    figures=(Figure("processor time", "µs", goals=(Goal(1.5, "queue"),)),),
+    figures=(Figure("CPU time", "µs", goals=(Goal(1.5, "queue"),)),),
     measure=measure, rounds=5, quick_rounds=1)

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How often an element asks for memory once sound flows."""
+"""Memory allocations of each element per frame in steady state."""
 
 import contextlib
 import pathlib
 import tempfile
 
-from harness import sound
+from harness import audio
 from harness.programs import program
-from harness.row import OURS, PEER, Figure, Goal, Row, Subject
+from harness.row import JKVM, PEER, Figure, Goal, Row, Subject
 
 SETTLE = 100
 FRAMES = 200
 
-# What of the path is done by which plugins.
+# Part of the path -> plugins that implement it.
 PARTS = {
     "capture": ("libgstjkvmaudio", "libgstalsa", "libgstaudioconvert", "libgstaudioresample",
                 "libgstopus"),
@@ -31,7 +31,7 @@ def caused(part):
 
 
 def read_counts(path):
-    """(own, caused) by plugin."""
+    """Returns plugin -> [own, caused]."""
     counts = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         name, *numbers = line.split()
@@ -43,10 +43,10 @@ def measure(subject, _):
     with contextlib.ExitStack() as stack:
         directory = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
         files = directory / "sender", directory / "receiver"
-        # GLib's own way to share out small pieces of memory would hide them.
+        # GLib's slice allocator would hide small allocations.
         environments = [{"LD_PRELOAD": program("liballocation-count.so"),
                          "ALLOCATIONS": str(file), "G_SLICE": "always-malloc"} for file in files]
-        stack.enter_context(sound.play_path(subject.how, SETTLE, FRAMES, environments))
+        stack.enter_context(audio.play_path(subject.how, SETTLE, FRAMES, environments))
         sender, receiver = (read_counts(file) for file in files)
     values = {}
     for part, plugins in PARTS.items():
@@ -57,11 +57,11 @@ def measure(subject, _):
 
 
 ROW = Row(
-    title="allocations a frame, once sound flows",
-    subjects=(Subject("jkvm", OURS, sound.OUR_PATH),
-              Subject("stock chain over tcp and gdp", PEER, sound.STOCK_PATH)),
+    title="allocations per frame in steady state",
+    subjects=(Subject("jkvm", JKVM, audio.JKVM_PATH),
+              Subject("stock chain over tcp and gdp", PEER, audio.STOCK_PATH)),
     figures=tuple(Figure(name(part), "", goals=(Goal(plus=0),) if name is own else ())
                   for part in PARTS for name in (own, caused)),
     measure=measure, rounds=3, quick_rounds=1,
-    notes=("Own: the plugin's code asked for it. Caused: a library did that it called, such as "
-           "GStreamer's for a buffer.",))
+    notes=("Own: allocated by the plugin's code. Caused: allocated by a library that the plugin "
+           "called, for example by GStreamer for a buffer.",))

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How many frames a second get from one process to another, when nothing but the listeners holds
-the sender up."""
+"""Throughput from one process to another, limited by the listeners only."""
 
 from harness import ipc
 from harness.row import EVERY_PEER, HIGHER, LIMIT, Figure, Goal, Row, Subject
 
-MESSAGES = {1: 100_000, 8: 12_500}  # the same work
+MESSAGES = {1: 100_000, 8: 12_500}  # by listeners; the same total work
 
 
 def name_of(listeners):
-    return f"{listeners} listening"
+    return ipc.count_of(listeners)
 
 
 def measure(subject, quick):
@@ -20,11 +19,11 @@ def measure(subject, quick):
 
 
 ROW = Row(
-    title="messages of 240 bytes a second, to each of the listeners",
-    subjects=(ipc.OUR_WAY, *ipc.PEERS,
-              Subject("raw socket, two reads", LIMIT, ipc.Way("raw", reads=2))),
+    title="messages of 240 bytes per second to each listener",
+    subjects=(ipc.JKVM_TRANSPORT, *ipc.PEERS,
+              Subject("raw socket, two reads", LIMIT, ipc.Transport("raw", reads=2))),
     figures=tuple(Figure(name_of(listeners), "1/s", HIGHER, (Goal(1.0, LIMIT), Goal(of=EVERY_PEER)))
                   for listeners in ipc.LISTENERS),
     measure=measure, rounds=5, quick_rounds=2,
-    notes=("At most 64 messages are on their way to a listener. The raw socket reads the header and "
+    notes=("At most 64 messages are in flight to a listener. The raw socket reads the header and "
            "then the payload.",))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How old sound is when it comes out of the decoder, from the capture on."""
+"""Latency from capture to decoder output in another process."""
 
 import array
 import functools
@@ -9,24 +9,24 @@ import tempfile
 import wave
 
 from harness import programs
-from harness.row import LIMIT, OURS, PEER, Figure, Goal, Row, Subject
+from harness.row import LIMIT, JKVM, PEER, Figure, Goal, Row, Subject
 
 FRAMES_MS = (20, 10, 5)
-LOOK_AHEAD_MS = 6.5  # of the encoder, which is set to the same in all
+LOOK_AHEAD_MS = 6.5  # of the encoder, with the same settings in all subjects
 ALLOWANCE_MS = 2.0
 RATE = 48000
-SOUND_S = 2
+NOISE_S = 2
 
 
 @functools.cache
-def sound_directory():
-    """Has noise.wav. Goes when the process ends."""
+def noise_directory():
+    """Returns a temporary directory with noise.wav, which is removed when the process ends."""
     directory = tempfile.TemporaryDirectory(prefix="jkvm-bench-")
     noise = random.Random(1)
     samples = array.array("h")
     level = 0.0
-    for _ in range(SOUND_S * RATE):
-        level = 0.8 * level + noise.uniform(-3000, 3000)  # few high tones, as a codec likes it
+    for _ in range(NOISE_S * RATE):
+        level = 0.8 * level + noise.uniform(-3000, 3000)  # low-pass, which suits the codec
         samples.extend((int(level), int(level)))
     with wave.open(str(pathlib.Path(directory.name) / "noise.wav"), "wb") as file:
         file.setnchannels(2)
@@ -48,16 +48,16 @@ def measure(subject, quick):
         else:
             result = programs.run(
                 [programs.program("path-bench"), *subject.how, "--frame-ms", frame_ms,
-                 "--sound", pathlib.Path(sound_directory().name) / "noise.wav",
+                 "--audio", pathlib.Path(noise_directory().name) / "noise.wav",
                  "--seconds", 1.5 if quick else 3])
         values |= {name_of(frame_ms, q): result[f"{q}_ms"] for q in ("p50", "p99")}
     return values
 
 
 ROW = Row(
-    title="from the capture of a sample to the decoded sample in another process",
+    title="latency from the capture of a sample to the decoded sample in another process",
     subjects=(
-        Subject("jkvm", OURS, ("--path", "jkvm")),
+        Subject("jkvm", JKVM, ("--path", "jkvm")),
         Subject("stock", PEER, ("--path", "stock")),
         Subject("stock, short periods", PEER,
                 ("--path", "stock", "--alsasrc", "latency-time=2500")),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What more listeners of one sink cost, and more pipelines in one process."""
+"""Cost of more listeners of one sink, and of more pipelines in one process."""
 
 import pathlib
 import tempfile
@@ -8,26 +8,26 @@ from harness import ipc
 from harness.row import EVERY_PEER, LIMIT, Figure, Goal, Row
 
 LISTENERS = (1, 8, 64)
-PIPELINES = (16, 64)  # each with one listener; one pipeline is the first of LISTENERS
-PACE_US = 20_000      # as frames of 20 ms come
-CALLS_LISTENERS = 8   # enough to see what another one costs
+PIPELINES = (16, 64)  # with one listener each; a single pipeline is measured by LISTENERS
+PACE_US = 20_000      # frames of 20 ms in real time
+CALLS_LISTENERS = 8   # compared with 1 to find the cost of one more
 
-LISTENERS_GROWTH = "CPU of one more of 64 listeners, over one more of 8"
-PIPELINES_GROWTH = "CPU of one more of 64 pipelines, over one more of 16"
-LISTENER_CALLS = "system calls of the sender for one more listener and frame"
+LISTENERS_GROWTH = "CPU of an additional listener, at 64 relative to at 8"
+PIPELINES_GROWTH = "CPU of an additional pipeline, at 64 relative to at 16"
+LISTENER_CALLS = "system calls of the sender per additional listener and frame"
 
 
 def listeners_name(count):
-    return f"{count} listening, CPU for a frame and listener"
+    return f"{ipc.count_of(count)}, CPU per frame and listener"
 
 
 def pipelines_name(count):
-    return f"{count} pipelines, CPU for a frame and pipeline"
+    return f"{count} pipelines, CPU per frame and pipeline"
 
 
 def growth(totals):
-    """What one more costs between the last two counts, over what it costs between the first two.
-    totals: by the count."""
+    """Returns the marginal cost between the last two counts relative to that between the first two.
+    totals: count -> total cost."""
     (few, of_few), (some, of_some), (many, of_many) = sorted(totals.items())
     return ((of_many - of_some) / (many - some)) / ((of_some - of_few) / (some - few))
 
@@ -36,11 +36,11 @@ def cpu_us(result):
     return result["sender_cpu_us_per_message"] + result["receiver_cpu_us_per_message"]
 
 
-def count_calls(way, listeners, frames):
-    """For each frame. Without those that the benchmark itself waits with."""
+def count_calls(transport, listeners, frames):
+    """Returns the system calls of the sender per frame, without the benchmark's own sleeps."""
     with tempfile.TemporaryDirectory(prefix="jkvm-bench-") as directory:
         summary = pathlib.Path(directory) / "strace"
-        ipc.run(way, listeners=listeners, messages=frames, pace_us=PACE_US, strace=summary)
+        ipc.run(transport, listeners=listeners, messages=frames, pace_us=PACE_US, strace=summary)
         calls = 0
         for line in summary.read_text(encoding="utf-8").splitlines():
             words = line.split()  # % time, seconds, usecs/call, calls, [errors,] name
@@ -68,11 +68,11 @@ def measure(subject, quick):
     return values
 
 
-LINEAR = (Goal(plus=1.1),)  # no more than a tenth dearer
+LINEAR = (Goal(plus=1.1),)  # at most 10 % more expensive
 
 ROW = Row(
-    title="more listeners, more pipelines in one process",
-    subjects=(ipc.OUR_WAY, *(peer for peer in ipc.PEERS if len(peer.how.listeners) > 1),
+    title="scaling with listeners and with pipelines in one process",
+    subjects=(ipc.JKVM_TRANSPORT, *(peer for peer in ipc.PEERS if len(peer.how.listeners) > 1),
               ipc.RAW_SOCKET),
     figures=(*(Figure(listeners_name(count), "µs", goals=(Goal(of=EVERY_PEER),))
                for count in LISTENERS),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "benchmarks/sound/measured_window.h"
+#include "benchmarks/audio/measured_window.h"
 
 #include <dlfcn.h>
 
@@ -12,13 +12,13 @@ namespace {
 
 using Hook = void (*)();
 
-/// Of a library that is preloaded; null without one.
+/// Returns a function of a preloaded library, or null if there is none.
 Hook find_hook(const char *name)
 {
     return reinterpret_cast<Hook>(::dlsym(RTLD_DEFAULT, name));
 }
 
-void tell(Hook hook)
+void call(Hook hook)
 {
     if (hook != nullptr)
         hook();
@@ -30,12 +30,12 @@ extern "C" {
 
 [[gnu::noinline]] void bench_window_begins()
 {
-    tell(find_hook("preloaded_window_begins"));
+    call(find_hook("preloaded_window_begins"));
 }
 
 [[gnu::noinline]] void bench_window_ends()
 {
-    tell(find_hook("preloaded_window_ends"));
+    call(find_hook("preloaded_window_ends"));
 }
 }
 
@@ -50,7 +50,7 @@ bool MeasuredWindow::count()
     static const Hook frame_arrived = find_hook("preloaded_frame_arrived");
     const auto time = [] { return std::chrono::steady_clock::now().time_since_epoch(); };
     ++frames_;
-    // To read the switches takes time, which is not to be measured.
+    // Reading the context switches takes time and is outside of the measured time.
     if (frames_ == begin_) {
         switches_ = read_switches();
         time_ = time();
@@ -63,7 +63,7 @@ bool MeasuredWindow::count()
         for (const auto &[thread, count] : read_switches())
             switches_[thread] = count - switches_[thread];
     }
-    tell(frame_arrived);
+    call(frame_arrived);
     return frames_ < end_;
 }
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Plays a launch line and measures the process over so many of the buffers that reach its element
-// called "sink":
+// Plays a launch line and measures the process over FRAMES buffers that reach its element called
+// "sink", after the first SETTLE ones:
 //
 //   play-chain SETTLE FRAMES LAUNCH-LINE [stay]
 //
-// Prints the measured window as JSON. The last frame ends the process where it stands: to take the
-// pipeline down would take as long as it happens to take, and count. With "stay" it plays on until
-// it is killed.
-#include "benchmarks/sound/measured_window.h"
+// Prints the results of the measured window as JSON. The process exits at the last frame without
+// stopping the pipeline, because the costs of that vary and would count. With "stay" it plays on
+// until it is killed.
+#include "benchmarks/audio/measured_window.h"
 #include "common/gst_ref.h"
 
 #include <gst/gst.h>
@@ -26,31 +26,33 @@ using jkvm::benchmark::MeasuredWindow;
 struct Measurement {
     MeasuredWindow window;
     bool stays;
-    GstPadChainFunction take; // of the sink
+    GstPadChainFunction chain; // original function of the sink's pad
 };
 
 GstFlowReturn measure(GstPad *pad, GstObject *parent, GstBuffer *buffer)
 {
-    auto &[window, stays, take] = *static_cast<Measurement *>(gst_pad_get_element_private(pad));
+    auto &[window, stays, chain] = *static_cast<Measurement *>(gst_pad_get_element_private(pad));
     if (!window.count()) {
         std::puts(window.report().c_str());
         std::fflush(stdout);
         if (!stays)
             std::_Exit(0);
-        GST_PAD_CHAINFUNC(pad) = take;
+        GST_PAD_CHAINFUNC(pad) = chain;
     }
-    return take(pad, parent, buffer);
+    return chain(pad, parent, buffer);
 }
 
-/// A probe would do it too, but take more instructions than all else that happens in a pad.
+/// Replaces the pad's chain function. A pad probe would cost more instructions than the rest of the
+/// pad.
 void measure_at(GstPad *pad, Measurement &measurement)
 {
     gst_pad_set_element_private(pad, &measurement);
-    measurement.take = std::exchange(GST_PAD_CHAINFUNC(pad), measure);
+    measurement.chain = std::exchange(GST_PAD_CHAINFUNC(pad), measure);
 }
 
-/// On the thread that posts: nobody sits in poll() for messages, which would count as wake-ups.
-void end_with_errors_of(GstElement *pipeline)
+/// Exits on an error message, in the thread that posts it: a thread that waits for messages would
+/// add wake-ups.
+void exit_on_error(GstElement *pipeline)
 {
     const auto bus = GstRef<GstBus>::adopt(gst_element_get_bus(pipeline));
     gst_bus_set_sync_handler(
@@ -91,7 +93,7 @@ int main(int argc, char **argv)
     Measurement measurement{
         {std::strtoull(argv[1], nullptr, 10), std::strtoull(argv[2], nullptr, 10)}, stays};
     measure_at(pad.get(), measurement);
-    end_with_errors_of(pipeline);
+    exit_on_error(pipeline);
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
     for (;;)
         ::pause();

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The least that capturing and coding sound can be: a loop around ALSA's memory-mapped ring and
-// opus_encode.
+// Lower bound for capturing and encoding audio: a loop around ALSA's memory-mapped ring and
+// opus_encode().
 //
 //   bare-capture SETTLE FRAMES DEVICE BITRATE COMPLEXITY
 //
-// Prints the measured window as JSON.
-#include "benchmarks/sound/measured_window.h"
+// Prints the results of the measured window as JSON.
+#include "benchmarks/audio/measured_window.h"
 
 #include <alsa/asoundlib.h>
 #include <opus.h>
@@ -20,7 +20,7 @@ constexpr unsigned rate = 48000;
 constexpr unsigned channels = 2;
 constexpr snd_pcm_uframes_t frame = 960; // samples per channel: 20 ms
 
-/// Ends the program with what the library says.
+/// Returns `code`, or ends the program with the library's error message if it is negative.
 int check(int code, const char *call)
 {
     if (code >= 0)
@@ -41,7 +41,7 @@ snd_pcm_t *open_device(const char *name)
     check(snd_pcm_hw_params_set_channels(pcm, hw, channels), "channels");
     check(snd_pcm_hw_params_set_rate(pcm, hw, rate, 0), "rate");
     check(snd_pcm_hw_params_set_period_size(pcm, hw, frame, 0), "period");
-    // Whole frames, so that none wraps around the end of the ring.
+    // A multiple of the frame, so that no frame wraps around the end of the ring.
     check(snd_pcm_hw_params_set_buffer_size(pcm, hw, 8 * frame), "buffer");
     check(snd_pcm_hw_params(pcm, hw), "snd_pcm_hw_params");
     snd_pcm_sw_params_t *sw = nullptr;
@@ -53,7 +53,7 @@ snd_pcm_t *open_device(const char *name)
     return pcm;
 }
 
-/// As jkvmaudiosrc sets its own; what is not said here are libopus's defaults.
+/// Returns an encoder with the settings of jkvmaudiosrc; others are libopus's defaults.
 OpusEncoder *open_encoder(opus_int32 bitrate, opus_int32 complexity)
 {
     int code = 0;
@@ -89,15 +89,15 @@ int main(int argc, char **argv)
     auto *const encoder =
         open_encoder(static_cast<opus_int32>(number(4)), static_cast<opus_int32>(number(5)));
     auto *const pcm = open_device(argv[3]);
-    std::array<unsigned char, 1275> packet{}; // the largest of one frame
+    std::array<unsigned char, 1275> packet{}; // maximum size of a packet with one frame
     do {
         wait_for_frame(pcm);
         const snd_pcm_channel_area_t *areas = nullptr;
         snd_pcm_uframes_t offset = 0;
         snd_pcm_uframes_t samples = frame;
         check(snd_pcm_mmap_begin(pcm, &areas, &offset, &samples), "snd_pcm_mmap_begin");
-        const auto *sound = static_cast<const opus_int16 *>(areas[0].addr) + offset * channels;
-        check(opus_encode(encoder, sound, frame, packet.data(), packet.size()), "opus_encode");
+        const auto *input = static_cast<const opus_int16 *>(areas[0].addr) + offset * channels;
+        check(opus_encode(encoder, input, frame, packet.data(), packet.size()), "opus_encode");
         check(static_cast<int>(snd_pcm_mmap_commit(pcm, offset, frame)), "snd_pcm_mmap_commit");
     } while (window.count());
     std::puts(window.report().c_str());

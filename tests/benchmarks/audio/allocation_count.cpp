@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Who allocates memory while a measured window (measured_window.h) is open. Preloaded, this library
-// stands before the C library. At the end of the window it writes one line for each GStreamer
-// plugin to the file that ALLOCATIONS names:
+// Counts the memory allocations of each GStreamer plugin during a measured window
+// (measured_window.h). The library is preloaded and overrides the allocator of the C library. At
+// the end of the window it writes one line per plugin to the file $ALLOCATIONS:
 //
 //   NAME OWN CAUSED
 //
-// An allocation belongs to the innermost plugin on the stack. It is its own when the plugin's code
-// called the allocator, be it through GLib or the C++ library; and caused when another library did,
-// such as GStreamer's for a new buffer.
+// An allocation is attributed to the innermost plugin on the stack. It is "own" if the plugin's
+// code called the allocator, directly or through GLib or the C++ library, and "caused" if another
+// library did, for example GStreamer's for a new buffer.
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <link.h>
@@ -25,7 +25,7 @@ namespace {
 /// Code that is loaded from one file.
 struct Object {
     enum class Kind { plugin, allocator, other };
-    std::string_view name; // of the file; it stays loaded
+    std::string_view name; // of the file, which stays loaded
     Kind kind = Kind::other;
     std::uintptr_t begin = 0;
     std::uintptr_t end = 0;
@@ -41,7 +41,7 @@ thread_local bool is_noting __attribute__((tls_model("initial-exec"))) = false;
 Object::Kind kind_of(std::string_view name)
 {
     if (name.starts_with("libgst"))
-        // Plugins have no version in their name, libraries do.
+        // In contrast to libraries, plugins have no version in their name.
         return name.ends_with(".so") ? Object::Kind::plugin : Object::Kind::other;
     for (const std::string_view allocator :
          {"libglib-2.0", "libgobject-2.0", "libstdc++", "libc.so", "liballocation-count"})
@@ -79,7 +79,7 @@ void note()
 {
     if (!is_open || is_noting)
         return;
-    is_noting = true; // what is called here may allocate
+    is_noting = true; // functions called here may allocate
     std::array<void *, 64> stack{};
     const auto depth = static_cast<std::size_t>(::backtrace(stack.data(), stack.size()));
     bool is_own = true;
@@ -97,7 +97,7 @@ void note()
 } // namespace
 
 // NOLINTBEGIN(readability-identifier-naming,readability-inconsistent-declaration-parameter-name):
-// they are the C library's
+// these are names of the C library
 extern "C" {
 
 void *__libc_malloc(std::size_t size);
@@ -140,7 +140,7 @@ void *__libc_memalign(std::size_t alignment, std::size_t size);
 [[gnu::visibility("default")]] void preloaded_window_begins()
 {
     void *first = nullptr;
-    ::backtrace(&first, 1); // loads what it needs, the first time
+    ::backtrace(&first, 1); // the first call loads libgcc and allocates
     ::dl_iterate_phdr(add_object, nullptr);
     is_open = true;
 }

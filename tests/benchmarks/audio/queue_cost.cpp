@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What it costs to get a buffer through a queue:
+// Measures the CPU time of a queue element per buffer:
 //
 //   queue-cost SETTLE FRAMES {opus|rtp} ELEMENT
 //
-// Opus packets of 20 ms arrive in real time. Prints as JSON how many nanoseconds of processor time
-// the queue takes for one: what the thread that brings it spends in the push, and all that other
-// threads do.
+// Opus packets of 20 ms arrive in real time. Prints JSON with the CPU time per packet in
+// nanoseconds: the time that the upstream thread spends in gst_pad_push(), and that of all other
+// threads.
 #include "common/gst_ref.h"
 
 #include <gst/gst.h>
@@ -26,7 +26,7 @@ using std::chrono::nanoseconds;
 constexpr GstClockTime frame_time = 20 * GST_MSECOND;
 constexpr std::size_t payload_size = 240;
 constexpr std::size_t rtp_header_size = 12;
-constexpr guint8 celt_stereo = 0xFC; // the first byte of such a packet, 20 ms long
+constexpr guint8 celt_stereo = 0xFC; // TOC byte: CELT, fullband, stereo, 20 ms
 
 const char *const opus_caps = "audio/x-opus,rate=48000,channels=2,channel-mapping-family=0";
 const char *const rtp_caps =
@@ -39,7 +39,7 @@ nanoseconds read_clock(clockid_t clock)
     return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
 }
 
-/// The element between a pad that brings packets and one that drops them, on the system's clock.
+/// Runs the element between a pad that pushes packets and one that drops them, on the system clock.
 class QueueRun {
 public:
     QueueRun(const char *element, bool is_rtp) : is_rtp_(is_rtp)
@@ -66,18 +66,18 @@ public:
         send_events();
     }
 
-    void bring(int packets)
+    void push(int packets)
     {
         for (; packets > 0; --packets) {
             auto *const packet = make_packet();
-            sleep_until(start_ + ++brought_ * frame_time); // it is complete then
+            sleep_until(start_ + ++pushed_ * frame_time); // when the frame is complete
             const auto before = read_clock(CLOCK_THREAD_CPUTIME_ID);
             gst_pad_push(begin_, packet);
             pushing_ += read_clock(CLOCK_THREAD_CPUTIME_ID) - before;
         }
     }
 
-    /// Processor time of the queue so far.
+    /// CPU time of the queue so far.
     [[nodiscard]] nanoseconds cost() const
     {
         return read_clock(CLOCK_PROCESS_CPUTIME_ID) - read_clock(CLOCK_THREAD_CPUTIME_ID) +
@@ -100,13 +100,13 @@ private:
     [[nodiscard]] GstBuffer *make_packet() const
     {
         std::array<guint8, rtp_header_size + payload_size> packet{0x80, 96};
-        GST_WRITE_UINT16_BE(packet.data() + 2, static_cast<guint16>(brought_));
-        GST_WRITE_UINT32_BE(packet.data() + 4, static_cast<guint32>(brought_ * 960));
+        GST_WRITE_UINT16_BE(packet.data() + 2, static_cast<guint16>(pushed_));
+        GST_WRITE_UINT32_BE(packet.data() + 4, static_cast<guint32>(pushed_ * 960));
         packet[rtp_header_size] = celt_stereo;
         const auto skipped = is_rtp_ ? 0 : rtp_header_size;
         auto *const buffer =
             gst_buffer_new_memdup(packet.data() + skipped, packet.size() - skipped);
-        GST_BUFFER_PTS(buffer) = GST_BUFFER_DTS(buffer) = brought_ * frame_time;
+        GST_BUFFER_PTS(buffer) = GST_BUFFER_DTS(buffer) = pushed_ * frame_time;
         GST_BUFFER_DURATION(buffer) = frame_time;
         return buffer;
     }
@@ -120,10 +120,10 @@ private:
 
     const bool is_rtp_;
     GstRef<GstElement> queue_;
-    GstPad *const begin_ = gst_pad_new("begin", GST_PAD_SRC); // the process ends with them
+    GstPad *const begin_ = gst_pad_new("begin", GST_PAD_SRC); // never freed
     GstPad *const end_ = gst_pad_new("end", GST_PAD_SINK);
     GstClockTime start_ = 0;
-    guint64 brought_ = 0;
+    guint64 pushed_ = 0;
     nanoseconds pushing_{0};
     std::atomic<int> passed_{0};
 };
@@ -140,18 +140,19 @@ int main(int argc, char **argv)
     const int settle = std::atoi(argv[1]);
     const int frames = std::atoi(argv[2]);
     static QueueRun run(argv[4], std::strcmp(argv[3], "rtp") == 0);
-    run.bring(settle);
+    run.push(settle);
     const auto before = run.cost();
     const auto passed_before = run.passed();
-    run.bring(frames);
+    run.push(frames);
     const auto cost = run.cost() - before;
     const auto passed = run.passed() - passed_before;
-    // As many may be in the queue at the end as were at the begin, and a few more or less.
+    // The number of queued packets may differ slightly between the start and the end.
     const bool is_plausible = passed * 10 > frames * 9;
     if (is_plausible)
         std::printf("{\"ns\": %f}\n", static_cast<double>(cost.count()) / passed);
     else
-        std::fprintf(stderr, "queue-cost: only %d of %d packets came out\n", passed, frames);
+        std::fprintf(stderr, "queue-cost: only %d of %d packets passed the queue\n", passed,
+                     frames);
     std::fflush(stdout);
-    std::_Exit(is_plausible ? 0 : 1); // nothing of how it is taken down is to count
+    std::_Exit(is_plausible ? 0 : 1); // the costs of stopping the element must not count
 }

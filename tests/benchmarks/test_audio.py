@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What rows about sound rely on: the counting of instructions and allocations, virtual time."""
+"""Tests the tools of the audio rows: instruction counts, allocation counts and virtual time."""
 
 import os
 import pathlib
@@ -7,12 +7,12 @@ import tempfile
 import time
 import unittest
 
-from harness import callgrind, programs, sound
+from harness import audio, callgrind, programs
 from harness.programs import program
 from rows import allocations
 
-# Of main (100 instructions of its own), which calls code() in a library twice; that calls helper()
-# there and copy() in another library, which is called by main, too.
+# A profile in which main (100 own instructions) calls code() in a library twice; code() calls helper()
+# in the same library and copy() in another library, which main calls, too.
 PROFILE = """\
 version: 1
 events: Ir
@@ -58,17 +58,17 @@ class CallgrindProfile(unittest.TestCase):
     def setUp(self):
         self.profile = callgrind.Profile(PROFILE.splitlines())
 
-    def test_total_is_of_all_functions(self):
+    def test_total_includes_all_functions(self):
         self.assertEqual(self.profile.total, 60 + 40 + 200 + 250 + 80)
 
-    def test_what_a_library_calls_counts_with_it(self):
+    def test_callees_count_with_the_library(self):
         self.assertEqual(self.profile.entering(lambda f: f[0] == "/libcodec.so"), 500)
 
-    def test_calls_within_do_not_count_twice(self):
+    def test_inner_calls_do_not_count_twice(self):
         self.assertEqual(
             self.profile.entering(lambda f: f[0] in ("/libcodec.so", "/libc.so")), 500 + 30)
 
-    def test_names_tell_functions_of_a_library_apart(self):
+    def test_functions_of_a_library_are_distinguished_by_name(self):
         self.assertEqual(self.profile.entering(lambda f: f == ("/libcodec.so", "helper")), 250)
 
 
@@ -81,13 +81,13 @@ class Programs(unittest.TestCase):
             for name in environment:
                 del os.environ[name]
 
-    def test_virtual_time_passes_as_sound_does_but_faster(self):
+    def test_virtual_time_advances_with_the_audio_but_runs_faster(self):
         seconds = 120
-        for make_command, chain in ((sound.play_chain, sound.OUR_CAPTURE),
-                                    (sound.bare_capture, None)):
+        for make_command, chain in ((audio.play_chain, audio.JKVM_CAPTURE),
+                                    (audio.bare_capture, None)):
             start = time.monotonic()
-            with sound.stereo_device() as device:
-                command = make_command(chain, device, 5, seconds * sound.FRAMES_PER_SECOND)
+            with audio.stereo_device() as device:
+                command = make_command(chain, device, 5, seconds * audio.FRAMES_PER_SECOND)
                 window = self.run_program(command, LD_PRELOAD=program("libvirtual-time.so"))
             self.assertAlmostEqual(window["ns"] / 1e9, seconds, delta=0.1)
             self.assertLess(time.monotonic() - start, seconds / 2)
@@ -100,16 +100,16 @@ class Programs(unittest.TestCase):
                              G_SLICE="always-malloc", GST_TRACERS="")
             return allocations.read_counts(file)
 
-    def test_allocations_are_counted_where_they_are_made(self):
-        # It allocates the data itself, and GStreamer the buffer around them.
+    def test_allocations_are_attributed_to_their_plugin(self):
+        # fakesrc allocates the data itself; GStreamer allocates the buffer.
         own, caused = self.count_allocations(
             "fakesrc sizetype=fixed sizemax=64 ! fakesink name=sink")["libgstcoreelements"]
         self.assertEqual(own, 100)
         self.assertGreaterEqual(caused, 100)
 
     def test_capture_and_queue_allocate_nothing(self):
-        with sound.stereo_device() as device:
-            chain = sound.OUR_CAPTURE.format(device=device)
+        with audio.stereo_device() as device:
+            chain = audio.JKVM_CAPTURE.format(device=device)
             counts = self.count_allocations(f"{chain} ! jkvmadaptivequeue ! fakesink name=sink")
         self.assertEqual(counts["libgstjkvmaudio"], [0, 0])
         self.assertEqual(counts["libgstjkvmadaptivequeue"], [0, 0])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Chains of elements that capture, code and carry sound: ours, and those of the peers."""
+"""Element chains that capture, encode and transport audio, of jkvm and of its peers."""
 
 import array
 import contextlib
@@ -18,14 +18,14 @@ FRAMES_PER_SECOND = 50
 
 BITRATE = 128000
 COMPLEXITY = 5
-# The same for all. What is not said here has the same default everywhere.
+# The same for all encoders. Settings that are not listed have the same default in all of them.
 CODEC = (f"bitrate={BITRATE} complexity={COMPLEXITY} frame-size=20 bitrate-type=constrained-vbr "
          "audio-type=generic bandwidth=fullband dtx=false inband-fec=false")
 
-# Statistics that are told every few seconds are no part of what a frame costs.
-OUR_CAPTURE = f"jkvmaudiosrc device={{device}} {CODEC} stats-interval=0"
+# Periodic statistics messages are not part of the cost of a frame.
+JKVM_CAPTURE = f"jkvmaudiosrc device={{device}} {CODEC} stats-interval=0"
 STOCK_CAPTURE = f"alsasrc device={{device}} ! audioconvert ! audioresample ! opusenc {CODEC}"
-# One period for each frame, and nothing to be converted.
+# One period per frame, and no conversion.
 BEST_STOCK_CAPTURE = ("alsasrc device={device} latency-time=20000 buffer-time=80000 ! "
                       f"audio/x-raw,format=S16LE,rate=48000,channels=2 ! opusenc {CODEC}")
 
@@ -39,8 +39,8 @@ def read_samples(name):
 
 @contextlib.contextmanager
 def stereo_device():
-    """The name of a capture device that plays speech in a loop, other words on each side. Whoever
-    lets it overrun was not measured: it had less to do."""
+    """Provides the name of a capture device that plays speech in a loop, with different words on each
+    channel. Raises if the device overran, because a chain that loses samples has less work to do."""
     left = read_samples("Front_Left") + read_samples("Front_Right")
     right = read_samples("Front_Right") + read_samples("Front_Left")
     both = array.array("h", (sample for pair in zip(left, right) for sample in pair))
@@ -53,11 +53,11 @@ def stereo_device():
             file.writeframes(both.tobytes())
         yield f"jkvmtest:FILE={path},DIR={directory}"
         if " overrun" in (pathlib.Path(directory) / "log").read_text(encoding="utf-8"):
-            raise RuntimeError("samples were lost: nobody read them in time")
+            raise RuntimeError("the capture device overran")
 
 
 def play_chain(chain, device, settle, frames):
-    """The command that measures the capture chain in front of a sink that does nothing."""
+    """Returns the command that measures a capture chain in front of a fakesink."""
     line = chain.format(device=device) + " ! fakesink name=sink sync=false"
     return [program("play-chain"), settle, frames, line]
 
@@ -68,13 +68,13 @@ def bare_capture(_, device, settle, frames):
 
 @dataclasses.dataclass(frozen=True)
 class Path:
-    """Sound from one process to another. In their lines, {device}, {socket} and {port} are what the
-    run has."""
+    """Launch lines that carry audio from one process to another, with the placeholders {device},
+    {socket} and {port}."""
     sender: str
     receiver: str
 
 
-OUR_PATH = Path(f"{OUR_CAPTURE} ! jkvmipcsink name=sink stats-interval=0 "
+JKVM_PATH = Path(f"{JKVM_CAPTURE} ! jkvmipcsink name=sink stats-interval=0 "
                 "socket-path={socket}",
                 "jkvmipcsrc stats-interval=0 socket-path={socket} ! "
                 "jkvmadaptivequeue stats-interval=0 ! fakesink name=sink sync=false")
@@ -86,24 +86,24 @@ STOCK_PATH = Path(f"{STOCK_CAPTURE} ! gdppay ! tcpserversink name=sink host=127.
 
 @contextlib.contextmanager
 def play_path(path, settle, frames, environments=({}, {})):
-    """The processes of sender and receiver, which both have measured that window and play on.
-    environments: what is added to theirs."""
+    """Provides the processes of sender and receiver once both have measured the window; they keep
+    playing within the context. environments: additional variables for each of them."""
     with contextlib.ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory())
-        known = {"device": stack.enter_context(stereo_device()), "socket": f"{directory}/sound",
-                 "port": free_port()}
+        values = {"device": stack.enter_context(stereo_device()), "socket": f"{directory}/socket",
+                  "port": free_port()}
         processes = []
         for line, environment in zip((path.sender, path.receiver), environments):
-            command = [program("play-chain"), str(settle), str(frames), line.format(**known),
+            command = [program("play-chain"), str(settle), str(frames), line.format(**values),
                        "stay"]
             processes.append(stack.enter_context(subprocess.Popen(
                 command, env={**os.environ, **environment}, stdout=subprocess.PIPE)))
             stack.callback(processes[-1].kill)
             if "{port}" in path.sender:
-                await_listener(known["port"], processes[0])
+                await_listener(values["port"], processes[0])
         for process in processes:
             if not process.stdout.readline():
-                raise RuntimeError(f"it ended: {' '.join(process.args)}")
+                raise RuntimeError(f"process ended: {' '.join(process.args)}")
         yield processes
 
 
@@ -114,9 +114,9 @@ def free_port():
 
 
 def await_listener(port, process):
-    """Until that process listens. To try a connection would make a client of us."""
+    """Waits until the process listens on the port. Does not connect, which would add a client."""
     listening = f":{port:04X} 00000000:0000 0A"
     while listening not in pathlib.Path("/proc/net/tcp").read_text(encoding="ascii"):
         if process.poll() is not None:
-            raise RuntimeError(f"it ended: {' '.join(process.args)}")
+            raise RuntimeError(f"process ended: {' '.join(process.args)}")
         time.sleep(0.01)

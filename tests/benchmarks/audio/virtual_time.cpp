@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Time that passes only where a program waits for its sound card. Preloaded, this library stands
-// before the C library: the clocks stand still while the program computes, however long that takes
-// (valgrind makes it fifty times as long), and jump to the next event when it polls. So no device
-// overruns, no deadline is missed, and each run does the same.
+// Provides virtual time that advances only while a program waits for its audio device. The library
+// is preloaded and overrides functions of the C library: the clocks stop while the program
+// computes, however long that takes (valgrind makes it fifty times slower), and jump to the next
+// event when it polls. So no device overruns, no deadline is missed, and all runs are the same.
 //
-// It is made for one device that wakes up with a timerfd, as the test PCM does, and frames of
-// 20 ms. A thread that reads ahead of the others is held back: no more than three frames beyond
-// those that the program says have arrived (measured_window.h).
+// It supports one device that uses a timerfd, as the virtual ALSA device does, and frames of 20 ms.
+// A thread that reads ahead of the others blocks when it is three frames ahead of the frames that
+// have arrived (measured_window.h).
 #include <poll.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -28,7 +28,7 @@ using namespace std::chrono_literals;
 constexpr auto frame = 20ms;
 constexpr auto lead = 3 * frame;
 constexpr auto never = nanoseconds::max();
-constexpr std::size_t kernel_sigset = 8; // bytes; that of the C library is larger
+constexpr std::size_t kernel_sigset = 8; // bytes; sigset_t of the C library is larger
 
 timespec to_timespec(nanoseconds time)
 {
@@ -102,7 +102,7 @@ private:
 
     static int real_poll(pollfd *fds, nfds_t count, const timespec *timeout, const sigset_t *mask)
     {
-        timespec left = timeout != nullptr ? *timeout : timespec{}; // the kernel changes it
+        timespec left = timeout != nullptr ? *timeout : timespec{}; // modified by the kernel
         return static_cast<int>(::syscall(
             SYS_ppoll, fds, count, timeout != nullptr ? &left : nullptr, mask, kernel_sigset));
     }
@@ -124,7 +124,7 @@ private:
     const nanoseconds start_;
     const nanoseconds wall_start_;
     std::atomic<nanoseconds> passed_{0ns};
-    std::mutex mutex_; // guards what follows
+    std::mutex mutex_; // guards the members below
     std::condition_variable changed_;
     int timer_fd_ = -1;
     nanoseconds alarm_ = never; // CLOCK_MONOTONIC
@@ -133,7 +133,7 @@ private:
 
 } // namespace
 
-// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): theirs are reserved names
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the headers use reserved names
 extern "C" {
 
 [[gnu::visibility("default")]] int clock_gettime(clockid_t clock, timespec *time) noexcept
