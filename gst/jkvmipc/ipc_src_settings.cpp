@@ -10,9 +10,10 @@ using namespace std::chrono_literals;
 GType on_disconnect_get_type()
 {
     static const GEnumValue values[] = {
-        {static_cast<int>(OnDisconnect::reconnect), "Connect again, for ever", "reconnect"},
+        {static_cast<int>(OnDisconnect::reconnect), "Reconnect, retrying indefinitely",
+         "reconnect"},
         {static_cast<int>(OnDisconnect::eos), "End the stream", "eos"},
-        {static_cast<int>(OnDisconnect::error), "Stop with an error", "error"},
+        {static_cast<int>(OnDisconnect::error), "Post an error", "error"},
         {0, nullptr, nullptr},
     };
     static const GType type = register_enum("GstJkvmIpcSrcOnDisconnect", values);
@@ -23,8 +24,9 @@ GType timestamp_mode_get_type()
 {
     static const GEnumValue values[] = {
         {static_cast<int>(TimestampMode::capture),
-         "When the sender captured it, where that is sent and plausible", "capture"},
-        {static_cast<int>(TimestampMode::arrival), "When it arrived, less its duration", "arrival"},
+         "Capture time sent with the frame, if it is plausible", "capture"},
+        {static_cast<int>(TimestampMode::arrival),
+         "Time of arrival minus the duration of the packet", "arrival"},
         {0, nullptr, nullptr},
     };
     static const GType type = register_enum("GstJkvmIpcSrcTimestampMode", values);
@@ -38,14 +40,13 @@ const PropertyTable<IpcSrcSettings> &ipc_src_properties()
     using S = IpcSrcSettings;
     static const auto table =
         PropertyTable<S>{
-            row("on-disconnect", "On disconnect",
-                "Reaction to the end of the connection (since 0.1)",
+            row("on-disconnect", "On disconnect", "Reaction to the end of the connection",
                 OneOf{on_disconnect_get_type()}, mutable_playing, &S::on_disconnect),
-            row("timestamp-mode", "Timestamp mode", "Source of a buffer's timestamp (since 0.1)",
+            row("timestamp-mode", "Timestamp mode", "Source of a buffer's timestamp",
                 OneOf{timestamp_mode_get_type()}, mutable_ready, &S::timestamp_mode),
             row("heartbeat-interval", "Heartbeat interval",
                 "Interval at which a Heartbeat is sent to the peer (ms); the connection to a peer "
-                "that sends nothing for three intervals is closed. 0 = never (since 0.1)",
+                "that sends nothing for three intervals is closed. 0 = never",
                 between(0ms, 1h), mutable_ready, &S::heartbeat_interval),
         }
             .include(ipc_properties(false), &S::ipc);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What can be set on jkvmipcsrc.
+// The settings of jkvmipcsrc.
 #pragma once
 
 #include "core/ipc/receive/received_stream.h"

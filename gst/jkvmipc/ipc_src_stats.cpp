@@ -8,15 +8,16 @@ namespace jkvm {
 
 GstStructure *make_structure(const IpcSrcStats &stats)
 {
-    const auto &stream = stats.stream;
+    const auto &receive = stats.receive;
+    const auto &stream = receive.stream;
     const auto dropped = stream.dropped_invalid + stream.dropped_early + stream.dropped_late;
-    const double used = stats.buffers.receive > 0
-                            ? 100.0 * stats.waited / static_cast<double>(stats.buffers.receive)
+    const double used = receive.buffers.receive > 0
+                            ? 100.0 * receive.waiting / static_cast<double>(receive.buffers.receive)
                             : 0.0;
     return Fields()
         .set("connected", stream.connected)
         .set("connects", stream.connects)
-        .set("dialect", stats.dialect ? wire::name(*stats.dialect) : std::string())
+        .set("dialect", receive.dialect ? wire::name(*receive.dialect) : std::string())
         .set("frames", stream.frames)
         .set("bytes", stream.bytes)
         .set("dropped", dropped)
@@ -26,19 +27,19 @@ GstStructure *make_structure(const IpcSrcStats &stats)
         .set("lost", stream.lost)
         .set("implausible-timestamps", stream.implausible_timestamps)
         .set("protocol-errors", stream.protocol_errors)
-        .set("rejects", stats.rejects)
+        .set("rejects", receive.rejects)
         .append(latency_fields(stream.latency))
         .append(histogram_fields(stream.latency.histogram()))
-        .set("send-buffer", stats.buffers.send)
-        .set("receive-buffer", stats.buffers.receive)
-        .set("receive-waiting", stats.waited)
+        .set("send-buffer", receive.buffers.send)
+        .set("receive-buffer", receive.buffers.receive)
+        .set("receive-waiting", receive.waiting)
         .set("receive-buffer-utilization", used)
         .append(pool_fields(stats.pool))
         .append(record_fields({.received = stream.frames,
                                .processed = stream.frames - dropped,
                                .dropped = dropped,
                                .bytes = stream.bytes,
-                               .disconnects = stats.disconnects,
+                               .disconnects = receive.disconnects,
                                .last_frame = stream.last_frame,
                                .average_latency = stream.latency.average()}))
         .set("client_total_frames", stream.frames)

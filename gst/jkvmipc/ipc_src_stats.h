@@ -3,25 +3,18 @@
 #pragma once
 
 #include "common/packet_pool.h"
-#include "core/ipc/receive/received_stream.h"
-#include "core/ipc/socket/connection.h"
-#include "core/wire/dialect.h"
+#include "core/ipc/receive/receive_engine.h"
 
 #include <gst/gst.h>
 
 namespace jkvm {
 
 struct IpcSrcStats {
-    ReceivedStream::Stats stream;
-    std::optional<wire::Dialect> dialect;
-    BufferSizes buffers;
-    int waited = 0; ///< in the socket for the last read, bytes
+    ReceiveEngine::Stats receive;
     PacketPool::Stats pool;
-    guint64 rejects = 0;
-    guint64 disconnects = 0;
 };
 
-/// As the element's documentation has it; the caller owns it.
+/// Returns the structure that the element's documentation describes. Transfer full.
 GstStructure *make_structure(const IpcSrcStats &stats);
 
 } // namespace jkvm

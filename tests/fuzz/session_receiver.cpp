@@ -67,15 +67,16 @@ public:
         const auto *opus = std::get_if<wire::OpusFrame>(&message);
         const bool is_frame = opus != nullptr && !opus->packet.empty();
         frames_ += is_frame ? 1 : 0;
-        const auto frame = stream_.take(message, now_);
+        const auto outcome = stream_.take(message, now_);
+        const auto *frame = std::get_if<ReceivedStream::Frame>(&outcome);
         const auto &stats = stream_.stats();
         check(stats.frames == frames_, "every frame is counted");
-        pushed_ += frame ? 1 : 0;
+        pushed_ += frame != nullptr ? 1 : 0;
         check(pushed_ + stats.dropped_invalid + stats.dropped_early + stats.dropped_late == frames_,
               "a frame is pushed, or counted under one reason");
         check(stream_.latency() >= 0ns && stream_.latency() <= SourceLatencyReport::longest,
               "nobody makes the latency longer than it may be");
-        if (!frame) {
+        if (frame == nullptr) {
             announce_gap();
             return;
         }

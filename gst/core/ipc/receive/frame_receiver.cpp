@@ -16,10 +16,10 @@ namespace jkvm {
 
 namespace {
 
-// When the process has no descriptor left, accept() fails at once, again and again.
+// Pause after accept() failed: without a free descriptor it would fail at once, again and again.
 constexpr std::chrono::milliseconds accept_pause{100};
 
-constexpr int for_ever = -1;
+constexpr int no_timeout = -1;
 
 int to_timeout(nanoseconds time)
 {
@@ -57,7 +57,7 @@ FrameReceiver::Event FrameReceiver::wait(MonotonicTime deadline)
         if (event != Event::interrupted)
             return event;
         if (control_.take_wake_up()) {
-            handle_wake_up();
+            send_pending_request();
         } else if (control_.take_restart()) {
             next_try_ = {};
             if (std::exchange(connection_, UniqueFd()))
@@ -80,10 +80,10 @@ FrameReceiver::Event FrameReceiver::wait_for_message()
         case wire::Parser::Outcome::message:
             message_ = wire::decode(raw);
             backoff_.reset();
-            if (std::exchange(dialect_then_, parser_.dialect()) != parser_.dialect() ||
+            if (std::exchange(last_dialect_, parser_.dialect()) != parser_.dialect() ||
                 std::exchange(has_unsent_request_, false))
-                control_.request_wake_up(); // one may have waited for that
-            answer();
+                control_.request_wake_up(); // a request may be pending
+            acknowledge_message();
             return Event::message;
         case wire::Parser::Outcome::violation:
             return lose_connection(
@@ -93,8 +93,8 @@ FrameReceiver::Event FrameReceiver::wait_for_message()
         }
         if (is_past_deadline())
             return Event::interrupted;
-        // A listening end hears the next client too: the newest one is served. But the one that is
-        // there is heard first, so that nobody can keep it from being heard.
+        // A listening end also accepts clients, because the newest one is served. The connected
+        // client is read first, so that new clients cannot prevent that.
         std::array<pollfd, 3> fds{{{control_.fd(), POLLIN, 0},
                                    {connection_.get(), POLLIN, 0},
                                    {may_accept() ? socket_->fd() : -1, POLLIN, 0}}};
@@ -104,9 +104,9 @@ FrameReceiver::Event FrameReceiver::wait_for_message()
             if (auto error = read_some())
                 return lose_connection(std::move(*error));
         } else if (is_peer_silent()) {
-            return lose_connection(
-                {ErrorKind::peer_gone, config_.endpoint.path,
-                 "nothing came for " + std::to_string(silent_intervals) + " heartbeat intervals"});
+            return lose_connection({ErrorKind::peer_gone, config_.endpoint.path,
+                                    "no message for " + std::to_string(max_silent_intervals) +
+                                        " heartbeat intervals"});
         }
         if (fds[2].revents != 0) {
             if (const auto event = accept_client())
@@ -115,20 +115,20 @@ FrameReceiver::Event FrameReceiver::wait_for_message()
     }
 }
 
-/// What ended the connection, if something did.
+/// Returns why the connection ended, if it did.
 std::optional<Error> FrameReceiver::read_some()
 {
     const auto space = parser_.space();
     const auto count = ::recv(connection_.get(), space.data(), space.size(), MSG_DONTWAIT);
-    waited_ = static_cast<int>(std::max<ssize_t>(count, 0));
+    waiting_ = static_cast<int>(std::max<ssize_t>(count, 0));
     if (count == 0)
-        return Error{ErrorKind::peer_gone, config_.endpoint.path, "the other end closed it"};
+        return Error{ErrorKind::peer_gone, config_.endpoint.path, "closed by the peer"};
     if (count > 0) {
         unanswered_heartbeats_ = 0;
         parser_.commit(static_cast<std::size_t>(count));
-        // Without space for more there may be more.
+        // The buffer was too small to read everything.
         if (static_cast<std::size_t>(count) == space.size())
-            waited_ += bytes_to_read(connection_.get());
+            waiting_ += bytes_to_read(connection_.get());
     } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
         return system_error(ErrorKind::peer_gone, config_.endpoint.path, "recv", errno);
     return std::nullopt;
@@ -136,7 +136,7 @@ std::optional<Error> FrameReceiver::read_some()
 
 bool FrameReceiver::is_peer_silent() const
 {
-    return unanswered_heartbeats_ > silent_intervals;
+    return unanswered_heartbeats_ > max_silent_intervals;
 }
 
 FrameReceiver::Event FrameReceiver::wait_for_client()
@@ -154,7 +154,7 @@ FrameReceiver::Event FrameReceiver::wait_for_client()
     }
 }
 
-/// Connected, refused, or nothing when nobody came.
+/// Returns connected, rejected, or nothing if no client was waiting.
 std::optional<FrameReceiver::Event> FrameReceiver::accept_client()
 {
     if (!may_accept())
@@ -169,7 +169,7 @@ std::optional<FrameReceiver::Event> FrameReceiver::accept_client()
     if (!is_allowed(config_.endpoint, info) || !config_.may_connect(info)) {
         error_ = {ErrorKind::peer_unreachable, config_.endpoint.path,
                   "uid " + std::to_string(info.uid) + " may not connect"};
-        return Event::refused;
+        return Event::rejected;
     }
     adopt(std::move(fd));
     return Event::connected;
@@ -214,12 +214,12 @@ void FrameReceiver::adopt(UniqueFd connection)
     peer_ = identify(peer_.id + 1, connection_.get());
     buffers_ = set_buffer_sizes(config_.endpoint, connection_.get());
     parser_.reset();
-    dialect_then_ = parser_.dialect();
+    last_dialect_ = parser_.dialect();
     unanswered_heartbeats_ = 0;
     next_heartbeat_ = monotonic_now() + config_.heartbeat_interval;
-    // A request that was made while nobody was there, or to another one.
+    // This peer has not received the current request yet.
     if (auto request = control_.encoder_request_.lock(); *request) {
-        (*request)->is_said = false;
+        (*request)->is_sent = false;
         control_.request_wake_up();
     }
 }
@@ -228,12 +228,12 @@ FrameReceiver::Event FrameReceiver::lose_connection(Error error)
 {
     connection_.reset();
     error_ = std::move(error);
-    // A server that accepts and hangs up at once must not be asked without a pause.
+    // Without a pause, a server that accepts and closes at once would be asked in a loop.
     next_try_ = monotonic_now() + backoff_.next();
     return Event::disconnected;
 }
 
-void FrameReceiver::answer()
+void FrameReceiver::acknowledge_message()
 {
     const bool is_microphone = config_.endpoint.direction == wire::Direction::microphone;
     if (!is_microphone || !socket_)
@@ -253,47 +253,47 @@ void FrameReceiver::answer()
 
 void ReceiverControl::request_encoder(const wire::EncoderConfig &config)
 {
-    ask({.config = config});
+    set_request({.config = config});
 }
 
 void ReceiverControl::withdraw_request(const wire::EncoderConfig &config)
 {
-    ask({.config = config, .is_withdrawn = true});
+    set_request({.config = config, .is_withdrawn = true});
 }
 
-void ReceiverControl::ask(const EncoderRequest &request)
+void ReceiverControl::set_request(const EncoderRequest &request)
 {
     *encoder_request_.lock() = request;
     request_wake_up();
 }
 
-void FrameReceiver::handle_wake_up()
+void FrameReceiver::send_pending_request()
 {
     if (!connection_)
-        return; // adopt() leaves it again
+        return; // adopt() requests another wake-up
     auto request = control_.encoder_request_.lock();
-    if (!*request || (*request)->is_said)
+    if (!*request || (*request)->is_sent)
         return;
-    // Before the dialect is known nobody can say whether it has the message. A recognised v1 may be
-    // v2 that has not shown itself, but to a real v1 it would be a Stop of a wrong length.
+    // The message is sent only if the dialect is known to have it. A peer recognised as v1 may be
+    // v2, but a real v1 peer would take OpusConfig for a Stop of a wrong length.
     const auto dialect = parser_.dialect();
     if (!dialect || !wire::traits(*dialect).has_opus_config)
         return;
     const auto &config = (*request)->config;
     const bool is_withdrawn = (*request)->is_withdrawn;
-    // What does not fit into the buffer is tried again with the next message that comes.
+    // If the socket buffer is full, the next received message triggers another attempt.
     has_unsent_request_ =
         !send_control(wire::MessageType::opus_config, config.encode()) ||
         (is_withdrawn && !send_control(wire::MessageType::config, config.stream.encode()));
     if (has_unsent_request_)
         return;
-    (*request)->is_said = true;
+    (*request)->is_sent = true;
     if (is_withdrawn)
         request->reset();
 }
 
-/// Whole or not at all, and never waiting: an answer that the other end does not read is not worth
-/// a frame that it sends. False if it was not sent.
+/// Sends the whole message or nothing, without blocking: receiving frames matters more than an
+/// answer that the peer does not read. Returns false if it was not sent.
 bool FrameReceiver::send_control(wire::MessageType type, std::span<const std::byte> payload)
 {
     const auto dialect = parser_.dialect().value_or(wire::Dialect::v1);
@@ -311,13 +311,13 @@ bool FrameReceiver::send_control(wire::MessageType type, std::span<const std::by
     message.msg_iov = parts.data();
     message.msg_iovlen = parts.size();
     const auto sent = ::sendmsg(connection_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-    // A part of it would put the other end out of step; then there has to be a new connection.
+    // After a partial message the peer would be out of step, so the connection has to end.
     if (sent > 0 && static_cast<std::size_t>(sent) < header.bytes().size() + payload.size())
         ::shutdown(connection_.get(), SHUT_RDWR);
     return sent > 0;
 }
 
-/// For poll(). Sends a Heartbeat when one is due.
+/// Returns the timeout for poll(), and sends a Heartbeat if one is due.
 int FrameReceiver::milliseconds_to_deadline()
 {
     const auto now = monotonic_now();
@@ -326,7 +326,7 @@ int FrameReceiver::milliseconds_to_deadline()
         if (now >= next_heartbeat_) {
             next_heartbeat_ = now + config_.heartbeat_interval;
             ++unanswered_heartbeats_;
-            if (parser_.dialect()) // before that, nobody knows what it looks like
+            if (parser_.dialect()) // its form depends on the dialect
                 send_control(wire::MessageType::heartbeat, {});
         }
         deadline = std::min(deadline, next_heartbeat_);
@@ -335,7 +335,7 @@ int FrameReceiver::milliseconds_to_deadline()
         deadline = std::min(deadline, accept_again_);
     if (!socket_ && !connection_)
         deadline = std::min(deadline, next_try_);
-    return deadline == MonotonicTime::max() ? for_ever : to_timeout(deadline - now);
+    return deadline == MonotonicTime::max() ? no_timeout : to_timeout(deadline - now);
 }
 
 } // namespace jkvm

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Receives frames from one peer, and waits for the next one when it is gone: the engine of
-// jkvmipcsrc.
+// Receives messages from one peer and waits for the next one after a disconnect.
 #pragma once
 
 #include "core/base/backoff.h"
@@ -15,16 +14,16 @@
 
 namespace jkvm {
 
-/// How other threads reach a receiver that waits; it outlives the receiver. interrupt() ends the
-/// wait. request_restart() makes it give the connection up, because what was sent by then is not
-/// wanted; the next one starts with a new frame.
+/// Controls a waiting receiver from other threads; outlives the receiver. interrupt() ends the
+/// wait. request_restart() replaces the connection by a new one, which starts with a new frame:
+/// messages sent before are outdated.
 class ReceiverControl : public WaitControl {
 public:
-    /// Asks the sender to encode in another way, as soon as there is one whose dialect has that
-    /// message, and each one that comes after it. A newer request takes the place of an older one.
+    /// Requests other encoder settings from the sender and from each later one, as soon as its
+    /// dialect is known to have OpusConfig. Replaces an earlier request.
     void request_encoder(const wire::EncoderConfig &config);
-    /// Nothing is asked for any more: the sender goes back to its own settings. `config`: what
-    /// these are believed to be, for a sender that does not know them.
+    /// Ends the request: the sender returns to its own settings. `config`: an estimate of these,
+    /// for a sender that cannot restore them.
     void withdraw_request(const wire::EncoderConfig &config);
 
 private:
@@ -32,64 +31,65 @@ private:
     struct EncoderRequest {
         wire::EncoderConfig config;
         bool is_withdrawn = false;
-        bool is_said = false; // on this connection
+        bool is_sent = false; // on this connection
     };
-    void ask(const EncoderRequest &request);
+    void set_request(const EncoderRequest &request);
     Guarded<std::optional<EncoderRequest>> encoder_request_;
 };
 
-/// Thread-bound to the one that calls wait().
+/// Bound to the thread that calls wait().
 ///
-/// A connecting end tries for ever, with pauses. A listening end has one connection, the newest.
+/// A connecting end retries indefinitely, with pauses. A listening end serves one client, the
+/// newest.
 class FrameReceiver {
 public:
     struct Config {
         Endpoint endpoint;
-        std::optional<wire::Dialect> dialect; ///< nothing = recognised from the first message
-        /// How often a Heartbeat is sent; 0 = never. A peer from which nothing came since the last
-        /// `silent_intervals` of them, no frame and no Ack either, is given up.
+        std::optional<wire::Dialect> dialect; ///< empty = recognised from the first message
+        /// Interval between Heartbeats; 0 = none. The connection is closed if the peer sends
+        /// neither a frame nor an Ack for `max_silent_intervals` of them.
         nanoseconds heartbeat_interval{0};
         nanoseconds first_pause = std::chrono::milliseconds(50);
         nanoseconds longest_pause = std::chrono::seconds(2);
-        std::uint32_t seed = 1; ///< of the jitter of the pauses
-        /// Whether a client of an allowed user may come in. Called by wait().
+        std::uint32_t seed = 1; ///< of the random part of the pauses
+        /// Decides on a client whose user is allowed. Called by wait().
         std::function<bool(const PeerInfo &)> may_connect = [](const PeerInfo &) { return true; };
     };
 
-    static constexpr int silent_intervals = 3;
+    static constexpr int max_silent_intervals = 3;
 
     enum class Event {
-        message,      ///< message() has it
-        connected,    ///< a connection is there
-        unreachable,  ///< one try failed; the next wait() goes on trying after a pause
-        refused,      ///< somebody came who may not; the next wait() goes on
-        restarted,    ///< the connection was given up, as the control asked; wait() makes a new one
-        disconnected, ///< the connection is gone; the next wait() waits for a new one
-        timed_out,    ///< the deadline has passed and there is nothing else to tell
-        interrupted,  ///< the control says so
+        message,      ///< see message()
+        connected,    ///< a connection was made
+        unreachable,  ///< an attempt to connect failed; the next wait() retries after a pause
+        rejected,     ///< a client was turned away; the next wait() continues
+        restarted,    ///< the connection was closed on request; the next wait() makes a new one
+        disconnected, ///< the connection ended; the next wait() waits for a new one
+        timed_out,    ///< the deadline has passed
+        interrupted,  ///< by the control
     };
 
     /// Errors: as ListeningSocket::open for a listening end, `path_unusable` for a connecting one.
     static Result<std::unique_ptr<FrameReceiver>> open(Config config, ReceiverControl &control);
 
-    /// Blocks until one of the events, at most until `deadline`.
+    /// Blocks until an event, or until `deadline`.
     Event wait(MonotonicTime deadline = MonotonicTime::max());
-    /// After Event::message; the payload is valid until the next wait().
+    /// Valid after Event::message; its payload until the next wait().
     [[nodiscard]] const wire::Message &message() const { return message_; }
-    /// After Event::unreachable, refused and disconnected: why.
+    /// The reason for Event::unreachable, rejected or disconnected.
     [[nodiscard]] const Error &error() const { return error_; }
-    /// Of the connection that is there, or was last.
+    /// The peer of the current or last connection.
     [[nodiscard]] const PeerInfo &peer() const { return peer_; }
     [[nodiscard]] BufferSizes buffers() const { return buffers_; }
-    /// What waited in the kernel when it was read last, bytes.
-    [[nodiscard]] int waited() const { return waited_; }
-    /// That the peer speaks, once it is known.
+    /// Amount of data that was unread in the socket at the last read (bytes).
+    [[nodiscard]] int waiting() const { return waiting_; }
+    /// The peer's dialect, once it is known.
     [[nodiscard]] std::optional<wire::Dialect> dialect() const { return parser_.dialect(); }
 
 private:
     FrameReceiver(Config config, std::optional<ListeningSocket> socket, ReceiverControl &control);
 
-    // Each returns `interrupted` when there is something to do outside of it.
+    // Each returns `interrupted` if the control is set, or the deadline has passed.
     Event wait_for_message();
     Event wait_for_client();
     Event wait_for_server();
@@ -101,28 +101,27 @@ private:
     bool may_accept() const;
     std::optional<Error> read_some();
 
-    /// What this message is answered with, on the microphone path.
-    void answer();
-    void handle_wake_up();
+    void acknowledge_message();
+    void send_pending_request();
     bool send_control(wire::MessageType type, std::span<const std::byte> payload);
     int milliseconds_to_deadline();
 
     Config config_;
-    std::optional<ListeningSocket> socket_; // of a listening end
+    std::optional<ListeningSocket> socket_; // of a listening end only
     ReceiverControl &control_;
     Backoff backoff_;
     MonotonicTime deadline_ = MonotonicTime::max(); // of this wait()
     MonotonicTime next_try_{};
     MonotonicTime next_heartbeat_{};
-    int unanswered_heartbeats_ = 0; // nothing came since
+    int unanswered_heartbeats_ = 0; // since the last message
     bool has_unsent_request_ = false;
-    MonotonicTime accept_again_{}; // after accept() had to be given up
+    MonotonicTime accept_again_{}; // after accept() failed
     UniqueFd connection_;
     PeerInfo peer_;
     BufferSizes buffers_;
-    int waited_ = 0;
+    int waiting_ = 0;
     wire::Parser parser_;
-    std::optional<wire::Dialect> dialect_then_; // before the last message
+    std::optional<wire::Dialect> last_dialect_; // at the previous message
     wire::Message message_ = wire::Unknown{};
     Error error_{ErrorKind::peer_unreachable, {}, {}};
 };

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the messages of one sender after another amount to: a stream of Opus frames on the
-// receiver's time line.
+// Places the frames of one sender after another on the receiver's timeline and counts losses.
 #pragma once
 
 #include "core/opus/packet_facts.h"
@@ -12,83 +11,91 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <variant>
 
 namespace jkvm {
 
-/// What says where a frame belongs on the time line.
+/// Source of a frame's timestamp.
 enum class TimestampMode {
-    capture, ///< the capture time that the sender sent, if it is plausible
-    arrival, ///< when it arrived
+    capture, ///< the capture time sent with the frame, if it is plausible
+    arrival, ///< the frame's arrival
 };
 
-/// Thread-bound; the statistics are a value to be copied out.
+/// Thread-bound; the statistics can be copied out.
 class ReceivedStream {
 public:
-    /// Beyond that a difference between a frame's capture time and the end of the last frame is a
-    /// hole, not jitter.
+    /// A larger difference between a frame's capture time and the end of the previous frame is a
+    /// hole, a smaller one is jitter.
     static constexpr nanoseconds hole_tolerance = std::chrono::milliseconds(40);
-    /// A capture time older than this, or in the future, was not taken from a clock that agrees
-    /// with ours.
+    /// An older capture time was not taken from a clock that agrees with this host's.
     static constexpr nanoseconds oldest_plausible = std::chrono::seconds(10);
-    /// Before the first frame: the usual frame, and what its encoder looks ahead.
-    static constexpr nanoseconds usual_latency = std::chrono::microseconds(26500);
+    /// Latency reported before the first frame: a frame of 20 ms and its encoder's look-ahead.
+    static constexpr nanoseconds default_latency = std::chrono::microseconds(26500);
 
-    /// Counters only grow.
+    /// Counters never decrease.
     struct Stats {
         bool connected = false;
         std::uint64_t connects = 0;
-        std::uint64_t protocol_errors = 0;        ///< connections that ended by a violation
+        std::uint64_t protocol_errors = 0;        ///< connections closed for a violation
         std::uint64_t frames = 0;                 ///< messages with an Opus frame
-        std::uint64_t bytes = 0;                  ///< in these frames
-        std::uint64_t dropped_invalid = 0;        ///< of these: no Opus packet
+        std::uint64_t bytes = 0;                  ///< of Opus in these frames
+        std::uint64_t dropped_invalid = 0;        ///< of these frames: not an Opus packet
         std::uint64_t dropped_early = 0;          ///< of these: captured before running time 0
-        std::uint64_t dropped_late = 0;           ///< of these: their time was over
-        std::uint64_t lost = 0;                   ///< frames missing, by the length of the holes
-        std::uint64_t implausible_timestamps = 0; ///< in the future or too old; the arrival counts
-        WallTime last_frame{};                    ///< when the last one arrived
-        LatencyMonitor latency;                   ///< from the capture of the first sample on
+        std::uint64_t dropped_late = 0;           ///< of these: their place has been passed
+        std::uint64_t lost = 0;                   ///< missing frames, from the length of the holes
+        std::uint64_t implausible_timestamps = 0; ///< replaced by the frame's arrival
+        WallTime last_frame{};                    ///< arrival of the last frame
+        LatencyMonitor latency;                   ///< from the capture of the first sample
     };
     struct Frame {
         std::span<const std::byte> packet; ///< of the message
-        std::optional<Gap> gap;            ///< comes before it
+        std::optional<Gap> gap;            ///< precedes the frame, if it was not announced before
         nanoseconds time;                  ///< running time of the first sample
         nanoseconds duration;
-        std::optional<WallTime> captured; ///< as the sender says, where the dialect has that
+        std::optional<WallTime> captured; ///< as sent, in dialects with timestamps
         bool discontinuity;
+        std::uint64_t lost; ///< frames missing before this one
     };
+    /// A frame that is not to be played, and why.
+    struct Dropped {
+        enum class Reason { invalid, early, late };
+        Reason reason;
+        nanoseconds time; ///< its running time; 0 if invalid
+    };
+    /// std::monostate: the message was not a frame.
+    using Outcome = std::variant<std::monostate, Frame, Dropped>;
 
     explicit ReceivedStream(TimestampMode mode = TimestampMode::capture) : mode_(mode) {}
 
     void begin_connection();
     void end_connection(bool is_violation);
-    /// The pipeline's running time begins anew.
-    void restart_time_line() { timeline_.reset(); }
-    /// Nothing for what is not a frame to be played. `now`: when it arrived.
-    std::optional<Frame> take(const wire::Message &message, const ClockPair &now);
-    /// What of the time until `running` stays empty and was not announced before, while there is no
-    /// sender or it has stopped. A frame that comes later stands behind it.
+    /// The pipeline's running time started again.
+    void restart_timeline() { timeline_.reset(); }
+    /// `now`: arrival of the message.
+    Outcome take(const wire::Message &message, const ClockPair &now);
+    /// While there is no sender, or it has stopped: returns the part of the time until `running`
+    /// that stays empty and was not announced before. Later frames are placed behind it.
     std::optional<Gap> announce_gap(nanoseconds running);
 
-    /// No sender, or one that has not begun yet or has stopped.
+    /// There is no sender, or it has sent no frame yet, or it has stopped.
     [[nodiscard]] bool is_away() const { return is_away_; }
     /// The sender ended its session with a Stop, and no frame has followed yet.
     [[nodiscard]] bool has_stopped() const { return has_stopped_; }
-    /// What the sender said of its stream, or the usual one.
+    /// The format that the sender announced, or the default.
     [[nodiscard]] const wire::StreamConfig &config() const { return config_; }
-    /// To be reported to the pipeline.
+    /// The latency to report to the pipeline.
     [[nodiscard]] nanoseconds latency() const { return latency_.value(); }
     [[nodiscard]] const Stats &stats() const { return stats_; }
 
 private:
-    std::optional<Frame> take_frame(Codec codec, std::span<const std::byte> packet,
-                                    WallTime captured, const ClockPair &now);
+    Outcome take_frame(Codec codec, const wire::OpusFrame &frame, const ClockPair &now);
 
     TimestampMode mode_;
     ReceiveTimeline timeline_{hole_tolerance};
-    SourceLatencyReport latency_{usual_latency};
+    SourceLatencyReport latency_{default_latency};
     wire::StreamConfig config_;
     bool is_away_ = true;
-    bool has_stopped_ = false; // the hole before the next frame is no loss
+    bool has_stopped_ = false; // the hole before the next frame is a pause
     Stats stats_;
 };
 

@@ -272,7 +272,7 @@ TEST_F(ListeningReceiverTest, ClientThatMayNotConnectDisturbsNobody)
     const auto client = add_client();
     is_open = false;
     const auto refused = testing::connect_to(path_);
-    ASSERT_EQ(receiver_->wait(), Event::refused);
+    ASSERT_EQ(receiver_->wait(), Event::rejected);
     EXPECT_TRUE(testing::is_closed_by_peer(refused.get()));
     send_all(client.get(), message_v1("IMKJ", 0, 42, packet_));
     EXPECT_EQ(receiver_->wait(), Event::message);

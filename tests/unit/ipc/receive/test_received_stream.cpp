@@ -25,11 +25,13 @@ protected:
     }
     std::optional<ReceivedStream::Frame> take_captured_at(WallTime captured, nanoseconds running)
     {
-        return stream_.take(wire::OpusFrame{packet_, captured}, at(running));
+        const auto outcome = stream_.take(wire::OpusFrame{packet_, captured}, at(running));
+        const auto *frame = std::get_if<ReceivedStream::Frame>(&outcome);
+        return frame != nullptr ? std::optional(*frame) : std::nullopt;
     }
     void take_control(const wire::Message &message)
     {
-        EXPECT_FALSE(stream_.take(message, at(0ns)));
+        EXPECT_TRUE(std::holds_alternative<std::monostate>(stream_.take(message, at(0ns))));
     }
 
     const std::array<std::byte, 2> packet_{std::byte{0xFC}, std::byte{1}};
@@ -139,7 +141,7 @@ TEST_F(ReceivedStreamTest, CaptureTimesThatJumpToAndFroMoveNothing)
 TEST_F(ReceivedStreamTest, RestartedTimeLineKnowsNothingOfTheOldOne)
 {
     take(20000ms, 30ms);
-    stream_.restart_time_line();
+    stream_.restart_timeline();
     EXPECT_EQ(take(100ms, 30ms)->time, 70ms);
 }
 
@@ -209,7 +211,8 @@ TEST_F(ReceivedStreamTest, WhatIsNoOpusPacketIsCountedAndChangesNothing)
 {
     take(1000ms, 30ms);
     const std::array<std::byte, 1> bad{std::byte{0xFF}}; // code 3 without its count
-    EXPECT_FALSE(stream_.take(wire::OpusFrame{bad, epoch_of_running_time}, at(1010ms)));
+    EXPECT_TRUE(std::holds_alternative<ReceivedStream::Dropped>(
+        stream_.take(wire::OpusFrame{bad, epoch_of_running_time}, at(1010ms))));
     EXPECT_EQ(stream_.stats().dropped_invalid, 1u);
     EXPECT_EQ(stream_.stats().frames, 2u);
     EXPECT_FALSE(take(1020ms, 30ms)->discontinuity);

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/ipc/receive/receive_engine.h"
+
+#include <utility>
+
+namespace jkvm {
+
+Status ReceiveEngine::open(Config config)
+{
+    if (control_.fd() < 0)
+        return Error{ErrorKind::out_of_resources, "an event", "eventfd failed"};
+    auto receiver = FrameReceiver::open(std::move(config.receiver), control_);
+    if (!receiver)
+        return receiver.error();
+    receiver_ = std::move(*receiver);
+    has_waited_ = is_server_expected_ = false;
+    next_gap_ = {};
+    auto received = received_.lock();
+    *received = {.stream = ReceivedStream(config.timestamp_mode)};
+    latency_ = received->stream.latency();
+    return Done{};
+}
+
+void ReceiveEngine::close()
+{
+    receiver_.reset();
+    received_.lock()->stream.end_connection(false);
+}
+
+ReceiveEngine::Event ReceiveEngine::next(const std::function<ClockPair()> &read_clocks)
+{
+    for (;;) {
+        if (const auto gap = take_due_gap(read_clocks))
+            return *gap;
+        if (auto event = wait(read_clocks))
+            return std::move(*event);
+    }
+}
+
+std::optional<Gap> ReceiveEngine::take_due_gap(const std::function<ClockPair()> &read_clocks)
+{
+    // The first attempt to connect comes before the first gap.
+    if (!std::exchange(has_waited_, true))
+        return std::nullopt;
+    if (!received_.lock()->stream.is_away())
+        return std::nullopt;
+    const auto now = monotonic_now();
+    if (now < next_gap_)
+        return std::nullopt;
+    next_gap_ = now + gap_interval;
+    const auto running = read_clocks().running;
+    return received_.lock()->stream.announce_gap(running);
+}
+
+std::optional<ReceiveEngine::Event> ReceiveEngine::wait(
+    const std::function<ClockPair()> &read_clocks)
+{
+    const bool is_away = received_.lock()->stream.is_away();
+    switch (receiver_->wait(is_away ? next_gap_ : MonotonicTime::max())) {
+    case FrameReceiver::Event::message:
+        return on_message(read_clocks());
+    case FrameReceiver::Event::connected:
+        return on_connected();
+    case FrameReceiver::Event::unreachable:
+        // It was reachable before the restart, so the connection ended meanwhile.
+        if (std::exchange(is_server_expected_, false))
+            return on_disconnected();
+        return Unreachable{receiver_->error()};
+    case FrameReceiver::Event::rejected:
+        ++received_.lock()->rest.rejects;
+        return Rejected{receiver_->error()};
+    case FrameReceiver::Event::restarted:
+        received_.lock()->stream.end_connection(false);
+        is_server_expected_ = true;
+        return std::nullopt;
+    case FrameReceiver::Event::disconnected:
+        return on_disconnected();
+    case FrameReceiver::Event::timed_out:
+        return std::nullopt;
+    case FrameReceiver::Event::interrupted:
+        break;
+    }
+    return Interrupted{};
+}
+
+ReceiveEngine::Event ReceiveEngine::on_connected()
+{
+    auto received = received_.lock();
+    received->stream.begin_connection();
+    received->rest.buffers = receiver_->buffers();
+    received->rest.dialect = receiver_->dialect();
+    is_server_expected_ = false;
+    next_gap_ = monotonic_now() + first_frame_timeout;
+    return Connected{};
+}
+
+ReceiveEngine::Event ReceiveEngine::on_disconnected()
+{
+    const auto &error = receiver_->error();
+    const bool is_violation = error.kind == ErrorKind::protocol_violation;
+    auto received = received_.lock();
+    received->stream.end_connection(is_violation);
+    ++received->rest.disconnects;
+    next_gap_ = monotonic_now();
+    return Disconnected{error, is_violation};
+}
+
+std::optional<ReceiveEngine::Event> ReceiveEngine::on_message(const ClockPair &now)
+{
+    auto received = received_.lock();
+    auto &stream = received->stream;
+    const bool had_stopped = stream.has_stopped();
+    const auto outcome = stream.take(receiver_->message(), now);
+    latency_ = stream.latency();
+    received->rest.dialect = receiver_->dialect();
+    received->rest.waiting = receiver_->waiting();
+    if (stream.has_stopped() && !had_stopped) {
+        next_gap_ = monotonic_now() + gap_interval;
+        return SessionEnded{};
+    }
+    if (const auto *frame = std::get_if<Frame>(&outcome))
+        return *frame;
+    if (const auto *dropped = std::get_if<Dropped>(&outcome))
+        return *dropped;
+    return std::nullopt;
+}
+
+wire::StreamConfig ReceiveEngine::stream_config() const
+{
+    return received_.lock()->stream.config();
+}
+
+ReceiveEngine::Stats ReceiveEngine::stats() const
+{
+    const auto received = received_.lock();
+    auto stats = received->rest;
+    stats.stream = received->stream.stats();
+    return stats;
+}
+
+} // namespace jkvm

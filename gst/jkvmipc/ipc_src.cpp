@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "ipc_src.h"
+
+#include "client_connecting.h"
+#include "common/clocks.h"
+#include "common/element_error.h"
+#include "common/encoder_request.h"
+#include "common/opus_caps.h"
+#include "core/base/overload.h"
+#include "ipc_src_stats.h"
+
+#define GST_CAT_DEFAULT jkvm_ipc_src_debug
+
+namespace jkvm {
+
+namespace {
+
+// Duration of the frames that the sender may queue while downstream blocks this element: the
+// default of jkvmipcsink's max-queue-time.
+constexpr nanoseconds socket_depth = default_max_queue_time;
+// Size of the largest Opus packet with one frame (bytes). Packets of several frames may be larger;
+// they are rare, so pooled buffers of that size would waste memory.
+constexpr std::size_t largest_pooled_packet = 1275;
+
+Fields describe(const Error &error)
+{
+    return std::move(Fields().set("socket-path", error.subject).set("detail", error.detail));
+}
+
+} // namespace
+
+IpcSrc::IpcSrc(GstJkvmIpcSrc *element)
+    : element_(GST_ELEMENT(element)), src_(GST_BASE_SRC(element)), link_(element_, "jkvm-link"),
+      report_(element_, GST_CAT_DEFAULT)
+{
+    gst_base_src_set_live(src_, TRUE);
+    gst_base_src_set_format(src_, GST_FORMAT_TIME);
+}
+
+const PropertyTable<IpcSrc> &IpcSrc::live_properties()
+{
+    static const PropertyTable<IpcSrc> table{
+        computed<IpcSrc>("stats", "Statistics", "Counters, and latencies in nanoseconds",
+                         AnyValue{}, &IpcSrc::stats),
+    };
+    return table;
+}
+
+void IpcSrc::set_property(guint id, const GValue *value, GParamSpec *spec)
+{
+    if (!ipc_src_properties().set(*settings_.lock(), value, spec))
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
+}
+
+void IpcSrc::get_property(guint id, GValue *value, GParamSpec *spec)
+{
+    if (!live_properties().get(*this, value, spec) &&
+        !ipc_src_properties().get(*settings_.lock(), value, spec))
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
+}
+
+bool IpcSrc::open()
+{
+    const auto settings = settings_.snapshot();
+    auto endpoint = settings.ipc.endpoint();
+    if (!endpoint) {
+        post_error(element_, endpoint.error());
+        return false;
+    }
+    auto path = endpoint->path;
+    const auto may_connect = [this](const PeerInfo &client) {
+        return is_client_welcome(element_, client_connecting_signal, client);
+    };
+    const auto opened =
+        engine_.open({.receiver = {.endpoint = std::move(*endpoint),
+                                   .dialect = settings.ipc.spoken_dialect(),
+                                   .heartbeat_interval = settings.heartbeat_interval,
+                                   .seed = g_random_int(),
+                                   .may_connect = may_connect},
+                      .timestamp_mode = settings.timestamp_mode});
+    if (!opened) {
+        post_error(element_, opened.error());
+        return false;
+    }
+    session_.emplace(Session{.pool = PacketPool(largest_pooled_packet), .path = std::move(path)});
+    *pool_stats_.lock() = session_->pool.stats();
+    announced_latency_ = engine_.latency();
+    return true;
+}
+
+void IpcSrc::close()
+{
+    engine_.close();
+    session_.reset();
+}
+
+GstFlowReturn IpcSrc::create(GstBuffer **buffer)
+{
+    // A flush removes the segment and may reset the running time.
+    if (was_unlocked_.exchange(false) && !has_segment())
+        engine_.restart_timeline();
+    for (;;) {
+        auto flow = GST_FLOW_CUSTOM_SUCCESS;
+        std::visit(
+            Overload{
+                [&](const ReceiveEngine::Frame &frame) { flow = on_event(frame, buffer); },
+                [&](const Gap &gap) { push_gap(gap); },
+                [&](const ReceiveEngine::Dropped &dropped) { on_event(dropped); },
+                [&](const ReceiveEngine::Connected &connected) { on_event(connected); },
+                [&](const ReceiveEngine::Unreachable &unreachable) { on_event(unreachable); },
+                [&](const ReceiveEngine::Rejected &rejected) { on_event(rejected); },
+                [&](const ReceiveEngine::Disconnected &gone) { flow = on_event(gone); },
+                [&](const ReceiveEngine::SessionEnded &ended) { on_event(ended); },
+                [&](const ReceiveEngine::Interrupted &) { flow = GST_FLOW_FLUSHING; },
+            },
+            engine_.next([this] { return read_clocks(element_); }));
+        if (flow != GST_FLOW_CUSTOM_SUCCESS)
+            return flow;
+    }
+}
+
+GstFlowReturn IpcSrc::on_event(const ReceiveEngine::Frame &frame, GstBuffer **buffer)
+{
+    announce_latency();
+    if (!std::exchange(session_->has_pushed, true))
+        set_caps();
+    if (frame.lost > 0)
+        log_loss(frame);
+    if (frame.gap)
+        push_gap(*frame.gap);
+    post_stats_when_due();
+    *buffer = make_buffer(frame).release();
+    return GST_FLOW_OK;
+}
+
+void IpcSrc::on_event(const ReceiveEngine::Dropped &dropped)
+{
+    announce_latency();
+    const auto suppressed = drop_warnings_.admit(monotonic_now());
+    if (!suppressed)
+        return;
+    using Reason = ReceiveEngine::Dropped::Reason;
+    const char *reason = "it is not an Opus packet";
+    if (dropped.reason == Reason::early)
+        reason = "it was captured before running time 0";
+    else if (dropped.reason == Reason::late)
+        reason = "its place in the stream has been passed";
+    GST_WARNING_OBJECT(element_,
+                       "dropped a frame with running time %" GST_STIME_FORMAT
+                       ": %s (%u similar warnings suppressed)",
+                       GST_STIME_ARGS(dropped.time.count()), reason, *suppressed);
+}
+
+void IpcSrc::on_event(const ReceiveEngine::Connected &)
+{
+    GST_INFO_OBJECT(element_, "connected to %s", session_->path.c_str());
+    link_.post("connected", Fields().set("socket-path", session_->path));
+}
+
+void IpcSrc::on_event(const ReceiveEngine::Unreachable &unreachable)
+{
+    GST_DEBUG_OBJECT(element_, "could not connect: %s", unreachable.error.detail.c_str());
+    link_.post("unreachable", describe(unreachable.error));
+}
+
+void IpcSrc::on_event(const ReceiveEngine::Rejected &rejected)
+{
+    GST_INFO_OBJECT(element_, "turned a client away: %s", rejected.error.detail.c_str());
+    link_.post("forbidden", describe(rejected.error));
+}
+
+GstFlowReturn IpcSrc::on_event(const ReceiveEngine::Disconnected &disconnected)
+{
+    const auto &error = disconnected.error;
+    GST_INFO_OBJECT(element_, "disconnected: %s", error.detail.c_str());
+    link_.post(disconnected.is_violation ? "violation" : "closed", describe(error));
+    switch (settings_.lock()->on_disconnect) {
+    case OnDisconnect::eos:
+        return GST_FLOW_EOS;
+    case OnDisconnect::error:
+        break;
+    case OnDisconnect::reconnect:
+        return GST_FLOW_CUSTOM_SUCCESS;
+    }
+    // After GST_FLOW_ERROR the base class would post a second error. EOS also lets muxers finish
+    // their files.
+    post_error(element_, error);
+    return GST_FLOW_EOS;
+}
+
+void IpcSrc::on_event(const ReceiveEngine::SessionEnded &)
+{
+    announce_latency();
+    GST_INFO_OBJECT(element_, "the sender ended the session");
+}
+
+bool IpcSrc::set_caps()
+{
+    const auto stream = engine_.stream_config();
+    const auto caps = make_opus_caps({.rate = static_cast<int>(stream.sample_rate),
+                                      .channels = static_cast<int>(stream.channels)},
+                                     "jkvmipcsrc");
+    // If downstream does not accept them any more, the current caps fit any Opus packet as well.
+    auto *pad = GST_BASE_SRC_PAD(src_);
+    if (gst_pad_has_current_caps(pad) && !gst_pad_peer_query_accept_caps(pad, caps.get()))
+        return true;
+    GST_DEBUG_OBJECT(element_, "caps %" GST_PTR_FORMAT, static_cast<void *>(caps.get()));
+    return gst_base_src_set_caps(src_, caps.get());
+}
+
+bool IpcSrc::handle_event(GstEvent *event)
+{
+    const auto request = parse_encoder_request(event, {});
+    if (!request)
+        return false;
+    GST_DEBUG_OBJECT(element_, "%" GST_PTR_FORMAT, static_cast<void *>(event));
+    if (is_withdrawal(event))
+        engine_.withdraw_request(*request);
+    else
+        engine_.request_encoder(*request);
+    return true;
+}
+
+void IpcSrc::log_loss(const ReceiveEngine::Frame &frame)
+{
+    const auto suppressed = loss_warnings_.admit(monotonic_now());
+    if (!suppressed)
+        return;
+    GST_WARNING_OBJECT(element_,
+                       "%" G_GUINT64_FORMAT " frames lost before %" GST_STIME_FORMAT
+                       " (%u similar warnings suppressed)",
+                       static_cast<guint64>(frame.lost), GST_STIME_ARGS(frame.time.count()),
+                       *suppressed);
+}
+
+GstRef<GstBuffer> IpcSrc::make_buffer(const ReceiveEngine::Frame &frame)
+{
+    auto buffer = session_->pool.acquire_copy(frame.packet);
+    *pool_stats_.lock() = session_->pool.stats();
+    session_->capture_time.set(buffer.get(), frame.captured, frame.duration);
+    GST_BUFFER_PTS(buffer.get()) = static_cast<GstClockTime>(frame.time.count());
+    GST_BUFFER_DURATION(buffer.get()) = static_cast<GstClockTime>(frame.duration.count());
+    if (frame.discontinuity) {
+        GST_BUFFER_FLAG_SET(buffer.get(), GST_BUFFER_FLAG_DISCONT);
+        GST_BUFFER_FLAG_SET(buffer.get(), GST_BUFFER_FLAG_RESYNC);
+    }
+    GST_LOG_OBJECT(element_, "%" GST_PTR_FORMAT, static_cast<void *>(buffer.get()));
+    return buffer;
+}
+
+bool IpcSrc::has_segment() const
+{
+    return static_cast<bool>(GstRef<GstEvent>::adopt(
+        gst_pad_get_sticky_event(GST_BASE_SRC_PAD(src_), GST_EVENT_SEGMENT, 0)));
+}
+
+void IpcSrc::push_gap(const Gap &gap)
+{
+    GST_DEBUG_OBJECT(element_, "gap at %" GST_STIME_FORMAT ", duration %" GST_STIME_FORMAT,
+                     GST_STIME_ARGS(gap.start.count()), GST_STIME_ARGS(gap.duration.count()));
+    auto *pad = GST_BASE_SRC_PAD(src_);
+    // The base class sends the segment with the first buffer only, and will do so again.
+    if (!has_segment())
+        gst_pad_push_event(pad, gst_event_new_segment(&src_->segment));
+    gst_pad_push_event(pad, gst_event_new_gap(static_cast<GstClockTime>(gap.start.count()),
+                                              static_cast<GstClockTime>(gap.duration.count())));
+}
+
+void IpcSrc::announce_latency()
+{
+    const auto latency = engine_.latency();
+    if (std::exchange(announced_latency_, latency) == latency)
+        return;
+    GST_INFO_OBJECT(element_, "latency changed to %" GST_STIME_FORMAT,
+                    GST_STIME_ARGS(latency.count()));
+    gst_element_post_message(element_, gst_message_new_latency(GST_OBJECT(element_)));
+}
+
+bool IpcSrc::answer_latency(GstQuery *query) const
+{
+    const auto latency = static_cast<GstClockTime>(engine_.latency().count());
+    gst_query_set_latency(query, TRUE, latency,
+                          latency + static_cast<GstClockTime>(socket_depth.count()));
+    return true;
+}
+
+void IpcSrc::post_stats_when_due()
+{
+    const auto interval = settings_.lock()->ipc.report_interval;
+    if (report_.is_due(interval, monotonic_now()))
+        report_.post(stats());
+}
+
+GstStructure *IpcSrc::stats() const
+{
+    return make_structure({.receive = engine_.stats(), .pool = pool_stats_.snapshot()});
+}
+
+} // namespace jkvm

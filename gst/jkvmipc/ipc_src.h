@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The implementation of jkvmipcsrc: translates the events of a ReceiveEngine into buffers, events
+// and messages.
+#pragma once
+
+#include "capture_time_meta.h"
+#include "common/element_message.h"
+#include "common/packet_pool.h"
+#include "common/stats_report.h"
+#include "core/base/guarded.h"
+#include "core/base/rate_limit.h"
+#include "core/ipc/receive/receive_engine.h"
+#include "gstjkvmipcsrc.h"
+#include "ipc_src_settings.h"
+
+#include <gst/base/gstpushsrc.h>
+
+#include <atomic>
+#include <optional>
+#include <string>
+
+GST_DEBUG_CATEGORY_EXTERN(jkvm_ipc_src_debug);
+
+namespace jkvm {
+
+class IpcSrc {
+public:
+    explicit IpcSrc(GstJkvmIpcSrc *element);
+
+    /// The id of the signal client-connecting; set once, by class_init.
+    static inline guint client_connecting_signal = 0;
+
+    /// The read-only properties.
+    static const PropertyTable<IpcSrc> &live_properties();
+    void set_property(guint id, const GValue *value, GParamSpec *spec);
+    void get_property(guint id, GValue *value, GParamSpec *spec);
+    bool open();
+    void close();
+    void unlock() { engine_.interrupt(); }
+    void unlock_stop()
+    {
+        was_unlocked_ = true;
+        engine_.resume();
+    }
+    /// Frames sent while the pipeline was paused are outdated.
+    void restart() { engine_.restart(); }
+    bool set_caps();
+    /// Returns false for an event that the base class has to handle.
+    bool handle_event(GstEvent *event);
+    GstFlowReturn create(GstBuffer **buffer);
+    bool answer_latency(GstQuery *query) const;
+
+private:
+    // Exists between READY and PAUSED; used by the streaming thread.
+    struct Session {
+        PacketPool pool;
+        CaptureTimeMeta capture_time;
+        std::string path;
+        bool has_pushed = false; // a buffer: the caps stay as they are
+    };
+
+    // One for each event of the engine, except for Interrupted. GST_FLOW_CUSTOM_SUCCESS: wait for
+    // the next event; GST_FLOW_OK: `buffer` is set.
+    GstFlowReturn on_event(const ReceiveEngine::Frame &frame, GstBuffer **buffer);
+    void on_event(const ReceiveEngine::Dropped &dropped);
+    void on_event(const ReceiveEngine::Connected &connected);
+    void on_event(const ReceiveEngine::Unreachable &unreachable);
+    void on_event(const ReceiveEngine::Rejected &rejected);
+    GstFlowReturn on_event(const ReceiveEngine::Disconnected &disconnected);
+    void on_event(const ReceiveEngine::SessionEnded &ended);
+
+    void log_loss(const ReceiveEngine::Frame &frame);
+    GstRef<GstBuffer> make_buffer(const ReceiveEngine::Frame &frame);
+    bool has_segment() const;
+    void push_gap(const Gap &gap);
+    void announce_latency();
+    void post_stats_when_due();
+    GstStructure *stats() const;
+
+    GstElement *element_;
+    GstBaseSrc *src_;
+    ElementMessages link_;
+    Guarded<IpcSrcSettings> settings_;
+    Guarded<PacketPool::Stats> pool_stats_;
+    StatsReport report_;
+    std::atomic<bool> was_unlocked_ = false; // by a flush or a pause
+    ReceiveEngine engine_;
+    std::optional<Session> session_;
+    // Streaming thread.
+    nanoseconds announced_latency_{0};
+    RateLimit loss_warnings_{std::chrono::seconds(1)};
+    RateLimit drop_warnings_{std::chrono::seconds(1)};
+};
+
+} // namespace jkvm
