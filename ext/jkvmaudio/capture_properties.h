@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The properties that say from what and how sound is captured.
+// The properties of jkvmaudiosrc that select and configure the device.
 #pragma once
 
+#include "common/property_table.h"
 #include "common/stats_report.h"
 #include "core/base/time.h"
-
-#include <gst/gst.h>
 
 #include <string>
 
@@ -27,11 +26,6 @@ struct CaptureSettings {
     nanoseconds report_interval = StatsReport::default_interval;
 };
 
-/// Their numbers begin here and end before first_codec_property; an element's own are below.
-inline constexpr guint first_capture_property = 50;
-
-void install_capture_properties(GObjectClass *object_class);
-void set_capture_property(CaptureSettings &settings, guint id, const GValue *value);
-void get_capture_property(const CaptureSettings &settings, guint id, GValue *value);
+const PropertyTable<CaptureSettings> &capture_properties();
 
 } // namespace jkvm

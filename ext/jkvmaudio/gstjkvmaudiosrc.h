@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// jkvmaudiosrc: captures sound through ALSA and codes it as Opus, in one thread.
+// jkvmaudiosrc: captures audio from an ALSA device and encodes it to Opus in one thread.
 #pragma once
 
 #include <gst/base/gstpushsrc.h>

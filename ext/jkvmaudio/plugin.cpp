@@ -2,7 +2,7 @@
 /**
  * plugin-jkvmaudio:
  *
- * Sound capture through ALSA, coded as Opus.
+ * ALSA capture encoded to Opus.
  *
  * Since: 0.1
  */
@@ -12,12 +12,12 @@
 
 static gboolean plugin_init(GstPlugin *plugin)
 {
-    // Its properties mute and volume are those of every element that can be turned down.
+    // The interface describes the properties mute and volume to volume controls.
     static const GInterfaceInfo stream_volume{};
     g_type_add_interface_static(GST_TYPE_JKVM_AUDIO_SRC, GST_TYPE_STREAM_VOLUME, &stream_volume);
     return gst_element_register(plugin, "jkvmaudiosrc", GST_RANK_NONE, GST_TYPE_JKVM_AUDIO_SRC);
 }
 
 #define PACKAGE "jkvm"
-GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, jkvmaudio, "ALSA capture coded as Opus",
+GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, jkvmaudio, "ALSA capture encoded to Opus",
                   plugin_init, PACKAGE_VERSION, "LGPL", "jkvm", "Unknown package origin")

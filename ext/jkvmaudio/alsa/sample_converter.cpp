@@ -22,7 +22,7 @@ GstAudioFormat gst_format(snd_pcm_format_t format)
     }
 }
 
-/// How much of a channel is heard on either side.
+/// Weight of a channel on either side.
 struct Sides {
     float left;
     float right;
@@ -51,13 +51,13 @@ Sides sides_of(unsigned position)
     case SND_CHMAP_RRC:
         return {0, part};
     default:
-        return {0, 0}; // low-frequency effects, and what nobody knows
+        return {0, 0}; // low-frequency effects and unknown positions
     }
 }
 
-/// Where the device's channels stand: as it says, else in the order that ALSA's drivers keep to,
-/// else left and right come first.
-std::vector<unsigned> find_map(const CapturePcm::Format &format)
+/// Position of each channel: as the device reports it, else in the usual order of ALSA drivers,
+/// else left and right first.
+std::vector<unsigned> find_map(const AlsaDevice::Format &format)
 {
     if (format.map.size() == format.channels)
         return format.map;
@@ -69,8 +69,8 @@ std::vector<unsigned> find_map(const CapturePcm::Format &format)
     return map;
 }
 
-/// A row of weights for each channel that comes out; together they never exceed full scale.
-std::vector<std::vector<float>> mix_matrix(const CapturePcm::Format &format, unsigned channels)
+/// A row of weights for each output channel; the sum of a row is at most 1.
+std::vector<std::vector<float>> mix_matrix(const AlsaDevice::Format &format, unsigned channels)
 {
     const auto map = find_map(format);
     std::vector<std::vector<float>> rows(channels);
@@ -89,7 +89,7 @@ std::vector<std::vector<float>> mix_matrix(const CapturePcm::Format &format, uns
 }
 
 /// As GST_AUDIO_CONVERTER_OPT_MIX_MATRIX. Transfer full.
-GstStructure *mix_options(const CapturePcm::Format &format, unsigned channels)
+GstStructure *mix_options(const AlsaDevice::Format &format, unsigned channels)
 {
     GValue matrix = G_VALUE_INIT;
     g_value_init(&matrix, GST_TYPE_ARRAY);
@@ -111,13 +111,13 @@ GstStructure *mix_options(const CapturePcm::Format &format, unsigned channels)
 
 } // namespace
 
-bool SampleConverter::is_needed(const CapturePcm::Format &from, unsigned channels)
+bool SampleConverter::is_needed(const AlsaDevice::Format &from, unsigned channels)
 {
     return from.sample != SND_PCM_FORMAT_S16_LE || from.rate != rate || from.channels != channels;
 }
 
-Result<SampleConverter> SampleConverter::create(const std::string &device, const CapturePcm::Format &from,
-                                                unsigned channels)
+Result<SampleConverter> SampleConverter::create(const std::string &device,
+                                                const AlsaDevice::Format &from, unsigned channels)
 {
     GstAudioInfo in;
     GstAudioInfo out;
@@ -148,7 +148,7 @@ std::size_t SampleConverter::convert(std::span<const std::byte> input,
 {
     const auto count = input.size() / input_bytes_;
     const auto made = gst_audio_converter_get_out_frames(handle_.get(), count);
-    // It reads what it is not told it may change.
+    // Without GST_AUDIO_CONVERTER_FLAG_IN_WRITABLE the input is only read.
     gpointer in[] = {const_cast<std::byte *>(input.data())};
     gpointer out[] = {output.data()};
     gst_audio_converter_samples(handle_.get(), GST_AUDIO_CONVERTER_FLAG_NONE, in, count, out, made);

@@ -1,33 +1,36 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Makes 16-bit sound at 48 kHz of what a device gives; GStreamer's converter does the work.
+// Converts a device's samples to 16 bits at 48 kHz with GStreamer's audio converter.
 #pragma once
 
-#include "alsa/capture_pcm.h"
+#include "alsa/alsa_device.h"
 #include "core/base/result.h"
 
 #include <gst/audio/audio.h>
+
+#include <memory>
+#include <span>
 
 namespace jkvm {
 
 /// Thread-bound.
 class SampleConverter {
 public:
-    static constexpr unsigned rate = 48000; ///< Hz, of what comes out
+    static constexpr unsigned rate = 48000; ///< Hz, of the output
 
-    /// Whether there is anything to convert.
-    static bool is_needed(const CapturePcm::Format &from, unsigned channels);
-    /// `channels`: of what comes out. Errors: device_unsupported, naming `device`.
-    static Result<SampleConverter> create(const std::string &device, const CapturePcm::Format &from,
+    /// Whether the format differs from 16-bit samples at 48 kHz with that many channels.
+    static bool is_needed(const AlsaDevice::Format &from, unsigned channels);
+    /// `channels`: of the output. Errors: device_unsupported, naming `device`.
+    static Result<SampleConverter> create(const std::string &device, const AlsaDevice::Format &from,
                                           unsigned channels);
 
-    /// How many samples have to go in before so many more come out; a few less at times, at
-    /// least 1.
+    /// Input samples needed for that many more output samples, at least 1. May be a few short.
     [[nodiscard]] std::size_t input_for(std::size_t output) const;
-    /// Takes `input`, whole samples; returns how many came out. `output` has room for them.
+    /// Converts whole samples and returns the number of output samples, for which `output` must
+    /// have room.
     std::size_t convert(std::span<const std::byte> input, std::span<std::int16_t> output);
-    /// What went in is forgotten.
+    /// Discards the samples that the resampler holds.
     void reset() { gst_audio_converter_reset(handle_.get()); }
-    /// How long the resampler has to look ahead.
+    /// Delay of the resampler.
     [[nodiscard]] nanoseconds delay() const { return delay_; }
 
 private:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "alsa/sound_cards.h"
 
-#include <alsa/asoundlib.h>
+#include "alsa/alsa_log.h"
 
 #include <cstdlib>
 #include <memory>
@@ -11,7 +11,10 @@ namespace jkvm {
 namespace {
 
 struct FreeString {
-    void operator()(char *text) const { std::free(text); } // NOLINT: alsa-lib made it with malloc
+    void operator()(char *text) const
+    {
+        std::free(text);
+    } // NOLINT: allocated by alsa-lib with malloc
 };
 using String = std::unique_ptr<char, FreeString>;
 
@@ -19,6 +22,7 @@ using String = std::unique_ptr<char, FreeString>;
 
 std::vector<SoundCard> list_sound_cards()
 {
+    const AlsaErrorLog log;
     std::vector<SoundCard> cards;
     snd_ctl_card_info_t *info = nullptr;
     snd_ctl_card_info_alloca(&info);
@@ -36,13 +40,14 @@ std::vector<SoundCard> list_sound_cards()
 
 std::string list_capture_devices()
 {
+    const AlsaErrorLog log;
     void **hints = nullptr;
     if (snd_device_name_hint(-1, "pcm", &hints) < 0)
         return {};
     std::string list;
     for (void **hint = hints; *hint != nullptr; ++hint) {
         const String name(snd_device_name_get_hint(*hint, "NAME"));
-        const String direction(snd_device_name_get_hint(*hint, "IOID")); // none = both
+        const String direction(snd_device_name_get_hint(*hint, "IOID")); // absent = both
         if (!name || (direction && std::string_view(direction.get()) != "Input"))
             continue;
         list += (list.empty() ? "" : ", ") + std::string(name.get());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What sound devices this machine has.
+// Lists the sound cards and ALSA capture devices of this machine.
 #pragma once
 
 #include "core/device/device_list.h"
@@ -8,7 +8,7 @@ namespace jkvm {
 
 std::vector<SoundCard> list_sound_cards();
 
-/// Names of devices that can capture, for people to choose from, separated by commas.
+/// ALSA names of all capture devices, separated by commas, for an error text.
 std::string list_capture_devices();
 
 } // namespace jkvm

@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// A resampler may put out a few samples more than it was asked for.
+// A resampler may output a few samples more than requested.
 constexpr std::size_t headroom = 64;
 
 } // namespace
@@ -23,7 +23,7 @@ CaptureFrameReader::CaptureFrameReader(CapturePcm pcm, std::optional<SampleConve
       history_((history_samples + max_unread) * channels)
 {}
 
-Result<CaptureFrameReader> CaptureFrameReader::open(const CapturePcm::Config &config)
+Result<CaptureFrameReader> CaptureFrameReader::open(const AlsaDevice::Config &config)
 {
     auto pcm = CapturePcm::open(config);
     if (!pcm)
@@ -53,7 +53,7 @@ Status CaptureFrameReader::start()
     return pcm_.start();
 }
 
-CapturePcm::Resumed CaptureFrameReader::resume()
+AlsaDevice::Resumed CaptureFrameReader::resume()
 {
     restart_count();
     return pcm_.resume();
@@ -65,26 +65,27 @@ void CaptureFrameReader::set_frame(std::size_t samples)
         return;
     frame_size_ = samples;
     frame_ = {};
-    // The device wakes us when there is certainly enough; until then our own clock does. What it
-    // refuses is at worst a wake-up for nothing.
-    (void)pcm_.wake_at(frame_size_ * pcm_.format().rate / rate + (converter_ ? headroom : 0));
+    // The device wakes the thread once there are certainly enough samples; CapturePcm::wait() looks
+    // earlier by itself. If the device refuses the threshold, it wakes the thread more often.
+    (void)pcm_.set_wake_threshold(frame_size_ * pcm_.format().rate / rate +
+                                  (converter_ ? headroom : 0));
 }
 
 CapturePcm::Outcome CaptureFrameReader::wait(const WaitControl &control, MonotonicTime deadline)
 {
     while (frame_.empty()) {
-        // Of converted sound a part may be staged already. What comes out of a resampler may be a
-        // sample short of what was expected; then it goes round once more.
+        // Part of the frame may have been converted already. A resampler may output a sample less
+        // than expected; then there is another round.
         const auto missing = frame_size_ - std::min(staged_, frame_size_);
-        const auto wanted = converter_ ? converter_->input_for(missing) : missing;
-        const auto outcome = pcm_.wait(control, wanted, deadline);
+        const auto needed = converter_ ? converter_->input_for(missing) : missing;
+        const auto outcome = pcm_.wait(control, needed, deadline);
         if (outcome == CapturePcm::Outcome::overrun)
             restart_count();
         if (outcome != CapturePcm::Outcome::ready)
             return outcome;
-        // What was read and is not yet part of a frame is older than what the device has.
+        // Samples read but not output yet are older than those that the device holds.
         captured_ = pcm_.captured() - (pcm_.to_time(consumed_) - to_time(position_));
-        // What cannot be read shows in the next wait.
+        // A failure to read is reported by the next wait().
         if (!take_in_place())
             take_staged();
     }
@@ -127,12 +128,12 @@ void CaptureFrameReader::take_staged()
 
 void CaptureFrameReader::remember(std::span<const std::int16_t> samples)
 {
-    const auto fresh = std::min(samples.size(), history_.size());
-    const auto kept = history_.size() - fresh;
-    // Each frame is copied here: as bytes, which libstdc++ does not see through its ranges.
-    std::memmove(history_.data(), history_.data() + fresh, kept * sizeof(std::int16_t));
-    std::memcpy(history_.data() + kept, samples.last(fresh).data(), fresh * sizeof(std::int16_t));
-    remembered_ = std::min(remembered_ + fresh / channels_, history_.size() / channels_);
+    const auto added = std::min(samples.size(), history_.size());
+    const auto kept = history_.size() - added;
+    // Once per frame: memmove and memcpy, because libstdc++'s ranges copy element by element.
+    std::memmove(history_.data(), history_.data() + added, kept * sizeof(std::int16_t));
+    std::memcpy(history_.data() + kept, samples.last(added).data(), added * sizeof(std::int16_t));
+    remembered_ = std::min(remembered_ + added / channels_, history_.size() / channels_);
 }
 
 std::span<const std::int16_t> CaptureFrameReader::history() const
@@ -175,7 +176,7 @@ void CaptureFrameReader::drop(std::size_t samples)
 nanoseconds CaptureFrameReader::delay() const
 {
     const auto &format = pcm_.format();
-    // A device that knows only whole periods shows the end of a frame at the end of the period.
+    // A device that counts whole periods reports the end of a frame at the end of the period.
     const auto period = static_cast<std::size_t>((format.period * rate + 500ms) / 1s);
     const auto rest =
         format.is_coarse && period > 0 ? to_time(period - std::gcd(frame_size_, period)) : 0ns;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A capture device as a row of frames: 16-bit samples at 48 kHz, however the device has them.
+// Reads frames of 16-bit samples at 48 kHz from a capture device of any format.
 #pragma once
 
 #include "alsa/capture_pcm.h"
@@ -9,7 +9,7 @@
 
 namespace jkvm {
 
-/// Where the device has what is wanted, a frame is read from its own memory. Thread-bound.
+/// Frames need no copy if the device itself has that format. Thread-bound.
 ///
 ///     reader.start();
 ///     while (reader.wait(control, deadline) == CapturePcm::Outcome::ready) {
@@ -24,43 +24,44 @@ public:
     static constexpr std::size_t max_unread = rate / 250;                   ///< 4 ms
 
     /// `config.channels`: of the frames. Errors: as CapturePcm::open().
-    static Result<CaptureFrameReader> open(const CapturePcm::Config &config);
+    static Result<CaptureFrameReader> open(const AlsaDevice::Config &config);
 
-    /// Begins to count, from 0. Errors: device_lost.
+    /// Starts the device; counting starts at 0. Errors: device_lost.
     Status start();
     void stop() { pcm_.stop(); }
-    /// After CapturePcm::Outcome::suspended; counts from 0 again.
-    CapturePcm::Resumed resume();
-    /// How long frames are from the next wait() on, in samples; at most max_frame.
+    /// After CapturePcm::Outcome::suspended; counting starts at 0 again.
+    AlsaDevice::Resumed resume();
+    /// Sets the length of frames from the next wait() on, in samples; at most max_frame.
     void set_frame(std::size_t samples);
 
-    /// Waits for a frame; a frame that was not released is there at once. After an overrun it
-    /// counts from 0 again.
+    /// Waits for a frame; returns at once if the last one was not released. After an overrun
+    /// counting starts at 0 again.
     CapturePcm::Outcome wait(const WaitControl &control, MonotonicTime deadline);
     [[nodiscard]] const Error &error() const { return pcm_.error(); }
 
     /// After Outcome::ready: the frame, interleaved, until release() or drop().
     [[nodiscard]] std::span<const std::int16_t> frame() const { return frame_; }
-    /// How much sound was counted before it.
+    /// Duration of the samples before it, since the device was started.
     [[nodiscard]] nanoseconds position() const { return to_time(position_); }
     /// When its first sample was captured.
     [[nodiscard]] MonotonicTime captured() const { return captured_; }
     void release() { drop(frame_size_); }
-    /// Forgets the first samples of the frame; the next one begins behind them.
+    /// Discards the first samples of the frame; the next frame starts after them.
     void drop(std::size_t samples);
 
-    /// The frame begins so many samples earlier: they are read once more. At most max_unread.
+    /// Moves the start of the next frame back by that many samples, at most max_unread, which are
+    /// read once more.
     void unread(std::size_t samples);
-    /// What was before the frame: history_samples of it, or nothing where there is less.
+    /// The history_samples before the frame; empty if fewer are known.
     [[nodiscard]] std::span<const std::int16_t> history() const;
 
-    /// Sound in the ring when wait() returned.
+    /// Duration of the unread samples when wait() returned.
     [[nodiscard]] nanoseconds backlog() const { return pcm_.to_time(pcm_.available()); }
-    [[nodiscard]] const CapturePcm::Format &format() const { return pcm_.format(); }
+    [[nodiscard]] const AlsaDevice::Format &format() const { return pcm_.format(); }
     [[nodiscard]] bool is_converted() const { return converter_.has_value(); }
     [[nodiscard]] bool uses_driver_timestamps() const { return pcm_.uses_driver_timestamps(); }
-    /// How much later than its last sample a frame may be complete: what converting adds, and the
-    /// rest of a period where the device knows only whole ones.
+    /// How long after its last sample a frame may be complete: the converter's delay, and the rest
+    /// of a period if the device counts whole periods.
     [[nodiscard]] nanoseconds delay() const;
 
 private:
@@ -72,7 +73,7 @@ private:
     }
     void restart_count();
     void remember(std::span<const std::int16_t> samples);
-    /// Whether the frame lies in the device's memory in one piece.
+    /// Takes the frame from the device's memory if it is contiguous there.
     bool take_in_place();
     void take_staged();
 
@@ -81,13 +82,13 @@ private:
     unsigned channels_;
     std::size_t frame_size_ = 0;
     std::uint64_t position_ = 0; // of the next frame, in samples
-    std::uint64_t consumed_ = 0; // samples of the device that are read
+    std::uint64_t consumed_ = 0; // device samples read
     std::span<const std::int16_t> frame_;
     bool is_in_place_ = false;
     MonotonicTime captured_{};
-    std::vector<std::int16_t> staging_; // for what is converted, or wraps around the ring
+    std::vector<std::int16_t> staging_; // samples that are converted, or wrap around the ring
     std::size_t staged_ = 0;            // samples per channel in it
-    std::vector<std::int16_t> history_; // what was dropped and released last, the newest at the end
+    std::vector<std::int16_t> history_; // samples dropped or released last, oldest first
     std::size_t remembered_ = 0;        // samples per channel in it
 };
 

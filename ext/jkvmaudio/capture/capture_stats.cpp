@@ -95,7 +95,7 @@ void add_coding(Fields &fields, const CaptureStats &stats)
     fields.set("levels", "level", std::move(levels));
 }
 
-/// Under the names that JetKVM's own streamer has for them.
+/// The fields that JetKVM's own streamer has, under its names.
 void add_streamer(Fields &fields, const CaptureStats &stats)
 {
     const auto &capture = stats.capture;

@@ -16,7 +16,7 @@ struct CaptureStats {
     FrameCoder::Stats coding;
     PacketPool::Stats pool;
     EncoderSettings settings; ///< in use
-    unsigned channels = 2;    ///< that are captured
+    unsigned channels = 2;    ///< captured
     ThreadPriority::Granted scheduling = ThreadPriority::Granted::normal;
 };
 

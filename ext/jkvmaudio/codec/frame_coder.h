@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// From a captured frame to what goes out: volume, level, and Opus or the samples themselves.
+// Turns a captured frame into output: applies the volume, measures the level, encodes to Opus.
 #pragma once
 
 #include "codec/opus_encoder.h"
@@ -12,45 +12,45 @@
 
 namespace jkvm {
 
-/// Allocates nothing once it is set up. Thread-bound.
+/// Does not allocate after apply(). Thread-bound.
 class FrameCoder {
 public:
     enum class Output { opus, samples };
 
-    /// What became of a frame.
+    /// The result for one frame.
     struct Coded {
         std::size_t size; ///< bytes written
-        nanoseconds time; ///< that it took
+        nanoseconds time; ///< of processing
         bool is_opus;
-        std::optional<OpusPacketFacts> facts; ///< of a packet that has sound in it
-        std::optional<Levels> levels;         ///< after the volume; of a frame in about 200 ms
+        std::optional<OpusPacketFacts> facts; ///< of a packet that is not DTX
+        std::optional<Levels> levels;         ///< after the volume, for one frame per 200 ms
     };
-    /// Of those that are added.
+    /// Totals of the frames added.
     struct Stats {
         void add(const Coded &coded);
 
         std::uint64_t frames = 0;
         std::uint64_t bytes = 0;
-        std::uint64_t dtx_frames = 0;   ///< packets that say only that it is quiet
+        std::uint64_t dtx_frames = 0;   ///< packets without audio
         nanoseconds processing_time{0}; ///< of all frames
         LatencyMonitor encode_time;
-        Levels levels; ///< of a frame of about the last 200 ms, after the volume
-        std::optional<OpusPacketFacts> last; ///< packet that had sound in it
+        Levels levels; ///< after the volume, of a frame of about the last 200 ms
+        std::optional<OpusPacketFacts> last; ///< packet that is not DTX
     };
 
-    /// `channels`: of the sound.
+    /// `channels`: of the samples.
     explicit FrameCoder(unsigned channels);
 
-    /// From the next frame on. Another audio type means another encoder.
+    /// Takes effect with the next frame. A change of the audio type replaces the encoder.
     /// Errors: `encoder_setup`.
     Status apply(const EncoderSettings &settings);
     void set_output(Output output) { output_ = output; }
     void set_gain(double gain) { gain_.set(gain); }
-    /// The next packet is to be understood by a decoder that has not heard the last one.
-    void begin_anew() { is_fresh_ = true; }
+    /// Makes the next packet decodable without the one before.
+    void request_independent_packet() { needs_independent_packet_ = true; }
 
-    /// `samples`: one frame, interleaved; `is_silence`: it is all 0. `history`: the 10 ms before
-    /// it, or nothing; a new encoder hears them first, so that the sound has no step.
+    /// Writes the frame to `to`. `samples`: one frame, interleaved; `is_silence`: all of them are
+    /// 0. `history`: the 10 ms before it, or empty; they prime a new encoder to avoid a click.
     /// Errors: `encode_failed`.
     Result<Coded> code(std::span<const std::int16_t> samples, bool is_silence,
                        std::span<const std::int16_t> history, std::span<std::byte> to);
@@ -58,7 +58,7 @@ public:
     [[nodiscard]] Output output() const { return output_; }
     [[nodiscard]] const EncoderSettings &settings() const { return encoder_->settings(); }
     [[nodiscard]] std::size_t frame_samples() const { return encoder_->frame_samples(); }
-    /// By how much what comes out at the other end lags behind what went in.
+    /// Delay of the decoder's output after the samples that were encoded.
     [[nodiscard]] nanoseconds look_ahead() const
     {
         return output_ == Output::opus ? encoder_->look_ahead() : nanoseconds(0);
@@ -66,16 +66,16 @@ public:
     [[nodiscard]] int pre_skip() const { return encoder_->pre_skip(); }
 
 private:
-    std::span<const std::int16_t> turn_volume(std::span<const std::int16_t> samples,
-                                              bool is_silence);
+    std::span<const std::int16_t> apply_volume(std::span<const std::int16_t> samples,
+                                               bool is_silence);
 
     unsigned channels_;
     Output output_ = Output::opus;
     std::optional<OpusFrameEncoder> encoder_;
-    bool is_new_ = false;   // the encoder has coded nothing yet, the last one has
-    bool is_fresh_ = false; // see begin_anew()
+    bool is_new_ = false; // it replaces an encoder and has encoded nothing yet
+    bool needs_independent_packet_ = false;
     Gain gain_;
-    std::vector<std::int16_t> turned_; // the frame after the volume
+    std::vector<std::int16_t> scaled_; // the frame after the volume
     std::size_t unmeasured_;           // samples per channel since the levels were
 };
 

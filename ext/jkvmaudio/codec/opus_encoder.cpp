@@ -81,20 +81,20 @@ void OpusFrameEncoder::prime(std::span<const std::int16_t> samples)
     if (samples.empty())
         return;
     std::array<unsigned char, max_packet_size> unused; // NOLINT: filled by libopus
-    // A failure shows with the next frame.
+    // encode() reports a failure with the next frame.
     std::ignore = opus_encode(handle_.get(), samples.data(), static_cast<int>(prime_samples),
                               unused.data(), static_cast<opus_int32>(unused.size()));
 }
 
 Result<std::size_t> OpusFrameEncoder::encode(std::span<const std::int16_t> samples,
-                                             std::span<std::byte> packet, bool alone)
+                                             std::span<std::byte> packet, bool independent)
 {
-    if (alone)
+    if (independent)
         opus_encoder_ctl(handle_.get(), OPUS_SET_PREDICTION_DISABLED(1));
     const auto size = opus_encode(handle_.get(), samples.data(), static_cast<int>(frame_samples()),
                                   reinterpret_cast<unsigned char *>(packet.data()),
                                   static_cast<opus_int32>(packet.size()));
-    if (alone)
+    if (independent)
         opus_encoder_ctl(handle_.get(), OPUS_SET_PREDICTION_DISABLED(0));
     if (size < 0)
         return Error{ErrorKind::encode_failed, "opus_encode",

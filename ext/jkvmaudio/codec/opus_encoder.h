@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// libopus with its settings checked and its state owned.
+// Owns a libopus encoder and reports the settings that it refuses.
 #pragma once
 
 #include "core/base/result.h"
@@ -14,40 +14,39 @@
 
 namespace jkvm {
 
-/// One encoder serves every setting but the audio type: libopus lets the rate of the stream, the
-/// number of coded channels and the frame length change from frame to frame, and goes over from one
-/// to the other without a step in the sound. So it always takes 48 kHz, and a lower rate is a
-/// narrower band. Thread-bound.
+/// One encoder serves every setting but the audio type: libopus accepts changes of the bandwidth,
+/// the number of encoded channels and the frame length between frames and cross-fades them. So the
+/// input is always 48 kHz, and a lower rate of the stream is a narrower bandwidth. Thread-bound.
 class OpusFrameEncoder {
 public:
-    static constexpr unsigned rate = 48000;                  ///< Hz, of what it takes
+    static constexpr unsigned rate = 48000;                  ///< Hz, of the input
     static constexpr std::size_t prime_samples = rate / 100; ///< per channel, for prime()
-    /// RFC 6716, 3.2.1: 1275 bytes for each of the codec's own frames, of at most 20 ms, and 7
-    /// to say how three of them are packed.
+    /// RFC 6716, 3.2.1: 1275 bytes for each codec frame of at most 20 ms, and 7 bytes that describe
+    /// how three of them are packed.
     static constexpr std::size_t max_packet_size = 3 * 1275 + 7;
 
-    /// `channels`: of the sound that it takes, 1 or 2.
-    /// Errors: `encoder_setup`, with the setting that was refused.
+    /// `channels`: of the input, 1 or 2.
+    /// Errors: `encoder_setup`, naming the setting that was refused.
     static Result<OpusFrameEncoder> create(unsigned channels, const EncoderSettings &settings);
 
-    /// From the next frame on. The audio type is the one that the encoder was created with.
+    /// Takes effect with the next frame. The audio type stays that of create().
     /// Errors: as create().
     Status apply(const EncoderSettings &settings);
 
-    /// Hears the 10 ms of sound before its first frame, as if it had coded them.
+    /// Encodes the 10 ms before the first frame and discards the packet.
     void prime(std::span<const std::int16_t> samples);
 
-    /// `samples` is exactly one frame, interleaved; `packet` has room for max_packet_size bytes;
-    /// `alone`: it is for a decoder that has not heard the last one, and a little larger.
-    /// The size of the packet, at least 1. Errors: `encode_failed`.
+    /// Encodes exactly one interleaved frame into `packet`, which has room for max_packet_size
+    /// bytes. Returns the size of the packet, at least 1. An `independent` packet is a little
+    /// larger and can be decoded without the one before. Errors: `encode_failed`.
     Result<std::size_t> encode(std::span<const std::int16_t> samples, std::span<std::byte> packet,
-                               bool alone);
+                               bool independent);
 
     [[nodiscard]] const EncoderSettings &settings() const { return settings_; }
     [[nodiscard]] std::size_t frame_samples() const; ///< per channel
-    /// By how much what a decoder puts out lags behind what came in here.
+    /// Delay of the decoder's output after the input.
     [[nodiscard]] nanoseconds look_ahead() const { return look_ahead_; }
-    /// The same, in samples at 48 kHz, as the Ogg header needs it.
+    /// The same in samples at 48 kHz, for the Ogg header.
     [[nodiscard]] int pre_skip() const;
 
 private:

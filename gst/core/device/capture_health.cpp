@@ -13,7 +13,7 @@ void CaptureHealth::restart()
 DeviceTrouble CaptureHealth::check(nanoseconds position, nanoseconds captured, nanoseconds frame,
                                    std::span<const std::int16_t> samples)
 {
-    // Ends at the first sample that differs, which in sound is one of the first.
+    // Stops at the first sample that differs, which is an early one in all real audio.
     const auto first = samples.front();
     const bool is_constant = first != 0 && std::ranges::all_of(samples, [first](auto sample) {
                                  return sample == first;
@@ -23,17 +23,17 @@ DeviceTrouble CaptureHealth::check(nanoseconds position, nanoseconds captured, n
     constant_ = is_constant ? std::optional(first) : std::nullopt;
     if (is_constant)
         constant_time_ += frame;
-    if (constant_time_ >= longest_constant)
+    if (constant_time_ >= max_constant_time)
         return DeviceTrouble::stuck;
 
     if (!window_)
         window_ = Moment{position, captured};
-    const auto sound = position - window_->position;
-    if (sound < pace_window)
+    const auto audio = position - window_->position;
+    if (audio < pace_window)
         return DeviceTrouble::none;
     const auto time = captured - window_->captured;
     window_ = Moment{position, captured};
-    has_kept_pace_ = time >= sound / 2;
+    has_kept_pace_ = time >= audio / 2;
     return has_kept_pace_ ? DeviceTrouble::none : DeviceTrouble::free_running;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Tells sound from what a device without a signal gives out.
+// Detects devices that deliver samples without a signal: free-running ones and stuck ones.
 #pragma once
 
 #include "core/device/device_supervisor.h"
@@ -10,22 +10,23 @@
 
 namespace jkvm {
 
-/// Looks at every frame of a device. Allocates nothing.
+/// Checks every frame of a device. Does not allocate.
 class CaptureHealth {
 public:
-    /// So much sound in less than half of the time is free-running. More than scheduling and a
-    /// coarse position of the device can explain.
+    /// A device that delivers this much audio in less than half of the time is free-running:
+    /// scheduling and a coarse position cannot explain that.
     static constexpr nanoseconds pace_window = std::chrono::milliseconds(100);
-    /// So long the same value, which is not 0, is no sound: even a hum or an offset has noise.
-    static constexpr nanoseconds longest_constant = std::chrono::milliseconds(500);
+    /// A device whose samples have the same non-zero value for this long is stuck: even hum or an
+    /// offset has noise.
+    static constexpr nanoseconds max_constant_time = std::chrono::milliseconds(500);
 
-    /// `position` and `captured`: as in CaptureTimeline::place(). What the device is guilty of, or
-    /// none.
+    /// Returns what is wrong with the device, or none. `position` and `captured`: as in
+    /// CaptureTimeline::place().
     DeviceTrouble check(nanoseconds position, nanoseconds captured, nanoseconds frame,
                         std::span<const std::int16_t> samples);
     /// The device counts from 0 again.
     void restart();
-    /// Whether what was seen since the last restart clears a device that was guilty of `trouble`.
+    /// Whether the frames since the last restart show that the device no longer has `trouble`.
     [[nodiscard]] bool is_cleared_of(DeviceTrouble trouble) const;
 
 private:
@@ -33,10 +34,10 @@ private:
         nanoseconds position;
         nanoseconds captured;
     };
-    std::optional<Moment> window_;
-    bool has_kept_pace_ = false; // for one window
+    std::optional<Moment> window_; // its start
+    bool has_kept_pace_ = false;   // in the last window
     std::optional<std::int16_t> constant_;
-    nanoseconds constant_time_{0}; // how long every sample was that
+    nanoseconds constant_time_{0}; // how long every sample has had that value
 };
 
 } // namespace jkvm

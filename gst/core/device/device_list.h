@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The property `device`: names in the order in which they are tried.
+// Parses the property `device`: names separated by semicolons, in the order of attempts.
 #pragma once
 
 #include <span>
@@ -9,17 +9,17 @@
 
 namespace jkvm {
 
-/// A card as the kernel lists it.
+/// A sound card in the kernel's list.
 struct SoundCard {
     std::string id;   ///< short and unique: "tc358743"
-    std::string name; ///< for people: "HDMI receiver"
+    std::string name; ///< human-readable: "HDMI receiver"
 };
 
-/// What is between the ';', without spaces around it and without what is empty.
+/// The names without surrounding spaces; empty ones are left out.
 std::vector<std::string> split_device_list(std::string_view list);
 
-/// The name for snd_pcm_open(): that of the first device of the card whose id or name it is, else
-/// as it stands.
+/// The name for snd_pcm_open(): if `device` is the id or name of a card, that of the card's first
+/// device; else `device` itself.
 std::string pcm_name(const std::string &device, std::span<const SoundCard> cards);
 
 } // namespace jkvm

@@ -18,26 +18,26 @@ const char *name_of(DeviceTrouble trouble)
     return names.at(static_cast<std::size_t>(trouble));
 }
 
-void DeviceSupervisor::opened(MonotonicTime now)
+void DeviceSupervisor::on_opened(MonotonicTime now)
 {
     state_ = DeviceState::open;
     due_ = now + start_patience;
 }
 
-void DeviceSupervisor::failed(DeviceTrouble trouble, MonotonicTime now)
+void DeviceSupervisor::on_failed(DeviceTrouble trouble, MonotonicTime now)
 {
     const bool had_success = state_ == DeviceState::run && now - run_since_ >= success;
     if (had_success)
         backoff_.reset();
     due_ = had_success ? now : now + backoff_.next();
-    // Once lost, what keeps it from coming back is not why it went.
+    // Errors of reopening a lost device do not replace the reason why it was lost.
     if (state_ != DeviceState::lost)
         trouble_ = trouble;
     if (is_open())
         state_ = DeviceState::lost;
 }
 
-bool DeviceSupervisor::has_sound(nanoseconds frame, MonotonicTime now)
+bool DeviceSupervisor::on_frame(nanoseconds frame, MonotonicTime now)
 {
     const bool is_first = state_ != DeviceState::run;
     if (is_first) {

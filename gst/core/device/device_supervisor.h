@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A sound device that comes and goes: in which state it is, and when to try what.
+// The state machine of an audio device that may disappear: its state, and when to try what.
 #pragma once
 
 #include "core/base/backoff.h"
@@ -10,78 +10,80 @@
 namespace jkvm {
 
 enum class DeviceState {
-    search, ///< none could be opened yet
-    open,   ///< one is open and started; no sound has come yet
-    run,    ///< sound comes
-    lost,   ///< it had sound and is gone, or is of no use
+    search, ///< no device could be opened yet
+    open,   ///< a device is open and started but has moved no samples yet
+    run,    ///< samples flow
+    lost,   ///< samples flowed; the device is gone or of no use
 };
 
 enum class DeviceTrouble {
     none,
-    missing,      ///< there is no such device
-    busy,         ///< another program has it
+    missing,      ///< no such device
+    busy,         ///< another program uses it
     forbidden,    ///< no permission
-    unsupported,  ///< it can do nothing that is of use
-    unplugged,    ///< it is gone
-    io_error,     ///< reading fails
+    unsupported,  ///< no usable format
+    unplugged,    ///< removed while open
+    io_error,     ///< reading or writing fails
     rate_changed, ///< its source has another rate now
-    suspended,    ///< the machine slept
-    frozen,       ///< it gives neither sound nor an error
-    free_running, ///< it gives sound faster than time passes
-    stuck,        ///< every sample is the same, and not silence
+    suspended,    ///< the machine was suspended
+    frozen,       ///< neither samples nor an error
+    free_running, ///< samples faster than real time
+    stuck,        ///< every sample has the same non-zero value
 };
 inline constexpr std::size_t device_troubles = 12;
 
 const char *name_of(DeviceState state);
 const char *name_of(DeviceTrouble trouble);
 
-/// The owner does what this decides: it opens a device whenever wants_open(), says what came of it,
-/// and looks again at next_event() at the latest. Thread-bound; "now" is always given.
+/// The owner follows its decisions: it opens a device whenever wants_open(), reports the result,
+/// and checks again at next_event() at the latest. Thread-bound; the caller supplies "now".
 class DeviceSupervisor {
 public:
-    /// The first try after a device was lost comes at once, the others with growing pauses. With
-    /// the longest, and what opening and a frame take, sound is back half a second after the
-    /// device is.
+    /// The first attempt after a device was lost is immediate; further ones follow after growing
+    /// pauses. With the longest pause, and the time to open a device and to capture a frame, audio
+    /// is back half a second after the device.
     static constexpr nanoseconds first_pause = std::chrono::milliseconds(100);
     static constexpr nanoseconds longest_pause = std::chrono::milliseconds(300);
-    /// Who ran for less had no success: the pauses go on growing.
+    /// A device that ran for less than this keeps its back-off interval.
     static constexpr nanoseconds success = std::chrono::seconds(1);
-    /// How long after a frame's end a running device may take to give the next one.
+    /// How long after the end of a frame a running device may take to deliver the next one.
     static constexpr nanoseconds patience = std::chrono::milliseconds(100);
-    /// How long a device that was just opened may.
+    /// The same for a device that has just been opened.
     static constexpr nanoseconds start_patience = std::chrono::seconds(1);
 
+    /// `seed`: of the back-off's jitter.
     explicit DeviceSupervisor(std::uint32_t seed) : backoff_(first_pause, longest_pause, seed) {}
 
     /// A device was opened and started.
-    void opened(MonotonicTime now);
-    /// No device could be opened, or the one that was open is of no use any more and is closed.
-    void failed(DeviceTrouble trouble, MonotonicTime now);
-    /// A frame came; the next one is due after `frame`. Whether it is the first one.
-    bool has_sound(nanoseconds frame, MonotonicTime now);
-    /// The open device was started anew, and gets the time to begin.
-    void restarted(MonotonicTime now) { due_ = now + start_patience; }
+    void on_opened(MonotonicTime now);
+    /// No device could be opened, or the open one was closed for this reason.
+    void on_failed(DeviceTrouble trouble, MonotonicTime now);
+    /// The device moved a frame; the next one is due after `frame`. Returns whether it is the first
+    /// one since the device was opened.
+    bool on_frame(nanoseconds frame, MonotonicTime now);
+    /// The open device was restarted and is given time to start.
+    void on_restarted(MonotonicTime now) { due_ = now + start_patience; }
 
     [[nodiscard]] bool is_open() const
     {
         return state_ == DeviceState::open || state_ == DeviceState::run;
     }
     [[nodiscard]] bool wants_open(MonotonicTime now) const { return !is_open() && now >= due_; }
-    /// Whether the open device gave nothing for too long.
+    /// Whether the open device has not moved a frame for too long.
     [[nodiscard]] bool is_frozen(MonotonicTime now) const { return is_open() && now >= due_; }
-    /// When wants_open() or is_frozen() will be true if nothing else happens.
+    /// When wants_open() or is_frozen() becomes true if nothing else happens.
     [[nodiscard]] MonotonicTime next_event() const { return due_; }
 
     [[nodiscard]] DeviceState state() const { return state_; }
-    /// Why there is no sound, or was none before there was again; none while the first device
-    /// does well.
+    /// Why no device works; while one does, why it did not before. None if the first device worked
+    /// at once.
     [[nodiscard]] DeviceTrouble trouble() const { return trouble_; }
 
 private:
     Backoff backoff_;
     DeviceState state_ = DeviceState::search;
     DeviceTrouble trouble_ = DeviceTrouble::none;
-    MonotonicTime due_{};       // of the next try, or of the next frame; the past: at once
+    MonotonicTime due_{};       // of the next attempt, or of the next frame; in the past: at once
     MonotonicTime run_since_{}; // in state run
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// When a driver says that it looked at its hardware, as far as that can be believed.
+// Validates the driver's timestamps of its hardware position.
 #pragma once
 
 #include "core/base/time.h"
@@ -8,26 +8,27 @@ namespace jkvm {
 
 class DriverTimestamps {
 public:
-    /// A driver that looks less often than this is not running.
-    static constexpr nanoseconds oldest_plausible = std::chrono::seconds(1);
-    /// That many in a row that cannot be, and it is not asked again.
-    static constexpr int nonsense_allowed = 5;
+    /// The driver of a running device reads its hardware more often than this.
+    static constexpr nanoseconds max_age = std::chrono::seconds(1);
+    /// After this many implausible timestamps in a row the driver's timestamps are not used any
+    /// more.
+    static constexpr int max_implausible = 5;
 
-    /// How old what the driver says is by now; 0 where that cannot be believed. `stamp` is on the
-    /// clock of `now`.
+    /// Age of the driver's position; 0 if its timestamp is implausible. `stamp` is on the clock of
+    /// `now`.
     nanoseconds age(MonotonicTime stamp, MonotonicTime now)
     {
         if (!are_used())
             return nanoseconds(0);
         const auto age = now - stamp;
-        const bool is_plausible = age >= nanoseconds(0) && age <= oldest_plausible;
-        nonsense_ = is_plausible ? 0 : nonsense_ + 1;
+        const bool is_plausible = age >= nanoseconds(0) && age <= max_age;
+        implausible_ = is_plausible ? 0 : implausible_ + 1;
         return is_plausible ? age : nanoseconds(0);
     }
-    [[nodiscard]] bool are_used() const { return nonsense_ < nonsense_allowed; }
+    [[nodiscard]] bool are_used() const { return implausible_ < max_implausible; }
 
 private:
-    int nonsense_ = 0; // in a row
+    int implausible_ = 0; // in a row
 };
 
 } // namespace jkvm

@@ -24,7 +24,7 @@ void Gain::apply(std::span<const std::int16_t> in, unsigned channels, std::span<
 Levels measure_levels(std::span<const std::int16_t> samples, unsigned channels)
 {
     constexpr double full_scale = 32768;
-    // A whole number of channels, in a row that the compiler makes a vector of.
+    // A multiple of the channels, and a width that the compiler vectorises.
     constexpr std::size_t lanes = 8;
     static_assert(lanes % max_level_channels == 0);
     std::array<float, lanes> squares{};
@@ -46,7 +46,7 @@ Levels measure_levels(std::span<const std::int16_t> samples, unsigned channels)
     for (std::size_t lane = 0; lane < lanes; ++lane) {
         auto &[peak, rms] = levels.at(lane % channels);
         peak = std::max({peak, highest[lane] / full_scale, -lowest[lane] / full_scale});
-        rms += squares[lane]; // the sum, at first
+        rms += squares[lane]; // the sum for now
     }
     const auto count = std::max(1.0, static_cast<double>(samples.size()) / channels);
     for (auto &level : levels)

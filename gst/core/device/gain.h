@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Volume and level of 16-bit sound.
+// Volume and level of 16-bit audio.
 #pragma once
 
 #include <array>
@@ -9,24 +9,25 @@
 
 namespace jkvm {
 
-/// Turns volume without a click: a change takes one frame. Allocates nothing.
+/// Applies a volume without clicks: a change is spread over one frame. Does not allocate.
 class Gain {
 public:
-    /// 1 = unchanged, 0 = silence; more than 1 is clipped where it must be.
+    /// Factor: 1 = unchanged, 0 = silence. Samples that exceed full scale are clipped.
     void set(double target) { target_ = target; }
-    /// Whether the next frame is to come out as it goes in.
+    /// Whether the next frame stays as it is.
     [[nodiscard]] bool is_unity() const { return current_ == 1 && target_ == 1; }
-    /// One whole frame, interleaved; `out` is as long as `in` and may be the same.
+    /// Applies the volume to one whole interleaved frame. `out` has the size of `in` and may be the
+    /// same memory.
     void apply(std::span<const std::int16_t> in, unsigned channels, std::span<std::int16_t> out);
-    /// As if a frame had been applied: of silence nothing is to be turned.
-    void skip() { current_ = target_; }
+    /// Finishes a pending change at once, for a frame of silence.
+    void finish_change() { current_ = target_; }
 
 private:
     double current_ = 1;
     double target_ = 1;
 };
 
-/// How loud a frame is, per channel; 1 = full scale.
+/// Level of one channel of a frame; 1 = full scale.
 struct Level {
     double peak = 0;
     double rms = 0;

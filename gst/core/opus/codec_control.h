@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Who decides how sound is coded: a preset, the owner's own settings, a receiver's request.
+// Resolves the encoder's settings from a preset, the owner's own settings and a receiver's request.
 #pragma once
 
 #include "core/opus/encoder_settings.h"
@@ -9,14 +9,15 @@
 
 namespace jkvm {
 
-/// The owner's word counts: whatever the owner sets ends what a receiver asked for.
+/// The owner has priority: any setting by the owner ends the receiver's request.
 class CodecControl {
 public:
-    /// Every setting becomes the preset's; nothing: they stay as they are and are the owner's.
+    /// Applies all settings of a preset. Without a value the settings stay and count as the
+    /// owner's.
     void set_quality(std::optional<Quality> quality);
-    /// Another table of presets. Settings of the owner stay.
+    /// Selects the table of presets. The owner's settings stay.
     void set_direction(wire::Direction direction);
-    /// `change` gets the settings to change one; they are the owner's then.
+    /// Calls `change` with the settings to modify, which then count as the owner's.
     template <typename Change>
     void change(Change &&change)
     {
@@ -24,15 +25,18 @@ public:
         quality_.reset();
         request_ = {};
     }
-    /// What the event leaves out stays as it was asked for before.
+    /// Merges a request into the one before: fields without a value stay as requested before.
     void request(const EncoderRequest &request);
-    /// Whoever asked does not any more.
+    /// Ends the receiver's request.
     void withdraw_request() { request_ = {}; }
     void set_limits(const BitrateLimits &limits) { limits_ = limits; }
 
-    /// How to code.
-    [[nodiscard]] EncoderSettings effective() const { return honour(request_, settings_, limits_); }
-    /// What the owner set, without what was asked for.
+    /// The settings to encode with.
+    [[nodiscard]] EncoderSettings effective() const
+    {
+        return apply_request(request_, settings_, limits_);
+    }
+    /// The owner's settings, without the request.
     [[nodiscard]] const EncoderSettings &settings() const { return settings_; }
     [[nodiscard]] std::optional<Quality> quality() const { return quality_; }
     [[nodiscard]] wire::Direction direction() const { return direction_; }

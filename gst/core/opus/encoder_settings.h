@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// How sound is to be coded, as one value: what it may be, what contradicts itself, what a receiver
-// may change of it.
+// The settings of an Opus encoder: their values, contradictions between them, and the part that a
+// receiver may request.
 #pragma once
 
 #include "core/base/time.h"
@@ -15,11 +15,11 @@ namespace jkvm {
 
 enum class BitrateType { cbr, vbr, constrained_vbr };
 
-/// The numbers of these three are libopus'.
+/// The values of these three are those of libopus.
 enum class AudioType { voice = 2048, generic = 2049, restricted_lowdelay = 2051 };
 enum class SignalHint { automatic = -1000, voice = 3001, music = 3002 };
 enum class Bandwidth {
-    automatic = -1000, ///< as much as the bitrate is good for
+    automatic = -1000, ///< chosen for the bitrate
     narrowband = 1101, ///< 4 kHz
     mediumband,        ///< 6 kHz
     wideband,          ///< 8 kHz
@@ -27,33 +27,33 @@ enum class Bandwidth {
     fullband,          ///< 20 kHz
 };
 
-/// All frame lengths that one call of the encoder can make.
+/// All frame lengths that one call of the encoder can produce.
 inline constexpr std::array<nanoseconds, 6> frame_lengths{
     std::chrono::microseconds(2500), std::chrono::milliseconds(5),  std::chrono::milliseconds(10),
     std::chrono::milliseconds(20),   std::chrono::milliseconds(40), std::chrono::milliseconds(60)};
 
 /// The defaults are the preset "medium" of the output path.
 struct EncoderSettings {
-    unsigned rate = 48000; ///< Hz, of the stream: what lies above half of it is not coded
-    unsigned channels = 2; ///< that are coded, 1 or 2
+    unsigned rate = 48000; ///< Hz, of the stream; frequencies above half of it are not encoded
+    unsigned channels = 2; ///< encoded, 1 or 2
     nanoseconds frame = std::chrono::milliseconds(20); ///< one of frame_lengths
     unsigned bitrate = 96000;                          ///< bit/s
     BitrateType bitrate_type = BitrateType::constrained_vbr;
     unsigned complexity = 2; ///< 0..10
     AudioType audio_type = AudioType::generic;
     SignalHint signal = SignalHint::automatic;
-    Bandwidth bandwidth = Bandwidth::fullband; ///< the highest that is coded
+    Bandwidth bandwidth = Bandwidth::fullband; ///< maximum
     bool dtx = false;
     bool inband_fec = false;
-    unsigned packet_loss_percentage = 0; ///< that the encoder is to expect
+    unsigned packet_loss_percentage = 0; ///< expected, in percent
 
     bool operator==(const EncoderSettings &) const = default;
 };
 
-/// One sentence for each setting that does nothing or does harm beside the others.
+/// One sentence for each setting that has no effect, or a bad one, together with the others.
 std::vector<std::string_view> contradictions(const EncoderSettings &settings);
 
-/// What a receiver asks for; what it leaves out stays as it is.
+/// A receiver's request; fields without a value keep the current setting.
 struct EncoderRequest {
     std::optional<nanoseconds> frame;
     std::optional<unsigned> bitrate;
@@ -62,15 +62,15 @@ struct EncoderRequest {
     std::optional<unsigned> packet_loss_percentage;
 };
 
-/// Within what the owner lets receivers choose, bit/s.
+/// The range from which receivers may choose, bit/s.
 struct BitrateLimits {
-    unsigned lowest = 4000;
-    unsigned highest = 650000;
+    unsigned minimum = 4000;
+    unsigned maximum = 650000;
 };
 
-/// The settings with what is asked for. The bitrate is moved into the limits, and so are the others
-/// into what there is; a frame length that there is not is not taken.
-EncoderSettings honour(const EncoderRequest &request, EncoderSettings settings,
-                       const BitrateLimits &limits);
+/// The settings with the request applied. The bitrate is clamped to the limits and other values to
+/// their range; a frame length that does not exist is ignored.
+EncoderSettings apply_request(const EncoderRequest &request, EncoderSettings settings,
+                              const BitrateLimits &limits);
 
 } // namespace jkvm

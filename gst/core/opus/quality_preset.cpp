@@ -24,8 +24,8 @@ constexpr auto wb = Bandwidth::wideband;
 constexpr auto swb = Bandwidth::superwideband;
 constexpr auto fb = Bandwidth::fullband;
 
-// In the order of Quality. A quality is the same effort and frame both ways; a microphone needs
-// less.
+// In the order of Quality. Complexity and frame length are the same in both directions; a
+// microphone needs less bitrate.
 constexpr std::array<Row, 4> rows{{
     {40ms, 1, SignalHint::voice, true, {32, 1, 24000, swb}, {16, 1, 16000, wb}},
     {20ms, 2, SignalHint::automatic, false, {96, 2, 48000, fb}, {64, 1, 48000, fb}},

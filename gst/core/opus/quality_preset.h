@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The four qualities by name, for each direction.
+// The encoder settings of the four named qualities, for each direction.
 #pragma once
 
 #include "core/opus/encoder_settings.h"
@@ -7,14 +7,14 @@
 
 namespace jkvm {
 
-/// The numbers are those of JetKVM.
+/// The values are those of JetKVM.
 enum class Quality { low, medium, high, ultra };
 
-/// Only what a quality is about differs from the defaults: nothing is said of packet loss.
+/// The settings of a preset; those for packet loss keep their defaults.
 EncoderSettings quality_preset(wire::Direction direction, Quality quality);
 
-/// In how many channels sound is captured: the most that a preset of that direction codes, so that
-/// no change of quality changes how the device is used.
+/// Number of channels to capture: the maximum of that direction's presets, so that a change of
+/// quality does not reconfigure the device.
 unsigned capture_channels(wire::Direction direction);
 
 } // namespace jkvm

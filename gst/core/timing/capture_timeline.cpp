@@ -12,8 +12,8 @@ nanoseconds CaptureTimeline::slew(nanoseconds error, nanoseconds frame)
     constexpr auto good_enough = 50us;
     const auto size = std::chrono::abs(error);
     is_slewing_ = follows_ && size > (is_slewing_ ? good_enough : tolerance);
-    const auto most = frame / 500;
-    return is_slewing_ ? std::clamp(error, -most, most) : 0ns;
+    const auto limit = frame / 500;
+    return is_slewing_ ? std::clamp(error, -limit, limit) : 0ns;
 }
 
 CaptureTimeline::Stamp CaptureTimeline::place(nanoseconds position, nanoseconds captured,
@@ -23,9 +23,9 @@ CaptureTimeline::Stamp CaptureTimeline::place(nanoseconds position, nanoseconds 
     Stamp stamp{captured, frame, true, 0ns};
     if (next_) {
         const auto difference = captured - *next_;
-        off_time_ = std::chrono::abs(difference) > largest_slew ? off_time_ + frame : 0ns;
+        off_time_ = std::chrono::abs(difference) > max_slew ? off_time_ + frame : 0ns;
         if (hole_expected_) {
-            // Time does not run backwards because frames were lost.
+            // Lost frames must not make time run backwards.
             stamp.time = std::max(captured, *next_);
             stamp.hole = stamp.time - *next_;
         } else if (off_time_ < step_time || !follows_) {
@@ -47,7 +47,7 @@ CaptureTimeline::Stamp CaptureTimeline::place_silence(nanoseconds start, nanosec
 {
     const Stamp stamp{next_.value_or(start), frame, !next_, 0ns};
     next_ = stamp.time + frame;
-    // Silence has filled the hole.
+    // The silence fills the hole.
     hole_expected_ = false;
     return stamp;
 }

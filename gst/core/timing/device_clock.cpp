@@ -15,11 +15,11 @@ nanoseconds DeviceClock::at(MonotonicTime now) const
                static_cast<nanoseconds::rep>(static_cast<double>(elapsed.count()) * ppm_ * 1e-6));
 }
 
-void DeviceClock::count(nanoseconds position, MonotonicTime captured)
+void DeviceClock::update(nanoseconds position, MonotonicTime captured)
 {
-    // Sooner the estimate follows every jitter; and no clock of a sound card is that far off.
+    // Before that the estimate follows every jitter. No clock of a sound card is off by more.
     constexpr auto settling = 5s;
-    constexpr double furthest = 2000; // ppm
+    constexpr double max_ppm = 2000; // ppm
     if (position < position_ || position_ == 0ns) {
         drift_.restart();
         start_ = position;
@@ -30,7 +30,7 @@ void DeviceClock::count(nanoseconds position, MonotonicTime captured)
         return;
     base_time_ = at(captured);
     base_ = captured;
-    ppm_ = std::clamp(drift_.ppm(), -furthest, furthest);
+    ppm_ = std::clamp(drift_.ppm(), -max_ppm, max_ppm);
 }
 
 } // namespace jkvm

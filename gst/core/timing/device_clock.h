@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Time as a sound device counts it, and as it would have counted while there is none.
+// A clock at the rate of an audio device, which continues while no device is open.
 #pragma once
 
 #include "core/base/time.h"
@@ -7,23 +7,23 @@
 
 namespace jkvm {
 
-/// CLOCK_MONOTONIC at the rate of the device's own clock. It never jumps, and it goes on without a
-/// device at the rate of the last one. The owner locks.
+/// CLOCK_MONOTONIC at the rate of the device's own clock. Never jumps; continues without a device
+/// at the rate of the last one. The owner locks.
 class DeviceClock {
 public:
-    /// The device has counted `position` of sound by the time that `captured` was; a position
-    /// before the last one means that it was started anew.
-    void count(nanoseconds position, MonotonicTime captured);
+    /// Updates the rate: the sample at `position` was captured at that time. A position before the
+    /// last one means that the device was restarted.
+    void update(nanoseconds position, MonotonicTime captured);
 
     [[nodiscard]] nanoseconds at(MonotonicTime now) const;
 
 private:
     DeviceClockFilter drift_;
-    nanoseconds start_{0};    // the first position since the device was started
-    nanoseconds position_{0}; // the last one
-    MonotonicTime base_{};    // where the line begins
+    nanoseconds start_{0};    // first position since the device was started
+    nanoseconds position_{0}; // last position
+    MonotonicTime base_{};    // start of the current segment
     nanoseconds base_time_{0};
-    double ppm_ = 0; // how steep it is
+    double ppm_ = 0; // rate of the current segment
 };
 
 } // namespace jkvm

@@ -16,18 +16,18 @@ void DeviceClockFilter::update(nanoseconds position, nanoseconds measured)
         time_ = measured;
         return;
     }
-    // A measurement is late by as much as this thread was held up in the middle of it. One such
-    // must not pull the loop away.
-    constexpr nanoseconds largest_error = 5ms;
+    // A thread that is preempted during a measurement makes it late. A single late measurement must
+    // not pull the loop away.
+    constexpr nanoseconds max_error = 5ms;
     constexpr double slowest = 10; // seconds, of the loop's time constant
-    constexpr double largest_stretch = 0.1;
+    constexpr double max_stretch = 0.1;
 
     const std::chrono::duration<double> step = position - position_;
     const std::chrono::duration<double> age = position - start_;
     const auto predicted = time_at(position);
     const std::chrono::duration<double> error =
-        std::clamp(measured - predicted, -largest_error, largest_error);
-    // Not more than half of an error at once, else a long frame would make the loop swing.
+        std::clamp(measured - predicted, -max_error, max_error);
+    // At most half of an error at once; otherwise a long frame would make the loop oscillate.
     const double weight =
         std::min(step.count() / std::clamp(age.count() / 3, fastest_.count(), slowest), 0.5);
 
@@ -36,7 +36,7 @@ void DeviceClockFilter::update(nanoseconds position, nanoseconds measured)
         predicted + std::chrono::duration_cast<nanoseconds>(error * std::numbers::sqrt2 * weight);
     if (step.count() > 0)
         stretch_ = std::clamp(stretch_ + weight * weight * error.count() / step.count(),
-                              -largest_stretch, largest_stretch);
+                              -max_stretch, max_stretch);
 }
 
 void DeviceClockFilter::restart_at_known_rate()

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// How a device's count of time runs against another clock, from measurements that jitter.
+// Estimates offset and rate of a device's clock against another clock from noisy measurements.
 #pragma once
 
 #include "core/base/time.h"
 
 namespace jkvm {
 
-/// A delay-locked loop of the second order (F. Adriaensen, "Using a DLL to filter time", 2005): it
-/// follows the offset and the rate. Its bandwidth falls from fast to slow in the first half
-/// minute, so that it locks soon and is calm after. Allocates nothing.
+/// A second-order delay-locked loop (F. Adriaensen, "Using a DLL to filter time", 2005). Its
+/// bandwidth falls during the first half minute, so that it locks soon and rejects jitter later.
+/// Does not allocate.
 class DeviceClockFilter {
 public:
-    /// `position`: how much time the device has counted since it was started; grows. `measured`:
-    /// the other clock's time at that position.
+    /// `position`: time that the device has counted since it was started; must not decrease.
+    /// `measured`: the other clock's time at that position.
     void update(nanoseconds position, nanoseconds measured);
-    /// The device was started anew: position and time are forgotten, the rate is kept.
+    /// The device was restarted: position and time are discarded, the rate is kept.
     void restart() { is_started_ = false; }
     /// As restart(), but starts at the bandwidth of an age of 9 s if the filter had that age
     /// before: the rate is known, and a fast loop would only add its noise to it.
     void restart_at_known_rate();
 
-    /// The other clock's time at the last position, without the jitter.
+    /// The other clock's time at the last position, filtered.
     [[nodiscard]] nanoseconds time() const { return time_; }
     /// The other clock's time at any position, extrapolated from the last one at the current rate.
     [[nodiscard]] nanoseconds time_at(nanoseconds position) const;
@@ -30,11 +30,10 @@ public:
 private:
     bool is_started_ = false;
     std::chrono::duration<double> fastest_ = std::chrono::milliseconds(200); // time constant
-    nanoseconds start_{0};                                                   // the first position
-    nanoseconds position_{0};                                                // the last one
+    nanoseconds start_{0};                                                   // first position
+    nanoseconds position_{0};                                                // last position
     nanoseconds time_{0};
-    double stretch_ =
-        0; // by how much longer the other clock says that the device's second is, in s
+    double stretch_ = 0; // excess of the device's second over one second of the other clock, in s
 };
 
 } // namespace jkvm

@@ -5,11 +5,13 @@
 #include "capture/resume_results.h"
 
 #include <malloc.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <cmath>
 #include <complex>
+#include <cstdio>
 #include <ctime>
 #include <functional>
 #include <numbers>
@@ -329,6 +331,50 @@ TEST_F(CaptureDevice, ThatDoesNotExistIsSilenceAndAMessageThatNamesIt)
     EXPECT_NE(detail.find("No such file"), std::string::npos) << detail;
     for (int i = 0; i < 10; ++i)
         EXPECT_EQ(follow().bytes().size(), 3u) << "coded silence";
+}
+
+/// Redirects stderr to a file while it exists.
+class StderrCapture {
+public:
+    StderrCapture()
+    {
+        ::fflush(stderr);
+        ::dup2(::fileno(file_), STDERR_FILENO);
+    }
+    ~StderrCapture()
+    {
+        ::dup2(original_, STDERR_FILENO);
+        ::close(original_);
+        ::fclose(file_);
+    }
+    StderrCapture(const StderrCapture &) = delete;
+    StderrCapture &operator=(const StderrCapture &) = delete;
+    [[nodiscard]] std::string text()
+    {
+        ::fflush(stderr);
+        std::string text(static_cast<std::size_t>(::lseek(::fileno(file_), 0, SEEK_END)), ' ');
+        ::pread(::fileno(file_), text.data(), text.size(), 0);
+        return text;
+    }
+
+private:
+    FILE *file_ = ::tmpfile();
+    int original_ = ::dup(STDERR_FILENO);
+};
+
+TEST_F(CaptureDevice, MissingDevicePrintsNothingToStderr)
+{
+    if (g_getenv("GST_DEBUG") != nullptr)
+        GTEST_SKIP() << "GST_DEBUG prints to stderr";
+    StderrCapture capture;
+    {
+        testing::Pipeline pipeline("jkvmaudiosrc device=nosuch ! fakesink name=sink");
+        pipeline.play();
+        // Several attempts to open it, the first of them on this thread.
+        while (gst_element_get_current_running_time(pipeline.get()) < 700 * GST_MSECOND)
+            g_usleep(10'000);
+    }
+    EXPECT_EQ(capture.text(), "");
 }
 
 TEST_F(CaptureDevice, ThatDoesNotExistIsAnErrorThatListsThoseThatDo)

@@ -11,12 +11,12 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto frame = 20ms;
-const std::vector<std::int16_t> sound{3, -5, 3, -5};
+const std::vector<std::int16_t> audio{3, -5, 3, -5};
 const std::vector<std::int16_t> silence(4, 0);
 const std::vector<std::int16_t> offset(4, 1200);
 
-/// Frames that come `pace` times as fast as time passes, until the watch says something or two
-/// seconds of sound are over.
+/// Delivers frames at `pace` times real time until the check reports trouble, for at most two
+/// seconds of audio.
 DeviceTrouble watch(CaptureHealth &watch, double pace, const std::vector<std::int16_t> &samples,
                     int *frames = nullptr)
 {
@@ -31,35 +31,35 @@ DeviceTrouble watch(CaptureHealth &watch, double pace, const std::vector<std::in
     return DeviceTrouble::none;
 }
 
-TEST(CaptureHealth, SoundAtAnyPaceThatAClockMayHaveIsSound)
+TEST(CaptureHealth, AcceptsAnyPlausiblePace)
 {
     for (const double pace : {0.5, 0.9, 1.0, 1.1, 1.5}) {
         CaptureHealth w;
-        EXPECT_EQ(watch(w, pace, sound), DeviceTrouble::none) << pace;
+        EXPECT_EQ(watch(w, pace, audio), DeviceTrouble::none) << pace;
     }
 }
 
-TEST(CaptureHealth, FreeRunningIsNoticedWithinAHundredMilliseconds)
+TEST(CaptureHealth, DetectsFreeRunningWithinAHundredMilliseconds)
 {
     for (const double pace : {3.0, 50.0, 1e6}) {
         CaptureHealth w;
         int frames = 0;
-        EXPECT_EQ(watch(w, pace, sound, &frames), DeviceTrouble::free_running) << pace;
+        EXPECT_EQ(watch(w, pace, audio, &frames), DeviceTrouble::free_running) << pace;
         EXPECT_LE(frames, 6);
     }
 }
 
-TEST(CaptureHealth, SilenceIsASignalButAnyOtherConstantIsNone)
+TEST(CaptureHealth, AcceptsSilenceButNoOtherConstant)
 {
     CaptureHealth quiet;
     EXPECT_EQ(watch(quiet, 1, silence), DeviceTrouble::none);
     CaptureHealth stuck;
     int frames = 0;
     EXPECT_EQ(watch(stuck, 1, offset, &frames), DeviceTrouble::stuck);
-    EXPECT_EQ(frames * frame, CaptureHealth::longest_constant);
+    EXPECT_EQ(frames * frame, CaptureHealth::max_constant_time);
 }
 
-TEST(CaptureHealth, ConstantThatChangesFromFrameToFrameIsAVerySlowSignal)
+TEST(CaptureHealth, AcceptsAConstantThatChangesBetweenFrames)
 {
     CaptureHealth w;
     for (int i = 0; i < 100; ++i) {
@@ -68,7 +68,7 @@ TEST(CaptureHealth, ConstantThatChangesFromFrameToFrameIsAVerySlowSignal)
     }
 }
 
-TEST(CaptureHealth, GuiltyDeviceHasToProveItself)
+TEST(CaptureHealth, TroubleIsClearedOnlyByEvidence)
 {
     CaptureHealth w;
     EXPECT_TRUE(w.is_cleared_of(DeviceTrouble::unplugged));
@@ -76,11 +76,11 @@ TEST(CaptureHealth, GuiltyDeviceHasToProveItself)
     EXPECT_FALSE(w.is_cleared_of(DeviceTrouble::stuck));
     w.check(0ns, 0ns, frame, offset);
     EXPECT_FALSE(w.is_cleared_of(DeviceTrouble::stuck));
-    w.check(frame, frame, frame, sound);
+    w.check(frame, frame, frame, audio);
     EXPECT_TRUE(w.is_cleared_of(DeviceTrouble::stuck));
     EXPECT_FALSE(w.is_cleared_of(DeviceTrouble::free_running));
     for (int i = 2; i < 7; ++i)
-        w.check(i * frame, i * frame, frame, sound);
+        w.check(i * frame, i * frame, frame, audio);
     EXPECT_TRUE(w.is_cleared_of(DeviceTrouble::free_running));
     w.restart();
     EXPECT_FALSE(w.is_cleared_of(DeviceTrouble::free_running));

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 constexpr auto frame = 20ms;
 constexpr MonotonicTime start{1h};
 
-TEST(DeviceSupervisor, TriesAtOnceThenLessAndLessOften)
+TEST(DeviceSupervisor, RetriesAtOnceThenWithGrowingPauses)
 {
     DeviceSupervisor supervisor(1);
     auto now = start;
@@ -22,7 +22,7 @@ TEST(DeviceSupervisor, TriesAtOnceThenLessAndLessOften)
     int tries = 0;
     nanoseconds longest{0};
     for (; now < start + 10s; ++tries) {
-        supervisor.failed(DeviceTrouble::missing, now);
+        supervisor.on_failed(DeviceTrouble::missing, now);
         EXPECT_FALSE(supervisor.wants_open(now));
         longest = std::max(longest, supervisor.next_event() - now);
         now = supervisor.next_event();
@@ -34,53 +34,53 @@ TEST(DeviceSupervisor, TriesAtOnceThenLessAndLessOften)
     EXPECT_LT(tries, 50);
 }
 
-TEST(DeviceSupervisor, WhatRanForAWhileIsLostAndTriedAgainAtOnce)
+TEST(DeviceSupervisor, RetriesAtOnceAfterALongRun)
 {
     DeviceSupervisor supervisor(1);
-    supervisor.opened(start);
+    supervisor.on_opened(start);
     EXPECT_EQ(supervisor.state(), DeviceState::open);
-    EXPECT_TRUE(supervisor.has_sound(frame, start + frame));
+    EXPECT_TRUE(supervisor.on_frame(frame, start + frame));
     EXPECT_EQ(supervisor.state(), DeviceState::run);
-    EXPECT_FALSE(supervisor.has_sound(frame, start + 2s));
-    supervisor.failed(DeviceTrouble::unplugged, start + 3s);
+    EXPECT_FALSE(supervisor.on_frame(frame, start + 2s));
+    supervisor.on_failed(DeviceTrouble::unplugged, start + 3s);
     EXPECT_EQ(supervisor.state(), DeviceState::lost);
     EXPECT_TRUE(supervisor.wants_open(start + 3s));
-    // What it died of stays, whatever the tries to open it say.
-    supervisor.failed(DeviceTrouble::missing, start + 3s);
+    // Errors of reopening do not replace the reason.
+    supervisor.on_failed(DeviceTrouble::missing, start + 3s);
     EXPECT_EQ(supervisor.trouble(), DeviceTrouble::unplugged);
-    supervisor.opened(start + 4s);
-    supervisor.failed(DeviceTrouble::frozen, start + 5s);
+    supervisor.on_opened(start + 4s);
+    supervisor.on_failed(DeviceTrouble::frozen, start + 5s);
     EXPECT_EQ(supervisor.trouble(), DeviceTrouble::frozen);
 }
 
-TEST(DeviceSupervisor, DeviceThatFailsRightAfterItsStartIsNotTriedInABusyLoop)
+TEST(DeviceSupervisor, KeepsPausesAfterAShortRun)
 {
     DeviceSupervisor supervisor(1);
     auto now = start;
     int tries = 0;
     for (; now < start + 10s; ++tries) {
-        supervisor.opened(now);
-        supervisor.has_sound(frame, now + frame);
-        supervisor.failed(DeviceTrouble::io_error, now + frame);
+        supervisor.on_opened(now);
+        supervisor.on_frame(frame, now + frame);
+        supervisor.on_failed(DeviceTrouble::io_error, now + frame);
         now = supervisor.next_event();
     }
     EXPECT_LT(tries, 60);
 }
 
-TEST(DeviceSupervisor, DeviceThatGivesNothingIsFrozen)
+TEST(DeviceSupervisor, DeviceWithoutFramesIsFrozen)
 {
     DeviceSupervisor supervisor(1);
-    supervisor.opened(start);
+    supervisor.on_opened(start);
     EXPECT_FALSE(supervisor.is_frozen(start + 999ms));
     EXPECT_TRUE(supervisor.is_frozen(start + 1s));
-    supervisor.has_sound(frame, start + 1s);
+    supervisor.on_frame(frame, start + 1s);
     EXPECT_FALSE(supervisor.is_frozen(start + 1s + frame + 99ms));
     EXPECT_TRUE(supervisor.is_frozen(start + 1s + frame + 100ms));
-    supervisor.restarted(start + 2s);
+    supervisor.on_restarted(start + 2s);
     EXPECT_FALSE(supervisor.is_frozen(start + 2500ms));
 }
 
-TEST(DeviceSupervisor, EveryStateAndTroubleHasItsName)
+TEST(DeviceSupervisor, NamesStatesAndTroubles)
 {
     EXPECT_STREQ(name_of(DeviceState::lost), "lost");
     EXPECT_STREQ(name_of(DeviceTrouble::none), "none");
@@ -88,15 +88,15 @@ TEST(DeviceSupervisor, EveryStateAndTroubleHasItsName)
     EXPECT_STREQ(name_of(DeviceTrouble::rate_changed), "rate-changed");
 }
 
-// What the owner does, in short, on a clock of its own: sound while the device is there, else
-// silence at the pace of the clock.
-TEST(DeviceSupervisor, ThousandUnplugsLoseNoTimeAndEachReturnIsHeardWithinHalfASecond)
+// A short version of the owner on a fake clock: audio while the device is present, else silence at
+// the pace of the clock.
+TEST(DeviceSupervisor, AudioReturnsWithinHalfASecondAfterEachOfAThousandUnplugs)
 {
     DeviceSupervisor supervisor(1);
     CaptureTimeline timeline;
     auto now = start;
     auto device_start = start;
-    auto change = start + 2s; // the next unplugging or return
+    auto change = start + 2s; // next unplug or return
     bool is_plugged = true;
     int returns = 0;
     nanoseconds worst{0};
@@ -108,19 +108,19 @@ TEST(DeviceSupervisor, ThousandUnplugsLoseNoTimeAndEachReturnIsHeardWithinHalfAS
         if (now >= change) {
             is_plugged = !is_plugged;
             returned = now;
-            // Never the same phase twice, sometimes shorter than a second.
+            // Varying phases, some shorter than a second.
             change = now + 300ms + (returns % 17) * 150ms + std::chrono::microseconds(7 * returns);
         }
         if (supervisor.is_open() && !is_plugged)
-            supervisor.failed(DeviceTrouble::unplugged, now);
+            supervisor.on_failed(DeviceTrouble::unplugged, now);
         if (supervisor.wants_open(now)) {
             if (is_plugged) {
-                supervisor.opened(now);
+                supervisor.on_opened(now);
                 timeline.restart_device();
                 device_start = now;
                 position = 0ns;
             } else {
-                supervisor.failed(DeviceTrouble::missing, now);
+                supervisor.on_failed(DeviceTrouble::missing, now);
             }
         }
         if (!timeline.next())
@@ -128,9 +128,9 @@ TEST(DeviceSupervisor, ThousandUnplugsLoseNoTimeAndEachReturnIsHeardWithinHalfAS
                   timeline.place_silence(now - MonotonicTime{}, frame).duration;
         const auto captured = device_start - MonotonicTime{} + position;
         if (supervisor.is_open() && captured < end - 1us) {
-            position += end - captured; // silence stands there already
+            position += end - captured; // silence is there already
         } else if (supervisor.is_open() && now - MonotonicTime{} >= captured + frame) {
-            if (supervisor.has_sound(frame, now)) {
+            if (supervisor.on_frame(frame, now)) {
                 worst = std::max(worst, now - returned);
                 ++returns;
             }

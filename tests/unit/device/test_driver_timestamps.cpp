@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 constexpr MonotonicTime now{1h};
 
-TEST(DriverTimestamps, PlausibleOnesTellHowOldTheyAre)
+TEST(DriverTimestamps, ReturnsTheAgeOfPlausibleTimestamps)
 {
     DriverTimestamps stamps;
     EXPECT_EQ(stamps.age(now - 3ms, now), 3ms);
@@ -18,16 +18,16 @@ TEST(DriverTimestamps, PlausibleOnesTellHowOldTheyAre)
     EXPECT_EQ(stamps.age(now - 1s, now), 1s);
 }
 
-TEST(DriverTimestamps, FutureAndLongPastAreNotBelieved)
+TEST(DriverTimestamps, RejectsTheFutureAndTheDistantPast)
 {
     DriverTimestamps stamps;
     EXPECT_EQ(stamps.age(now + 1ns, now), 0ms);
     EXPECT_EQ(stamps.age(now - 1001ms, now), 0ms);
-    EXPECT_EQ(stamps.age(MonotonicTime{}, now), 0ms); // a driver that has none
+    EXPECT_EQ(stamps.age(MonotonicTime{}, now), 0ms); // a driver without timestamps
     EXPECT_TRUE(stamps.are_used());
 }
 
-TEST(DriverTimestamps, AfterNonsenseFiveTimesInARowNobodyAsksAgain)
+TEST(DriverTimestamps, AreNotUsedAfterFiveImplausibleOnesInARow)
 {
     DriverTimestamps stamps;
     for (int i = 0; i < 4; ++i)

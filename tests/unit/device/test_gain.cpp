@@ -21,7 +21,7 @@ Samples turned(Gain &gain)
     return out;
 }
 
-TEST(Gain, ChangeTakesOneFrameAndHasNoStep)
+TEST(Gain, ChangeIsSpreadOverOneFrame)
 {
     Gain gain;
     EXPECT_TRUE(gain.is_unity());
@@ -35,7 +35,7 @@ TEST(Gain, ChangeTakesOneFrameAndHasNoStep)
     EXPECT_EQ(turned(gain), Samples(loud.size(), 0));
 }
 
-TEST(Gain, MoreThanFullScaleIsClipped)
+TEST(Gain, ClipsAtFullScale)
 {
     Gain gain;
     gain.set(10);
@@ -46,18 +46,18 @@ TEST(Gain, MoreThanFullScaleIsClipped)
     EXPECT_EQ(low, Samples(2, -32768));
 }
 
-TEST(Gain, AfterSilenceThereIsNothingToTurn)
+TEST(Gain, SilenceFinishesAChange)
 {
     Gain gain;
     gain.set(0);
-    gain.skip();
+    gain.finish_change();
     EXPECT_EQ(turned(gain), Samples(loud.size(), 0));
     gain.set(1);
-    gain.skip();
+    gain.finish_change();
     EXPECT_TRUE(gain.is_unity());
 }
 
-TEST(Levels, AreThoseOfEachChannel)
+TEST(Levels, AreMeasuredForEachChannel)
 {
     Samples samples;
     for (int i = 0; i < 480; ++i) {

@@ -9,14 +9,14 @@ namespace {
 using namespace std::chrono_literals;
 using wire::Direction;
 
-TEST(CodecControl, BeginsWithTheDefaultPreset)
+TEST(CodecControl, StartsWithTheDefaultPreset)
 {
     const CodecControl control;
     EXPECT_EQ(control.quality(), Quality::medium);
     EXPECT_EQ(control.effective(), quality_preset(Direction::output, Quality::medium));
 }
 
-TEST(CodecControl, PresetIsThatOfTheDirectionWhicheverIsSetFirst)
+TEST(CodecControl, PresetFollowsTheDirectionInEitherOrder)
 {
     CodecControl control;
     control.set_quality(Quality::ultra);
@@ -26,7 +26,7 @@ TEST(CodecControl, PresetIsThatOfTheDirectionWhicheverIsSetFirst)
     EXPECT_EQ(control.effective(), quality_preset(Direction::microphone, Quality::low));
 }
 
-TEST(CodecControl, OneSettingOfTheOwnerKeepsTheRestOfThePresetButIsNoPresetAnyMore)
+TEST(CodecControl, OwnersSettingKeepsTheRestOfThePreset)
 {
     CodecControl control;
     control.set_quality(Quality::high);
@@ -42,7 +42,7 @@ TEST(CodecControl, OneSettingOfTheOwnerKeepsTheRestOfThePresetButIsNoPresetAnyMo
     EXPECT_EQ(control.effective().bitrate, 64000U);
 }
 
-TEST(CodecControl, RequestsAddUpUntilTheOwnerSaysSomething)
+TEST(CodecControl, RequestsAccumulateUntilTheOwnerSetsSomething)
 {
     CodecControl control;
     control.request({.bitrate = 40000});
@@ -58,7 +58,7 @@ TEST(CodecControl, RequestsAddUpUntilTheOwnerSaysSomething)
     EXPECT_EQ(control.effective(), quality_preset(Direction::output, Quality::high));
 }
 
-TEST(CodecControl, WithdrawnRequestLeavesTheOwnersSettings)
+TEST(CodecControl, WithdrawnRequestRestoresTheOwnersSettings)
 {
     CodecControl control;
     control.set_quality(Quality::high);
@@ -69,11 +69,11 @@ TEST(CodecControl, WithdrawnRequestLeavesTheOwnersSettings)
     EXPECT_EQ(control.quality(), Quality::high);
 }
 
-TEST(CodecControl, LimitsHoldForWhatWasAskedForBefore)
+TEST(CodecControl, LimitsApplyToEarlierRequests)
 {
     CodecControl control;
     control.request({.bitrate = 500000});
-    control.set_limits({.lowest = 8000, .highest = 128000});
+    control.set_limits({.minimum = 8000, .maximum = 128000});
     EXPECT_EQ(control.effective().bitrate, 128000U);
 }
 

@@ -10,15 +10,15 @@ using namespace std::chrono_literals;
 
 struct Contradiction {
     EncoderSettings settings;
-    std::string_view word; ///< in the only sentence; empty = there is none
+    std::string_view word; ///< in the only sentence; empty = no sentence
 };
 
-TEST(EncoderSettings, SettingsThatDoNothingOrDoHarmTogetherAreNamed)
+TEST(EncoderSettings, NamesContradictorySettings)
 {
     const Contradiction table[] = {
         {{}, ""},
         {{.inband_fec = true, .packet_loss_percentage = 5}, ""},
-        {{.packet_loss_percentage = 20}, ""}, // without FEC a hint changes no mode
+        {{.packet_loss_percentage = 20}, ""}, // no effect on the mode without FEC
         {{.audio_type = AudioType::voice, .inband_fec = true, .packet_loss_percentage = 20}, ""},
         {{.signal = SignalHint::voice, .inband_fec = true, .packet_loss_percentage = 20}, ""},
         {{.frame = 10ms, .inband_fec = true, .packet_loss_percentage = 5}, ""},
@@ -41,38 +41,40 @@ TEST(EncoderSettings, SettingsThatDoNothingOrDoHarmTogetherAreNamed)
     }
 }
 
-TEST(EncoderSettings, RequestChangesWhatItNamesAndNothingElse)
+TEST(EncoderSettings, RequestChangesOnlyItsFields)
 {
     const EncoderSettings before{.audio_type = AudioType::voice, .inband_fec = true};
-    EXPECT_EQ(honour({}, before, {}), before);
+    EXPECT_EQ(apply_request({}, before, {}), before);
     auto expected = before;
     expected.frame = 60ms;
     expected.bitrate = 48000;
     expected.complexity = 0;
     expected.dtx = true;
     expected.packet_loss_percentage = 7;
-    EXPECT_EQ(honour({.frame = 60ms,
-                      .bitrate = 48000,
-                      .complexity = 0,
-                      .dtx = true,
-                      .packet_loss_percentage = 7},
-                     before, {}),
+    EXPECT_EQ(apply_request({.frame = 60ms,
+                             .bitrate = 48000,
+                             .complexity = 0,
+                             .dtx = true,
+                             .packet_loss_percentage = 7},
+                            before, {}),
               expected);
 }
 
-TEST(EncoderSettings, RequestIsHeldWithinTheOwnersLimitsAndWithinWhatThereIs)
+TEST(EncoderSettings, RequestIsClampedToLimitsAndRanges)
 {
-    const BitrateLimits limits{.lowest = 16000, .highest = 64000};
-    EXPECT_EQ(honour({.bitrate = 500}, {}, limits).bitrate, 16000U);
-    EXPECT_EQ(honour({.bitrate = 512000}, {}, limits).bitrate, 64000U);
-    EXPECT_EQ(honour({.complexity = 99}, {}, limits).complexity, 10U);
-    EXPECT_EQ(honour({.packet_loss_percentage = 101}, {}, limits).packet_loss_percentage, 100U);
-    EXPECT_EQ(honour({.frame = 30ms}, {}, limits).frame, 20ms);
-    EXPECT_EQ(honour({.frame = 120ms}, {}, limits).frame, 20ms);
-    // Limits that exclude each other: the lowest counts.
-    EXPECT_EQ(honour({.bitrate = 20000}, {}, {.lowest = 32000, .highest = 8000}).bitrate, 32000U);
+    const BitrateLimits limits{.minimum = 16000, .maximum = 64000};
+    EXPECT_EQ(apply_request({.bitrate = 500}, {}, limits).bitrate, 16000U);
+    EXPECT_EQ(apply_request({.bitrate = 512000}, {}, limits).bitrate, 64000U);
+    EXPECT_EQ(apply_request({.complexity = 99}, {}, limits).complexity, 10U);
+    EXPECT_EQ(apply_request({.packet_loss_percentage = 101}, {}, limits).packet_loss_percentage,
+              100U);
+    EXPECT_EQ(apply_request({.frame = 30ms}, {}, limits).frame, 20ms);
+    EXPECT_EQ(apply_request({.frame = 120ms}, {}, limits).frame, 20ms);
+    // If the limits exclude each other, the minimum wins.
+    EXPECT_EQ(apply_request({.bitrate = 20000}, {}, {.minimum = 32000, .maximum = 8000}).bitrate,
+              32000U);
     // The owner's own bitrate is not limited.
-    EXPECT_EQ(honour({}, {.bitrate = 96000}, limits).bitrate, 96000U);
+    EXPECT_EQ(apply_request({}, {.bitrate = 96000}, limits).bitrate, 96000U);
 }
 
 } // namespace

@@ -35,7 +35,7 @@ const Expected table[] = {
      false},
 };
 
-TEST(QualityPreset, HasTheNumbersOfJetKvmForBothDirections)
+TEST(QualityPreset, MatchesJetKvmInBothDirections)
 {
     for (const auto &row : table) {
         const auto output = quality_preset(Direction::output, row.quality);
@@ -63,12 +63,12 @@ TEST(QualityPreset, HasTheNumbersOfJetKvmForBothDirections)
     }
 }
 
-TEST(QualityPreset, MediumOutputIsWhatNothingSaidMeans)
+TEST(QualityPreset, MediumOutputIsTheDefault)
 {
     EXPECT_EQ(quality_preset(Direction::output, Quality::medium), EncoderSettings{});
 }
 
-TEST(QualityPreset, SoundIsCapturedInAsManyChannelsAsAnyPresetOfTheDirectionCodes)
+TEST(QualityPreset, CapturesTheMaximumOfChannelsOfTheDirectionsPresets)
 {
     for (const auto direction : {Direction::output, Direction::microphone}) {
         unsigned most = 0;

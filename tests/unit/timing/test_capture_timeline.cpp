@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 constexpr auto frame = 20ms;
 
-TEST(CaptureTimeline, WhileTheDeviceKeepsToTheClockEachFrameIsExactlyAsLongAsItsSamples)
+TEST(CaptureTimeline, FrameLastsAsLongAsItsSamplesWhileClocksAgree)
 {
     CaptureTimeline timeline;
     std::minstd_rand random(1);
@@ -30,13 +30,13 @@ TEST(CaptureTimeline, WhileTheDeviceKeepsToTheClockEachFrameIsExactlyAsLongAsIts
 }
 
 struct Day {
-    double ppm; ///< by which the device is fast
+    double ppm; ///< how fast the device is
     nanoseconds frame;
 };
 class CaptureTimelineDay : public ::testing::TestWithParam<Day> {};
 
-// 24 hours of a device whose clock is off, measured by a thread that is held up now and then.
-TEST_P(CaptureTimelineDay, TimestampsKeepWithinFiveMillisecondsWithoutAHole)
+// 24 hours of a drifting device, measured by a thread that is preempted now and then.
+TEST_P(CaptureTimelineDay, TimestampsStayWithinFiveMillisecondsWithoutAHole)
 {
     const auto [ppm, length] = GetParam();
     CaptureTimeline timeline;
@@ -74,10 +74,10 @@ INSTANTIATE_TEST_SUITE_P(Drifting, CaptureTimelineDay,
                                            Day{1000, 10ms}),
                          [](const auto &info) { return "Case" + std::to_string(info.index); });
 
-TEST(CaptureTimeline, WhereOnlySamplesCountNoClockIsFollowed)
+TEST(CaptureTimeline, CountsSamplesOnlyWhenNotFollowingTheClock)
 {
     CaptureTimeline timeline;
-    timeline.follow_clock(false);
+    timeline.set_following_clock(false);
     for (int i = 0; i < 100'000; ++i) {
         const auto stamp = timeline.place(i * frame, i * (frame + 20us), frame);
         ASSERT_EQ(stamp.time, i * frame);
@@ -85,7 +85,7 @@ TEST(CaptureTimeline, WhereOnlySamplesCountNoClockIsFollowed)
     }
 }
 
-TEST(CaptureTimeline, HoleThatIsExpectedIsMeasuredHoweverSmall)
+TEST(CaptureTimeline, ExpectedHoleIsMeasuredHoweverSmall)
 {
     CaptureTimeline timeline;
     timeline.place(0ns, 1s, frame);
@@ -98,7 +98,7 @@ TEST(CaptureTimeline, HoleThatIsExpectedIsMeasuredHoweverSmall)
     EXPECT_FALSE(timeline.place(frame, stamp.time + frame, frame).discontinuity);
 }
 
-TEST(CaptureTimeline, ClockThatStepsIsFollowedAfterAWhileAndCountsAsAHole)
+TEST(CaptureTimeline, FollowsAClockThatStepsAndReportsAHole)
 {
     CaptureTimeline timeline;
     timeline.place(0ns, 1s, frame);
@@ -109,29 +109,29 @@ TEST(CaptureTimeline, ClockThatStepsIsFollowedAfterAWhileAndCountsAsAHole)
         ++i;
     } while (!stamp.discontinuity && i < 100);
     EXPECT_EQ(i * frame, CaptureTimeline::step_time + frame);
-    EXPECT_NEAR(static_cast<double>(stamp.hole / 1us), 500000, 500); // it had begun to slew
-    // One measurement alone is no step.
+    EXPECT_NEAR(static_cast<double>(stamp.hole / 1us), 500000, 500); // slewed a little before
+    // A single measurement is not a step.
     EXPECT_FALSE(timeline.place(i * frame, 9s + i * frame, frame).discontinuity);
     EXPECT_FALSE(timeline.place((i + 1) * frame, 1500ms + (i + 1) * frame, frame).discontinuity);
 }
 
-TEST(CaptureTimeline, SilenceGoesOnWhereSoundEndedAndSoundWhereSilenceEnded)
+TEST(CaptureTimeline, SilenceAndAudioContinueEachOther)
 {
     CaptureTimeline timeline;
     const auto first = timeline.place_silence(2s, frame);
     EXPECT_EQ(first.time, 2s);
     EXPECT_TRUE(first.discontinuity);
     timeline.expect_hole();
-    const auto second = timeline.place_silence(9s, frame); // which fills the hole
+    const auto second = timeline.place_silence(9s, frame); // fills the hole
     EXPECT_EQ(second.time, 2s + frame);
     EXPECT_FALSE(second.discontinuity);
-    const auto sound = timeline.place(0ns, 2s + 2 * frame + 300us, frame);
-    EXPECT_EQ(sound.time, 2s + 2 * frame);
-    EXPECT_FALSE(sound.discontinuity);
+    const auto audio = timeline.place(0ns, 2s + 2 * frame + 300us, frame);
+    EXPECT_EQ(audio.time, 2s + 2 * frame);
+    EXPECT_FALSE(audio.discontinuity);
     EXPECT_EQ(timeline.next(), 2s + 3 * frame);
 }
 
-TEST(CaptureTimeline, ResetBeginsANewOne)
+TEST(CaptureTimeline, ResetStartsANewTimeline)
 {
     CaptureTimeline timeline;
     timeline.place(0ns, 1s, frame);

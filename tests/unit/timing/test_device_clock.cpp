@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 constexpr MonotonicTime start{1h};
 constexpr auto frame = 20ms;
 
-/// Lets a device that is `ppm` fast count for so long. The time after it.
+/// Lets a device that is `ppm` fast run for that long. Returns the time afterwards.
 MonotonicTime run(DeviceClock &clock, MonotonicTime begin, nanoseconds time, double ppm)
 {
     auto now = begin;
@@ -19,9 +19,9 @@ MonotonicTime run(DeviceClock &clock, MonotonicTime begin, nanoseconds time, dou
     for (nanoseconds position = frame; now < begin + time; position += frame) {
         now = begin + nanoseconds(static_cast<std::int64_t>(static_cast<double>(position.count()) /
                                                             (1 + ppm * 1e-6)));
-        clock.count(position, now);
+        clock.update(position, now);
         EXPECT_GT(clock.at(now), last);
-        EXPECT_LT(clock.at(now) - last, frame + 100us); // it never jumps
+        EXPECT_LT(clock.at(now) - last, frame + 100us); // never jumps
         last = clock.at(now);
     }
     return now;
@@ -32,13 +32,13 @@ double rate(const DeviceClock &clock, MonotonicTime now)
     return 1e6 * std::chrono::duration<double>(clock.at(now + 1s) - clock.at(now) - 1s).count();
 }
 
-TEST(DeviceClock, IsTheMonotonicOneUntilADeviceCounts)
+TEST(DeviceClock, IsTheMonotonicClockBeforeADeviceRuns)
 {
     const DeviceClock clock;
     EXPECT_EQ(clock.at(start), start.time_since_epoch());
 }
 
-TEST(DeviceClock, RunsAtTheRateOfTheDeviceAndGoesOnWithoutIt)
+TEST(DeviceClock, RunsAtTheRateOfTheDeviceAndContinuesWithoutIt)
 {
     for (const double ppm : {300.0, -300.0}) {
         DeviceClock clock;
@@ -51,7 +51,7 @@ TEST(DeviceClock, RunsAtTheRateOfTheDeviceAndGoesOnWithoutIt)
     }
 }
 
-TEST(DeviceClock, NonsenseIsNotFollowed)
+TEST(DeviceClock, DoesNotFollowImplausibleRates)
 {
     DeviceClock clock;
     const auto end = run(clock, start, 60s, 50000);

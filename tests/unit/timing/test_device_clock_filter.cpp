@@ -21,7 +21,7 @@ nanoseconds true_time(nanoseconds position, double ppm)
 
 class Drift : public ::testing::TestWithParam<double> {};
 
-TEST_P(Drift, RateAndTimeAreFoundInMeasurementsThatJitter)
+TEST_P(Drift, FindsRateAndTimeInNoisyMeasurements)
 {
     DeviceClockFilter drift;
     std::minstd_rand random(1);
@@ -41,7 +41,7 @@ TEST_P(Drift, RateAndTimeAreFoundInMeasurementsThatJitter)
 INSTANTIATE_TEST_SUITE_P(BothSigns, Drift, ::testing::Values(-1000, -200, 0, 200, 1000),
                          [](const auto &info) { return "Case" + std::to_string(info.index); });
 
-TEST(DeviceClockFilter, MeasurementThatIsFarOffHardlyPulls)
+TEST(DeviceClockFilter, LimitsTheEffectOfAnOutlier)
 {
     DeviceClockFilter drift;
     for (int i = 0; i < 3000; ++i)
@@ -50,7 +50,7 @@ TEST(DeviceClockFilter, MeasurementThatIsFarOffHardlyPulls)
     EXPECT_LT(std::abs(drift.ppm()), 20);
 }
 
-TEST(DeviceClockFilter, RestartForgetsTheTimeAndKeepsTheRate)
+TEST(DeviceClockFilter, RestartKeepsTheRate)
 {
     DeviceClockFilter drift;
     for (int i = 0; i < 3000; ++i)

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "alsa/device_session.h"
+
+#include "alsa/alsa_log.h"
+#include "alsa/sound_cards.h"
+
+#include <cerrno>
+#include <utility>
+
+#define GST_CAT_DEFAULT alsa_debug_category()
+
+namespace jkvm {
+
+namespace {
+
+DeviceTrouble trouble_of(const Error &error)
+{
+    switch (error.kind) {
+    case ErrorKind::device_busy:
+        return DeviceTrouble::busy;
+    case ErrorKind::device_forbidden:
+        return DeviceTrouble::forbidden;
+    case ErrorKind::device_unsupported:
+        return DeviceTrouble::unsupported;
+    case ErrorKind::device_lost:
+        break;
+    default:
+        return DeviceTrouble::missing;
+    }
+    switch (error.errno_value) {
+    case ENODEV:
+        return DeviceTrouble::unplugged;
+    case EBADFD:
+        return DeviceTrouble::rate_changed;
+    default:
+        return DeviceTrouble::io_error;
+    }
+}
+
+} // namespace
+
+DeviceSession::DeviceSession(std::vector<std::string> devices, Stream &stream)
+    : devices_(std::move(devices)), stream_(stream),
+      supervisor_(static_cast<std::uint32_t>(monotonic_now().time_since_epoch().count()))
+{}
+
+Error DeviceSession::take_failure()
+{
+    auto failure = std::move(*failure_);
+    failure_.reset();
+    return failure;
+}
+
+Status DeviceSession::open(MonotonicTime now)
+{
+    const auto cards = list_sound_cards();
+    std::optional<Error> first;
+    for (const auto &device : devices_) {
+        const auto opened = stream_.open_stream(pcm_name(device, cards));
+        if (opened) {
+            device_ = device;
+            stage_ = Stage::open;
+            if (!start_device(now))
+                return error_;
+            return Done{};
+        }
+        if (!first)
+            first = opened.error();
+    }
+    error_ = first.value_or(Error{ErrorKind::device_missing, {}, "the property device is empty"});
+    const auto trouble = trouble_of(error_);
+    const bool is_new =
+        supervisor_.state() != DeviceState::lost && supervisor_.trouble() != trouble;
+    supervisor_.on_failed(trouble, now);
+    failure_ = error_;
+    if (is_new)
+        report();
+    return error_;
+}
+
+bool DeviceSession::start_device(MonotonicTime now)
+{
+    // Before start() the samples would not be taken.
+    if (is_started_) {
+        if (const auto started = stream_.start_stream(); !started) {
+            lose(started.error());
+            return false;
+        }
+    }
+    on_opened(now);
+    return true;
+}
+
+void DeviceSession::on_opened(MonotonicTime now)
+{
+    GST_INFO("%s is open", device_.c_str());
+    supervisor_.on_opened(now);
+    stream_.on_stream_opened();
+    report();
+}
+
+bool DeviceSession::retry(MonotonicTime now)
+{
+    if (!supervisor_.wants_open(now))
+        return false;
+    if (stage_ == Stage::suspended)
+        resume(now);
+    else
+        (void)open(now); // take_failure() has the error
+    return true;
+}
+
+void DeviceSession::resume(MonotonicTime now)
+{
+    switch (stream_.resume_stream()) {
+    case AlsaDevice::Resumed::running:
+        stage_ = Stage::open;
+        on_opened(now);
+        break;
+    case AlsaDevice::Resumed::not_yet:
+        supervisor_.on_failed(DeviceTrouble::suspended, now);
+        failure_ = error_;
+        break;
+    case AlsaDevice::Resumed::failed:
+        lose(DeviceTrouble::suspended, "the device does not resume");
+    }
+}
+
+void DeviceSession::reopen(MonotonicTime now)
+{
+    stream_.close_stream();
+    stage_ = Stage::closed;
+    (void)open(now); // take_failure() has the error
+}
+
+void DeviceSession::start()
+{
+    is_started_ = true;
+    if (stage_ == Stage::closed)
+        return;
+    stage_ = Stage::open;
+    stream_.stop_stream();
+    if (const auto started = stream_.start_stream(); !started)
+        lose(started.error());
+    else
+        supervisor_.on_opened(monotonic_now());
+}
+
+void DeviceSession::pause()
+{
+    is_started_ = false;
+    if (stage_ != Stage::closed)
+        stream_.stop_stream();
+}
+
+void DeviceSession::report()
+{
+    const bool is_open = supervisor_.is_open();
+    stream_.on_device_changed({.state = supervisor_.state(),
+                               .trouble = supervisor_.trouble(),
+                               .device = is_open ? device_ : error_.subject,
+                               .detail = is_open ? std::string() : error_.detail});
+}
+
+void DeviceSession::lose(DeviceTrouble trouble, const char *reason)
+{
+    lose(trouble, Error{ErrorKind::device_lost, device_, reason});
+}
+
+void DeviceSession::lose(const Error &error)
+{
+    lose(trouble_of(error), error);
+}
+
+void DeviceSession::lose(DeviceTrouble trouble, const Error &error)
+{
+    const bool is_new = supervisor_.state() == DeviceState::run || supervisor_.trouble() != trouble;
+    GST_DEBUG("closing %s (%s): %s", device_.c_str(), name_of(trouble), error.detail.c_str());
+    error_ = error;
+    failure_ = error;
+    stream_.close_stream();
+    stage_ = Stage::closed;
+    supervisor_.on_failed(trouble, monotonic_now());
+    if (is_new)
+        report();
+}
+
+void DeviceSession::suspend()
+{
+    stage_ = Stage::suspended;
+    error_ = {ErrorKind::device_lost, device_, "the machine was suspended"};
+    supervisor_.on_failed(DeviceTrouble::suspended, monotonic_now());
+    report();
+}
+
+} // namespace jkvm

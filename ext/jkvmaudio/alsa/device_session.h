@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Keeps one of several ALSA devices open and running: opens, reopens, resumes and gives up devices
+// as a DeviceSupervisor decides.
+#pragma once
+
+#include "alsa/alsa_device.h"
+#include "core/device/device_supervisor.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace jkvm {
+
+/// A change of a device's state.
+struct DeviceReport {
+    DeviceState state = DeviceState::search;
+    DeviceTrouble trouble = DeviceTrouble::none;
+    std::string device; ///< open now, or the one that failed
+    std::string detail; ///< ALSA's reason; empty while a device is open
+};
+
+/// What is done with samples is the business of the engine, which implements Stream. The same for
+/// capture and playback. Thread-bound.
+class DeviceSession {
+public:
+    /// The engine's stream on the open device.
+    class Stream {
+    public:
+        /// Opens and configures the device of that ALSA name without starting it.
+        virtual Status open_stream(const std::string &pcm_name) = 0;
+        virtual Status start_stream() = 0;
+        /// Stops the device and discards the content of its ring.
+        virtual void stop_stream() = 0;
+        virtual AlsaDevice::Resumed resume_stream() = 0;
+        virtual void close_stream() = 0;
+        /// The device was opened or resumed and counts from 0.
+        virtual void on_stream_opened() = 0;
+        virtual void on_device_changed(const DeviceReport &report) = 0;
+
+    protected:
+        ~Stream() = default;
+    };
+
+    /// `devices`: as users name them, tried in this order. `stream` outlives the session.
+    DeviceSession(std::vector<std::string> devices, Stream &stream);
+
+    /// Opens the first device that works. Errors: that of the first device in the list.
+    Status open(MonotonicTime now);
+    /// Starts the open device, and every one that is opened from now on.
+    void start();
+    /// Stops the open device; it stays open.
+    void pause();
+    [[nodiscard]] bool is_started() const { return is_started_; }
+
+    /// Opens a device or resumes the suspended one, if an attempt is due. Returns whether one was.
+    bool retry(MonotonicTime now);
+    /// Closes the device, which is of no use any more.
+    void lose(DeviceTrouble trouble, const char *reason);
+    void lose(const Error &error);
+    /// Keeps the device, which has to be resumed.
+    void suspend();
+    /// Closes the device and opens one again, for another configuration.
+    void reopen(MonotonicTime now);
+    /// The device was restarted after an xrun.
+    void on_restarted(MonotonicTime now) { supervisor_.on_restarted(now); }
+    /// The device moved a frame of this length. Returns whether it is the first one since the
+    /// device was opened; then the change of state is to be reported with report().
+    bool on_frame(nanoseconds frame, MonotonicTime now) { return supervisor_.on_frame(frame, now); }
+    /// Passes the current state to Stream::on_device_changed().
+    void report();
+
+    /// The failure that no caller has taken yet.
+    [[nodiscard]] bool has_failure() const { return failure_.has_value(); }
+    Error take_failure();
+
+    [[nodiscard]] const DeviceSupervisor &supervisor() const { return supervisor_; }
+    /// Configured name of the device that is open, or was open last.
+    [[nodiscard]] const std::string &device() const { return device_; }
+
+private:
+    enum class Stage {
+        closed,
+        open,
+        suspended, ///< open, and has to be resumed
+    };
+
+    bool start_device(MonotonicTime now);
+    void resume(MonotonicTime now);
+    void on_opened(MonotonicTime now);
+    void lose(DeviceTrouble trouble, const Error &error);
+
+    std::vector<std::string> devices_;
+    Stream &stream_;
+    DeviceSupervisor supervisor_;
+    Stage stage_ = Stage::closed;
+    bool is_started_ = false; // while it is, an open device runs
+    std::string device_;
+    Error error_{ErrorKind::device_missing, {}, {}}; // of the last failure
+    std::optional<Error> failure_;                   // not taken yet
+};
+
+} // namespace jkvm

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "audio_src.h"
+
+#include "alsa/sound_cards.h"
+#include "common/clocks.h"
+#include "common/element_error.h"
+#include "common/encoder_request.h"
+#include "common/opus_caps.h"
+
+#include <gst/audio/audio.h>
+
+#define GST_CAT_DEFAULT jkvm_audio_src_debug
+
+namespace jkvm {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A GstClock that shows the device's time. It may outlive the element.
+GstClock *make_clock(const SharedDeviceClock &device_clock)
+{
+    const auto get_time = [](GstClock *, gpointer shared) noexcept {
+        const auto &clock = *static_cast<SharedDeviceClock *>(shared);
+        return static_cast<GstClockTime>(clock->lock()->at(monotonic_now()).count());
+    };
+    const auto destroy = [](gpointer shared) noexcept {
+        delete static_cast<SharedDeviceClock *>(shared);
+    };
+    return gst_audio_clock_new("jkvmaudioclock", get_time, new SharedDeviceClock(device_clock),
+                               destroy);
+}
+
+} // namespace
+
+AudioSrc::AudioSrc(GstJkvmAudioSrc *element)
+    : element_(GST_ELEMENT(element)), src_(GST_BASE_SRC(element)), xruns_(element_, "jkvm-xrun"),
+      devices_(element_, "jkvm-device"), report_(element_, GST_CAT_DEFAULT)
+{
+    gst_base_src_set_live(src_, TRUE);
+    gst_base_src_set_format(src_, GST_FORMAT_TIME);
+}
+
+// --- properties ---
+
+gint64 AudioSrc::actual_time(nanoseconds AlsaDevice::Format::*time) const
+{
+    return (stats_.lock()->device.format.*time) / 1us;
+}
+
+GstStructure *AudioSrc::stats() const
+{
+    return make_structure(stats_.snapshot());
+}
+
+const PropertyTable<AudioSrc> &AudioSrc::live_properties()
+{
+    constexpr Range<gint64> any_time{0, G_MAXINT64};
+    static const PropertyTable<AudioSrc> table{
+        computed<AudioSrc>(
+            "actual-buffer-time", "Actual buffer time",
+            "Size of the ring that the device granted (us); 0 while no device is open", any_time,
+            [](const AudioSrc &src) { return src.actual_time(&AlsaDevice::Format::buffer_time); }),
+        computed<AudioSrc>(
+            "actual-latency-time", "Actual latency time",
+            "Period that the device granted (us); 0 while no device is open", any_time,
+            [](const AudioSrc &src) { return src.actual_time(&AlsaDevice::Format::period); }),
+        computed<AudioSrc>("stats", "Statistics", "Counters, and times in nanoseconds", AnyValue{},
+                           &AudioSrc::stats),
+    };
+    return table;
+}
+
+void AudioSrc::set_property(guint id, const GValue *value, GParamSpec *spec)
+{
+    bool is_capture_property = false;
+    {
+        auto settings = settings_.lock();
+        is_capture_property = capture_properties().set(*settings, value, spec);
+        gain_ = settings->mute ? 0 : settings->volume;
+        // GStreamer asks only elements with this flag for a clock.
+        if (settings->provide_clock)
+            GST_OBJECT_FLAG_SET(element_, GST_ELEMENT_FLAG_PROVIDE_CLOCK);
+        else
+            GST_OBJECT_FLAG_UNSET(element_, GST_ELEMENT_FLAG_PROVIDE_CLOCK);
+    }
+    if (is_capture_property)
+        return;
+    change_codec([&](CodecControl &control) {
+        if (!codec_properties().set(control, value, spec))
+            G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
+    });
+}
+
+void AudioSrc::get_property(guint id, GValue *value, GParamSpec *spec)
+{
+    if (!live_properties().get(*this, value, spec) &&
+        !capture_properties().get(*settings_.lock(), value, spec) &&
+        !codec_properties().get(*codec_.lock(), value, spec))
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
+}
+
+void AudioSrc::change_codec(const std::function<void(CodecControl &)> &change)
+{
+    CodecControl before;
+    CodecControl after;
+    {
+        auto codec = codec_.lock();
+        before = *codec;
+        change(*codec);
+        after = *codec;
+    }
+    codec_changed_ = true;
+    control_.request_wake_up(); // the streaming thread waits for a frame of the old length
+    codec_properties().notify_changes(G_OBJECT(element_), before, after);
+}
+
+bool AudioSrc::handle_event(GstEvent *event)
+{
+    const auto now = codec_.lock()->effective();
+    const auto samples = static_cast<std::uint32_t>(now.frame * now.rate / 1s);
+    const auto requested = parse_encoder_request(
+        event,
+        {.stream = {.sample_rate = now.rate, .channels = now.channels, .frame_size = samples},
+         .bitrate = now.bitrate,
+         .complexity = now.complexity,
+         .dtx = now.dtx});
+    if (!requested)
+        return false;
+    if (is_withdrawal(event)) {
+        change_codec([](CodecControl &control) { control.withdraw_request(); });
+        return true;
+    }
+    const auto &stream = requested->stream;
+    const auto frame =
+        nanoseconds(std::chrono::seconds(stream.frame_size)) / std::max(1U, stream.sample_rate);
+    // Ignore fields that match the current settings; limits apply to requests only.
+    EncoderRequest request{.packet_loss_percentage = parse_expected_loss(event)};
+    if (frame != now.frame)
+        request.frame = frame;
+    if (requested->bitrate != now.bitrate)
+        request.bitrate = requested->bitrate;
+    if (requested->complexity != now.complexity)
+        request.complexity = requested->complexity;
+    if (requested->dtx != now.dtx)
+        request.dtx = requested->dtx;
+    change_codec([&](CodecControl &control) { control.request(request); });
+    return true;
+}
+
+// --- opening and closing ---
+
+bool AudioSrc::open()
+{
+    const auto settings = settings_.snapshot();
+    codec_.lock()->withdraw_request(); // made by receivers of the last session
+    const auto codec = codec_.snapshot();
+    if (control_.fd() < 0) {
+        post_error(element_, {ErrorKind::out_of_resources, "an event", "eventfd failed"});
+        return false;
+    }
+    channels_ = capture_channels(codec.direction());
+    on_device_lost_ = settings.on_device_lost;
+    *stats_.lock() = {.channels = channels_};
+    pool_ = PacketPool(std::max(OpusFrameEncoder::max_packet_size,
+                                CaptureFrameReader::max_frame * channels_ * sizeof(std::int16_t)));
+    coder_.emplace(channels_);
+    const auto frame = codec.effective().frame;
+    engine_ = std::make_unique<CaptureEngine>(
+        CaptureEngine::Config{.devices = split_device_list(settings.device),
+                              .channels = channels_,
+                              .period = std::min(settings.latency_time, frame),
+                              .buffer_time = std::max(settings.buffer_time, 2 * frame)},
+        *this);
+    engine_->set_following_clock(settings.slave_method == SlaveMethod::skew);
+    codec_changed_ = true;
+    bool is_open = apply_settings();
+    pre_skip_ = is_open ? coder_->pre_skip() : 0;
+    if (is_open) {
+        const auto opened = engine_->open();
+        if (!opened && on_device_lost_ == OnDeviceLost::error) {
+            post_device_error(opened.error());
+            is_open = false;
+        }
+    }
+    if (!is_open)
+        close();
+    return is_open;
+}
+
+void AudioSrc::close()
+{
+    latency_ = 0ns;
+    engine_.reset();
+    coder_.reset();
+    pool_ = {};
+    auto stats = stats_.lock();
+    stats->device = {};
+}
+
+void AudioSrc::post_device_error(Error error)
+{
+    if (error.kind == ErrorKind::device_missing)
+        error.detail += "; existing devices: " + list_capture_devices();
+    post_error(element_, error);
+}
+
+void AudioSrc::warn_of_contradictions(const EncoderSettings &settings)
+{
+    for (const auto sentence : contradictions(settings))
+        post_warning(element_, {ErrorKind::settings_conflict, std::string(sentence), {}});
+}
+
+// --- caps, latency, clock, thread ---
+
+bool AudioSrc::prefers_samples()
+{
+    const auto accepted =
+        GstRef<GstCaps>::adopt(gst_pad_peer_query_caps(GST_BASE_SRC_PAD(src_), nullptr));
+    const auto opus = GstRef<GstCaps>::adopt(gst_caps_new_empty_simple("audio/x-opus"));
+    return accepted && !gst_caps_can_intersect(accepted.get(), opus.get());
+}
+
+bool AudioSrc::negotiate()
+{
+    coder_->set_output(prefers_samples() ? FrameCoder::Output::samples : FrameCoder::Output::opus);
+    engine_->set_frame(coder_->frame_samples(), coder_->look_ahead());
+    on_latency_changed();
+    return set_caps();
+}
+
+bool AudioSrc::set_caps()
+{
+    stream_ = coder_->settings();
+    if (coder_->output() == FrameCoder::Output::opus) {
+        const auto caps = make_opus_caps({.rate = static_cast<int>(stream_.rate),
+                                          .channels = static_cast<int>(stream_.channels),
+                                          .pre_skip = pre_skip_},
+                                         "jkvmaudiosrc");
+        return gst_base_src_set_caps(src_, caps.get());
+    }
+    GstAudioInfo info;
+    gst_audio_info_set_format(&info, GST_AUDIO_FORMAT_S16LE, CaptureFrameReader::rate,
+                              static_cast<gint>(channels_), nullptr);
+    const auto caps = GstRef<GstCaps>::adopt(gst_audio_info_to_caps(&info));
+    return gst_base_src_set_caps(src_, caps.get());
+}
+
+bool AudioSrc::answer_latency(GstQuery *query)
+{
+    const auto latency = latency_.load();
+    if (latency == 0ns)
+        return false; // closed: the latency is unknown
+    // The ring holds what downstream does not accept in time. Without a device, assume the size
+    // that will be requested.
+    auto ring = stats_.lock()->device.format.buffer_time;
+    if (ring == 0ns)
+        ring = settings_.lock()->buffer_time;
+    gst_query_set_latency(query, TRUE, static_cast<GstClockTime>(latency.count()),
+                          static_cast<GstClockTime>((latency + ring).count()));
+    return true;
+}
+
+GstClock *AudioSrc::provide_clock()
+{
+    return settings_.lock()->provide_clock ? make_clock(device_clock_) : nullptr;
+}
+
+void AudioSrc::on_stream_status(GstMessage *message)
+{
+    if (GST_MESSAGE_TYPE(message) != GST_MESSAGE_STREAM_STATUS ||
+        GST_MESSAGE_SRC(message) != GST_OBJECT(GST_BASE_SRC_PAD(src_)))
+        return;
+    GstStreamStatusType type{};
+    gst_message_parse_stream_status(message, &type, nullptr);
+    const auto requested = settings_.lock()->priority;
+    if (type == GST_STREAM_STATUS_TYPE_ENTER && requested > 0) {
+        const auto granted = priority_.raise(requested);
+        stats_.lock()->scheduling = granted;
+        GST_INFO_OBJECT(element_, "requested priority %d, granted: %s", requested,
+                        name_of(granted));
+    } else if (type == GST_STREAM_STATUS_TYPE_LEAVE) {
+        priority_.restore();
+        stats_.lock()->scheduling = ThreadPriority::Granted::normal;
+    }
+}
+
+} // namespace jkvm

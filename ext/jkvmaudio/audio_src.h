@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The implementation of jkvmaudiosrc: connects the capture engine and the frame coder to GStreamer.
+#pragma once
+
+#include "capture/capture_engine.h"
+#include "capture/capture_stats.h"
+#include "capture_properties.h"
+#include "codec/frame_coder.h"
+#include "codec_properties.h"
+#include "common/element_message.h"
+#include "common/packet_pool.h"
+#include "common/stats_report.h"
+#include "core/base/guarded.h"
+#include "core/base/wait_control.h"
+#include "core/timing/device_clock.h"
+#include "gstjkvmaudiosrc.h"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+
+GST_DEBUG_CATEGORY_EXTERN(jkvm_audio_src_debug);
+
+namespace jkvm {
+
+using SharedDeviceClock = std::shared_ptr<Guarded<DeviceClock>>;
+
+class AudioSrc final : public CaptureEngine::Host {
+public:
+    explicit AudioSrc(GstJkvmAudioSrc *element);
+
+    /// The properties that describe the present state of the element.
+    static const PropertyTable<AudioSrc> &live_properties();
+    void set_property(guint id, const GValue *value, GParamSpec *spec);
+    void get_property(guint id, GValue *value, GParamSpec *spec);
+
+    bool open();
+    void close();
+    void unlock() { control_.interrupt(); }
+    void unlock_stop() { control_.resume(); }
+    /// Discards what the device captured while the pipeline was paused.
+    void restart() { control_.request_restart(); }
+    bool negotiate();
+    /// False: the base class has to answer.
+    bool answer_latency(GstQuery *query);
+    bool handle_event(GstEvent *event);
+    GstClock *provide_clock();
+    /// Raises and restores the priority of the streaming thread, which posts these messages itself.
+    void on_stream_status(GstMessage *message);
+    GstFlowReturn create(GstBuffer **buffer);
+
+private:
+    // audio_src_streaming.cpp
+    CaptureEngine::Moment now() override;
+    void on_device_changed(const DeviceReport &report) override;
+    void on_latency_changed() override;
+    void on_overrun(nanoseconds lost) override;
+    void on_ring_grown(nanoseconds buffer_time) override;
+    void on_device_position(nanoseconds position, MonotonicTime captured) override;
+
+    /// Applies the settings changed since the last frame. False: they are invalid, an error was
+    /// posted.
+    bool apply_settings();
+    /// GST_FLOW_CUSTOM_SUCCESS: the frame precedes the start of the stream and is not pushed.
+    GstFlowReturn code_frame(const CaptureEngine::Frame &frame, GstBuffer **buffer);
+    /// What create() returns after a failure of the device; GST_FLOW_OK to go on with silence.
+    GstFlowReturn handle_failure(const Error &error);
+    void update_stats(const FrameCoder::Coded &coded);
+    void post_stats_if_due();
+    void log_loss(nanoseconds lost);
+
+    // audio_src.cpp
+    void change_codec(const std::function<void(CodecControl &)> &change);
+    void warn_of_contradictions(const EncoderSettings &settings);
+    bool set_caps();
+    /// Whether downstream accepts raw samples but not Opus.
+    bool prefers_samples();
+    void post_device_error(Error error);
+    [[nodiscard]] gint64 actual_time(nanoseconds AlsaDevice::Format::*time) const;
+    [[nodiscard]] GstStructure *stats() const;
+
+    GstElement *element_;
+    GstBaseSrc *src_;
+    ElementMessages xruns_;
+    ElementMessages devices_;
+    StatsReport report_;
+    WaitControl control_;
+    ThreadPriority priority_; // the streaming thread's
+    Guarded<CaptureSettings> settings_;
+    Guarded<CodecControl> codec_;
+    std::atomic<bool> codec_changed_{false};           // since the last apply_settings()
+    std::atomic<double> gain_{1};                      // from mute and volume
+    Guarded<CaptureStats> stats_;                      // as of the last frame
+    std::atomic<nanoseconds> latency_{nanoseconds(0)}; // 0 while closed
+    SharedDeviceClock device_clock_ = std::make_shared<Guarded<DeviceClock>>();
+
+    // From open() to close(); used by the streaming thread in between.
+    std::unique_ptr<CaptureEngine> engine_;
+    std::optional<FrameCoder> coder_;
+    PacketPool pool_;
+    unsigned channels_ = 2;  // captured
+    EncoderSettings stream_; // described by the caps
+    int pre_skip_ = 0;       // in the caps
+    OnDeviceLost on_device_lost_ = OnDeviceLost::silence;
+    MonotonicTime next_loss_warning_{};
+    nanoseconds unlogged_loss_{0};
+};
+
+} // namespace jkvm

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The streaming thread of jkvmaudiosrc: frames, and what the capture engine reports.
+#include "audio_src.h"
+
+#include "common/clocks.h"
+#include "common/element_error.h"
+#include "common/fields.h"
+#include "common/mapped_buffer.h"
+
+#define GST_CAT_DEFAULT jkvm_audio_src_debug
+
+namespace jkvm {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// What create() returns after it posted an error. With GST_FLOW_ERROR the base class would post a
+// second one; EOS also lets sinks complete their files.
+constexpr auto ended_by_error = GST_FLOW_EOS;
+
+} // namespace
+
+// --- events of the capture engine ---
+
+CaptureEngine::Moment AudioSrc::now()
+{
+    const auto [running, monotonic] =
+        read_together([this] { return running_now(element_); }, [] { return monotonic_now(); });
+    return {running, monotonic};
+}
+
+void AudioSrc::on_device_changed(const DeviceReport &report)
+{
+    stats_.lock()->device = engine_->device();
+    if (report.state == DeviceState::open)
+        return; // not known to work yet
+    const bool runs = report.state == DeviceState::run;
+    devices_.post(runs ? "running" : name_of(report.trouble),
+                  Fields()
+                      .set("state", std::string(name_of(report.state)))
+                      .set("device", report.device)
+                      .set("detail", report.detail));
+    if (runs)
+        GST_INFO_OBJECT(element_, "capturing from %s", report.device.c_str());
+    else
+        GST_WARNING_OBJECT(element_, "no audio from %s (%s): %s", report.device.c_str(),
+                           name_of(report.trouble), report.detail.c_str());
+}
+
+void AudioSrc::on_latency_changed()
+{
+    const auto latency = engine_->latency();
+    if (latency_.exchange(latency) == latency)
+        return;
+    GST_DEBUG_OBJECT(element_, "latency is %" GST_TIME_FORMAT,
+                     GST_TIME_ARGS(static_cast<GstClockTime>(latency.count())));
+    gst_element_post_message(element_, gst_message_new_latency(GST_OBJECT(element_)));
+}
+
+void AudioSrc::log_loss(nanoseconds lost)
+{
+    constexpr auto interval = 1s;
+    unlogged_loss_ += lost;
+    const auto now = monotonic_now();
+    if (now < next_loss_warning_)
+        return;
+    GST_WARNING_OBJECT(element_, "lost %" G_GINT64_FORMAT " ms of audio to overruns",
+                       static_cast<gint64>(unlogged_loss_ / 1ms));
+    unlogged_loss_ = 0ns;
+    next_loss_warning_ = now + interval;
+}
+
+void AudioSrc::on_overrun(nanoseconds lost)
+{
+    xruns_.post("overrun", Fields().set("lost-time", lost));
+    log_loss(lost);
+}
+
+void AudioSrc::on_ring_grown(nanoseconds buffer_time)
+{
+    GST_DEBUG_OBJECT(element_, "reopening the device with a ring of %" G_GINT64_FORMAT " ms",
+                     static_cast<gint64>(buffer_time / 1ms));
+    xruns_.post("ring-grown", Fields().set("buffer-time", buffer_time));
+}
+
+void AudioSrc::on_device_position(nanoseconds position, MonotonicTime captured)
+{
+    device_clock_->lock()->update(position, captured);
+}
+
+// --- frames ---
+
+bool AudioSrc::apply_settings()
+{
+    coder_->set_gain(gain_);
+    if (!codec_changed_.exchange(false))
+        return true;
+    const auto settings = codec_.lock()->effective();
+    if (const auto applied = coder_->apply(settings); !applied) {
+        post_error(element_, applied.error());
+        return false;
+    }
+    GST_DEBUG_OBJECT(
+        element_, "encoding %u bit/s, complexity %u, frames of %" G_GINT64_FORMAT " us",
+        settings.bitrate, settings.complexity, static_cast<gint64>(settings.frame / 1us));
+    warn_of_contradictions(settings);
+    engine_->set_frame(coder_->frame_samples(), coder_->look_ahead());
+    on_latency_changed();
+    stats_.lock()->settings = settings;
+    if (gst_pad_has_current_caps(GST_BASE_SRC_PAD(src_)) &&
+        (settings.rate != stream_.rate || settings.channels != stream_.channels ||
+         settings.audio_type != stream_.audio_type)) {
+        // Some decoders restart at new caps. Their output still continues where the last one ended,
+        // so there is no pre-skip.
+        coder_->request_independent_packet();
+        pre_skip_ = 0;
+        set_caps();
+    }
+    return true;
+}
+
+GstFlowReturn AudioSrc::handle_failure(const Error &error)
+{
+    switch (on_device_lost_) {
+    case OnDeviceLost::error:
+        post_device_error(error);
+        return ended_by_error;
+    case OnDeviceLost::eos:
+        return GST_FLOW_EOS;
+    default:
+        return GST_FLOW_OK;
+    }
+}
+
+GstFlowReturn AudioSrc::create(GstBuffer **buffer)
+{
+    for (;;) {
+        if (!engine_->is_started()) {
+            (void)control_.take_restart(); // done here
+            engine_->restart();
+        }
+        if (!apply_settings())
+            return ended_by_error;
+        auto event = engine_->next(control_);
+        if (const auto *frame = std::get_if<CaptureEngine::Frame>(&event)) {
+            const auto flow = code_frame(*frame, buffer);
+            engine_->release();
+            if (flow != GST_FLOW_CUSTOM_SUCCESS)
+                return flow;
+        } else if (const auto *failure = std::get_if<CaptureEngine::Failure>(&event)) {
+            if (const auto flow = handle_failure(failure->error); flow != GST_FLOW_OK)
+                return flow;
+        } else if (control_.take_wake_up()) {
+            continue;
+        } else if (control_.take_restart()) {
+            engine_->restart();
+        } else {
+            engine_->pause();
+            return GST_FLOW_FLUSHING;
+        }
+    }
+}
+
+GstFlowReturn AudioSrc::code_frame(const CaptureEngine::Frame &frame, GstBuffer **buffer)
+{
+    auto packet = pool_.acquire();
+    if (!packet)
+        return GST_FLOW_FLUSHING;
+    auto coded = coder_->code(frame.samples, frame.is_silence, frame.history,
+                              MappedBuffer(packet.get(), GST_MAP_WRITE).bytes());
+    if (!coded) {
+        post_error(element_, coded.error());
+        return ended_by_error;
+    }
+    update_stats(*coded);
+    post_stats_if_due();
+    const auto &stamp = frame.stamp;
+    GST_LOG_OBJECT(element_, "%" GST_STIME_FORMAT ", %" G_GSIZE_FORMAT " bytes%s",
+                   GST_STIME_ARGS(stamp.time.count()), coded->size,
+                   frame.is_silence ? " of silence" : "");
+    if (stamp.time < 0ns)
+        return GST_FLOW_CUSTOM_SUCCESS;
+    set_used_size(packet.get(), coded->size);
+    GST_BUFFER_PTS(packet.get()) = static_cast<GstClockTime>(stamp.time.count());
+    GST_BUFFER_DURATION(packet.get()) = static_cast<GstClockTime>(stamp.duration.count());
+    if (stamp.discontinuity) {
+        GST_BUFFER_FLAG_SET(packet.get(), GST_BUFFER_FLAG_DISCONT);
+        GST_BUFFER_FLAG_SET(packet.get(), GST_BUFFER_FLAG_RESYNC);
+    }
+    *buffer = packet.release();
+    return GST_FLOW_OK;
+}
+
+void AudioSrc::update_stats(const FrameCoder::Coded &coded)
+{
+    auto stats = stats_.lock();
+    stats->capture = engine_->counters();
+    stats->coding.add(coded);
+    stats->pool = pool_.stats();
+}
+
+void AudioSrc::post_stats_if_due()
+{
+    const auto interval = settings_.lock()->report_interval;
+    if (report_.is_due(interval, monotonic_now()))
+        report_.post(make_structure(stats_.snapshot()));
+}
+
+} // namespace jkvm
