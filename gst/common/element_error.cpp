@@ -8,8 +8,8 @@ namespace {
 struct Row {
     GQuark domain;
     int code;
-    const char *before; // the sentence around the offending value
-    const char *after;
+    const char *before; // the sentence for the user, up to the offending value
+    const char *after;  // the rest of the sentence
 };
 
 Row row(ErrorKind kind)
@@ -20,41 +20,47 @@ Row row(ErrorKind kind)
     const GQuark stream = GST_STREAM_ERROR;
     switch (kind) {
     case ErrorKind::device_missing:
-        return {resource, GST_RESOURCE_ERROR_NOT_FOUND, "There is no sound device ", "."};
+        return {resource, GST_RESOURCE_ERROR_NOT_FOUND, "Could not open audio device ",
+                ": no such device."};
     case ErrorKind::device_busy:
-        return {resource, GST_RESOURCE_ERROR_BUSY, "Another program uses the sound device ", "."};
+        return {resource, GST_RESOURCE_ERROR_BUSY, "Could not open audio device ",
+                ": it is in use by another program."};
     case ErrorKind::device_forbidden:
-        return {resource, GST_RESOURCE_ERROR_NOT_AUTHORIZED,
-                "No permission to open the sound device ", "."};
+        return {resource, GST_RESOURCE_ERROR_NOT_AUTHORIZED, "Could not open audio device ",
+                ": permission denied."};
     case ErrorKind::device_unsupported:
-        return {resource, GST_RESOURCE_ERROR_SETTINGS, "The sound device ",
-                " cannot capture in the format needed."};
+        return {resource, GST_RESOURCE_ERROR_SETTINGS, "Audio device ",
+                " does not support the required format."};
     case ErrorKind::device_lost:
-        return {resource, GST_RESOURCE_ERROR_READ, "The sound device ", " is lost."};
+        return {resource, GST_RESOURCE_ERROR_READ, "Audio device ", " was lost."};
     case ErrorKind::path_busy:
-        return {resource, GST_RESOURCE_ERROR_BUSY, "Another server holds the socket path ", "."};
+        return {resource, GST_RESOURCE_ERROR_BUSY, "Could not listen on socket path ",
+                ": another server is using it."};
     case ErrorKind::path_unusable:
-        return {resource, GST_RESOURCE_ERROR_OPEN_READ_WRITE, "Cannot use the socket path ", "."};
+        return {resource, GST_RESOURCE_ERROR_OPEN_READ_WRITE, "Could not use socket path ", "."};
     case ErrorKind::peer_unreachable:
-        return {resource, GST_RESOURCE_ERROR_OPEN_READ, "Cannot connect to ", "."};
+        return {resource, GST_RESOURCE_ERROR_OPEN_READ, "Could not connect to ", "."};
     case ErrorKind::peer_gone:
-        return {resource, GST_RESOURCE_ERROR_READ, "The connection to ", " ended."};
+        return {resource, GST_RESOURCE_ERROR_READ, "The connection to ", " was closed."};
     case ErrorKind::protocol_violation:
-        return {stream, GST_STREAM_ERROR_WRONG_TYPE, "What comes from ",
-                " is not the JetKVM audio protocol."};
+        return {stream, GST_STREAM_ERROR_WRONG_TYPE, "The peer at ",
+                " does not speak the JetKVM audio protocol."};
     case ErrorKind::encoder_setup:
-        return {library, GST_LIBRARY_ERROR_INIT, "The Opus encoder cannot be set up: ", "."};
+        return {library, GST_LIBRARY_ERROR_INIT, "Could not set up the Opus encoder: ", "."};
     case ErrorKind::encode_failed:
         return {stream, GST_STREAM_ERROR_ENCODE, "The Opus encoder failed: ", "."};
     case ErrorKind::child_failed:
         return {resource, GST_RESOURCE_ERROR_FAILED, "The worker process failed too often; it ",
                 "."};
+    case ErrorKind::child_unstartable:
+        return {resource, GST_RESOURCE_ERROR_NOT_FOUND, "Could not start the worker program ",
+                "; check the installation or the environment variable JKVM_WORKER."};
     case ErrorKind::launch_invalid:
-        return {resource, GST_RESOURCE_ERROR_SETTINGS, "The launch line cannot be run: ", "."};
+        return {resource, GST_RESOURCE_ERROR_SETTINGS, "Could not run the launch line: ", "."};
     case ErrorKind::settings_conflict:
         return {library, GST_LIBRARY_ERROR_SETTINGS, "Settings contradict each other: ", "."};
     case ErrorKind::out_of_resources:
-        return {core, GST_CORE_ERROR_THREAD, "No thread, memory or descriptor left for ", "."};
+        return {core, GST_CORE_ERROR_THREAD, "No thread, memory or descriptor available for ", "."};
     }
     return {core, GST_CORE_ERROR_FAILED, "", ""};
 }
@@ -62,7 +68,7 @@ Row row(ErrorKind kind)
 void post(GstElement *element, GstMessageType type, const Error &error)
 {
     auto [domain, code, text] = element_error_code(error);
-    // Takes over both strings.
+    // Transfers both strings.
     gst_element_message_full(element, type, domain, code, g_strdup(text.c_str()),
                              g_strdup(error.detail.c_str()), __FILE__, "post", __LINE__);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The core's errors as GStreamer's: one table for domain, code and the sentence for the user.
+// Maps the core's errors to GStreamer's domain, code and user text.
 #pragma once
 
 #include "core/base/result.h"
@@ -13,15 +13,15 @@ namespace jkvm {
 struct ElementErrorCode {
     GQuark domain;
     int code;
-    std::string text; ///< for the user, with the offending value
+    std::string text; ///< for the user; contains the offending value
 };
 
-/// The table.
+/// Returns the table's row for the error.
 ElementErrorCode element_error_code(const Error &error);
 
-/// Posts the error on the bus: the element cannot go on.
+/// Posts the error on the bus: the element cannot continue.
 void post_error(GstElement *element, const Error &error);
-/// Posts the same as a warning: something was lost, the element goes on.
+/// Posts the error as a warning: the element continues.
 void post_warning(GstElement *element, const Error &error);
 
 } // namespace jkvm

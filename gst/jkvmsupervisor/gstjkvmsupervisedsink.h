@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// jkvmsupervisedsink: a sink that runs in a process of its own.
+// GObject type of jkvmsupervisedsink, which runs a sink in a worker process.
 #pragma once
 
 #include <gst/gst.h>

@@ -3,90 +3,103 @@
 /**
  * SECTION:element-jkvmsupervisedsrc
  * @title: jkvmsupervisedsrc
- * @short_description: runs a source in a process of its own, and keeps it running
+ * @short_description: Runs a source in a worker process, and restarts it when it fails
  *
- * Runs the pipeline description launch, whose last element puts out Opus, in a worker process, and
- * puts out what comes from there. A crash or a hang of the worker (of a driver, a library, an element)
- * never stops the application's pipeline: it is a gap in the sound, a message, and a restart.
+ * Runs the pipeline description launch, whose last element outputs Opus, in a worker process, and
+ * outputs the worker's audio. If the worker crashes or hangs because of a driver, a library or an
+ * element, the application's pipeline continues: GAP events fill the outage, a message reports it, and
+ * the worker is restarted.
  *
  * |[
  * gst-launch-1.0 -e jkvmsupervisedsrc launch="jkvmaudiosrc device=hw:0,0" ! oggmux ! filesink location=a.ogg
  * gst-launch-1.0 jkvmsupervisedsrc launch="alsasrc ! audioconvert ! opusenc" ! opusdec plc=true ! autoaudiosink
  * ]|
  *
- * The sound after a crash is marked DISCONT, and GAP events fill the time between, so that it stands
- * where it was captured. GAP events of the worker's own pipeline do not cross over: while its source says
- * nothing, there is nothing. (jkvmaudiosrc makes silence instead.) The worker runs from PAUSED on, and goes on while the pipeline is paused.
- * Queries end here; the event jkvm-encoder-request goes on to the worker's encoder.
+ * The first buffer after an outage is marked DISCONT, and its timestamp is that of its capture. GAP
+ * events of the worker's own pipeline are not forwarded: while its source outputs nothing, so does the
+ * element (jkvmaudiosrc outputs silence instead). The worker runs in PAUSED and PLAYING. Queries are
+ * answered by the element; the event jkvm-encoder-request is forwarded to the worker's encoder.
  *
- * When the worker ends, by a crash, a kill, an error or the end of its stream, it is started again: at
- * once if it had lived, after restart-delay if it died young (within half a second of its first
- * heartbeat) or could not be started, and after twice as long for each further one in a row, up to
- * max-restart-delay. After max-restarts in restart-window the element posts an error with the last
- * exit reason and the last lines of the worker's error output; with on-failure=silence it goes on
- * without a worker and tries again every max-restart-delay, for ever. A launch line that cannot be
- * parsed is such a failure at once, with the parser's own words. Stopping the pipeline asks the worker
- * to end (SIGTERM, which becomes an end of stream in its pipeline) and kills it after stop-timeout. Core
- * dumps that take longer than hang-timeout are cut off.
+ * A worker that ended, by a crash, a kill, an error or the end of its stream, is restarted: immediately
+ * if it had been healthy, else after restart-delay. It counts as healthy 500 ms after its first
+ * heartbeat. The delay doubles with each further early end in a row, up to max-restart-delay. When
+ * max-restarts is reached within restart-window, the element posts an error with the last exit reason
+ * and the last lines of the worker's error output. With on-failure=silence it continues without a
+ * worker and retries every max-restart-delay. A launch line that cannot be parsed is an error at once,
+ * with the message of the parser.
  *
- * A heartbeat proves that sound moves: a buffer or a GAP event has arrived at the end of the worker's
- * pipeline. A worker without one for hang-timeout is killed and started again; so is
- * one that is stopped, or whose streaming thread is stuck, and one whose source has nothing to say. A
- * source that may rightly be silent for longer without telling so by GAP events needs a longer
- * hang-timeout, or 0. Until its first heartbeat a worker has 10 s.
+ * Stopping the pipeline sends SIGTERM to the worker, which becomes an end of stream in its pipeline,
+ * and kills it after stop-timeout. Core dumps
+ * that take longer than hang-timeout are truncated.
+ *
+ * A heartbeat proves that audio flows: a buffer or a GAP event has arrived at the end of the worker's
+ * pipeline. A worker that sends none for hang-timeout is killed and restarted, whether it is stopped,
+ * its streaming thread is blocked, or its source outputs nothing. A source that may be silent for
+ * longer without sending GAP events needs a longer hang-timeout, or 0. Before its first heartbeat a
+ * worker has at least 10 s.
  *
  * ## The worker
  *
- * The worker is the program jkvm-worker of the directory for helper programs (libexecdir); the
- * environment variable JKVM_WORKER names another one. It has the application's working directory,
- * standard output and environment, but for NOTIFY_SOCKET, WATCHDOG_PID and WATCHDOG_USEC, which it
- * does not get, GST_DEBUG_FILE, which it gets only with %p in it (else it would begin the application's
- * log anew), and GST_REGISTRY_UPDATE=no, unless that is set: it uses the plugin registry as the
- * application left it, which makes it start quickly. Plugins that the application alone knows of (by
- * --gst-plugin-path, or registered by itself) are not known to it. No other descriptor of the application is
- * open in it. What it writes to its standard error appears on the application's, unless nobody reads that.
- * It runs in a process group of its own, so a Ctrl-C ends the application, which then ends the worker; what
- * is left of the group then is killed. It dies with the application, also when that is killed. One that
- * was killed and does not die, because it waits in the kernel for a device, is left alone after 2 s.
+ * The worker is the program jkvm-worker in the directory for helper programs (libexecdir). The
+ * environment variable JKVM_WORKER overrides its path. If the program cannot be executed, the element
+ * posts an error at once.
  *
- * The private socket between the two is an abstract one of the JetKVM protocol, and lets nobody in but
- * the worker. The element inside, called ipc, is a jkvmipcsrc; its own messages and statistics
- * tell of the link.
+ * The worker inherits the application's working directory, standard output and environment, with these
+ * exceptions:
+ *
+ * * NOTIFY_SOCKET, WATCHDOG_PID and WATCHDOG_USEC are removed.
+ * * GST_DEBUG_FILE is removed unless it contains %p, because the worker would truncate the
+ *   application's log.
+ * * The tracer jkvmmetrics is removed from GST_TRACERS, because its port is in use.
+ * * GST_REGISTRY_UPDATE=no is added unless the variable is set, so that the worker starts quickly with
+ *   the plugin registry of the application. It does not know plugins that only the application has
+ *   loaded, with --gst-plugin-path or from its own code.
+ *
+ * No other descriptor of the application is open in the worker. Its standard error is forwarded to that
+ * of the application as long as this does not block. It runs in a process group of its own, so that
+ * Ctrl-C ends the application, which then ends the worker; other processes of that group are killed
+ * with it. The worker dies with the application, even if that is killed. A killed worker that is
+ * blocked in the kernel is abandoned after 2 s.
+ *
+ * The two processes are connected by an abstract Unix socket with the JetKVM audio protocol, which only
+ * the worker may connect to. The element inside the bin, named ipc, is a jkvmipcsrc; its own messages
+ * and statistics describe the link.
  *
  * ## Statistics
  *
- * The structure application/x-jkvm-supervisedsrc-stats in the property stats has these fields.
- * Counters only grow while the element is in PAUSED or PLAYING, and stay readable after.
+ * The property stats contains a structure application/x-jkvm-supervisedsrc-stats with these fields.
+ * Counters are monotonic while the element is in PAUSED or PLAYING, and remain readable afterwards.
  *
  * | field | type | meaning |
  * |---|---|---|
- * | running | gboolean | whether a worker runs now |
- * | pid | gint | its process id; 0 = none runs |
+ * | running | gboolean | whether a worker is running |
+ * | pid | gint | process id of the worker; 0 = none |
  * | restarts | guint64 | workers started after the first |
- * | exits | guint64 | workers that ended by themselves |
- * | kills | guint64 | workers that a signal ended which was not ours: crashes, and kills by others |
- * | hangs | guint64 | workers that were killed because they gave no heartbeat |
+ * | exits | guint64 | workers that exited |
+ * | kills | guint64 | workers ended by a signal that the element did not send: crashes, and kills by other processes |
+ * | hangs | guint64 | workers killed because they sent no heartbeat |
  * | failures | guint64 | workers that could not be started, or could not run the launch line |
- * | heartbeats | guint64 | received, over all workers |
- * | last-exit | gchararray | how the last one ended; empty at first, "stopped" after a deliberate stop |
- * | cpu-percent | gdouble | processor time of the worker over the last second; 100 = one core all of the time |
- * | rss | guint64 | memory that it has, bytes |
- * | vms | guint64 | address space that it has, bytes |
+ * | heartbeats | guint64 | heartbeats received from all workers |
+ * | last-exit | gchararray | how the last worker ended; empty at first, "stopped" after a deliberate stop |
+ * | cpu-percent | gdouble | processor time of the worker during the last second; 100 = one core continuously busy |
+ * | rss | guint64 | resident memory of the worker (bytes) |
+ * | vms | guint64 | address space of the worker (bytes) |
  *
  * ## Messages
  *
- * The element message jkvm-child says what becomes of the workers; none is held back, since the limits
- * of restarts limit them too. It comes from a thread of the element, and so does the error at the limit.
- * A handler must not change the element's state there; gst_element_call_async() can.
+ * The element message jkvm-child reports every start and end of a worker. It is not rate-limited,
+ * because the limits of restarts bound its rate. This message and the error at the limit are posted
+ * from a thread of the element. A sync handler must not change the element's state;
+ * gst_element_call_async() can be used instead.
  *
  * | field | type | meaning |
  * |---|---|---|
- * | reason | gchararray | started; exited = ended by itself; killed = by a signal; hang = gave no heartbeat and was killed; failed = could not be started, or cannot run the launch line |
- * | pid | gint | of the worker; 0 if there never was one |
- * | exit-status | gint | that it returned; 0 when a signal ended it. Not with started, like all that follow |
- * | signal | gint | that ended it; 0 = none |
- * | detail | gchararray | how it ended, in words |
- * | errors | gchararray | the last ten lines of its error output |
+ * | reason | gchararray | started; exited; killed = ended by a signal; hang = sent no heartbeat and was killed; failed = could not be started, or could not run the launch line |
+ * | pid | gint | process id of the worker; 0 if none was created |
+ * | exit-status | gint | returned status; 0 if a signal ended the worker. Absent with reason started, as are all following fields |
+ * | signal | gint | signal that ended the worker; 0 = none |
+ * | detail | gchararray | how the worker ended, in words |
+ * | errors | gchararray | last ten lines of the worker's error output |
  *
  * Since: 0.1
  */
@@ -117,8 +130,9 @@ JKVM_DEFINE_ELEMENT(GstJkvmSupervisedSrc, gst_jkvm_supervised_src, GST_TYPE_BIN,
 static void gst_jkvm_supervised_src_configure_class(GstJkvmSupervisedSrcClass *klass)
 {
     auto *element_class = GST_ELEMENT_CLASS(klass);
-    SupervisedSrc::configure_class(element_class, SupervisedSrc::Side::source, "Supervised source",
-                                   "Runs a source in a process of its own, and keeps it running");
+    SupervisedSrc::configure_class(
+        element_class, SupervisedSrc::Side::source, "Supervised source",
+        "Runs a source in a worker process, and restarts it when it fails");
     element_class->change_state = [](GstElement *self, GstStateChange transition) noexcept {
         return jkvm::open_in_ready(impl(self), gst_jkvm_supervised_src_parent_class, self,
                                    transition);

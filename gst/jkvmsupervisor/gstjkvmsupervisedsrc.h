@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// jkvmsupervisedsrc: a source that runs in a process of its own.
+// GObject type of jkvmsupervisedsrc, which runs a source in a worker process.
 #pragma once
 
 #include <gst/gst.h>

@@ -2,7 +2,7 @@
 /**
  * plugin-jkvmsupervisor:
  *
- * Bins that run a part of the pipeline in a process of its own, and keep that running.
+ * Bins that run a part of the pipeline in a worker process, and restart it when it fails.
  *
  * Since: 0.1
  */
@@ -19,5 +19,5 @@ static gboolean plugin_init(GstPlugin *plugin)
 
 #define PACKAGE "jkvm"
 GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, jkvmsupervisor,
-                  "Parts of a pipeline in processes of their own", plugin_init, PACKAGE_VERSION,
-                  "LGPL", "jkvm", "Unknown package origin")
+                  "Runs parts of a pipeline in supervised worker processes", plugin_init,
+                  PACKAGE_VERSION, "LGPL", "jkvm", "Unknown package origin")

@@ -2,7 +2,6 @@
 #include "supervised_bin.h"
 
 #include "common/element_error.h"
-#include "common/properties.h"
 #include "worker_link.h"
 
 #include <cstdlib>
@@ -14,18 +13,18 @@ namespace jkvm {
 
 namespace {
 
-constexpr guint property_stats = SupervisorSettings::own;
-
-const char *nick(EndReason reason)
+const char *nick(ExitReason reason)
 {
     switch (reason) {
-    case EndReason::exited:
+    case ExitReason::exited:
         return "exited";
-    case EndReason::killed:
+    case ExitReason::killed:
         return "killed";
-    case EndReason::hang:
+    case ExitReason::hang:
         return "hang";
-    case EndReason::failed:
+    case ExitReason::failed:
+    case ExitReason::unstartable:
+    case ExitReason::refused:
         return "failed";
     }
     return "";
@@ -37,8 +36,8 @@ std::string worker_program()
     return path != nullptr && *path != '\0' ? path : JKVM_WORKER_PATH;
 }
 
-/// Abstract, so there is no file to leave behind. Nobody can guess it, and only the worker is let
-/// in anyway.
+/// Returns a random abstract name, which leaves no file behind. Only the worker may connect to it
+/// in any case.
 std::string make_socket_name()
 {
     gchar *unique = g_uuid_string_random();
@@ -47,7 +46,7 @@ std::string make_socket_name()
     return name;
 }
 
-/// GST_TRACERS without jkvmmetrics: its port is this process's, and cannot be the worker's too.
+/// Returns GST_TRACERS without jkvmmetrics, whose port is in use by this process.
 std::string without_metrics(const char *tracers)
 {
     std::string rest;
@@ -60,17 +59,17 @@ std::string without_metrics(const char *tracers)
     return rest;
 }
 
-/// Ours, but for what would be wrong in the worker.
+/// Returns this process's environment without the variables that would be wrong in a worker.
 std::vector<std::string> make_environment()
 {
     gchar **environment = g_get_environ();
-    // The parent has just read the registry and brought it up to date; the worker need not look at
-    // every plugin's file again.
+    // This process has just updated the registry; the worker does not need to check every plugin
+    // file again.
     environment = g_environ_setenv(environment, "GST_REGISTRY_UPDATE", "no", FALSE);
-    // The word to the service manager is the parent's to give.
+    // Only this process reports to its service manager.
     for (const char *name : {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"})
         environment = g_environ_unsetenv(environment, name);
-    // Each worker would begin the parent's log anew. Without a file it logs to its error output.
+    // Each worker would truncate this process's log. Without a file it logs to its error output.
     const char *log = g_environ_getenv(environment, "GST_DEBUG_FILE");
     if (log != nullptr && g_strstr_len(log, -1, "%p") == nullptr)
         environment = g_environ_unsetenv(environment, "GST_DEBUG_FILE");
@@ -82,7 +81,7 @@ std::vector<std::string> make_environment()
     return result;
 }
 
-/// What a process wrote need not be UTF-8, an error message must be.
+/// Returns a worker's output as UTF-8, which error messages must be.
 std::string make_valid(const std::string &text)
 {
     gchar *valid = g_utf8_make_valid(text.c_str(), static_cast<gssize>(text.size()));
@@ -108,11 +107,8 @@ void SupervisedBin::configure_class(GstElementClass *klass, Side side, const cha
 {
     GST_DEBUG_CATEGORY_INIT(jkvm_supervisor_debug, "jkvmsupervisor", 0, "Supervised pipelines");
     auto *object_class = G_OBJECT_CLASS(klass);
-    SupervisorSettings::install(object_class);
-    g_object_class_install_property(
-        object_class, property_stats,
-        g_param_spec_boxed("stats", "Statistics", "The worker process, and counters (since 0.1)",
-                           GST_TYPE_STRUCTURE, read_only));
+    supervisor_properties().install(object_class);
+    live_properties().install(object_class);
     gst_element_class_add_static_pad_template(klass, pad_template(side));
     gst_element_class_set_static_metadata(klass, long_name,
                                           side == Side::source ? "Source/Audio" : "Sink/Audio",
@@ -132,23 +128,31 @@ SupervisedBin::SupervisedBin(GstElement *element, Side side)
     gst_util_set_object_arg(G_OBJECT(ipc_), "mode", "listen");
     gst_util_set_object_arg(G_OBJECT(ipc_), "direction", JKVM_WORKER_DIRECTION);
     gst_util_set_object_arg(G_OBJECT(ipc_), "dialect", JKVM_WORKER_DIALECT);
-    g_signal_connect(ipc_, "client-connecting", G_CALLBACK(is_client_ours), this);
+    g_signal_connect(ipc_, "client-connecting", G_CALLBACK(on_client_connecting), this);
     gst_bin_add(GST_BIN(element), ipc_);
     const auto target = GstRef<GstPad>::adopt(gst_element_get_static_pad(ipc_, name));
     gst_ghost_pad_set_target(GST_GHOST_PAD(pad), target.get());
 }
 
+const PropertyTable<SupervisedBin> &SupervisedBin::live_properties()
+{
+    static const PropertyTable<SupervisedBin> table{
+        computed<SupervisedBin>("stats", "Statistics", "State of the worker process, and counters",
+                                AnyValue{}, &SupervisedBin::stats),
+    };
+    return table;
+}
+
 void SupervisedBin::set_property(guint id, const GValue *value, GParamSpec *spec)
 {
-    if (!settings_.lock()->set(id, value))
+    if (!supervisor_properties().set(*settings_.lock(), value, spec))
         G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
 }
 
 void SupervisedBin::get_property(guint id, GValue *value, GParamSpec *spec)
 {
-    if (id == property_stats)
-        g_value_take_boxed(value, stats());
-    else if (!settings_.lock()->get(id, value))
+    if (!live_properties().get(*this, value, spec) &&
+        !supervisor_properties().get(*settings_.lock(), value, spec))
         G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
 }
 
@@ -157,7 +161,7 @@ bool SupervisedBin::open()
     const auto settings = settings_.snapshot();
     if (ipc_ == nullptr) {
         post_error(element_, {ErrorKind::launch_invalid, settings.launch,
-                              "the elements of the plugin jkvmipc are missing"});
+                              "the plugin jkvmipc is not installed"});
         return false;
     }
     if (settings.launch.empty()) {
@@ -167,11 +171,11 @@ bool SupervisedBin::open()
     const auto socket = make_socket_name();
     g_object_set(ipc_, "socket-path", socket.c_str(), nullptr);
     auto supervisor =
-        Supervisor::start({.command = command(settings.launch, socket),
+        Supervisor::start({.command = worker_command(settings.launch, socket),
                            .limits = settings.limits,
                            .hang_timeout = settings.hang_timeout,
                            .stop_timeout = settings.stop_timeout,
-                           .retries_for_ever = settings.on_failure == OnFailure::silence},
+                           .retries_endlessly = settings.on_failure == OnFailure::silence},
                           *this);
     if (!supervisor) {
         post_error(element_, supervisor.error());
@@ -189,12 +193,14 @@ void SupervisedBin::close()
         session->last = session->supervisor->stats();
         supervisor = std::move(session->supervisor);
     }
-    // It may be telling of a worker's end just now, and somebody may ask for our statistics then.
+    // Without the lock: an application may read the statistics while the supervisor reports an
+    // exit.
     const auto last = supervisor->stop();
     session_.lock()->last = last;
 }
 
-ChildCommand SupervisedBin::command(const std::string &launch, const std::string &socket) const
+ChildCommand SupervisedBin::worker_command(const std::string &launch,
+                                           const std::string &socket) const
 {
     const char *side = side_ == Side::source ? "--source=" : "--sink=";
     return {{worker_program(), side + socket,
@@ -203,37 +209,42 @@ ChildCommand SupervisedBin::command(const std::string &launch, const std::string
             make_environment()};
 }
 
-/// From the thread of the IPC element that accepts clients.
-gboolean SupervisedBin::is_client_ours(GstElement *, gint pid, guint, gpointer self)
+/// Accepts the worker only. Service thread of the IPC element.
+gboolean SupervisedBin::on_client_connecting(GstElement *, gint pid, guint, gpointer self)
 {
     const auto session = static_cast<SupervisedBin *>(self)->session_.lock();
     return session->supervisor && session->supervisor->is_child(pid);
 }
 
-void SupervisedBin::child_started(pid_t pid)
+void SupervisedBin::on_child_started(pid_t pid)
 {
     GST_INFO_OBJECT(element_, "worker %d started", pid);
     post("started", std::move(Fields().set("pid", pid)));
 }
 
-void SupervisedBin::child_ended(const ChildEnd &end)
+void SupervisedBin::on_child_ended(const ChildExit &exit)
 {
-    GST_WARNING_OBJECT(element_, "worker %d %s", end.pid, end.text.c_str());
-    post(nick(end.reason), std::move(Fields()
-                                         .set("pid", end.pid)
-                                         .set("exit-status", end.status.code)
-                                         .set("signal", end.status.signal)
-                                         .set("detail", end.text)
-                                         .set("errors", end.errors)));
+    GST_WARNING_OBJECT(element_, "worker %d %s", exit.pid, exit.text.c_str());
+    post(nick(exit.reason), std::move(Fields()
+                                          .set("pid", exit.pid)
+                                          .set("exit-status", exit.status.code)
+                                          .set("signal", exit.status.signal)
+                                          .set("detail", exit.text)
+                                          .set("errors", exit.errors)));
 }
 
-void SupervisedBin::gave_up(const ChildEnd &end)
+void SupervisedBin::on_gave_up(const ChildExit &exit)
 {
-    post_error(element_, {end.is_refusal() ? ErrorKind::launch_invalid : ErrorKind::child_failed,
-                          make_valid(end.text), "its last lines:\n" + make_valid(end.errors)});
+    if (exit.reason == ExitReason::unstartable)
+        post_error(element_, {ErrorKind::child_unstartable, make_valid(exit.program), exit.text});
+    else
+        post_error(element_, {exit.reason == ExitReason::refused ? ErrorKind::launch_invalid
+                                                                 : ErrorKind::child_failed,
+                              make_valid(exit.text),
+                              "last lines of its error output:\n" + make_valid(exit.errors)});
 }
 
-/// Each one is posted, unlike messages of other kinds: the limits of restarts are limit enough.
+/// Posts every message, unlike ElementMessages: the limits of restarts bound their rate.
 void SupervisedBin::post(const char *reason, Fields fields) const
 {
     auto *structure = Fields().set("reason", reason).append(fields).release("jkvm-child");

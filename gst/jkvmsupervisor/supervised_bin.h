@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A bin whose sound comes from, or goes to, a worker process that it keeps running.
+// Connects a bin with a worker process that produces or consumes its audio.
 #pragma once
 
 #include "common/fields.h"
@@ -12,15 +12,16 @@
 
 namespace jkvm {
 
-/// What jkvmsupervisedsrc and jkvmsupervisedsink have in common, and that is all but the side:
-/// inside is the IPC element of the same direction, and behind the private socket is the worker.
+/// The implementation of jkvmsupervisedsrc and jkvmsupervisedsink, which differ only in their side.
+/// The bin contains an IPC element of the same direction, named "ipc"; the worker is its peer on a
+/// private socket.
 class SupervisedBin : public Supervisor::Observer {
 public:
     enum class Side { source, sink };
 
     SupervisedBin(GstElement *element, Side side);
 
-    /// The properties, the pad template and the words for gst-inspect-1.0.
+    /// Installs the properties, the pad template and the metadata of the class.
     static void configure_class(GstElementClass *klass, Side side, const char *long_name,
                                 const char *description);
 
@@ -29,26 +30,28 @@ public:
     bool open();
     void close();
 
-    void child_started(pid_t pid) override;
-    void child_ended(const ChildEnd &end) override;
-    void gave_up(const ChildEnd &end) override;
+    void on_child_started(pid_t pid) override;
+    void on_child_ended(const ChildExit &exit) override;
+    void on_gave_up(const ChildExit &exit) override;
 
 private:
     struct Session {
-        std::unique_ptr<Supervisor> supervisor; // from READY to PAUSED and back
-        Supervisor::Stats last;                 // of the supervisor before
+        std::unique_ptr<Supervisor> supervisor; // null below PAUSED
+        Supervisor::Stats last;                 // final ones of the previous supervisor
     };
 
-    static gboolean is_client_ours(GstElement *ipc, gint pid, guint uid, gpointer self);
-    [[nodiscard]] ChildCommand command(const std::string &launch, const std::string &socket) const;
+    static const PropertyTable<SupervisedBin> &live_properties();
+    static gboolean on_client_connecting(GstElement *ipc, gint pid, guint uid, gpointer self);
+    [[nodiscard]] ChildCommand worker_command(const std::string &launch,
+                                              const std::string &socket) const;
     void post(const char *reason, Fields fields) const;
     GstStructure *stats() const;
 
     GstElement *element_;
     Side side_;
-    GstElement *ipc_; // owned by the bin; null where the plugin jkvmipc is missing
+    GstElement *ipc_; // owned by the bin; null if the plugin jkvmipc is missing
     Guarded<SupervisorSettings> settings_;
-    Guarded<Session> session_; // taken before the supervisor's own lock
+    Guarded<Session> session_; // locked before the supervisor's own mutex
 };
 
 } // namespace jkvm

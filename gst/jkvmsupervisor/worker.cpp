@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// jkvm-worker: runs one pipeline, as a child of a supervised bin or as a service of systemd.
+// jkvm-worker: runs one pipeline as the child of a supervised bin or as a systemd service.
 #include "common/gst_ref.h"
 #include "core/supervise/supervisor.h"
-#include "heart.h"
+#include "pipeline_heartbeat.h"
 #include "worker_link.h"
 
 #include <glib-unix.h>
@@ -20,22 +20,22 @@ namespace {
 
 using namespace jkvm;
 
-/// What the command line says.
+/// The command line.
 struct Options {
-    gchar *source = nullptr; // the socket that the end of the pipeline is joined to
-    gchar *sink = nullptr;   // the socket that the beginning of the pipeline is joined to
+    gchar *source = nullptr; // socket that receives the pipeline's output
+    gchar *sink = nullptr;   // socket that supplies the pipeline's input
     gint heartbeat_fd = -1;
-    gint parent = 0; // the process that must not be outlived; 0 = none
+    gint parent = 0; // process whose end kills the worker; 0 = none
     std::string description;
 };
 
-constexpr const char *joint = "jkvm-joint";
+constexpr const char *link_name = "jkvm-link";
 
-/// The worker cannot do what it was started for. The parent quotes the last line.
-[[noreturn]] void refuse(const std::string &why)
+/// Exits because the command line can never work. The parent quotes the last line.
+[[noreturn]] void refuse(const std::string &reason)
 {
-    g_printerr("jkvm-worker: the pipeline cannot be run:\n%s\n", why.c_str());
-    // No exit handlers: whatever they print would come behind the reason.
+    g_printerr("jkvm-worker: could not run the pipeline:\n%s\n", reason.c_str());
+    // Skips exit handlers, whose output would follow the reason.
     ::_exit(Supervisor::exit_refused);
 }
 
@@ -45,22 +45,22 @@ Options parse_options(int argc, char **argv)
     gchar **words = nullptr;
     const GOptionEntry entries[] = {
         {"source", 0, 0, G_OPTION_ARG_STRING, &options.source,
-         "Send what the pipeline puts out to the jkvmsupervisedsrc at this socket", "SOCKET"},
+         "Send the pipeline's output to the jkvmsupervisedsrc at this socket", "SOCKET"},
         {"sink", 0, 0, G_OPTION_ARG_STRING, &options.sink,
          "Feed the pipeline from the jkvmsupervisedsink at this socket", "SOCKET"},
         {"heartbeat-fd", 0, 0, G_OPTION_ARG_INT, &options.heartbeat_fd,
          "Write a byte to this descriptor for each heartbeat", "FD"},
         {"parent", 0, 0, G_OPTION_ARG_INT, &options.parent, "Die with this process", "PID"},
-        // Unlike a string it is taken as it is, whatever language the parent is set to.
+        // A filename, unlike a string, is not converted from the locale's encoding.
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &words, nullptr, "PIPELINE"},
         {},
     };
-    auto *context = g_option_context_new("- run a GStreamer pipeline, and tell that it works");
+    auto *context = g_option_context_new("- run a GStreamer pipeline and report that it works");
     g_option_context_add_main_entries(context, entries, nullptr);
     GError *error = nullptr;
-    const bool is_good = g_option_context_parse(context, &argc, &argv, &error) != FALSE;
+    const bool is_valid = g_option_context_parse(context, &argc, &argv, &error) != FALSE;
     g_option_context_free(context);
-    if (!is_good)
+    if (!is_valid)
         refuse(error->message);
     for (gchar **word = words; word != nullptr && *word != nullptr; ++word)
         options.description += (word == words ? "" : " ") + std::string(*word);
@@ -70,19 +70,19 @@ Options parse_options(int argc, char **argv)
     return options;
 }
 
-/// The kernel kills us when the thread that started us ends, which it does with its process. If
-/// that happened before we asked for it, we have another parent by now.
+/// Requests SIGKILL at the end of the thread that started this process. If that thread has already
+/// ended, the parent is another process by now.
 void die_with(pid_t parent)
 {
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != parent)
         ::_exit(EXIT_FAILURE);
 }
 
-/// The description with the private socket at its end or at its beginning.
+/// Returns the description with the private socket at its end or at its beginning.
 std::string full_description(const Options &options)
 {
     const auto ipc = [](const char *element, const char *socket) {
-        return std::string(element) + " name=" + joint + " mode=connect" +
+        return std::string(element) + " name=" + link_name + " mode=connect" +
                " direction=" + JKVM_WORKER_DIRECTION + " dialect=" + JKVM_WORKER_DIALECT +
                " socket-path=" + socket;
     };
@@ -103,7 +103,7 @@ GstRef<GstElement> parse(const std::string &description)
     auto element = GstRef<GstElement>::adopt(GST_ELEMENT(gst_object_ref_sink(parsed)));
     if (GST_IS_PIPELINE(element.get()))
         return element;
-    // A description of one element is that element.
+    // A description of a single element yields that element.
     auto pipeline =
         GstRef<GstElement>::adopt(GST_ELEMENT(gst_object_ref_sink(gst_pipeline_new(nullptr))));
     gst_bin_add(GST_BIN(pipeline.get()), element.get());
@@ -113,77 +113,76 @@ GstRef<GstElement> parse(const std::string &description)
 class Worker {
 public:
     Worker(const Options &options, GstRef<GstElement> pipeline)
-        : heart_(options.heartbeat_fd), pipeline_(std::move(pipeline)),
+        : heartbeat_(options.heartbeat_fd), pipeline_(std::move(pipeline)),
           bus_(GstRef<GstBus>::adopt(gst_element_get_bus(pipeline_.get()))),
-          joint_(GstRef<GstElement>::adopt(gst_bin_get_by_name(GST_BIN(pipeline_.get()), joint))),
+          link_(
+              GstRef<GstElement>::adopt(gst_bin_get_by_name(GST_BIN(pipeline_.get()), link_name))),
           is_fed_(options.sink != nullptr), loop_(g_main_loop_new(nullptr, FALSE))
     {
-        listen_to_heart();
+        start_heartbeat();
     }
     Worker(const Worker &) = delete;
     Worker &operator=(const Worker &) = delete;
     ~Worker() { g_main_loop_unref(loop_); }
 
-    /// Until the pipeline ends; the exit status.
+    /// Blocks until the pipeline has ended and returns the exit status.
     int run();
 
 private:
-    void listen_to_heart();
+    void start_heartbeat();
     void end_stream();
     void send_end();
     void start_end_timer(void (*on_end)(Worker &));
     void stop_end_timer();
-    void take(GstMessage *message);
-    void fail(GstMessage *message);
+    void on_message(GstMessage *message);
+    void on_error(GstMessage *message);
 
-    Heart heart_;
+    PipelineHeartbeat heartbeat_; // outlives the pipeline
     GstRef<GstElement> pipeline_;
     GstRef<GstBus> bus_;
-    GstRef<GstElement> joint_; // to the parent; null in one that runs by itself
-    bool is_fed_;              // by the parent
+    GstRef<GstElement> link_; // to the parent; null without one
+    bool is_fed_;             // by the parent
     GMainLoop *loop_;
     guint end_timer_ = 0; // 0 = not running
     void (*on_end_timer_)(Worker &) = nullptr;
-    bool is_end_due_ = false; // once the state has changed
-    std::string error_;       // that ended the pipeline
+    bool is_end_pending_ = false; // until the state has changed
+    std::string error_;           // that ended the pipeline
 };
 
-/// A pipeline that is fed may have nothing to do for a while. All others have sound, or are told of
-/// the gap, all the time: that has to arrive at the parent, or at their ends.
-void Worker::listen_to_heart()
+/// A pipeline that is fed by the parent may have nothing to play, so only its threads are observed.
+/// Any other pipeline has a continuous stream of audio or GAP events, which has to reach the parent
+/// or, without one, the sinks.
+void Worker::start_heartbeat()
 {
-    if (joint_) {
-        const auto pad = GstRef<GstPad>::adopt(
-            gst_element_get_static_pad(joint_.get(), is_fed_ ? "src" : "sink"));
-        if (is_fed_)
-            heart_.beat_while_free(pad.get());
-        else
-            heart_.beat_with_flow(pad.get());
-        return;
+    if (is_fed_)
+        return heartbeat_.follow_threads(GST_BIN(pipeline_.get()));
+    if (link_) {
+        const auto pad = GstRef<GstPad>::adopt(gst_element_get_static_pad(link_.get(), "sink"));
+        return heartbeat_.follow_stream(pad.get());
     }
-    const auto on_sink = [](const GValue *sink, gpointer heart) noexcept {
+    const auto on_sink = [](const GValue *sink, gpointer heartbeat) noexcept {
         const auto on_pad = [](GstElement *, GstPad *pad, gpointer data) noexcept -> gboolean {
-            static_cast<Heart *>(data)->beat_with_flow(pad);
+            static_cast<PipelineHeartbeat *>(data)->follow_stream(pad);
             return TRUE;
         };
-        gst_element_foreach_sink_pad(GST_ELEMENT(g_value_get_object(sink)), on_pad, heart);
+        gst_element_foreach_sink_pad(GST_ELEMENT(g_value_get_object(sink)), on_pad, heartbeat);
     };
     auto *sinks = gst_bin_iterate_sinks(GST_BIN(pipeline_.get()));
-    gst_iterator_foreach(sinks, on_sink, &heart_);
+    gst_iterator_foreach(sinks, on_sink, &heartbeat_);
     gst_iterator_free(sinks);
 }
 
-/// What the parent has sent is played first: it closes the socket before it asks us to end, and the
-/// stream then ends where the socket does. Whoever else asks waits for the time-out, which is many
-/// times what the parent keeps for a worker that is behind.
+/// Ends the stream after everything that the parent has sent was played: the parent closes the
+/// socket before it sends SIGTERM, and the stream then ends with the socket. If another process
+/// sent SIGTERM, a timer ends the stream, after many times the duration that the socket can buffer.
 void Worker::end_stream()
 {
     if (end_timer_ != 0)
-        return; // asked twice
+        return; // a second signal
     if (is_fed_) {
-        gst_util_set_object_arg(G_OBJECT(joint_.get()), "on-disconnect", "eos");
+        gst_util_set_object_arg(G_OBJECT(link_.get()), "on-disconnect", "eos");
         GstStructure *stats = nullptr;
-        g_object_get(joint_.get(), "stats", &stats, nullptr);
+        g_object_get(link_.get(), "stats", &stats, nullptr);
         gboolean is_connected = FALSE;
         gst_structure_get_boolean(stats, "connected", &is_connected);
         gst_structure_free(stats);
@@ -193,13 +192,14 @@ void Worker::end_stream()
     send_end();
 }
 
-/// An end of stream that meets a change of the state would wait for the streaming thread, which
-/// waits for that. A pipeline that does not get there has nothing to complete.
+/// Sending an EOS during an asynchronous state change would deadlock with the streaming thread, so
+/// it is postponed until the change is complete. A pipeline that never completes it has no output
+/// to finish, and is quit by the timer.
 void Worker::send_end()
 {
-    is_end_due_ =
+    is_end_pending_ =
         gst_element_get_state(pipeline_.get(), nullptr, nullptr, 0) == GST_STATE_CHANGE_ASYNC;
-    if (is_end_due_)
+    if (is_end_pending_)
         return start_end_timer([](Worker &self) { g_main_loop_quit(self.loop_); });
     stop_end_timer();
     gst_element_send_event(pipeline_.get(), gst_event_new_eos());
@@ -227,7 +227,7 @@ void Worker::stop_end_timer()
 int Worker::run()
 {
     const auto on_message = [](GstBus *, GstMessage *message, gpointer self) noexcept -> gboolean {
-        static_cast<Worker *>(self)->take(message);
+        static_cast<Worker *>(self)->on_message(message);
         return G_SOURCE_CONTINUE;
     };
     const auto on_signal = [](gpointer self) noexcept -> gboolean {
@@ -240,10 +240,10 @@ int Worker::run()
     if (gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE) {
         g_main_loop_run(loop_);
     } else {
-        error_ = "the pipeline does not start";
-        if (const auto why =
+        error_ = "the pipeline could not be started";
+        if (const auto error =
                 GstRef<GstMessage>::adopt(gst_bus_pop_filtered(bus_.get(), GST_MESSAGE_ERROR)))
-            fail(why.get());
+            on_error(error.get());
     }
     gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
     for (const guint source : {watch, terminate, interrupt})
@@ -254,23 +254,23 @@ int Worker::run()
     return error_.empty() ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-void Worker::take(GstMessage *message)
+void Worker::on_message(GstMessage *message)
 {
     switch (GST_MESSAGE_TYPE(message)) {
     case GST_MESSAGE_EOS:
         g_main_loop_quit(loop_);
         break;
     case GST_MESSAGE_ERROR:
-        fail(message);
+        on_error(message);
         break;
     case GST_MESSAGE_STATE_CHANGED:
-        if (is_end_due_ && GST_MESSAGE_SRC(message) == GST_OBJECT(pipeline_.get()))
+        if (is_end_pending_ && GST_MESSAGE_SRC(message) == GST_OBJECT(pipeline_.get()))
             send_end();
         break;
     case GST_MESSAGE_LATENCY:
         gst_bin_recalculate_latency(GST_BIN(pipeline_.get()));
         break;
-    case GST_MESSAGE_CLOCK_LOST: // a new one is chosen on the way back
+    case GST_MESSAGE_CLOCK_LOST: // the return to PLAYING selects a new clock
         gst_element_set_state(pipeline_.get(), GST_STATE_PAUSED);
         gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING);
         break;
@@ -279,7 +279,7 @@ void Worker::take(GstMessage *message)
     }
 }
 
-void Worker::fail(GstMessage *message)
+void Worker::on_error(GstMessage *message)
 {
     GError *error = nullptr;
     gchar *debug = nullptr;
@@ -295,14 +295,14 @@ void Worker::fail(GstMessage *message)
 
 int main(int argc, char **argv)
 {
-    // GStreamer takes its time to start; the parent may die in it.
+    // Before the slow initialisation of GStreamer, during which the parent may die.
     const auto options = parse_options(argc, argv);
     if (options.parent != 0)
         die_with(options.parent);
-    // Programs that an element starts get neither the heartbeats ...
+    // The pipe must not leak into programs that an element starts.
     if (options.heartbeat_fd >= 0)
         ::fcntl(options.heartbeat_fd, F_SETFD, FD_CLOEXEC);
-    ::signal(SIGPIPE, SIG_IGN); // ... nor do we die of a parent that listens no more
+    ::signal(SIGPIPE, SIG_IGN); // writing to a parent that has ended
     gst_init(nullptr, nullptr);
     const int status = [&options] {
         Worker worker(options, parse(full_description(options)));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a supervised bin and its worker have to agree on.
+// Settings that a supervised bin and its worker share.
 #pragma once
 
-// How both ends of the private socket are set. The microphone's path is the one where the sender
-// tells the format and the end of the stream; v2 carries encoder requests as well. The bin's end
-// listens, whichever way the sound goes.
+// Properties of both ends of the private socket. On the microphone path the sender announces the
+// format and the end of the stream, and dialect v2 carries encoder requests. The bin always
+// listens, whichever way the audio flows.
 #define JKVM_WORKER_DIRECTION "microphone"
 #define JKVM_WORKER_DIALECT "v2"

@@ -272,8 +272,9 @@ TEST_F(DemoTest, ReportsDeviceThatCannotBeOpened)
     EXPECT_NE(demo.output().find("demo: capturing from jkvm_no_such_device failed:\n"),
               std::string::npos)
         << demo.output();
-    EXPECT_NE(demo.output().find("There is no sound device \"jkvm_no_such_device\"."),
-              std::string::npos)
+    EXPECT_NE(
+        demo.output().find("Could not open audio device \"jkvm_no_such_device\": no such device."),
+        std::string::npos)
         << demo.output();
     EXPECT_FALSE(fs::exists(directory_.file("out/audio.ogg")));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Supervised pipelines as a user types them: what becomes of the worker, and of the recording.
+// Tests supervised gst-launch-1.0 pipelines: the worker process, and the recording.
 //
-// Environment: JKVM_WORKER is the path of the worker.
+// Environment: JKVM_WORKER is the path of the worker program.
 #include "support/alsa_device.h"
 #include "support/program.h"
 #include "support/temporary_directory.h"
@@ -37,8 +37,8 @@ std::string read_file(const fs::path &path)
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// What an Ogg file with an Opus stream says of its length: the last page has the number of
-/// samples at 48 kHz.
+/// Returns the duration of an Ogg file with an Opus stream: the granule position of the last page
+/// counts samples at 48 kHz.
 double seconds_of_ogg(const fs::path &path)
 {
     const auto file = read_file(path);
@@ -53,7 +53,7 @@ double seconds_of_ogg(const fs::path &path)
 
 class Supervised : public ::testing::Test {
 protected:
-    /// `before`: a command that runs gst-launch-1.0.
+    /// `before`: the beginning of a command line that runs gst-launch-1.0.
     void start(const std::vector<std::string> &pipeline, std::vector<std::string> before = {})
     {
         auto command = std::move(before);
@@ -64,12 +64,12 @@ protected:
     }
     void start_recording()
     {
-        // A word with every frame, to count them by.
+        // A statistics message with every frame, to count frames by.
         start({"jkvmsupervisedsrc", "ipc::stats-interval=10",
                "launch=jkvmaudiosrc device=" + pcm_.device(), "!", "oggmux", "!", "filesink",
                "location=" + recording_});
     }
-    /// The pid of the `count`-th worker, once it has started.
+    /// Waits for the start of the `count`-th worker and returns its pid.
     pid_t wait_for_worker(int count)
     {
         const std::string started = "jkvm-child, reason=(string)started, pid=(int)";
@@ -77,17 +77,18 @@ protected:
         const auto &output = program_->output();
         return std::stoi(output.substr(output.rfind(started) + started.size()));
     }
-    /// From now on.
-    void wait_for_second_of_sound()
+    /// Waits for another second of audio.
+    void wait_for_second_of_audio()
     {
-        const std::string word = "x-jkvm-ipcsrc-stats";
+        const std::string message = "x-jkvm-ipcsrc-stats";
         const auto &output = program_->output();
         int frames = 50;
-        for (auto at = output.find(word); at != std::string::npos; at = output.find(word, at + 1))
+        for (auto at = output.find(message); at != std::string::npos;
+             at = output.find(message, at + 1))
             ++frames;
-        ASSERT_TRUE(program_->wait_for_output(word, frames)) << output;
+        ASSERT_TRUE(program_->wait_for_output(message, frames)) << output;
     }
-    /// How long gst-launch-1.0 says that it played.
+    /// Returns the execution time that gst-launch-1.0 printed.
     double seconds_of_playing()
     {
         const std::string before = "Execution ended after ";
@@ -114,53 +115,53 @@ protected:
     std::optional<Program> program_;
 };
 
-TEST_F(Supervised, RecordingOfAWorkerThatIsKilledEverySecondIsAsLongAsItTook)
+TEST_F(Supervised, RecordingKeepsItsLengthWhenTheWorkerIsKilledEverySecond)
 {
     start_recording();
     for (int i = 1; i <= 5; ++i) {
         const auto worker = wait_for_worker(i);
-        wait_for_second_of_sound();
+        wait_for_second_of_audio();
         ::kill(worker, SIGKILL);
         ASSERT_TRUE(program_->wait_for_output("jkvm-child, reason=(string)killed", i));
     }
     wait_for_worker(6);
-    wait_for_second_of_sound();
+    wait_for_second_of_audio();
     stop();
     EXPECT_NEAR(seconds_of_ogg(recording_), seconds_of_playing(), 0.3) << program_->output();
 }
 
-TEST_F(Supervised, WorkerThatIsStoppedIsRepairedAndMissedInTheRecordingForAsLong)
+TEST_F(Supervised, RecordingKeepsItsLengthWhenTheWorkerIsStopped)
 {
     start_recording();
     const auto worker = wait_for_worker(1);
-    wait_for_second_of_sound();
+    wait_for_second_of_audio();
     ::kill(worker, SIGSTOP);
     ASSERT_TRUE(program_->wait_for_output("jkvm-child, reason=(string)hang"));
     wait_for_worker(2);
-    wait_for_second_of_sound();
+    wait_for_second_of_audio();
     stop();
     EXPECT_NEAR(seconds_of_ogg(recording_), seconds_of_playing(), 0.5) << program_->output();
 }
 
-TEST_F(Supervised, TypoIsReportedInTheParsersOwnWords)
+TEST_F(Supervised, TypoIsReportedWithTheMessageOfTheParser)
 {
     start({"jkvmsupervisedsrc", "launch=jkvmaudiosrc devise=hw:0", "!", "fakesink"});
     EXPECT_NE(program_->wait(), 0);
     EXPECT_NE(program_->output().find("ERROR: from element /GstPipeline:pipeline0/"
-                                      "GstJkvmSupervisedSrc:jkvmsupervisedsrc0: The launch line "
-                                      "cannot be run: \"no property \"devise\" in element "
+                                      "GstJkvmSupervisedSrc:jkvmsupervisedsrc0: Could not run "
+                                      "the launch line: \"no property \"devise\" in element "
                                       "\"jkvmaudiosrc\"\"."),
               std::string::npos)
         << program_->output();
 }
 
-TEST_F(Supervised, ApplicationThatIsKilledLeavesNoWorkerBehind)
+TEST_F(Supervised, KilledApplicationLeavesNoWorkerBehind)
 {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1); // orphans become our children
     for (int i = 0; i < 10; ++i) {
         start({"jkvmsupervisedsrc", "launch=jkvmaudiosrc device=" + pcm_.device(), "!",
                "jkvmsupervisedsink", "launch=fakesink"});
-        // Half of the time before the workers have had a chance to look for their parent.
+        // In every other round, possibly before the workers have checked their parent.
         ASSERT_TRUE(program_->wait_for_output("jkvm-child, reason=(string)started", 2));
         if (i % 2 == 0) {
             ASSERT_TRUE(program_->wait_for_output("jkvm-link, reason=(string)connected"));
@@ -168,16 +169,16 @@ TEST_F(Supervised, ApplicationThatIsKilledLeavesNoWorkerBehind)
         }
         program_->send(SIGKILL);
         EXPECT_EQ(program_->wait(), 128 + SIGKILL);
-        // A worker that stays makes this wait for ever.
+        // Blocks indefinitely if a worker survives.
         while (::waitpid(-1, nullptr, 0) > 0) {
         }
     }
     ::prctl(PR_SET_CHILD_SUBREAPER, 0);
 }
 
-TEST_F(Supervised, WorkerIsTheOnlyChildAndHasNothingOfTheApplication)
+TEST_F(Supervised, WorkerIsTheOnlyChildAndInheritsNoResources)
 {
-    // Somebody leaves a descriptor open, systemd watches the application, and that keeps a log.
+    // The application has an open descriptor, a systemd notification socket and a log file.
     start({"jkvmsupervisedsrc", "restart-delay=0", "launch=jkvmaudiosrc device=" + pcm_.device(),
            "!", "fakesink"},
           {"sh", "-c",
@@ -204,7 +205,7 @@ TEST_F(Supervised, WorkerIsTheOnlyChildAndHasNothingOfTheApplication)
         EXPECT_EQ(read_file(proc / "environ").find(name), std::string::npos) << name;
     }
     EXPECT_EQ(fs::read_symlink(proc / "cwd"), fs::read_symlink(application / "cwd"));
-    // Its port is the application's.
+    // The tracer's port is in use by the application.
     EXPECT_NE(read_file(application / "environ").find("jkvmmetrics"), std::string::npos);
     EXPECT_NE(read_file(proc / "environ").find(std::string("GST_TRACERS=rusage;stats\0", 25)),
               std::string::npos);
@@ -224,7 +225,7 @@ TEST_F(Supervised, WorkerIsTheOnlyChildAndHasNothingOfTheApplication)
     stop();
 }
 
-/// The worker by itself, as systemd runs it.
+/// Runs the worker program alone, as systemd does.
 class Service : public Supervised {
 protected:
     Service() : notifications_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0))
@@ -243,7 +244,7 @@ protected:
         program_.emplace(
             std::vector<std::string>{"env", "NOTIFY_SOCKET=" + path_, worker, pipeline});
     }
-    /// The next word to the service manager; empty when there is none in time.
+    /// Returns the next notification of the service manager; empty on a time-out.
     std::string next_notification()
     {
         pollfd entry{notifications_.get(), POLLIN, 0};
@@ -258,7 +259,7 @@ protected:
     UniqueFd notifications_;
 };
 
-TEST_F(Service, IsReadyWhenThereIsSoundAndFeedsTheWatchdogFromThenOn)
+TEST_F(Service, IsReadyWithTheFirstAudioAndFeedsTheWatchdogAfterwards)
 {
     run("jkvmaudiosrc device=" + pcm_.device() +
         " ! jkvmipcsink socket-path=" + directory_.file("a.sock"));
@@ -269,7 +270,7 @@ TEST_F(Service, IsReadyWhenThereIsSoundAndFeedsTheWatchdogFromThenOn)
     EXPECT_EQ(program_->wait(), 0) << program_->output();
 }
 
-TEST_F(Service, CompletesItsFileWhenItIsStopped)
+TEST_F(Service, CompletesItsFileOnSigterm)
 {
     run("jkvmaudiosrc device=" + pcm_.device() + " ! oggmux ! filesink location=" + recording_);
     EXPECT_EQ(next_notification(), "READY=1");
@@ -281,12 +282,12 @@ TEST_F(Service, CompletesItsFileWhenItIsStopped)
     EXPECT_NE(file.at(file.rfind("OggS") + flags_offset) & end_of_stream, 0);
 }
 
-TEST_F(Service, EndsWithAnErrorThatItExplains)
+TEST_F(Service, PrintsTheErrorThatEndsIt)
 {
     run("jkvmaudiosrc on-device-lost=error device=jkvm_no_such_device ! fakesink");
     EXPECT_EQ(program_->wait(), 1);
-    EXPECT_TRUE(program_->output().ends_with("jkvm-worker: jkvmaudiosrc0: There is no sound device "
-                                             "\"jkvm_no_such_device\".\n"))
+    EXPECT_TRUE(program_->output().ends_with("jkvm-worker: jkvmaudiosrc0: Could not open audio "
+                                             "device \"jkvm_no_such_device\": no such device.\n"))
         << program_->output();
 }
 

@@ -24,6 +24,7 @@ enum class ErrorKind {
     encoder_setup,      ///< the codec rejected its settings
     encode_failed,      ///< the codec rejected a frame
     child_failed,       ///< a child process ended too often, or could not be started for now
+    child_unstartable,  ///< the program of a child process is missing or cannot be executed
     launch_invalid,     ///< a pipeline description is invalid
     settings_conflict,  ///< settings that contradict each other
     out_of_resources,   ///< no descriptor, thread or memory is available

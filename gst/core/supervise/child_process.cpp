@@ -26,13 +26,13 @@ struct Pipe {
     UniqueFd write;
 };
 
-bool stop_blocking(int fd)
+bool set_nonblocking(int fd)
 {
     return ::fcntl(fd, F_SETFL, O_NONBLOCK) == 0;
 }
 
-/// Our end, which is read, does not block. The numbers of both are above those that the child gets,
-/// so that no dup2() on the way there overwrites another one.
+/// Makes a pipe whose reading end does not block. Both descriptors are above those of the child, so
+/// that no dup2() in the child overwrites one of them.
 std::optional<Pipe> make_pipe()
 {
     std::array<int, 2> ends{};
@@ -40,24 +40,24 @@ std::optional<Pipe> make_pipe()
         return std::nullopt;
     const UniqueFd read(ends[0]);
     const UniqueFd write(ends[1]);
-    constexpr int lowest = ChildProcess::heartbeat_fd + 1;
-    Pipe pipe{UniqueFd(::fcntl(read.get(), F_DUPFD_CLOEXEC, lowest)),
-              UniqueFd(::fcntl(write.get(), F_DUPFD_CLOEXEC, lowest))};
-    if (!pipe.read || !pipe.write || !stop_blocking(pipe.read.get()))
+    constexpr int lowest_fd = ChildProcess::heartbeat_fd + 1;
+    Pipe pipe{UniqueFd(::fcntl(read.get(), F_DUPFD_CLOEXEC, lowest_fd)),
+              UniqueFd(::fcntl(write.get(), F_DUPFD_CLOEXEC, lowest_fd))};
+    if (!pipe.read || !pipe.write || !set_nonblocking(pipe.read.get()))
         return std::nullopt;
     return pipe;
 }
 
-/// What posix_spawn() does on the way from fork to exec.
-class SpawnPlan {
+/// The actions and attributes of posix_spawn(), applied between fork and exec.
+class SpawnActions {
 public:
-    SpawnPlan(int errors, int heartbeats)
+    SpawnActions(int errors, int heartbeats)
     {
         posix_spawn_file_actions_init(&actions_);
         posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
         posix_spawn_file_actions_adddup2(&actions_, errors, STDERR_FILENO);
         posix_spawn_file_actions_adddup2(&actions_, heartbeats, ChildProcess::heartbeat_fd);
-        // Also those that somebody else opened without O_CLOEXEC.
+        // Includes descriptors that the application opened without O_CLOEXEC.
         posix_spawn_file_actions_addclosefrom_np(&actions_, ChildProcess::heartbeat_fd + 1);
 
         posix_spawnattr_init(&attributes_);
@@ -69,16 +69,16 @@ public:
         posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF |
                                                    POSIX_SPAWN_SETSIGMASK);
     }
-    SpawnPlan(const SpawnPlan &) = delete;
-    SpawnPlan &operator=(const SpawnPlan &) = delete;
-    ~SpawnPlan()
+    SpawnActions(const SpawnActions &) = delete;
+    SpawnActions &operator=(const SpawnActions &) = delete;
+    ~SpawnActions()
     {
         posix_spawnattr_destroy(&attributes_);
         posix_spawn_file_actions_destroy(&actions_);
     }
 
-    /// 0, or the errno of what failed; a program that cannot be executed is found out here too.
-    int run(pid_t &pid, const ChildCommand &command) const
+    /// Returns 0 or the errno of the failed step, including exec.
+    int spawn(pid_t &pid, const ChildCommand &command) const
     {
         const auto arguments = pointers(command.arguments);
         const auto environment = pointers(command.environment);
@@ -92,7 +92,8 @@ private:
         std::vector<char *> result;
         result.reserve(texts.size() + 1);
         for (const auto &text : texts)
-            result.push_back(const_cast<char *>(text.c_str())); // nobody writes to it
+            result.push_back(
+                const_cast<char *>(text.c_str())); // posix_spawn() does not write to it
         result.push_back(nullptr);
         return result;
     }
@@ -101,12 +102,28 @@ private:
     posix_spawnattr_t attributes_;
 };
 
+/// Whether the same program may start at the next attempt.
+bool is_transient(int spawn_error)
+{
+    switch (spawn_error) {
+    case EAGAIN:
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE:
+    case ETXTBSY: // the program is being replaced
+    case EINTR:
+        return true;
+    default:
+        return false;
+    }
+}
+
 } // namespace
 
 std::string ExitStatus::text() const
 {
     if (!is_known)
-        return "ended; the application ignores SIGCHLD, so nobody knows how";
+        return "ended with an unknown status, because the application ignores SIGCHLD";
     if (signal == 0)
         return "exited with status " + std::to_string(code);
     const char *name = ::sigdescr_np(signal);
@@ -119,13 +136,15 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::start(const ChildCommand &co
     const auto &program = command.arguments.front();
     auto errors = make_pipe();
     auto heartbeats = make_pipe();
-    // The child's end of the heartbeats must not hold up its streaming thread either.
-    if (!errors || !heartbeats || !stop_blocking(heartbeats->write.get()))
-        return system_error(ErrorKind::child_failed, program, "making a pipe", errno);
-    const SpawnPlan plan(errors->write.get(), heartbeats->write.get());
+    // A full heartbeat pipe must not block the child's streaming thread either.
+    if (!errors || !heartbeats || !set_nonblocking(heartbeats->write.get()))
+        return system_error(ErrorKind::child_failed, program, "pipe2", errno);
+    const SpawnActions actions(errors->write.get(), heartbeats->write.get());
     pid_t pid = 0;
-    if (const int error = plan.run(pid, command); error != 0)
-        return system_error(ErrorKind::child_failed, program, "start of " + program, error);
+    if (const int error = actions.spawn(pid, command); error != 0)
+        return system_error(is_transient(error) ? ErrorKind::child_failed
+                                                : ErrorKind::child_unstartable,
+                            program, "posix_spawnp " + program, error);
     std::unique_ptr<ChildProcess> child(
         new ChildProcess(pid, std::move(heartbeats->read), std::move(errors->read)));
     if (!child->end_)
@@ -133,8 +152,8 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::start(const ChildCommand &co
     return child;
 }
 
-// Nobody else reaps the child, so the number is still its own when the pidfd is made; but where
-// SIGCHLD is ignored there may be no such process any more.
+// The child is not reaped before pidfd_open(), so its pid cannot have been reused; but if SIGCHLD
+// is ignored, the process may already be gone.
 ChildProcess::ChildProcess(pid_t pid, UniqueFd heartbeats, UniqueFd errors)
     : pid_(pid), end_(::pidfd_open(pid, 0)), heartbeats_(std::move(heartbeats)),
       errors_(std::move(errors)), has_ended_(!end_ && errno == ESRCH)
@@ -153,11 +172,11 @@ ChildProcess::~ChildProcess()
 
 void ChildProcess::abandon(std::unique_ptr<ChildProcess> child)
 {
-    auto *left = child.release();
+    auto *abandoned = child.release();
     try {
-        std::thread([left] { delete left; }).detach();
+        std::thread([abandoned] { delete abandoned; }).detach();
     } catch (const std::system_error &) {
-        // Without a thread it stays a zombie for as long as this process lives.
+        // Without a thread the child stays a zombie until this process ends.
     }
 }
 
@@ -178,7 +197,7 @@ ExitStatus ChildProcess::wait()
         } while (result != 0 && errno == EINTR);
         return result == 0;
     };
-    // Until it is reaped, the number of its group is nobody else's.
+    // Before the child is reaped, the id of its process group cannot be reused.
     if (wait_for_end(WNOWAIT))
         ::kill(-pid_, SIGKILL);
     has_ended_ = true;

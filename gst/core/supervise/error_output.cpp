@@ -6,11 +6,11 @@
 
 namespace jkvm {
 
-void ErrorOutput::take(std::string_view text)
+void ErrorOutput::append(std::string_view text)
 {
-    pollfd ours{STDERR_FILENO, POLLOUT, 0};
-    // Where ours is full or broken there is nobody to tell.
-    if (::poll(&ours, 1, 0) > 0 && (ours.revents & POLLOUT) != 0) [[maybe_unused]]
+    pollfd own_errors{STDERR_FILENO, POLLOUT, 0};
+    // A write error cannot be reported anywhere: this is the error output.
+    if (::poll(&own_errors, 1, 0) > 0 && (own_errors.revents & POLLOUT) != 0) [[maybe_unused]]
         const auto written = ::write(STDERR_FILENO, text.data(), text.size());
     kept_ += text;
     if (kept_.size() > kept_bytes)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a child says on its error output.
+// Forwards a child's error output to that of this process, and keeps its last lines.
 #pragma once
 
 #include <cstddef>
@@ -8,16 +8,16 @@
 
 namespace jkvm {
 
-/// Passes it on to the error output of this process, and keeps the end of it. Never waits for who
-/// reads ours: what cannot be passed on at once is not. The caller's thread blocks SIGPIPE.
+/// Text that cannot be written to this process's error output without blocking is kept, but not
+/// forwarded. The calling thread must block SIGPIPE.
 class ErrorOutput {
 public:
     static constexpr std::size_t kept_lines = 10;
-    /// In bytes. A pipe that has room at all takes as much at once.
+    /// In bytes. A pipe that is writable for poll() takes this much (PIPE_BUF) without blocking.
     static constexpr std::size_t kept_bytes = 4096;
 
-    /// At most `kept_bytes` at a time.
-    void take(std::string_view text);
+    /// Forwards and keeps `text`, which is at most `kept_bytes` long.
+    void append(std::string_view text);
     [[nodiscard]] std::string last_lines(std::size_t count = kept_lines) const;
 
 private:

@@ -10,7 +10,7 @@ namespace jkvm {
 
 namespace {
 
-/// The fields of /proc/PID/stat that are of interest; proc(5) has their numbers.
+/// Fields of /proc/PID/stat, with their numbers in proc(5).
 struct Stat {
     std::uint64_t user_ticks = 0;   // 14
     std::uint64_t system_ticks = 0; // 15
@@ -23,7 +23,7 @@ std::optional<Stat> read_stat(const std::string &path)
     std::ifstream file(path);
     std::string line;
     std::getline(file, line);
-    // The second field is the program's name in parentheses, which may contain anything.
+    // The second field is the program's name in parentheses, which may contain any character.
     const auto name_end = line.rfind(')');
     if (name_end == std::string::npos)
         return std::nullopt;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a process takes of the machine, from /proc.
+// Reads the processor time and memory of a process from /proc.
 #pragma once
 
 #include "core/base/time.h"
@@ -13,15 +13,15 @@
 namespace jkvm {
 
 struct ProcessUsage {
-    double cpu_percent = 0; ///< since the last sample; 100 = one core all of the time
-    std::uint64_t rss = 0;  ///< bytes of memory that it has
-    std::uint64_t vms = 0;  ///< bytes of address space
+    double cpu_percent = 0; ///< since the last sample; 100 = one core continuously busy
+    std::uint64_t rss = 0;  ///< resident memory, bytes
+    std::uint64_t vms = 0;  ///< address space, bytes
 };
 
-/// Measures one process. To be asked regularly: the processor time is that between two samples.
+/// Measures one process. The processor time of a sample is the time since the sample before.
 class UsageMeter {
 public:
-    /// How the kernel counts; a test has numbers of its own.
+    /// The units of /proc.
     struct Units {
         long ticks_per_second; ///< of processor time
         long page_size;        ///< bytes
@@ -32,7 +32,7 @@ public:
     explicit UsageMeter(pid_t pid, const std::string &proc = "/proc",
                         Units units = Units::of_this_system());
 
-    /// Nothing when the process is gone. The first sample has no processor time.
+    /// Returns nothing if the process has ended. The first sample has no processor time.
     std::optional<ProcessUsage> sample(MonotonicTime now);
 
 private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// When a child process that has ended is started again.
+// Decides when a child process that has ended is restarted.
 #pragma once
 
 #include "core/base/time.h"
@@ -9,37 +9,37 @@
 namespace jkvm {
 
 struct RestartLimits {
-    unsigned max_restarts = 5;                            ///< within `window`
-    nanoseconds window = std::chrono::minutes(5);         ///< slides
-    nanoseconds delay = std::chrono::seconds(2);          ///< after a child that died young
-    nanoseconds longest_delay = std::chrono::seconds(30); ///< that `delay` doubles to
+    unsigned max_restarts = 5;                        ///< within `window`
+    nanoseconds window = std::chrono::minutes(5);     ///< sliding
+    nanoseconds delay = std::chrono::seconds(2);      ///< after the first early failure
+    nanoseconds max_delay = std::chrono::seconds(30); ///< upper bound of the doubled delay
 };
 
-/// A child that had lived is started again at once. One that died young, or could not be started,
-/// is started after a delay, which doubles for each further one in a row. Whoever stops a child on
-/// purpose does not ask.
+/// Restarts a child that had been healthy immediately. After an early failure (the child was
+/// healthy for a shorter time, or could not be started) the restart is delayed; the delay doubles
+/// with each further early failure in a row. A deliberate stop is not reported to the policy.
 class RestartPolicy {
 public:
-    /// A child that was healthy for so long has lived; it died young if not.
-    static constexpr nanoseconds youth = std::chrono::milliseconds(500);
+    /// A child that was healthy for a shorter time has failed early.
+    static constexpr nanoseconds min_healthy = std::chrono::milliseconds(500);
 
     struct Decision {
         MonotonicTime start; ///< of the next child
-        /// There were `max_restarts` in the window. `start` is then for those who try on for ever.
+        /// The window contains `max_restarts` restarts. `start` is then the time of the next
+        /// attempt for callers that retry endlessly.
         bool is_limit_reached;
     };
 
     explicit RestartPolicy(const RestartLimits &limits) : limits_(limits) {}
 
-    /// `healthy`: how long the child was, from its first heartbeat to its end; 0 for one that gave
-    /// none.
-    Decision child_ended(nanoseconds healthy, MonotonicTime now);
+    /// `healthy`: the time from the child's first heartbeat to its end; 0 without a heartbeat.
+    Decision on_child_ended(nanoseconds healthy, MonotonicTime now);
 
 private:
     nanoseconds next_delay(nanoseconds healthy);
 
     RestartLimits limits_;
-    nanoseconds delay_{0};               // the last one; 0 after a child that had lived
+    nanoseconds delay_{0};               // the last one; 0 after a healthy child
     std::deque<MonotonicTime> restarts_; // in the window, oldest first
 };
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <system_error>
 
@@ -15,14 +16,15 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::chrono::seconds sample_interval{1};
+
+/// Converts a time for poll(); callers loop, so an upper bound of a minute keeps it within an int.
 int to_timeout(nanoseconds time)
 {
-    // Nobody waits for longer than a minute at a time, so it fits an int.
-    const auto left = std::clamp<nanoseconds>(time, nanoseconds(0), std::chrono::minutes(1));
-    return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
+    const auto bounded = std::clamp<nanoseconds>(time, nanoseconds(0), std::chrono::minutes(1));
+    return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(bounded).count());
 }
 
-/// The application's signals are for its own threads, and no broken error output ends it.
+/// Leaves the application's signals to its own threads, and makes a broken error output harmless.
 void block_signals()
 {
     sigset_t all;
@@ -36,12 +38,12 @@ Result<std::unique_ptr<Supervisor>> Supervisor::start(Config config, Observer &o
 {
     const auto program = config.command.arguments.front();
     std::unique_ptr<Supervisor> supervisor(new Supervisor(std::move(config), observer));
-    if (supervisor->end_.fd() < 0)
+    if (supervisor->stop_event_.fd() < 0)
         return system_error(ErrorKind::out_of_resources, program, "eventfd", errno);
     try {
         supervisor->thread_ = std::thread(&Supervisor::run, supervisor.get());
     } catch (const std::system_error &error) {
-        return system_error(ErrorKind::out_of_resources, program, "start of the thread",
+        return system_error(ErrorKind::out_of_resources, program, "pthread_create",
                             error.code().value());
     }
     return supervisor;
@@ -55,7 +57,7 @@ Supervisor::~Supervisor()
 Supervisor::Stats Supervisor::stop()
 {
     if (thread_.joinable()) {
-        end_.set();
+        stop_event_.set();
         thread_.join();
     }
     return stats();
@@ -72,14 +74,14 @@ void Supervisor::run()
     block_signals();
     MonotonicTime next_start{};
     while (wait_until(next_start)) {
-        const auto [end, healthy] = run_child();
+        const auto [exit, healthy] = run_child();
         if (is_stopping_)
             return;
-        observer_.child_ended(end);
-        const auto decision = policy_.child_ended(healthy, monotonic_now());
-        if ((decision.is_limit_reached || end.is_refusal()) && !config_.retries_for_ever) {
-            if (!is_asked_to_stop())
-                observer_.gave_up(end);
+        observer_.on_child_ended(exit);
+        const auto decision = policy_.on_child_ended(healthy, monotonic_now());
+        if ((decision.is_limit_reached || exit.is_permanent()) && !config_.retries_endlessly) {
+            if (!is_stop_requested())
+                observer_.on_gave_up(exit);
             return;
         }
         next_start = decision.start;
@@ -90,213 +92,229 @@ bool Supervisor::wait_until(MonotonicTime time)
 {
     for (;;) {
         const auto now = monotonic_now();
-        pollfd end{end_.fd(), POLLIN, 0};
-        if (::poll(&end, 1, to_timeout(time - now)) > 0)
+        pollfd stop{stop_event_.fd(), POLLIN, 0};
+        if (::poll(&stop, 1, to_timeout(time - now)) > 0)
             return false;
         if (now >= time)
             return true;
     }
 }
 
-bool Supervisor::is_asked_to_stop() const
+bool Supervisor::is_stop_requested() const
 {
-    pollfd end{end_.fd(), POLLIN, 0};
-    return ::poll(&end, 1, 0) > 0;
+    pollfd stop{stop_event_.fd(), POLLIN, 0};
+    return ::poll(&stop, 1, 0) > 0;
 }
 
-Result<Supervisor::Watch> Supervisor::start_child()
+Result<Supervisor::RunningChild> Supervisor::start_child()
 {
-    // The lock makes whoever asks for the pid of a child that has just come wait until it is known.
+    // The lock is held until the new pid is stored, so that is_child() waits for it.
     auto stats = stats_.lock();
-    stats->restarts += std::exchange(was_started_, true) ? 1 : 0;
+    stats->restarts += std::exchange(has_started_, true) ? 1 : 0;
     auto child = ChildProcess::start(config_.command);
     if (!child)
         return child.error();
     stats->running = true;
     stats->pid = (*child)->pid();
     stats->usage = {};
-    return Watch(std::move(*child), monotonic_now());
+    return RunningChild(std::move(*child), monotonic_now());
 }
 
-Supervisor::Ended Supervisor::run_child()
+Supervisor::Run Supervisor::run_child()
 {
-    auto watch = start_child();
-    Ended ended{};
-    if (watch) {
-        observer_.child_started(watch->child->pid());
-        follow(*watch);
-        // The time in which it hung does not count.
-        const auto end = watch->is_hung ? watch->last_heartbeat : monotonic_now();
-        ended = {reap(*watch), watch->first_heartbeat ? end - *watch->first_heartbeat : 0ns};
+    auto running = start_child();
+    Run run{};
+    if (running) {
+        observer_.on_child_started(running->child->pid());
+        monitor(*running);
+        // A hung child was healthy until its last heartbeat.
+        const auto end = running->is_hung ? running->last_heartbeat : monotonic_now();
+        run = {reap(*running), running->first_heartbeat ? end - *running->first_heartbeat : 0ns};
     } else {
-        const auto &detail = watch.error().detail;
-        ended.end = {.reason = EndReason::failed, .text = "could not be started: " + detail};
+        run.exit = start_failure(running.error());
     }
-    count(ended.end);
-    return ended;
+    count(run.exit);
+    return run;
 }
 
-/// Returns when the child has ended, or will not.
-void Supervisor::follow(Watch &watch)
+void Supervisor::monitor(RunningChild &running)
 {
-    const auto &child = *watch.child;
-    enum { child_end, heartbeats, errors, our_end, count };
+    const auto &child = *running.child;
+    enum { child_end, heartbeats, errors, stop, count };
     std::array<pollfd, count> fds{{{child.end_fd(), POLLIN, 0},
                                    {child.heartbeats_fd(), POLLIN, 0},
                                    {child.errors_fd(), POLLIN, 0},
-                                   {end_.fd(), POLLIN, 0}}};
-    while (!watch.is_left) {
-        if (::poll(fds.data(), fds.size(), to_timeout(next_deadline(watch) - monotonic_now())) < 0)
+                                   {stop_event_.fd(), POLLIN, 0}}};
+    while (!running.is_abandoned) {
+        if (::poll(fds.data(), fds.size(), to_timeout(next_deadline(running) - monotonic_now())) <
+            0)
             continue; // EINTR
         const auto now = monotonic_now();
-        if (fds[heartbeats].revents != 0 && !take_heartbeats(watch, now))
+        if (fds[heartbeats].revents != 0 && !read_heartbeats(running, now))
             fds[heartbeats].fd = -1;
-        if (fds[errors].revents != 0 && !take_errors(watch))
+        if (fds[errors].revents != 0 && !read_errors(running))
             fds[errors].fd = -1;
-        if (fds[our_end].revents != 0) {
-            fds[our_end].fd = -1;
-            is_stopping_ = true;
-            child.send(SIGTERM);
-            child.send(SIGCONT); // or a stopped one would not hear it
-            watch.kill_at = now + config_.stop_timeout;
+        if (fds[stop].revents != 0) {
+            fds[stop].fd = -1;
+            terminate(running, now);
         }
         if (fds[child_end].revents != 0) {
-            take_last_words(watch);
+            drain_errors(running);
             return;
         }
-        act(watch, now);
+        handle_deadlines(running, now);
     }
 }
 
-bool Supervisor::take_heartbeats(Watch &watch, MonotonicTime now)
+void Supervisor::terminate(RunningChild &running, MonotonicTime now)
 {
-    std::array<char, 256> space;
-    const auto count = ::read(watch.child->heartbeats_fd(), space.data(), space.size());
+    is_stopping_ = true;
+    running.child->send(SIGTERM);
+    running.child->send(SIGCONT); // a stopped child handles SIGTERM only then
+    running.kill_at = now + config_.stop_timeout;
+}
+
+bool Supervisor::read_heartbeats(RunningChild &running, MonotonicTime now)
+{
+    std::array<char, 256> bytes;
+    const auto count = ::read(running.child->heartbeats_fd(), bytes.data(), bytes.size());
     if (count > 0) {
-        watch.last_heartbeat = now;
-        watch.first_heartbeat = watch.first_heartbeat.value_or(now);
+        running.last_heartbeat = now;
+        running.first_heartbeat = running.first_heartbeat.value_or(now);
         stats_.lock()->heartbeats += static_cast<std::uint64_t>(count);
     }
     return count != 0;
 }
 
-bool Supervisor::take_errors(Watch &watch)
+bool Supervisor::read_errors(RunningChild &running)
 {
-    std::array<char, ErrorOutput::kept_bytes> space;
-    const auto count = ::read(watch.child->errors_fd(), space.data(), space.size());
+    std::array<char, ErrorOutput::kept_bytes> text;
+    const auto count = ::read(running.child->errors_fd(), text.data(), text.size());
     if (count > 0)
-        watch.errors.take({space.data(), static_cast<std::size_t>(count)});
+        running.errors.append({text.data(), static_cast<std::size_t>(count)});
     return count != 0;
 }
 
-/// What is in the pipe when the child has ended; a process that it started may go on writing.
-void Supervisor::take_last_words(Watch &watch)
+/// Reads the rest of the ended child's error output. Bounded, because a process that the child
+/// started may go on writing.
+void Supervisor::drain_errors(RunningChild &running)
 {
-    constexpr std::size_t largest_pipe = 65536; // bytes
-    for (std::size_t i = 0; i < largest_pipe / ErrorOutput::kept_bytes; ++i) {
-        pollfd errors{watch.child->errors_fd(), POLLIN, 0};
-        if (::poll(&errors, 1, 0) <= 0 || !take_errors(watch))
+    constexpr std::size_t max_pipe_size = 65536; // bytes
+    for (std::size_t i = 0; i < max_pipe_size / ErrorOutput::kept_bytes; ++i) {
+        pollfd errors{running.child->errors_fd(), POLLIN, 0};
+        if (::poll(&errors, 1, 0) <= 0 || !read_errors(running))
             return;
     }
 }
 
-/// What the time that has passed asks for.
-void Supervisor::act(Watch &watch, MonotonicTime now)
+void Supervisor::handle_deadlines(RunningChild &running, MonotonicTime now)
 {
-    if (watch.leave_at) {
-        watch.is_left = now >= *watch.leave_at;
-    } else if (watch.kill_at) {
-        if (now >= *watch.kill_at)
-            kill(watch, now);
-    } else if (const auto time = hangs_at(watch); time && now >= *time) {
-        // Since the poll we may have been stopped ourselves.
-        take_heartbeats(watch, now);
-        watch.is_hung = now >= *hangs_at(watch);
-        if (watch.is_hung)
-            kill(watch, now);
+    if (running.abandon_at) {
+        running.is_abandoned = now >= *running.abandon_at;
+    } else if (running.kill_at) {
+        if (now >= *running.kill_at)
+            kill(running, now);
+    } else if (const auto deadline = hang_deadline(running); deadline && now >= *deadline) {
+        // Heartbeats may be waiting in the pipe if this process itself was stopped since poll().
+        read_heartbeats(running, now);
+        running.is_hung = now >= *hang_deadline(running);
+        if (running.is_hung)
+            kill(running, now);
     }
-    if (now >= watch.next_sample) {
-        watch.next_sample = now + sample_interval;
-        sample_usage(watch, now);
+    if (now >= running.next_sample) {
+        running.next_sample = now + sample_interval;
+        sample_usage(running, now);
     }
 }
 
-void Supervisor::kill(Watch &watch, MonotonicTime now)
+void Supervisor::kill(RunningChild &running, MonotonicTime now)
 {
-    watch.child->send(SIGKILL);
-    watch.leave_at = now + death_allowance;
+    running.child->send(SIGKILL);
+    running.abandon_at = now + death_allowance;
 }
 
-void Supervisor::sample_usage(Watch &watch, MonotonicTime now)
+void Supervisor::sample_usage(RunningChild &running, MonotonicTime now)
 {
-    if (const auto usage = watch.usage.sample(now))
+    if (const auto usage = running.usage.sample(now))
         stats_.lock()->usage = *usage;
 }
 
-std::optional<MonotonicTime> Supervisor::hangs_at(const Watch &watch) const
+std::optional<MonotonicTime> Supervisor::hang_deadline(const RunningChild &running) const
 {
     const auto timeout = config_.hang_timeout;
     if (timeout == 0ns)
         return std::nullopt;
-    if (!watch.first_heartbeat)
-        return watch.begun + std::max(timeout, start_allowance);
-    return watch.last_heartbeat + timeout;
+    if (!running.first_heartbeat)
+        return running.started_at + std::max(timeout, start_allowance);
+    return running.last_heartbeat + timeout;
 }
 
-MonotonicTime Supervisor::next_deadline(const Watch &watch) const
+MonotonicTime Supervisor::next_deadline(const RunningChild &running) const
 {
-    const auto next = watch.leave_at  ? watch.leave_at
-                      : watch.kill_at ? watch.kill_at
-                                      : hangs_at(watch);
-    return std::min(watch.next_sample, next.value_or(MonotonicTime::max()));
+    const auto next = running.abandon_at ? running.abandon_at
+                      : running.kill_at  ? running.kill_at
+                                         : hang_deadline(running);
+    return std::min(running.next_sample, next.value_or(MonotonicTime::max()));
 }
 
-ChildEnd Supervisor::reap(Watch &watch)
+ChildExit Supervisor::start_failure(const Error &error) const
 {
-    ChildEnd end{.reason = EndReason::exited,
-                 .pid = watch.child->pid(),
-                 .errors = watch.errors.last_lines()};
-    if (watch.is_left) {
-        ChildProcess::abandon(std::move(watch.child));
-        end.reason = EndReason::hang;
-        end.text = "hung: there was no heartbeat, and it does not die";
-        return end;
-    }
-    end.status = watch.child->wait();
-    end.text = end.status.text();
-    // A crash that takes long to be written down looks like a hang at first.
-    if (watch.is_hung && (end.status.signal == SIGKILL || !end.status.is_known)) {
-        end.reason = EndReason::hang;
-        end.text = "hung: there was no heartbeat";
-    } else if (end.status.signal != 0) {
-        end.reason = EndReason::killed;
-    } else if (end.status.code == exit_refused) {
-        end.reason = EndReason::failed;
-        end.text = watch.errors.last_lines(1);
-    }
-    return end;
+    return {.reason = error.kind == ErrorKind::child_unstartable ? ExitReason::unstartable
+                                                                 : ExitReason::failed,
+            .program = config_.command.arguments.front(),
+            .text = "could not be started: " + error.detail};
 }
 
-void Supervisor::count(const ChildEnd &end)
+ChildExit Supervisor::reap(RunningChild &running)
+{
+    ChildExit exit{.reason = ExitReason::exited,
+                   .pid = running.child->pid(),
+                   .program = config_.command.arguments.front(),
+                   .errors = running.errors.last_lines()};
+    if (running.is_abandoned) {
+        ChildProcess::abandon(std::move(running.child));
+        exit.reason = ExitReason::hang;
+        exit.text = "hung: it sent no heartbeat, and does not die";
+        return exit;
+    }
+    exit.status = running.child->wait();
+    exit.text = exit.status.text();
+    // A child that crashed and is still writing its core dump sends no heartbeat either; its own
+    // signal tells the two apart.
+    if (running.is_hung && (exit.status.signal == SIGKILL || !exit.status.is_known)) {
+        exit.reason = ExitReason::hang;
+        exit.text = "hung: it sent no heartbeat";
+    } else if (exit.status.signal != 0) {
+        exit.reason = ExitReason::killed;
+    } else if (exit.status.code == exit_refused) {
+        exit.reason = ExitReason::refused;
+        exit.text = running.errors.last_lines(1);
+    }
+    return exit;
+}
+
+void Supervisor::count(const ChildExit &exit)
 {
     auto stats = stats_.lock();
     stats->running = false;
     stats->pid = 0;
     stats->usage = {};
-    stats->last_exit = is_stopping_ ? "stopped" : end.text;
+    stats->last_exit = is_stopping_ ? "stopped" : exit.text;
     if (is_stopping_)
         return;
-    switch (end.reason) {
-    case EndReason::exited:
+    switch (exit.reason) {
+    case ExitReason::exited:
         ++stats->exits;
         break;
-    case EndReason::killed:
+    case ExitReason::killed:
         ++stats->kills;
         break;
-    case EndReason::hang:
+    case ExitReason::hang:
         ++stats->hangs;
         break;
-    case EndReason::failed:
+    case ExitReason::failed:
+    case ExitReason::unstartable:
+    case ExitReason::refused:
         ++stats->failures;
         break;
     }

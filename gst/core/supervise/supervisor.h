@@ -9,111 +9,119 @@
 #include "core/supervise/process_usage.h"
 #include "core/supervise/restart_policy.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <thread>
 
 namespace jkvm {
 
-enum class EndReason {
-    exited, ///< by itself, with whatever status
-    killed, ///< by a signal: a crash, or somebody's kill
-    hang,   ///< it gave no heartbeat, and we killed it
-    failed, ///< it could not be started, or cannot do what it was started for
+enum class ExitReason {
+    exited,      ///< returned from main(), with any status
+    killed,      ///< ended by a signal: a crash, or a kill by another process
+    hang,        ///< killed by the supervisor for want of heartbeats
+    failed,      ///< a temporary failure to start
+    unstartable, ///< the program is missing or cannot be executed
+    refused,     ///< the program ran and reported that its command line cannot work
 };
 
-/// How a child that was not meant to end has ended.
-struct ChildEnd {
-    EndReason reason;
-    pid_t pid = 0; ///< 0 if there never was one
+/// How a child ended that was not stopped deliberately.
+struct ChildExit {
+    ExitReason reason;
+    pid_t pid = 0; ///< 0 if no process was created
     ExitStatus status;
-    std::string text;   ///< "was killed by signal 11 (Segmentation fault)"
-    std::string errors; ///< the last lines that it wrote to its error output
+    std::string program; ///< of the command
+    std::string text;    ///< "was killed by signal 11 (Segmentation fault)"
+    std::string errors;  ///< the last lines of its error output
 
-    /// It ran, and said that it cannot do what it was started for: another try would be in vain.
-    [[nodiscard]] bool is_refusal() const { return reason == EndReason::failed && pid != 0; }
+    /// Whether another attempt with the same command line must fail as well.
+    [[nodiscard]] bool is_permanent() const
+    {
+        return reason == ExitReason::unstartable || reason == ExitReason::refused;
+    }
 };
 
-/// One thread of its own: it starts the children, which die with it, waits for what they do, and
-/// reaps them.
+/// Runs a thread that starts the child, monitors its heartbeats, reaps it and restarts it. The
+/// child dies with that thread.
 class Supervisor {
 public:
-    /// The exit status of a child that cannot do what it was started for, now or later. The last
-    /// line of its error output says why.
-    static constexpr int exit_refused = 78; // EX_CONFIG of sysexits.h; no library ends with it
-    /// How long a child may take to its first heartbeat, if the hang time-out is not longer.
+    /// Exit status of a child whose command line can never work. The last line of its error output
+    /// is the reason.
+    static constexpr int exit_refused = 78; // EX_CONFIG of sysexits.h, which no library uses
+    /// Minimum time that a child has until its first heartbeat; a longer hang time-out replaces it.
     static constexpr nanoseconds start_allowance = std::chrono::seconds(10);
-    /// How long a killed child may take to die. One that waits in the kernel for a device is left
-    /// to itself then, and another one is started.
+    /// Time that a killed child has to die. A child that is blocked in the kernel for longer is
+    /// abandoned, and another one is started.
     static constexpr nanoseconds death_allowance = std::chrono::seconds(2);
 
     struct Config {
         ChildCommand command;
         RestartLimits limits;
-        nanoseconds hang_timeout = std::chrono::seconds(2); ///< without a heartbeat; 0 = for ever
+        nanoseconds hang_timeout = std::chrono::seconds(2); ///< without a heartbeat; 0 = disabled
         nanoseconds stop_timeout = std::chrono::seconds(5); ///< from SIGTERM to SIGKILL
-        bool retries_for_ever = false;                      ///< or gives up at the limit
+        bool retries_endlessly = false; ///< instead of giving up at the limit of restarts
     };
 
-    /// Called from the supervisor's thread with no lock held. Must not stop the supervisor: that
-    /// waits for the thread.
+    /// Called from the supervisor's thread without a lock. Must not stop the supervisor, which
+    /// waits for that thread.
     class Observer {
     public:
         virtual ~Observer() = default;
-        virtual void child_started(pid_t pid) = 0;
-        virtual void child_ended(const ChildEnd &end) = 0;
-        /// There will be no child any more.
-        virtual void gave_up(const ChildEnd &end) = 0;
+        virtual void on_child_started(pid_t pid) = 0;
+        virtual void on_child_ended(const ChildExit &exit) = 0;
+        /// No further child will be started.
+        virtual void on_gave_up(const ChildExit &exit) = 0;
     };
 
-    /// Every counter only grows while the supervisor lives.
+    /// Counters are monotonic for the supervisor's lifetime.
     struct Stats {
         bool running = false;
-        pid_t pid = 0;                ///< 0 while none runs
+        pid_t pid = 0;                ///< 0 while no child runs
         std::uint64_t restarts = 0;   ///< children started after the first
-        std::uint64_t exits = 0;      ///< ended by themselves
-        std::uint64_t kills = 0;      ///< ended by a signal that was not ours
-        std::uint64_t hangs = 0;      ///< killed by us, because they gave no heartbeat
-        std::uint64_t failures = 0;   ///< could not be started
+        std::uint64_t exits = 0;      ///< children that exited
+        std::uint64_t kills = 0;      ///< children ended by a signal not sent by the supervisor
+        std::uint64_t hangs = 0;      ///< children killed for want of heartbeats
+        std::uint64_t failures = 0;   ///< children that could not be started or refused to run
         std::uint64_t heartbeats = 0; ///< received
-        std::string last_exit;        ///< how the last one ended; empty at first
-        ProcessUsage usage;           ///< of the one that runs; sampled once a second
+        std::string last_exit;        ///< how the last child ended; empty at first
+        ProcessUsage usage;           ///< of the running child, sampled once a second
     };
 
-    /// Error: `out_of_resources`. The observer outlives the supervisor.
+    /// Error: `out_of_resources`. The observer must outlive the supervisor.
     static Result<std::unique_ptr<Supervisor>> start(Config config, Observer &observer);
     Supervisor(const Supervisor &) = delete;
     Supervisor &operator=(const Supervisor &) = delete;
     ~Supervisor();
 
-    /// Whether this is the child that runs now.
+    /// Whether `pid` is the running child.
     [[nodiscard]] bool is_child(pid_t pid) const;
     [[nodiscard]] Stats stats() const { return stats_.snapshot(); }
-    /// Asks the child to end, and kills it after the stop time-out. The last statistics. Takes no
-    /// longer than that time-out and the death allowance.
+    /// Sends SIGTERM to the child, SIGKILL after the stop time-out, and returns the final
+    /// statistics. Blocks for at most that time-out and the death allowance.
     Stats stop();
 
 private:
-    /// The child that runs, and what is known of it.
-    struct Watch {
-        Watch(std::unique_ptr<ChildProcess> started, MonotonicTime now)
-            : child(std::move(started)), usage(child->pid()), begun(now)
+    /// The running child and its deadlines.
+    struct RunningChild {
+        RunningChild(std::unique_ptr<ChildProcess> started, MonotonicTime now)
+            : child(std::move(started)), usage(child->pid()), started_at(now)
         {}
         std::unique_ptr<ChildProcess> child;
         UsageMeter usage;
-        MonotonicTime begun;
+        MonotonicTime started_at;
         std::optional<MonotonicTime> first_heartbeat;
         MonotonicTime last_heartbeat{};
         MonotonicTime next_sample{};
-        std::optional<MonotonicTime> kill_at;  // once it was asked to end
-        std::optional<MonotonicTime> leave_at; // once it was killed
+        std::optional<MonotonicTime> kill_at;    // set with SIGTERM
+        std::optional<MonotonicTime> abandon_at; // set with SIGKILL
         bool is_hung = false;
-        bool is_left = false; // it does not die
+        bool is_abandoned = false;
         ErrorOutput errors;
     };
-    struct Ended {
-        ChildEnd end;
-        nanoseconds healthy; // from the first heartbeat on
+    /// What the restart policy needs to know about a child that has ended.
+    struct Run {
+        ChildExit exit;
+        nanoseconds healthy; // time since the first heartbeat
     };
 
     Supervisor(Config config, Observer &observer)
@@ -121,32 +129,35 @@ private:
     {}
 
     void run();
-    /// False when the supervisor is to stop.
+    /// Returns false if the supervisor is to stop.
     bool wait_until(MonotonicTime time);
-    [[nodiscard]] bool is_asked_to_stop() const;
-    Result<Watch> start_child();
-    /// From its start to its end.
-    Ended run_child();
-    void follow(Watch &watch);
-    /// False when the child has closed the pipe.
-    bool take_heartbeats(Watch &watch, MonotonicTime now);
-    /// False when the child has closed the pipe.
-    static bool take_errors(Watch &watch);
-    static void take_last_words(Watch &watch);
-    void act(Watch &watch, MonotonicTime now);
-    static void kill(Watch &watch, MonotonicTime now);
-    void sample_usage(Watch &watch, MonotonicTime now);
-    [[nodiscard]] std::optional<MonotonicTime> hangs_at(const Watch &watch) const;
-    [[nodiscard]] MonotonicTime next_deadline(const Watch &watch) const;
-    ChildEnd reap(Watch &watch);
-    void count(const ChildEnd &end);
+    [[nodiscard]] bool is_stop_requested() const;
+    Result<RunningChild> start_child();
+    /// Starts a child and returns after its end.
+    Run run_child();
+    /// Returns when the child has ended or is abandoned.
+    void monitor(RunningChild &running);
+    /// Returns false if the child has closed the pipe.
+    bool read_heartbeats(RunningChild &running, MonotonicTime now);
+    /// Returns false if the child has closed the pipe.
+    static bool read_errors(RunningChild &running);
+    static void drain_errors(RunningChild &running);
+    void terminate(RunningChild &running, MonotonicTime now);
+    void handle_deadlines(RunningChild &running, MonotonicTime now);
+    static void kill(RunningChild &running, MonotonicTime now);
+    void sample_usage(RunningChild &running, MonotonicTime now);
+    [[nodiscard]] std::optional<MonotonicTime> hang_deadline(const RunningChild &running) const;
+    [[nodiscard]] MonotonicTime next_deadline(const RunningChild &running) const;
+    ChildExit reap(RunningChild &running);
+    [[nodiscard]] ChildExit start_failure(const Error &error) const;
+    void count(const ChildExit &exit);
 
     Config config_;
     Observer &observer_;
     RestartPolicy policy_;
-    WakeEvent end_;
-    bool is_stopping_ = false; // of the thread
-    bool was_started_ = false; // a first child
+    WakeEvent stop_event_;
+    bool is_stopping_ = false; // supervisor's thread
+    bool has_started_ = false; // a first child; supervisor's thread
     Guarded<Stats> stats_;
     std::thread thread_;
 };

@@ -384,7 +384,7 @@ TEST_F(CaptureDevice, ThatDoesNotExistIsAnErrorThatListsThoseThatDo)
     const auto error = pipeline.wait_for_error();
     EXPECT_EQ(error.domain, GST_RESOURCE_ERROR);
     EXPECT_EQ(error.code, GST_RESOURCE_ERROR_NOT_FOUND);
-    EXPECT_EQ(error.text, "There is no sound device \"nosuch\".");
+    EXPECT_EQ(error.text, "Could not open audio device \"nosuch\": no such device.");
     EXPECT_NE(error.debug.find("jkvmtest"), std::string::npos) << error.debug;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The supervised sink with real workers. JKVM_WORKER in the environment says where that program is.
+// Tests the supervised sink with real workers. The environment variable JKVM_WORKER is the path of
+// the worker program.
 #include "support/gst_test.h"
 #include "support/raw_socket.h"
 #include "support/temporary_directory.h"
@@ -29,7 +30,7 @@ std::string read_file(const std::string &path)
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// False when it takes too long.
+/// Returns false on a time-out.
 template <typename Condition>
 bool wait_until(Condition condition)
 {
@@ -39,7 +40,7 @@ bool wait_until(Condition condition)
     return condition();
 }
 
-/// Live sound into `jkvmsupervisedsink name=s launch="..."`.
+/// Live audio into `jkvmsupervisedsink name=s launch="..."`.
 class JkvmSupervisedSink : public ::testing::Test {
 protected:
     void play(
@@ -77,9 +78,9 @@ TEST_F(JkvmSupervisedSink, WorkerCompletesItsFileWhenThePipelineStops)
     EXPECT_NE(file.at(last_page + flags) & end_of_stream, 0);
 }
 
-TEST_F(JkvmSupervisedSink, WorkerPlaysAllThatWasSentBeforeItEnds)
+TEST_F(JkvmSupervisedSink, WorkerPlaysAllSentFramesBeforeItEnds)
 {
-    // Something always waits for this worker, which is a bit slow. All frames have one size.
+    // The worker is too slow, so that frames are always queued. All frames have the same size.
     const auto path = directory_.file("frames");
     constexpr std::size_t frame = 160; // bytes
     play("identity sleep-time=25000 ! filesink buffer-mode=unbuffered location=" + path, "",
@@ -92,10 +93,10 @@ TEST_F(JkvmSupervisedSink, WorkerPlaysAllThatWasSentBeforeItEnds)
         stat(ipc.get(), "frames") - stat(ipc.get(), "unheard") - stat(ipc.get(), "dropped");
     const auto played = read_file(path).size() / frame;
     EXPECT_LE(played, sent);
-    EXPECT_GE(played + 1, sent) << "the first one may be of before the worker's time";
+    EXPECT_GE(played + 1, sent) << "the first one may precede the worker";
 }
 
-TEST_F(JkvmSupervisedSink, WorkerThatSomebodyElseEndsDoesNotWaitForTheParent)
+TEST_F(JkvmSupervisedSink, WorkerThatIsTerminatedByAnotherProcessEndsItsStream)
 {
     play("fakesink");
     const auto pid = wait_for_start();
@@ -107,14 +108,14 @@ TEST_F(JkvmSupervisedSink, WorkerThatSomebodyElseEndsDoesNotWaitForTheParent)
     EXPECT_EQ(status, 0);
 }
 
-TEST_F(JkvmSupervisedSink, TakesALaunchLineInAnyLanguage)
+TEST_F(JkvmSupervisedSink, AcceptsANonAsciiLaunchLine)
 {
     const auto path = directory_.file("\u00fc");
     play("filesink buffer-mode=unbuffered location=" + path);
     EXPECT_TRUE(wait_until([&] { return !read_file(path).empty(); }));
 }
 
-TEST_F(JkvmSupervisedSink, WorkerThatIsKilledIsStartedAgainAndHearsTheSound)
+TEST_F(JkvmSupervisedSink, KilledWorkerIsRestartedAndReceivesAudio)
 {
     const auto path = directory_.file("raw");
     play("filesink append=true buffer-mode=unbuffered location=" + path,
@@ -128,35 +129,69 @@ TEST_F(JkvmSupervisedSink, WorkerThatIsKilledIsStartedAgainAndHearsTheSound)
     }
 }
 
-TEST_F(JkvmSupervisedSink, WorkerWithNothingToDoIsNotHung)
+TEST_F(JkvmSupervisedSink, IdleWorkerIsNotHung)
 {
-    // A source that never has anything to say.
     play("fakesink", "hang-timeout=2000",
          "appsrc is-live=true format=time caps=audio/x-opus,"
          "channel-mapping-family=0,channels=2,rate=48000");
-    // Ten a second at most.
+    // There are at most ten a second.
     EXPECT_TRUE(wait_until([this] { return stat(element_, "heartbeats") >= 30; }));
     EXPECT_EQ(stat(element_, "hangs"), 0u);
 }
 
-TEST_F(JkvmSupervisedSink, WorkerWhoseStreamingThreadIsStuckIsHung)
+/// Workers whose sink writes into a pipe that is never read, and is full after some hundred
+/// milliseconds.
+class BlockedSink : public JkvmSupervisedSink {
+protected:
+    void expect_hang_of(const std::string &chain)
+    {
+        const auto path = directory_.file("audio");
+        ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+        const UniqueFd pipe(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+        play(chain + " ! filesink location=" + path,
+             "hang-timeout=500 stop-timeout=50 restart-delay=0 max-restart-delay=0");
+        EXPECT_TRUE(pipeline_->wait_for_element_message("jkvm-child", "hang"));
+        EXPECT_GE(stat(element_, "hangs"), 1u);
+    }
+};
+
+TEST_F(BlockedSink, IsKilled)
 {
-    // It writes into a pipe that nobody reads; after some hundred milliseconds that is full.
-    const auto path = directory_.file("sound");
-    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
-    const UniqueFd pipe(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-    play("opusdec ! filesink location=" + path,
-         "hang-timeout=500 stop-timeout=50 restart-delay=0 max-restart-delay=0");
-    pipeline_->wait_for_element_message("jkvm-child", "hang");
-    EXPECT_GE(stat(element_, "hangs"), 1u);
+    expect_hang_of("opusdec");
 }
 
-TEST_F(JkvmSupervisedSink, NeverHoldsUpThePipeline)
+TEST_F(BlockedSink, IsKilledBehindAnAdaptiveQueue)
 {
-    // While there is no worker at all, and there never will be one.
+    expect_hang_of("jkvmadaptivequeue ! opusdec");
+}
+
+TEST_F(BlockedSink, IsKilledBehindAQueueInsideABin)
+{
+    expect_hang_of("bin.( queue leaky=downstream ! opusdec ! queue leaky=downstream )");
+}
+
+TEST_F(JkvmSupervisedSink, NeverBlocksThePipeline)
+{
+    // No worker can ever start.
     play("no-such-element", "on-failure=silence",
          "audiotestsrc is-live=true num-buffers=20 samplesperbuffer=960 ! opusenc");
     pipeline_->wait_for_eos();
+}
+
+TEST_F(JkvmSupervisedSink, MissingWorkerProgramIsAnErrorAtOnce)
+{
+    const std::string before = g_getenv("JKVM_WORKER");
+    g_setenv("JKVM_WORKER", "/nonexistent/jkvm-worker", TRUE);
+    const auto begin = monotonic_now();
+    play("fakesink"); // with the default limits: five restarts in five minutes
+    const auto error = pipeline_->wait_for_error();
+    g_setenv("JKVM_WORKER", before.c_str(), TRUE);
+    EXPECT_LT(monotonic_now() - begin, std::chrono::seconds(2)) << "before the first restart";
+    EXPECT_EQ(error.domain, GST_RESOURCE_ERROR);
+    EXPECT_EQ(error.code, GST_RESOURCE_ERROR_NOT_FOUND);
+    EXPECT_NE(error.text.find("/nonexistent/jkvm-worker"), std::string::npos) << error.text;
+    EXPECT_NE(error.text.find("JKVM_WORKER"), std::string::npos) << error.text;
+    EXPECT_NE(error.debug.find("No such file or directory"), std::string::npos) << error.debug;
 }
 
 } // namespace

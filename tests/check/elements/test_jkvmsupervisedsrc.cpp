@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The supervised source with real workers. JKVM_WORKER in the environment says where that program
-// is.
+// Tests the supervised source with real workers. The environment variable JKVM_WORKER is the path
+// of the worker program.
 #include "support/gst_test.h"
 #include "support/raw_socket.h"
 #include "support/temporary_directory.h"
@@ -30,8 +30,8 @@ constexpr bool is_sanitized = true;
 constexpr bool is_sanitized = false;
 #endif
 
-constexpr const char *sound = "audiotestsrc is-live=true samplesperbuffer=960 ! opusenc";
-constexpr const char *restarts_at_once = "restart-delay=0 max-restart-delay=0";
+constexpr const char *live_source = "audiotestsrc is-live=true samplesperbuffer=960 ! opusenc";
+constexpr const char *immediate_restarts = "restart-delay=0 max-restart-delay=0";
 
 std::string text_field(const GstRef<GstMessage> &message, const char *field)
 {
@@ -64,10 +64,10 @@ protected:
             static_cast<GstClockTime>(std::chrono::nanoseconds(testing::patience).count());
         return GstRef<GstSample>::adopt(gst_app_sink_try_pull_sample(sink_, timeout));
     }
-    void expect_sound(int frames)
+    void expect_audio(int frames)
     {
         for (int i = 0; i < frames; ++i)
-            ASSERT_TRUE(pull()) << "no sound";
+            ASSERT_TRUE(pull()) << "no audio";
     }
     GstRef<GstMessage> wait_for(const char *reason)
     {
@@ -97,7 +97,7 @@ TEST_F(JkvmSupervisedSrc, NeedsALaunchLine)
     EXPECT_NE(error.debug.find("launch"), std::string::npos) << error.debug;
 }
 
-TEST_F(JkvmSupervisedSrc, FailsWithTheParsersOwnWords)
+TEST_F(JkvmSupervisedSrc, FailsWithTheMessageOfTheParser)
 {
     play("jkvmaudiosrcc device=hw:0,0");
     const auto error = pipeline_->wait_for_error();
@@ -107,14 +107,14 @@ TEST_F(JkvmSupervisedSrc, FailsWithTheParsersOwnWords)
     EXPECT_EQ(stat(element_, "failures"), 1u);
 }
 
-TEST_F(JkvmSupervisedSrc, FailsWhenTheWorkerPutsOutSomethingElseThanOpus)
+TEST_F(JkvmSupervisedSrc, FailsIfTheWorkerDoesNotOutputOpus)
 {
     play("audiotestsrc is-live=true");
     const auto error = pipeline_->wait_for_error();
     EXPECT_NE(error.text.find("could not link audiotestsrc0"), std::string::npos) << error.text;
 }
 
-TEST_F(JkvmSupervisedSrc, PutsOutTheSoundOfTheWorkerInItsFormat)
+TEST_F(JkvmSupervisedSrc, OutputsTheWorkersAudioInItsFormat)
 {
     play("audiotestsrc is-live=true ! audio/x-raw,rate=24000,channels=1 ! opusenc");
     const auto sample = pull();
@@ -125,14 +125,14 @@ TEST_F(JkvmSupervisedSrc, PutsOutTheSoundOfTheWorkerInItsFormat)
     gst_structure_get(caps, "channels", G_TYPE_INT, &channels, "rate", G_TYPE_INT, &rate, nullptr);
     EXPECT_EQ(channels, 1);
     EXPECT_EQ(rate, 24000);
-    expect_sound(5);
+    expect_audio(5);
 }
 
-TEST_F(JkvmSupervisedSrc, SaysWhatTheWorkerDoesAndTakes)
+TEST_F(JkvmSupervisedSrc, ReportsTheWorkersStateAndUsage)
 {
-    play(sound);
+    play(live_source);
     const auto pid = wait_for_start();
-    expect_sound(60); // the usage is measured once a second
+    expect_audio(60); // usage is sampled once a second
     const auto stats = testing::stats_of(element_);
     gboolean running = FALSE;
     gint stats_pid = 0;
@@ -148,7 +148,7 @@ TEST_F(JkvmSupervisedSrc, SaysWhatTheWorkerDoesAndTakes)
     EXPECT_GT(stat(element_, "heartbeats"), 0u);
 }
 
-/// What passes a pad, in order.
+/// A buffer or GAP event that passed a pad.
 struct Passed {
     GstClockTime start;
     GstClockTime duration;
@@ -174,8 +174,8 @@ GstPadProbeReturn note(GstPad *, GstPadProbeInfo *info, gpointer list)
     return GST_PAD_PROBE_OK;
 }
 
-/// Its timestamps go on without a step: what is missing is filled with gaps.
-class JkvmSupervisedSrcTimeLine : public JkvmSupervisedSrc {
+/// Observes the timestamps, which must be continuous: GAP events fill an outage.
+class JkvmSupervisedSrcTimeline : public JkvmSupervisedSrc {
 protected:
     void watch()
     {
@@ -190,12 +190,12 @@ protected:
     {
         for (;;) {
             const auto sample = pull();
-            ASSERT_TRUE(sample) << "no sound";
+            ASSERT_TRUE(sample) << "no audio";
             if (GST_BUFFER_IS_DISCONT(gst_sample_get_buffer(sample.get())))
                 return;
         }
     }
-    /// Of all that has passed.
+    /// Checks all timestamps and returns the total duration of the GAP events.
     GstClockTime sum_gaps()
     {
         const auto passed = list_.snapshot();
@@ -211,8 +211,8 @@ protected:
         return sum;
     }
 
-    /// Before each discontinuity.
-    std::vector<GstClockTime> holes()
+    /// Returns the duration of the outage before each discontinuity.
+    std::vector<GstClockTime> outages()
     {
         std::vector<GstClockTime> result;
         std::optional<GstClockTime> end; // of the last buffer
@@ -229,15 +229,15 @@ protected:
     PassedList list_;
 };
 
-TEST_F(JkvmSupervisedSrcTimeLine, GoesOnAfterACrashWithADiscontinuity)
+TEST_F(JkvmSupervisedSrcTimeline, ContinuesAfterACrashWithADiscontinuity)
 {
-    play(sound, restarts_at_once);
+    play(live_source, immediate_restarts);
     watch();
     constexpr int crashes = 3;
     for (int i = 0; i < crashes; ++i) {
         const auto pid = wait_for_start();
         expect_discontinuity();
-        expect_sound(10);
+        expect_audio(10);
         ::kill(pid, SIGABRT);
         const auto message = wait_for("killed");
         EXPECT_EQ(number_field(message, "pid"), pid);
@@ -252,36 +252,35 @@ TEST_F(JkvmSupervisedSrcTimeLine, GoesOnAfterACrashWithADiscontinuity)
     EXPECT_EQ(stat(element_, "restarts"), 3u);
 }
 
-TEST_F(JkvmSupervisedSrcTimeLine, HasSoundAgainWithinHalfASecond)
+TEST_F(JkvmSupervisedSrcTimeline, RecoversWithinHalfASecond)
 {
-    // With the properties as they are by default: five restarts, at once for a worker that had
-    // lived.
-    play(sound);
+    // With the default properties: five restarts, immediate for a healthy worker.
+    play(live_source);
     wait_for_start();
     expect_discontinuity();
     watch();
     for (int i = 0; i < 5; ++i) {
-        expect_sound(50); // a second
+        expect_audio(50); // a second
         ::kill(worker(), SIGKILL);
         wait_for("killed");
         wait_for_start();
         expect_discontinuity();
     }
     pipeline_->set_state(GST_STATE_PAUSED);
-    auto outages = holes();
-    ASSERT_GE(outages.size(), 5u);
-    // The machine may be busy for a moment; sanitizers make programs start slowly.
-    std::sort(outages.begin(), outages.end());
-    EXPECT_LT(outages[outages.size() / 2], is_sanitized ? 5 * GST_SECOND : 500 * GST_MSECOND);
+    auto durations = outages();
+    ASSERT_GE(durations.size(), 5u);
+    // The median tolerates a busy machine; sanitizers slow down the start of programs.
+    std::sort(durations.begin(), durations.end());
+    EXPECT_LT(durations[durations.size() / 2], is_sanitized ? 5 * GST_SECOND : 500 * GST_MSECOND);
     EXPECT_EQ(stat(element_, "kills"), 5u);
 }
 
-TEST_F(JkvmSupervisedSrcTimeLine, HasAGapAsLongAsTheOutage)
+TEST_F(JkvmSupervisedSrcTimeline, SendsGapsAsLongAsTheOutage)
 {
-    play(sound, std::string("hang-timeout=1000 ") + restarts_at_once);
+    play(live_source, std::string("hang-timeout=1000 ") + immediate_restarts);
     const auto pid = wait_for_start();
     expect_discontinuity();
-    expect_sound(10);
+    expect_audio(10);
     watch();
     ::kill(pid, SIGSTOP);
     const auto message = wait_for("hang");
@@ -289,16 +288,16 @@ TEST_F(JkvmSupervisedSrcTimeLine, HasAGapAsLongAsTheOutage)
     wait_for_start();
     expect_discontinuity();
     pipeline_->set_state(GST_STATE_PAUSED);
-    // The time-out counts from the last heartbeat: there are ten a second.
+    // The time-out starts with the last heartbeat, up to 100 ms ago.
     EXPECT_GE(sum_gaps(), 800 * GST_MSECOND);
     EXPECT_EQ(stat(element_, "hangs"), 1u);
 }
 
-TEST_F(JkvmSupervisedSrc, RepairsAWorkerWhoseStreamingThreadIsStuck)
+TEST_F(JkvmSupervisedSrc, RestartsAWorkerWithABlockedSource)
 {
-    // It reads sound from a pipe that has a second of it, and then no more.
+    // It reads audio from a pipe that contains one second.
     testing::TemporaryDirectory directory;
-    const auto path = directory.file("sound");
+    const auto path = directory.file("audio");
     ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
     const UniqueFd pipe(::open(path.c_str(), O_RDWR | O_CLOEXEC));
     constexpr int second = 48000 * 2; // bytes
@@ -308,12 +307,12 @@ TEST_F(JkvmSupervisedSrc, RepairsAWorkerWhoseStreamingThreadIsStuck)
     play("filesrc location=" + path +
              " ! rawaudioparse sample-rate=48000 num-channels=1 ! "
              "identity sync=true ! opusenc",
-         std::string("stop-timeout=50 ") + restarts_at_once);
-    expect_sound(10);
+         std::string("stop-timeout=50 ") + immediate_restarts);
+    expect_audio(10);
     wait_for("hang");
 }
 
-TEST_F(JkvmSupervisedSrc, CountsAnEndOfTheWorkersStreamAsAFailure)
+TEST_F(JkvmSupervisedSrc, FailsAtTheEndOfTheWorkersStream)
 {
     play("audiotestsrc is-live=true num-buffers=10 ! opusenc", "max-restarts=0");
     const auto message = wait_for("exited");
@@ -324,22 +323,23 @@ TEST_F(JkvmSupervisedSrc, CountsAnEndOfTheWorkersStreamAsAFailure)
     EXPECT_NE(error.text.find("exited with status 0"), std::string::npos) << error.text;
 }
 
-TEST_F(JkvmSupervisedSrc, SaysAtTheLimitWhatTheWorkerSaidLast)
+TEST_F(JkvmSupervisedSrc, ReportsTheWorkersLastErrorsAtTheLimit)
 {
     play("jkvmaudiosrc on-device-lost=error device=jkvm_no_such_device",
-         std::string("max-restarts=2 ") + restarts_at_once);
+         std::string("max-restarts=2 ") + immediate_restarts);
     const auto error = pipeline_->wait_for_error();
     EXPECT_NE(error.text.find("exited with status 1"), std::string::npos) << error.text;
-    EXPECT_NE(error.debug.find("There is no sound device \"jkvm_no_such_device\"."),
-              std::string::npos)
+    EXPECT_NE(
+        error.debug.find("Could not open audio device \"jkvm_no_such_device\": no such device."),
+        std::string::npos)
         << error.debug;
     EXPECT_EQ(stat(element_, "exits"), 3u);
 }
 
-TEST_F(JkvmSupervisedSrc, GoesOnInSilenceIfToldSo)
+TEST_F(JkvmSupervisedSrc, SendsGapsWithOnFailureSilence)
 {
     play("jkvmaudiosrc on-device-lost=error device=jkvm_no_such_device",
-         std::string("on-failure=silence max-restarts=1 ") + restarts_at_once);
+         std::string("on-failure=silence max-restarts=1 ") + immediate_restarts);
     for (int i = 0; i < 4; ++i)
         wait_for("exited");
     const auto pad = GstRef<GstPad>::adopt(gst_element_get_static_pad(GST_ELEMENT(sink_), "sink"));
@@ -356,18 +356,18 @@ TEST_F(JkvmSupervisedSrc, GoesOnInSilenceIfToldSo)
 
 TEST_F(JkvmSupervisedSrc, KeepsItsWorkerWhileItIsPaused)
 {
-    play(sound);
+    play(live_source);
     const auto pid = wait_for_start();
-    expect_sound(2);
+    expect_audio(2);
     for (int i = 0; i < 5; ++i) {
         pipeline_->set_state(GST_STATE_PAUSED);
         pipeline_->play();
-        expect_sound(2);
+        expect_audio(2);
     }
     EXPECT_EQ(::kill(pid, 0), 0);
     EXPECT_EQ(stat(element_, "restarts"), 0u);
     pipeline_->set_state(GST_STATE_READY);
-    EXPECT_NE(::kill(pid, 0), 0) << "a process or a zombie is left";
+    EXPECT_NE(::kill(pid, 0), 0) << "the process or its zombie still exists";
     gchar *last_exit = nullptr;
     gst_structure_get(testing::stats_of(element_).get(), "last-exit", G_TYPE_STRING, &last_exit,
                       nullptr);
@@ -375,26 +375,26 @@ TEST_F(JkvmSupervisedSrc, KeepsItsWorkerWhileItIsPaused)
     g_free(last_exit);
 }
 
-TEST_F(JkvmSupervisedSrc, LeavesNothingBehindWhenItIsStartedAndStoppedAllTheTime)
+TEST_F(JkvmSupervisedSrc, LeaksNothingOverRepeatedStarts)
 {
-    play(sound);
-    expect_sound(1);
+    play(live_source);
+    expect_audio(1);
     pipeline_->set_state(GST_STATE_NULL);
     const auto before = testing::open_descriptors();
     for (int i = 0; i < 5; ++i) {
         pipeline_->play();
         if (i % 2 == 0)
-            expect_sound(1);
+            expect_audio(1);
         pipeline_->set_state(GST_STATE_NULL);
     }
     EXPECT_EQ(testing::open_descriptors(), before);
-    EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "there is a child";
+    EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child process is left";
 }
 
-TEST_F(JkvmSupervisedSrc, LetsNobodyButItsWorkerIn)
+TEST_F(JkvmSupervisedSrc, RejectsClientsOtherThanItsWorker)
 {
-    play(sound);
-    expect_sound(1);
+    play(live_source);
+    expect_audio(1);
     gchar *path = nullptr;
     auto *ipc = pipeline_->element("ipc");
     g_object_get(ipc, "socket-path", &path, nullptr);
@@ -402,24 +402,24 @@ TEST_F(JkvmSupervisedSrc, LetsNobodyButItsWorkerIn)
     g_free(path);
     ASSERT_TRUE(stranger);
     EXPECT_TRUE(testing::is_closed_by_peer(stranger->get()));
-    expect_sound(5);
+    expect_audio(5);
     EXPECT_EQ(stat(ipc, "connects"), 1u);
     EXPECT_EQ(stat(ipc, "rejects"), 1u);
 }
 
-TEST_F(JkvmSupervisedSrc, LatencyIsThatOfTheLink)
+TEST_F(JkvmSupervisedSrc, ReportsTheLatencyOfTheLink)
 {
-    play(sound);
-    expect_sound(1);
+    play(live_source);
+    expect_audio(1);
     auto *query = gst_query_new_latency();
     const auto pad = GstRef<GstPad>::adopt(gst_element_get_static_pad(element_, "src"));
     ASSERT_TRUE(gst_pad_query(pad.get(), query));
     gboolean is_live = FALSE;
-    GstClockTime least = 0;
-    gst_query_parse_latency(query, &is_live, &least, nullptr);
+    GstClockTime minimum = 0;
+    gst_query_parse_latency(query, &is_live, &minimum, nullptr);
     gst_query_unref(query);
     EXPECT_TRUE(is_live);
-    EXPECT_GE(least, 20 * GST_MSECOND);
+    EXPECT_GE(minimum, 20 * GST_MSECOND);
 }
 
 } // namespace

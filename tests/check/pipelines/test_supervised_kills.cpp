@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Workers that are killed at any moment, while the pipeline changes its state, too.
+// Kills workers at random moments, also during state changes of the pipeline.
 #include "support/gst_test.h"
 #include "support/raw_socket.h"
 
@@ -30,7 +30,7 @@ protected:
         return static_cast<bool>(
             GstRef<GstSample>::adopt(gst_app_sink_try_pull_sample(sink, timeout)));
     }
-    /// The next one that says so, or 0. Nobody but us kills it, so it lives.
+    /// Returns the pid of the next worker that was started, or 0. Only the test kills workers.
     pid_t next_worker()
     {
         const auto message = pipeline_.wait_for_element_message("jkvm-child", "started");
@@ -39,7 +39,7 @@ protected:
             gst_structure_get_int(gst_message_get_structure(message.get()), "pid", &pid);
         return pid;
     }
-    /// What it says of workers that are gone would be taken for those to come.
+    /// Discards messages about earlier workers.
     void restart()
     {
         pipeline_.set_state(GST_STATE_READY);
@@ -57,14 +57,14 @@ protected:
     std::mt19937 random_{1};
 };
 
-TEST_F(SupervisedKills, AtRandomMomentsAreAllSurvived)
+TEST_F(SupervisedKills, PipelineSurvivesKillsAtRandomMoments)
 {
     ASSERT_TRUE(pull());
     const auto before = testing::open_descriptors();
     for (int i = 0; i < kills; ++i) {
         const auto worker = next_worker();
         ASSERT_GT(worker, 0);
-        // From before its main() on to some frames of sound.
+        // Any moment between before main() and a few frames of audio.
         if (random_() % 4 == 0) {
             for (auto frames = 1 + random_() % 5; frames > 0; --frames)
                 ASSERT_TRUE(pull());
@@ -89,7 +89,7 @@ TEST_F(SupervisedKills, AtRandomMomentsAreAllSurvived)
     const auto worker = next_worker();
     EXPECT_EQ(::kill(worker, 0), 0);
     pipeline_.set_state(GST_STATE_NULL);
-    EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "there is a child";
+    EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child process is left";
 }
 
 } // namespace

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 
 #include <array>
 #include <cerrno>
@@ -27,7 +28,7 @@ std::unique_ptr<ChildProcess> start(const std::string &script,
     return std::move(*child);
 }
 
-/// All that the child writes into one of its pipes, to its end.
+/// Reads one of the child's pipes up to its end.
 std::string read_all(int fd)
 {
     std::string text;
@@ -42,23 +43,23 @@ std::string read_all(int fd)
     }
 }
 
-TEST(ChildProcess, GetsNoDescriptorThatItDoesNotNeed)
+TEST(ChildProcess, InheritsNoOtherDescriptor)
 {
-    const UniqueFd leaky(::open("/dev/null", O_RDONLY)); // somebody forgot O_CLOEXEC
+    const UniqueFd leaky(::open("/dev/null", O_RDONLY)); // without O_CLOEXEC
     auto child = start("exec ls /proc/self/fd >&2");
     const auto listing = read_all(child->errors_fd());
     EXPECT_EQ(child->wait().code, 0);
-    // One more is the directory that ls itself reads.
+    // 4 is the directory that ls reads.
     EXPECT_EQ(listing, "0\n1\n2\n3\n4\n");
 }
 
-TEST(ChildProcess, GetsTheEnvironmentThatIsGiven)
+TEST(ChildProcess, HasOnlyTheGivenEnvironment)
 {
     auto child = start("echo \"$A-$HOME\" >&2", {"A=b"});
     EXPECT_EQ(read_all(child->errors_fd()), "b-\n");
 }
 
-TEST(ChildProcess, StartsWithNoSignalIgnoredOrBlocked)
+TEST(ChildProcess, StartsWithDefaultSignals)
 {
     sigset_t blocked;
     sigset_t before;
@@ -72,12 +73,12 @@ TEST(ChildProcess, StartsWithNoSignalIgnoredOrBlocked)
     std::uint64_t mask_blocked = 0;
     std::uint64_t mask_ignored = 0;
     ASSERT_TRUE(masks >> std::hex >> mask_blocked >> mask_ignored);
-    constexpr std::uint64_t of_glibc = 3ull << 31; // signals 32 and 33, which nobody can send
+    constexpr std::uint64_t glibc_signals = 3ull << 31; // 32 and 33, reserved
     EXPECT_EQ(mask_blocked, 0u);
-    EXPECT_EQ(mask_ignored & ~of_glibc, 0u);
+    EXPECT_EQ(mask_ignored & ~glibc_signals, 0u);
 }
 
-TEST(ChildProcess, IsNotReachedByACtrlCThatIsMeantForUs)
+TEST(ChildProcess, LeadsAProcessGroupOfItsOwn)
 {
     auto child = start("exec sleep 1000");
     EXPECT_EQ(::getpgid(child->pid()), child->pid());
@@ -89,7 +90,7 @@ TEST(ChildProcess, SendsHeartbeats)
     EXPECT_EQ(read_all(child->heartbeats_fd()), "ab");
 }
 
-TEST(ChildProcess, TellsHowItEnded)
+TEST(ChildProcess, ReportsExitStatusOrSignal)
 {
     EXPECT_EQ(start("exit 7")->wait().text(), "exited with status 7");
     auto child = start("exec sleep 1000");
@@ -97,10 +98,10 @@ TEST(ChildProcess, TellsHowItEnded)
     const auto status = child->wait();
     EXPECT_EQ(status.signal, SIGSEGV);
     EXPECT_EQ(status.text(), "was killed by signal 11 (Segmentation fault)");
-    EXPECT_EQ(child->wait().signal, SIGSEGV) << "the second time";
+    EXPECT_EQ(child->wait().signal, SIGSEGV) << "second call";
 }
 
-TEST(ChildProcess, ThatEndsIsNoticedByPoll)
+TEST(ChildProcess, MakesEndFdReadableWhenItEnds)
 {
     auto child = start("exec sleep 1000");
     pollfd end{child->end_fd(), POLLIN, 0};
@@ -109,7 +110,7 @@ TEST(ChildProcess, ThatEndsIsNoticedByPoll)
     EXPECT_EQ(::poll(&end, 1, -1), 1);
 }
 
-TEST(ChildProcess, ThatIsForgottenIsKilledAndReaped)
+TEST(ChildProcess, IsKilledAndReapedByTheDestructor)
 {
     pid_t pid = 0;
     {
@@ -120,16 +121,16 @@ TEST(ChildProcess, ThatIsForgottenIsKilledAndReaped)
     EXPECT_EQ(errno, ESRCH);
 }
 
-TEST(ChildProcess, TakesWhatItStartedWithIt)
+TEST(ChildProcess, KillsItsProcessGroupWhenItEnds)
 {
-    // The number of a process that lives on in its group.
+    // The pid of a process in its group that outlives it.
     auto child = start("sleep 1000 3>&- & echo $! >&3; exit 0");
-    const auto left = std::stoi(read_all(child->heartbeats_fd()));
+    const auto orphan = std::stoi(read_all(child->heartbeats_fd()));
     EXPECT_EQ(child->wait().code, 0);
-    // It is not ours to reap: whoever does that takes a moment, or never comes.
+    // The orphan is reaped by init, later or never.
     const auto deadline = monotonic_now() + testing::patience;
-    const auto state = [left] {
-        std::ifstream file("/proc/" + std::to_string(left) + "/stat");
+    const auto state = [orphan] {
+        std::ifstream file("/proc/" + std::to_string(orphan) + "/stat");
         std::string number;
         std::string name;
         char letter = 'X';
@@ -141,7 +142,7 @@ TEST(ChildProcess, TakesWhatItStartedWithIt)
     EXPECT_TRUE(state() == 'X' || state() == 'Z') << state();
 }
 
-TEST(ChildProcess, EndsInAWayThatNobodyKnowsWhereTheKernelReapsIt)
+TEST(ChildProcess, HasAnUnknownStatusIfSigchldIsIgnored)
 {
     auto *handler = ::signal(SIGCHLD, SIG_IGN);
     auto child = start("exec sleep 1000");
@@ -149,16 +150,37 @@ TEST(ChildProcess, EndsInAWayThatNobodyKnowsWhereTheKernelReapsIt)
     const auto status = child->wait();
     ::signal(SIGCHLD, handler);
     EXPECT_FALSE(status.is_known);
-    EXPECT_EQ(status.text(), "ended; the application ignores SIGCHLD, so nobody knows how");
+    EXPECT_EQ(status.text(),
+              "ended with an unknown status, because the application ignores SIGCHLD");
 }
 
-TEST(ChildProcess, ThatCannotBeExecutedIsAnError)
+TEST(ChildProcess, IsUnstartableIfTheProgramIsMissing)
 {
     const auto child = ChildProcess::start({{"/nonexistent/program"}, {}});
     ASSERT_FALSE(child);
-    EXPECT_EQ(child.error().kind, ErrorKind::child_failed);
+    EXPECT_EQ(child.error().kind, ErrorKind::child_unstartable);
     EXPECT_EQ(child.error().errno_value, ENOENT);
     EXPECT_NE(child.error().detail.find("/nonexistent/program"), std::string::npos);
+}
+
+TEST(ChildProcess, IsUnstartableIfTheProgramIsNotExecutable)
+{
+    const auto child = ChildProcess::start({{"/etc/passwd"}, {}});
+    ASSERT_FALSE(child);
+    EXPECT_EQ(child.error().kind, ErrorKind::child_unstartable);
+}
+
+TEST(ChildProcess, FailsForNowWithoutDescriptors)
+{
+    rlimit before{};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    const rlimit none{0, before.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    const auto child = ChildProcess::start({{"/bin/true"}, {}});
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    ASSERT_FALSE(child);
+    EXPECT_EQ(child.error().kind, ErrorKind::child_failed);
+    EXPECT_EQ(child.error().errno_value, EMFILE);
 }
 
 } // namespace

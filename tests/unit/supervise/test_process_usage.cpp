@@ -12,11 +12,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class Usage : public ::testing::Test {
+class UsageMeterTest : public ::testing::Test {
 protected:
-    Usage() { std::filesystem::create_directory(proc_.path() / "42"); }
+    UsageMeterTest() { std::filesystem::create_directory(proc_.path() / "42"); }
 
-    /// A line as the kernel writes it; the name is one that somebody chose to be difficult.
+    /// Writes a line as the kernel does; the name contains parentheses and spaces.
     void set(int user_ticks, int system_ticks)
     {
         std::ofstream(proc_.file("42/stat"))
@@ -29,7 +29,7 @@ protected:
     MonotonicTime start_{1h};
 };
 
-TEST_F(Usage, OfMemoryIsInBytes)
+TEST_F(UsageMeterTest, ReportsMemoryInBytes)
 {
     set(0, 0);
     const auto usage = meter_.sample(start_);
@@ -38,23 +38,23 @@ TEST_F(Usage, OfMemoryIsInBytes)
     EXPECT_EQ(usage->rss, 2500u * 16384);
 }
 
-TEST_F(Usage, OfTheProcessorIsThatBetweenTwoSamples)
+TEST_F(UsageMeterTest, ReportsProcessorTimeBetweenTwoSamples)
 {
     set(1000, 500);
     EXPECT_EQ(meter_.sample(start_)->cpu_percent, 0);
     set(1010, 505); // 15 ticks of 20 ms
     EXPECT_DOUBLE_EQ(meter_.sample(start_ + 1s)->cpu_percent, 30);
     EXPECT_DOUBLE_EQ(meter_.sample(start_ + 2s)->cpu_percent, 0);
-    set(1210, 505); // two threads, all of the time
+    set(1210, 505); // two threads, continuously busy
     EXPECT_DOUBLE_EQ(meter_.sample(start_ + 4s)->cpu_percent, 200);
 }
 
-TEST_F(Usage, OfAProcessThatIsGoneIsNone)
+TEST_F(UsageMeterTest, ReportsNothingForAnEndedProcess)
 {
     EXPECT_FALSE(meter_.sample(start_));
 }
 
-TEST(UsageOfThisProcess, IsMeasuredInThisSystemsUnits)
+TEST(UsageMeter, MeasuresThisProcessInTheSystemsUnits)
 {
     UsageMeter meter(::getpid());
     const auto begin = monotonic_now();

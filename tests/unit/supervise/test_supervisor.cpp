@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The supervisor with shell scripts for children.
+// Tests the supervisor with shell scripts as children.
 #include "core/supervise/supervisor.h"
 
 #include "support/raw_socket.h"
@@ -15,10 +15,10 @@
 #include <csignal>
 #include <functional>
 
-/// While it is set no child hears a signal, as if it waited in the kernel for a device.
+/// While true, signals do not reach a child, as if it were blocked in the kernel.
 static std::atomic<bool> are_children_in_kernel{false};
 
-/// Stands before that of the C library.
+/// Replaces the function of the C library.
 extern "C" int pidfd_send_signal(int fd, int signal, siginfo_t *info, unsigned flags) noexcept
 {
     if (are_children_in_kernel)
@@ -31,7 +31,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Puts a pipe in the place of this process's error output.
+/// Replaces this process's error output by a pipe.
 class ErrorPipe {
 public:
     ErrorPipe() : before_(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3))
@@ -46,7 +46,7 @@ public:
     ErrorPipe &operator=(const ErrorPipe &) = delete;
     ~ErrorPipe() { ::dup2(before_.get(), STDERR_FILENO); }
 
-    void lose_reader() { reader_.reset(); }
+    void close_reader() { reader_.reset(); }
     static void fill()
     {
         const std::array<char, 4096> page{};
@@ -61,8 +61,8 @@ private:
     UniqueFd reader_;
 };
 
-/// Whether there is no such process any more, nor what is left of it.
-bool is_gone(pid_t pid)
+/// Waits until neither the process nor its zombie exists.
+bool wait_until_gone(pid_t pid)
 {
     const auto deadline = monotonic_now() + testing::patience;
     while (::kill(pid, 0) == 0) {
@@ -75,60 +75,60 @@ bool is_gone(pid_t pid)
 
 class Observer final : public Supervisor::Observer {
 public:
-    struct Told {
+    struct Calls {
         std::vector<pid_t> started;
-        std::vector<ChildEnd> ended;
-        std::optional<ChildEnd> gave_up;
+        std::vector<ChildExit> ended;
+        std::optional<ChildExit> gave_up;
     };
 
-    void child_started(pid_t pid) override
+    void on_child_started(pid_t pid) override
     {
-        note([pid](Told &told) { told.started.push_back(pid); });
+        note([pid](Calls &calls) { calls.started.push_back(pid); });
     }
-    void child_ended(const ChildEnd &end) override
+    void on_child_ended(const ChildExit &exit) override
     {
-        note([&end](Told &told) { told.ended.push_back(end); });
+        note([&exit](Calls &calls) { calls.ended.push_back(exit); });
     }
-    void gave_up(const ChildEnd &end) override
+    void on_gave_up(const ChildExit &exit) override
     {
-        note([&end](Told &told) { told.gave_up = end; });
+        note([&exit](Calls &calls) { calls.gave_up = exit; });
     }
 
-    /// What was told by the time that the condition holds.
-    Told wait_for(const std::function<bool(const Told &)> &condition)
+    /// Blocks until the condition holds and returns all calls so far.
+    Calls wait_for(const std::function<bool(const Calls &)> &condition)
     {
         std::unique_lock lock(mutex_);
-        EXPECT_TRUE(changed_.wait_for(lock, testing::patience, [&] { return condition(told_); }))
-            << "it did not come";
-        return told_;
+        EXPECT_TRUE(changed_.wait_for(lock, testing::patience, [&] { return condition(calls_); }))
+            << "timed out";
+        return calls_;
     }
-    Told wait_for_starts(std::size_t count)
+    Calls wait_for_starts(std::size_t count)
     {
-        return wait_for([count](const Told &told) { return told.started.size() >= count; });
+        return wait_for([count](const Calls &calls) { return calls.started.size() >= count; });
     }
-    Told wait_for_ends(std::size_t count)
+    Calls wait_for_ends(std::size_t count)
     {
-        return wait_for([count](const Told &told) { return told.ended.size() >= count; });
+        return wait_for([count](const Calls &calls) { return calls.ended.size() >= count; });
     }
-    Told wait_for_gave_up()
+    Calls wait_for_gave_up()
     {
-        return wait_for([](const Told &told) { return told.gave_up.has_value(); });
+        return wait_for([](const Calls &calls) { return calls.gave_up.has_value(); });
     }
 
 private:
-    void note(const std::function<void(Told &)> &change)
+    void note(const std::function<void(Calls &)> &change)
     {
         const std::lock_guard lock(mutex_);
-        change(told_);
+        change(calls_);
         changed_.notify_all();
     }
 
     std::mutex mutex_;
     std::condition_variable changed_;
-    Told told_;
+    Calls calls_;
 };
 
-/// Restarts come at once here; test_restart_policy has the delays.
+/// Restarts without delays, which test_restart_policy tests.
 class Supervision : public ::testing::Test {
 protected:
     void start(const std::string &script)
@@ -139,7 +139,7 @@ protected:
     void start_command()
     {
         config_.limits.delay = 0s;
-        config_.limits.longest_delay = 0s;
+        config_.limits.max_delay = 0s;
         auto started = Supervisor::start(config_, observer_);
         ASSERT_TRUE(started);
         supervisor_ = std::move(*started);
@@ -154,18 +154,18 @@ protected:
 
     Supervisor::Config config_;
     Observer observer_;
-    std::unique_ptr<Supervisor> supervisor_; // stopped before the observer goes
+    std::unique_ptr<Supervisor> supervisor_; // destroyed before the observer
 };
 
 constexpr const char *healthy = "printf x >&3; exec sleep 1000";
 
-TEST_F(Supervision, StartsAKilledChildAgain)
+TEST_F(Supervision, RestartsAKilledChild)
 {
     start(healthy);
     for (std::size_t i = 1; i <= 5; ++i) {
         ::kill(observer_.wait_for_starts(i).started.back(), SIGKILL);
         const auto end = observer_.wait_for_ends(i).ended.back();
-        EXPECT_EQ(end.reason, EndReason::killed);
+        EXPECT_EQ(end.reason, ExitReason::killed);
         EXPECT_EQ(end.status.signal, SIGKILL);
         EXPECT_EQ(end.text, "was killed by signal 9 (Killed)");
     }
@@ -180,20 +180,20 @@ TEST_F(Supervision, StartsAKilledChildAgain)
     EXPECT_FALSE(supervisor_->is_child(::getpid()));
 }
 
-TEST_F(Supervision, GivesUpAtTheLimitWithTheLastReasonAndWords)
+TEST_F(Supervision, GivesUpAtTheLimitWithTheLastExitAndErrors)
 {
     config_.limits.max_restarts = 2;
     start("echo one >&2; echo two >&2; exit 7");
-    const auto told = observer_.wait_for_gave_up();
-    EXPECT_EQ(told.started.size(), 3u);
-    EXPECT_EQ(told.ended.size(), 3u);
-    EXPECT_EQ(told.gave_up->reason, EndReason::exited);
-    EXPECT_EQ(told.gave_up->text, "exited with status 7");
-    EXPECT_EQ(told.gave_up->errors, "one\ntwo");
+    const auto calls = observer_.wait_for_gave_up();
+    EXPECT_EQ(calls.started.size(), 3u);
+    EXPECT_EQ(calls.ended.size(), 3u);
+    EXPECT_EQ(calls.gave_up->reason, ExitReason::exited);
+    EXPECT_EQ(calls.gave_up->text, "exited with status 7");
+    EXPECT_EQ(calls.gave_up->errors, "one\ntwo");
     EXPECT_EQ(supervisor_->stats().exits, 3u);
 }
 
-TEST_F(Supervision, KeepsTheLastTenLinesOfManyMore)
+TEST_F(Supervision, KeepsTheLastTenLinesOfErrors)
 {
     config_.limits.max_restarts = 0;
     start("i=0; while [ $i -lt 2000 ]; do i=$((i + 1)); echo line $i; done >&2");
@@ -202,39 +202,40 @@ TEST_F(Supervision, KeepsTheLastTenLinesOfManyMore)
     EXPECT_TRUE(errors.ends_with("line 2000")) << errors;
 }
 
-TEST_F(Supervision, CountsACleanExit)
+TEST_F(Supervision, RestartsAfterACleanExit)
 {
     config_.limits.max_restarts = 3;
     start("exit 0");
     EXPECT_EQ(observer_.wait_for_gave_up().started.size(), 4u);
 }
 
-TEST_F(Supervision, CountsAChildThatCannotBeStarted)
+TEST_F(Supervision, GivesUpImmediatelyWhenTheProgramIsMissing)
 {
     config_.limits.max_restarts = 3;
     config_.command = {{"/nonexistent/program"}, {}};
     start_command();
-    const auto told = observer_.wait_for_gave_up();
-    EXPECT_TRUE(told.started.empty());
-    EXPECT_EQ(told.ended.size(), 4u);
-    EXPECT_EQ(told.gave_up->reason, EndReason::failed);
-    EXPECT_NE(told.gave_up->text.find("/nonexistent/program"), std::string::npos);
-    EXPECT_EQ(supervisor_->stats().failures, 4u);
+    const auto calls = observer_.wait_for_gave_up();
+    EXPECT_TRUE(calls.started.empty());
+    EXPECT_EQ(calls.ended.size(), 1u);
+    EXPECT_EQ(calls.gave_up->reason, ExitReason::unstartable);
+    EXPECT_EQ(calls.gave_up->program, "/nonexistent/program");
+    EXPECT_NE(calls.gave_up->text.find("No such file"), std::string::npos);
+    EXPECT_EQ(supervisor_->stats().failures, 1u);
 }
 
-TEST_F(Supervision, DoesNotTryAgainWhatIsInVain)
+TEST_F(Supervision, GivesUpImmediatelyWhenTheChildRefuses)
 {
     start("echo chatter >&2; echo why not >&2; exit 78");
-    const auto told = observer_.wait_for_gave_up();
-    EXPECT_EQ(told.started.size(), 1u);
-    EXPECT_EQ(told.gave_up->reason, EndReason::failed);
-    EXPECT_EQ(told.gave_up->text, "why not");
+    const auto calls = observer_.wait_for_gave_up();
+    EXPECT_EQ(calls.started.size(), 1u);
+    EXPECT_EQ(calls.gave_up->reason, ExitReason::refused);
+    EXPECT_EQ(calls.gave_up->text, "why not");
 }
 
-TEST_F(Supervision, TriesForEverIfToldSo)
+TEST_F(Supervision, RetriesEndlesslyIfConfigured)
 {
     config_.limits.max_restarts = 1;
-    config_.retries_for_ever = true;
+    config_.retries_endlessly = true;
     start("exit 78");
     EXPECT_FALSE(observer_.wait_for_ends(10).gave_up);
 }
@@ -244,7 +245,7 @@ TEST_F(Supervision, KillsAChildWithoutHeartbeats)
     config_.hang_timeout = 50ms;
     start(healthy);
     const auto end = observer_.wait_for_ends(1).ended.front();
-    EXPECT_EQ(end.reason, EndReason::hang);
+    EXPECT_EQ(end.reason, ExitReason::hang);
     EXPECT_EQ(end.status.signal, SIGKILL);
     observer_.wait_for_starts(2);
     EXPECT_GE(supervisor_->stats().hangs, 1u);
@@ -257,38 +258,38 @@ TEST_F(Supervision, KillsAChildThatIsStopped)
     start("while printf x >&3; do sleep 0.05; done");
     wait_for_heartbeat();
     ::kill(observer_.wait_for_starts(1).started.front(), SIGSTOP);
-    EXPECT_EQ(observer_.wait_for_ends(1).ended.front().reason, EndReason::hang);
+    EXPECT_EQ(observer_.wait_for_ends(1).ended.front().reason, ExitReason::hang);
 }
 
-TEST_F(Supervision, TakesAChildThatHungAtOnceForOneThatDiedYoung)
+TEST_F(Supervision, DelaysTheRestartOfAChildThatHungFromTheStart)
 {
-    // It was there for longer than its youth, but for no moment healthy.
-    config_.hang_timeout = RestartPolicy::youth + 100ms;
+    // It ran for longer than min_healthy, but without being healthy.
+    config_.hang_timeout = RestartPolicy::min_healthy + 100ms;
     config_.limits.delay = 1s;
     config_.command = {{"/bin/sh", "-c", healthy}, {"PATH=/usr/bin:/bin"}};
     const auto supervisor = Supervisor::start(config_, observer_);
     ASSERT_TRUE(supervisor);
-    EXPECT_EQ(observer_.wait_for_ends(1).ended.front().reason, EndReason::hang);
+    EXPECT_EQ(observer_.wait_for_ends(1).ended.front().reason, ExitReason::hang);
     const auto end = monotonic_now();
     observer_.wait_for_starts(2);
     EXPECT_GT(monotonic_now() - end, 500ms);
 }
 
-TEST_F(Supervision, LeavesAChildThatDoesNotDieAndStartsAnother)
+TEST_F(Supervision, AbandonsAChildThatDoesNotDieAndStartsAnother)
 {
     config_.hang_timeout = 50ms;
     are_children_in_kernel = true;
     start(healthy);
     const auto end = observer_.wait_for_ends(1).ended.front();
-    EXPECT_EQ(end.reason, EndReason::hang);
-    EXPECT_EQ(end.text, "hung: there was no heartbeat, and it does not die");
+    EXPECT_EQ(end.reason, ExitReason::hang);
+    EXPECT_EQ(end.text, "hung: it sent no heartbeat, and does not die");
     observer_.wait_for_starts(2);
     are_children_in_kernel = false;
-    EXPECT_EQ(::kill(end.pid, SIGKILL), 0) << "it is there yet";
-    EXPECT_TRUE(is_gone(end.pid)) << "it is not reaped";
+    EXPECT_EQ(::kill(end.pid, SIGKILL), 0) << "it no longer exists";
+    EXPECT_TRUE(wait_until_gone(end.pid)) << "it was not reaped";
 }
 
-TEST_F(Supervision, StopsWithoutAChildThatDoesNotDie)
+TEST_F(Supervision, StopsInSpiteOfAChildThatDoesNotDie)
 {
     config_.stop_timeout = 50ms;
     are_children_in_kernel = true;
@@ -296,11 +297,11 @@ TEST_F(Supervision, StopsWithoutAChildThatDoesNotDie)
     const auto pid = observer_.wait_for_starts(1).started.front();
     EXPECT_EQ(supervisor_->stop().last_exit, "stopped");
     are_children_in_kernel = false;
-    EXPECT_EQ(::kill(pid, SIGKILL), 0) << "it is there yet";
-    EXPECT_TRUE(is_gone(pid)) << "it is not reaped";
+    EXPECT_EQ(::kill(pid, SIGKILL), 0) << "it no longer exists";
+    EXPECT_TRUE(wait_until_gone(pid)) << "it was not reaped";
 }
 
-TEST_F(Supervision, DoesNotWaitForWhoReadsOurErrorOutput)
+TEST_F(Supervision, DoesNotBlockOnAFullErrorOutput)
 {
     const ErrorPipe pipe;
     ErrorPipe::fill();
@@ -309,16 +310,16 @@ TEST_F(Supervision, DoesNotWaitForWhoReadsOurErrorOutput)
     EXPECT_EQ(observer_.wait_for_gave_up().gave_up->errors, "one");
 }
 
-TEST_F(Supervision, DoesNotDieOfABrokenErrorOutput)
+TEST_F(Supervision, SurvivesABrokenErrorOutput)
 {
     ErrorPipe pipe;
-    pipe.lose_reader();
+    pipe.close_reader();
     config_.limits.max_restarts = 0;
     start("echo one >&2; exit 7");
     EXPECT_EQ(observer_.wait_for_gave_up().gave_up->errors, "one");
 }
 
-TEST_F(Supervision, LeavesAChildWithHeartbeatsAlone)
+TEST_F(Supervision, KeepsAChildWithHeartbeats)
 {
     config_.hang_timeout = 2s;
     start("i=0; while [ $i -lt 30 ]; do printf x >&3; sleep 0.1; i=$((i + 1)); done; exit 9");
@@ -332,14 +333,14 @@ TEST_F(Supervision, GivesAChildMoreTimeForItsFirstHeartbeat)
     EXPECT_EQ(observer_.wait_for_ends(1).ended.front().text, "exited with status 9");
 }
 
-TEST_F(Supervision, NeverTakesAChildForHungIfToldSo)
+TEST_F(Supervision, KeepsASilentChildWithoutAHangTimeout)
 {
     config_.hang_timeout = 0s;
     start("printf x >&3; sleep 0.2; exit 9");
     EXPECT_EQ(observer_.wait_for_ends(1).ended.front().text, "exited with status 9");
 }
 
-TEST_F(Supervision, TakesADeliberateStopForNoCrash)
+TEST_F(Supervision, CountsNoFailureForADeliberateStop)
 {
     start(healthy);
     const auto pid = observer_.wait_for_starts(1).started.front();
@@ -349,22 +350,22 @@ TEST_F(Supervision, TakesADeliberateStopForNoCrash)
     EXPECT_EQ(stats.last_exit, "stopped");
     EXPECT_EQ(stats.exits + stats.kills + stats.hangs + stats.failures, 0u);
     EXPECT_TRUE(observer_.wait_for_starts(1).ended.empty());
-    EXPECT_NE(::kill(pid, 0), 0) << "a process or a zombie is left";
+    EXPECT_NE(::kill(pid, 0), 0) << "the process or its zombie still exists";
 }
 
-TEST_F(Supervision, LetsAChildCompleteItsWork)
+TEST_F(Supervision, GivesAChildTimeToFinish)
 {
     const auto script =
         "trap 'echo done >&2; exit' TERM; printf x >&3; while :; do sleep 0.01; done";
-    ::testing::internal::CaptureStderr(); // what a child says is said by us too
+    ::testing::internal::CaptureStderr(); // the child's output is forwarded
     start(script);
     observer_.wait_for_starts(1);
-    wait_for_heartbeat(); // until the trap is set, a SIGTERM is the end
+    wait_for_heartbeat(); // before the trap is set, SIGTERM kills it
     supervisor_->stop();
     EXPECT_EQ(::testing::internal::GetCapturedStderr(), "done\n");
 }
 
-TEST_F(Supervision, KillsAChildThatDoesNotWantToEnd)
+TEST_F(Supervision, KillsAChildThatIgnoresSigterm)
 {
     config_.stop_timeout = 50ms;
     start("trap '' TERM; printf x >&3; exec sleep 1000");
@@ -374,7 +375,7 @@ TEST_F(Supervision, KillsAChildThatDoesNotWantToEnd)
     EXPECT_NE(::kill(pid, 0), 0);
 }
 
-TEST_F(Supervision, EndsAStoppedChildWithoutWaitingForTheTimeOut)
+TEST_F(Supervision, TerminatesAStoppedChildBeforeTheTimeout)
 {
     config_.stop_timeout = 1h;
     config_.hang_timeout = 0s;
@@ -383,9 +384,9 @@ TEST_F(Supervision, EndsAStoppedChildWithoutWaitingForTheTimeOut)
     EXPECT_EQ(supervisor_->stop().last_exit, "stopped");
 }
 
-TEST_F(Supervision, CanBeStoppedWhileItWaits)
+TEST_F(Supervision, CanBeStoppedWhileARestartIsDelayed)
 {
-    config_.limits = {.delay = 1h, .longest_delay = 1h};
+    config_.limits = {.delay = 1h, .max_delay = 1h};
     config_.command = {{"/bin/sh", "-c", "exit 1"}, {}};
     auto supervisor = Supervisor::start(config_, observer_);
     ASSERT_TRUE(supervisor);
@@ -393,7 +394,7 @@ TEST_F(Supervision, CanBeStoppedWhileItWaits)
     EXPECT_EQ((*supervisor)->stop().last_exit, "exited with status 1");
 }
 
-TEST_F(Supervision, MeasuresTheChild)
+TEST_F(Supervision, MeasuresTheUsageOfTheChild)
 {
     start("printf x >&3; while :; do :; done");
     const auto deadline = monotonic_now() + testing::patience;
