@@ -39,6 +39,9 @@ constexpr std::array commands{
     Entry{"srcrate", Kind::source_rate, Argument::number_not_negative},
     Entry{"ppm", Kind::drift, Argument::number},
     Entry{"gap", Kind::gap, Argument::number_not_negative},
+    Entry{"granularity", Kind::granularity, Argument::number_not_negative},
+    Entry{"jitter", Kind::pointer_jitter, Argument::number_not_negative},
+    Entry{"noresume", Kind::refuse_resume, Argument::number_not_negative},
 };
 
 constexpr int highest_errno = 133;

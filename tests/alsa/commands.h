@@ -11,6 +11,9 @@
 //   format      only these formats are offered, e.g. "S16_LE S32_LE"; read when opened
 //   at_open     commands, one a line, that every open begins with: a fault that reopening does not
 //               cure; those that need a running stream are ignored
+//   record      as long as it is there when a PCM is opened for playback, what it plays is appended
+//   to
+//               the file "played": 32-bit samples, interleaved, little endian
 //   continue    the content goes on in real time across re-opens; holds the time it started at
 //               (CLOCK_MONOTONIC in ns); an empty file is filled in by the next open. Without
 //               it, every open starts at the beginning.
@@ -19,24 +22,38 @@
 // by is missing afterwards.
 //
 // Commands:
-//   xrun            an overrun now; needs a running stream
+//   xrun            an overrun or underrun now; needs a running stream
 //   suspend         SUSPENDED until resumed or prepared; needs a running stream
 //   unplug          the device is gone: DISCONNECTED, and open_errno says ENODEV until removed
 //   freeze MS       the device's clock stands still, nothing else; 0 thaws it
-//   err ERRNO       one read fails, e.g. err EIO
-//   errs ERRNO|0    every read fails, until 0
+//   err ERRNO       one transfer fails, e.g. err EIO
+//   errs ERRNO|0    every transfer fails, until 0
+//   srcrate HZ|0    the source's true rate while the PCM claims its own; eight times that or more
+//                   is free-running: as fast as it is read, without overruns
+//   ppm X           the clock is this much too fast, in parts per million
+//
+// Commands for capture:
 //   short N|0       never more than N unread frames are visible
 //   freq HZ         frequency of the tone, without a step in its phase
 //   amp A           peak of the tone or gain of the file, 1 = full scale or unchanged
 //   constant V|off  every sample is V (-1..1), as on a dead input
-//   srcrate HZ|0    the source's true rate while the PCM claims its own; eight times that or more
-//                   is free-running: as fast as it is read, without overruns
-//   ppm X           the clock is this much too fast, in parts per million
 //   gap FRAMES      the next frames of the source are lost without an error
+//
+// Commands for playback:
+//   granularity N   the hardware pointer moves by N frames at once
+//   jitter US       the hardware pointer moves up to so much later than its frames are played
+//   noresume N      the next N attempts to resume leave the stream suspended, as a driver that
+//                   returns EAGAIN or ENOSYS; alsa-lib reports success all the same
+//
+// Playback: the ring's memory keeps its content across prepare, as that of a sound card, so stale
+// audio can be played. Frames are recorded when the clock passes them, not when they are written.
 //
 // Events in the log: opened, refused, hw_params, prepare, start, stop, resume, overrun, thaw,
 // "read fails", closed, "cmd <the line>", and for commands without effect "unknown command" or
-// "ignored".
+// "ignored". A PCM opened for playback logs "opened playback", underrun, "write fails", and
+// "play EVENT frame=F time=T speed=S" where its clock starts, stops or changes its speed: frame F
+// of the file "played" is played at T ns (CLOCK_MONOTONIC) and those after it at S frames per
+// second.
 #pragma once
 
 #include "core/base/unique_fd.h"
@@ -64,6 +81,9 @@ struct Command {
         source_rate,
         drift,
         gap,
+        granularity,
+        pointer_jitter,
+        refuse_resume,
         unknown,
     };
     Kind kind = Kind::unknown;
@@ -103,6 +123,8 @@ public:
 
     /// Opens the FIFO, making it if it is missing.
     void open_commands();
+
+    [[nodiscard]] const std::string &path() const { return path_; }
 
     /// To be polled for POLLIN; -1 when there is none.
     [[nodiscard]] int command_fd() const { return commands_.get(); }

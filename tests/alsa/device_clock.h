@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The clock of the virtual capture device: how many frames it has made by a given time.
+// The clock of the virtual devices: how many frames they have captured or played by a given time.
 #pragma once
 
 #include <cstdint>
@@ -61,6 +61,8 @@ public:
     /// The time at which `frames` will have been delivered; never while suspended.
     [[nodiscard]] int64_t time_of(uint64_t frames) const;
 
+    /// Frames per second while it runs.
+    [[nodiscard]] double speed() const;
     [[nodiscard]] bool is_frozen(int64_t now) const { return frozen_ && now < anchor_time_; }
     [[nodiscard]] bool is_free_running() const;
 
@@ -70,7 +72,6 @@ private:
         uint64_t lost;  // in all since the start
     };
 
-    [[nodiscard]] double speed() const; // content frames per second
     [[nodiscard]] double position(int64_t now) const;
     [[nodiscard]] uint64_t lost() const { return holes_.empty() ? 0 : holes_.back().lost; }
     void rebase(int64_t now);

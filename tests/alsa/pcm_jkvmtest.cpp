@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The ALSA I/O plugin "jkvmtest": opens the virtual capture device and hands it to alsa-lib.
+// The ALSA I/O plugin "jkvmtest": opens a virtual capture or playback device and
+// hands it to alsa-lib.
 #include "alsa/virtual_device.h"
+#include "alsa/virtual_playback.h"
 
 #include <array>
 #include <cstdlib>
@@ -166,48 +168,79 @@ int constrain(snd_pcm_ioplug_t *io, const Offer &offer)
     return 0;
 }
 
-VirtualDevice &device_of(snd_pcm_ioplug_t *io)
+template <typename Device>
+Device &device_of(snd_pcm_ioplug_t *io)
 {
-    return *static_cast<VirtualDevice *>(io->private_data);
+    return *static_cast<Device *>(io->private_data);
 }
 
+template <typename Device>
 snd_pcm_ioplug_callback_t make_callbacks()
 {
     snd_pcm_ioplug_callback_t table = {};
-    table.start = [](auto *io) { return device_of(io).start(); };
-    table.stop = [](auto *io) { return device_of(io).stop(); };
-    table.pointer = [](auto *io) { return device_of(io).pointer(); };
+    table.start = [](auto *io) { return device_of<Device>(io).start(); };
+    table.stop = [](auto *io) { return device_of<Device>(io).stop(); };
+    table.pointer = [](auto *io) { return device_of<Device>(io).pointer(); };
     table.transfer = [](auto *io, const auto *areas, auto offset, auto frames) {
-        return device_of(io).transfer(areas, offset, frames);
+        return device_of<Device>(io).transfer(areas, offset, frames);
     };
     table.close = [](auto *io) {
-        device_of(io).log("closed");
-        delete &device_of(io);
+        device_of<Device>(io).log("closed");
+        delete &device_of<Device>(io);
         return 0;
     };
-    table.hw_params = [](auto *io, snd_pcm_hw_params_t *) { return device_of(io).set_hw_params(); };
-    table.sw_params = [](auto *io, auto *params) { return device_of(io).set_sw_params(params); };
-    table.prepare = [](auto *io) { return device_of(io).prepare(); };
-    // alsa-lib stops the stream after this; there is nothing to wait for.
-    table.drain = [](snd_pcm_ioplug_t *) { return 0; };
-    table.resume = [](auto *io) { return device_of(io).resume(); };
+    table.hw_params = [](auto *io, snd_pcm_hw_params_t *) {
+        return device_of<Device>(io).set_hw_params();
+    };
+    table.sw_params = [](auto *io, auto *params) {
+        return device_of<Device>(io).set_sw_params(params);
+    };
+    table.prepare = [](auto *io) { return device_of<Device>(io).prepare(); };
+    table.resume = [](auto *io) { return device_of<Device>(io).resume(); };
     table.poll_revents = [](auto *io, pollfd *, unsigned, unsigned short *events) {
-        *events = device_of(io).poll_events();
+        *events = device_of<Device>(io).poll_events();
         return 0;
     };
-    table.delay = [](auto *io, auto *frames) { return device_of(io).delay(*frames); };
+    table.delay = [](auto *io, auto *frames) { return device_of<Device>(io).delay(*frames); };
     return table;
+}
+
+snd_pcm_ioplug_callback_t make_capture_callbacks()
+{
+    auto table = make_callbacks<VirtualDevice>();
+    // alsa-lib stops the stream after this; there is nothing to wait for. For playback, alsa-lib
+    // itself waits until the ring is empty.
+    table.drain = [](snd_pcm_ioplug_t *) { return 0; };
+    return table;
+}
+
+/// Passes the device on to alsa-lib, which owns it from then on.
+template <typename Device>
+int create_pcm(snd_pcm_t **pcm, const char *name, snd_pcm_stream_t stream, int mode,
+               std::unique_ptr<Device> device, const snd_pcm_ioplug_callback_t &callbacks,
+               const Offer &offer)
+{
+    snd_pcm_ioplug_t *io = device->io();
+    io->callback = &callbacks;
+    if (const int result = snd_pcm_ioplug_create(io, name, stream, mode); result < 0)
+        return result;
+    static_cast<void>(device.release());
+    if (const int result = constrain(io, offer); result < 0) {
+        snd_pcm_ioplug_delete(io);
+        return result;
+    }
+    *pcm = io->pcm;
+    return 0;
 }
 
 int open_device(snd_pcm_t **pcm, const char *name, snd_config_t *conf, snd_pcm_stream_t stream,
                 int mode)
 {
-    static const snd_pcm_ioplug_callback_t callbacks = make_callbacks();
+    static const auto capture_callbacks = make_capture_callbacks();
+    static const auto playback_callbacks = make_callbacks<VirtualPlayback>();
     Options options;
     if (const int result = read_options(conf, options); result < 0)
         return result;
-    if (stream != SND_PCM_STREAM_CAPTURE)
-        return -EINVAL;
 
     ControlDirectory control{options.directory};
     const auto refuse = [&control](int error) {
@@ -222,19 +255,16 @@ int open_device(snd_pcm_t **pcm, const char *name, snd_config_t *conf, snd_pcm_s
         const Offer offer = make_offer(options, control, signal);
         if (offer.channels.empty() || offer.formats.empty())
             return refuse(EINVAL);
-        control.log(mode & SND_PCM_NONBLOCK ? "opened nonblock" : "opened");
-        auto device = std::make_unique<VirtualDevice>(std::move(control), std::move(signal));
-        snd_pcm_ioplug_t *io = device->io();
-        io->callback = &callbacks;
-        if (const int result = snd_pcm_ioplug_create(io, name, stream, mode); result < 0)
-            return result;
-        static_cast<void>(device.release()); // the PCM's from now on
-        if (const int result = constrain(io, offer); result < 0) {
-            snd_pcm_ioplug_delete(io);
-            return result;
-        }
-        *pcm = io->pcm;
-        return 0;
+        const bool plays = stream == SND_PCM_STREAM_PLAYBACK;
+        control.log(std::string(plays ? "opened playback" : "opened") +
+                    (mode & SND_PCM_NONBLOCK ? " nonblock" : ""));
+        if (plays)
+            return create_pcm(pcm, name, stream, mode,
+                              std::make_unique<VirtualPlayback>(std::move(control)),
+                              playback_callbacks, offer);
+        return create_pcm(pcm, name, stream, mode,
+                          std::make_unique<VirtualDevice>(std::move(control), std::move(signal)),
+                          capture_callbacks, offer);
     } catch (const SignalError &error) {
         SNDERR("jkvmtest: %s", error.what());
         return refuse(EINVAL);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Storing a 32 bit sample in the formats that the test PCM offers.
+// Stores 32-bit samples in the formats that the test PCM offers, and loads them.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +35,22 @@ inline void store_sample(SampleFormat format, int32_t sample, unsigned char *to)
     case SampleFormat::s32_le:
         return put(static_cast<uint32_t>(sample), 4);
     }
+}
+
+/// The size of a stored sample.
+inline unsigned sample_bytes(SampleFormat format)
+{
+    return format == SampleFormat::s16_le ? 2 : format == SampleFormat::s24_3le ? 3 : 4;
+}
+
+/// The inverse of store_sample(); what the format does not have is 0.
+inline int32_t load_sample(SampleFormat format, const unsigned char *from)
+{
+    const unsigned bytes = format == SampleFormat::s24_le ? 3 : sample_bytes(format);
+    uint32_t value = 0;
+    for (unsigned i = 0; i < bytes; i++)
+        value |= uint32_t{from[i]} << (8 * (4 - bytes + i));
+    return static_cast<int32_t>(value);
 }
 
 } // namespace jkvm::testing

@@ -36,6 +36,9 @@ TEST(ParseCommand, KnowsEveryCommand)
         {"srcrate 44100", {Kind::source_rate, 44100}},
         {"ppm -250", {Kind::drift, -250}},
         {"gap 48", {Kind::gap, 48}},
+        {"granularity 960", {Kind::granularity, 960}},
+        {"jitter 500", {Kind::pointer_jitter, 500}},
+        {"noresume 2", {Kind::refuse_resume, 2}},
         {"  gap\t48 \r", {Kind::gap, 48}},
     };
     for (const auto &[line, command] : cases)

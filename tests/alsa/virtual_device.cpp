@@ -2,59 +2,19 @@
 // The virtual capture device behind the test PCM: signal, clock, faults and wake-ups in one.
 #include "alsa/virtual_device.h"
 
+#include "alsa/pcm_state.h"
+
 #include <poll.h>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <ctime>
-#include <system_error>
 
 namespace jkvm::testing {
 namespace {
 
-constexpr int64_t ns_per_second = 1'000'000'000;
 constexpr int64_t ns_per_ms = 1'000'000;
-constexpr int64_t at_once = 1; // a time long past: the descriptor is readable until set anew
 constexpr size_t chunk_frames = 512;
-
-int64_t monotonic_now()
-{
-    timespec now = {};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * ns_per_second + now.tv_nsec;
-}
-
-SampleFormat sample_format(snd_pcm_format_t format)
-{
-    switch (format) {
-    case SND_PCM_FORMAT_S24_LE:
-        return SampleFormat::s24_le;
-    case SND_PCM_FORMAT_S24_3LE:
-        return SampleFormat::s24_3le;
-    case SND_PCM_FORMAT_S32_LE:
-        return SampleFormat::s32_le;
-    default:
-        return SampleFormat::s16_le;
-    }
-}
-
-/// What a read of a stream in this state returns; 0 where it can be read.
-int state_error(snd_pcm_state_t state)
-{
-    switch (state) {
-    case SND_PCM_STATE_XRUN:
-        return -EPIPE;
-    case SND_PCM_STATE_SUSPENDED:
-        return -ESTRPIPE;
-    case SND_PCM_STATE_DISCONNECTED:
-        return -ENODEV;
-    default:
-        return 0;
-    }
-}
 
 /// When the content began, where the directory asks for content that goes on across re-opens.
 std::optional<int64_t> content_epoch(ControlDirectory &control, int64_t now)
@@ -73,30 +33,23 @@ std::optional<int64_t> content_epoch(ControlDirectory &control, int64_t now)
 } // namespace
 
 VirtualDevice::VirtualDevice(ControlDirectory control, Signal signal)
-    : control_{std::move(control)}, signal_{std::move(signal)},
-      timer_{timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)}, epoll_{epoll_create1(
-                                                                               EPOLL_CLOEXEC)}
+    : control_{std::move(control)}, signal_{std::move(signal)}
 {
-    if (!timer_ || !epoll_)
-        throw std::system_error(errno, std::generic_category());
     control_.open_commands();
-    epoll_event event = {};
-    event.events = EPOLLIN;
-    epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), &event);
-    if (control_.command_fd() >= 0)
-        epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, control_.command_fd(), &event);
-    if (const auto epoch = content_epoch(control_, monotonic_now()))
+    alarm_.watch(control_.command_fd());
+    if (const auto epoch = content_epoch(control_, read_monotonic_clock()))
         clock_.run_since(*epoch);
 
     LineSplitter faults;
-    faults.feed(control_.read("at_open").value_or("") + "\n",
-                [this](std::string_view line) { apply(parse_command(line), monotonic_now()); });
+    faults.feed(control_.read("at_open").value_or("") + "\n", [this](std::string_view line) {
+        apply(parse_command(line), read_monotonic_clock());
+    });
 
     io_.version = SND_PCM_IOPLUG_VERSION;
     io_.name = "jkvm test capture";
     // Without the second flag a pointer that moved by a whole buffer would look unmoved.
     io_.flags = SND_PCM_IOPLUG_FLAG_MONOTONIC | SND_PCM_IOPLUG_FLAG_BOUNDARY_WA;
-    io_.poll_fd = epoll_.get();
+    io_.poll_fd = alarm_.fd();
     io_.poll_events = POLLIN;
     io_.private_data = this;
 }
@@ -104,7 +57,7 @@ VirtualDevice::VirtualDevice(ControlDirectory control, Signal signal)
 int VirtualDevice::set_hw_params()
 {
     const std::lock_guard lock{mutex_};
-    clock_.set_rate(io_.rate, monotonic_now());
+    clock_.set_rate(io_.rate, read_monotonic_clock());
     signal_.set_rate(io_.rate);
     format_ = sample_format(io_.format);
     scratch_.resize(chunk_frames * io_.channels);
@@ -127,7 +80,7 @@ int VirtualDevice::set_sw_params(const snd_pcm_sw_params_t *params)
 int VirtualDevice::prepare()
 {
     const std::lock_guard lock{mutex_};
-    const int64_t now = monotonic_now();
+    const int64_t now = read_monotonic_clock();
     read_commands(now);
     visible_ = 0;
     set_alarm(SND_PCM_STATE_PREPARED, 0, now);
@@ -138,7 +91,7 @@ int VirtualDevice::prepare()
 int VirtualDevice::start()
 {
     const std::lock_guard lock{mutex_};
-    const int64_t now = monotonic_now();
+    const int64_t now = read_monotonic_clock();
     clock_.start(now);
     set_alarm(SND_PCM_STATE_RUNNING, 0, now);
     control_.log("start at=" + std::to_string(clock_.content_position(0)));
@@ -148,7 +101,7 @@ int VirtualDevice::start()
 int VirtualDevice::stop()
 {
     const std::lock_guard lock{mutex_};
-    set_alarm(SND_PCM_STATE_SETUP, io_.appl_ptr, monotonic_now());
+    set_alarm(SND_PCM_STATE_SETUP, io_.appl_ptr, read_monotonic_clock());
     control_.log("stop");
     return 0;
 }
@@ -156,7 +109,7 @@ int VirtualDevice::stop()
 int VirtualDevice::resume()
 {
     const std::lock_guard lock{mutex_};
-    const int64_t now = monotonic_now();
+    const int64_t now = read_monotonic_clock();
     read_commands(now);
     if (io_.state != SND_PCM_STATE_SUSPENDED)
         return state_error(io_.state);
@@ -207,6 +160,10 @@ void VirtualDevice::apply(const Command &command, int64_t now)
         return clock_.set_source_rate(command.value, now);
     case Kind::drift:
         return clock_.set_drift(command.value, now);
+    case Kind::granularity:
+    case Kind::pointer_jitter:
+    case Kind::refuse_resume:
+        return control_.log("ignored: this is a capture device");
     case Kind::unknown:
         return control_.log("unknown command");
     }
@@ -277,7 +234,7 @@ uint64_t VirtualDevice::wake_threshold() const
 snd_pcm_sframes_t VirtualDevice::pointer()
 {
     const std::lock_guard lock{mutex_};
-    sync(monotonic_now());
+    sync(read_monotonic_clock());
     if (io_.state == SND_PCM_STATE_RUNNING)
         update_visible();
     return static_cast<snd_pcm_sframes_t>(boundary_ > 0 ? visible_ % boundary_ : 0);
@@ -305,7 +262,7 @@ snd_pcm_sframes_t VirtualDevice::transfer(const snd_pcm_channel_area_t *areas,
         first += (offset + io_.buffer_size - first % io_.buffer_size) % io_.buffer_size;
     store(first, areas, offset, frames);
     if (!is_mmap())
-        set_alarm(io_.state, io_.appl_ptr + frames, monotonic_now());
+        set_alarm(io_.state, io_.appl_ptr + frames, read_monotonic_clock());
     return static_cast<snd_pcm_sframes_t>(frames);
 }
 
@@ -334,7 +291,7 @@ void VirtualDevice::store(uint64_t frame, const snd_pcm_channel_area_t *areas,
 int VirtualDevice::delay(snd_pcm_sframes_t &frames)
 {
     const std::lock_guard lock{mutex_};
-    sync(monotonic_now());
+    sync(read_monotonic_clock());
     frames = static_cast<snd_pcm_sframes_t>(unread());
     return state_error(io_.state);
 }
@@ -343,10 +300,10 @@ int VirtualDevice::delay(snd_pcm_sframes_t &frames)
 unsigned short VirtualDevice::poll_events()
 {
     const std::lock_guard lock{mutex_};
-    sync(monotonic_now());
+    sync(read_monotonic_clock());
     switch (io_.state) {
     case SND_PCM_STATE_RUNNING:
-        return alarm_ == at_once ? POLLIN : 0;
+        return alarm_.time() == PollAlarm::at_once ? POLLIN : 0;
     case SND_PCM_STATE_PREPARED:
     case SND_PCM_STATE_PAUSED:
         return 0;
@@ -363,25 +320,12 @@ unsigned short VirtualDevice::poll_events()
 void VirtualDevice::set_alarm(snd_pcm_state_t state, snd_pcm_uframes_t read, int64_t now)
 {
     if (state == SND_PCM_STATE_PREPARED || state == SND_PCM_STATE_PAUSED)
-        return wake_at(DeviceClock::never);
+        return alarm_.set(PollAlarm::never);
     if (state != SND_PCM_STATE_RUNNING || (read_error_ != 0 && !is_mmap()))
-        return wake_at(at_once);
+        return alarm_.set(PollAlarm::at_once);
     const uint64_t wanted = read + wake_threshold();
     const int64_t time = clock_.time_of(wanted);
-    wake_at(clock_.frames() >= wanted || time <= now ? at_once : time);
-}
-
-void VirtualDevice::wake_at(int64_t time)
-{
-    if (alarm_ == time)
-        return;
-    alarm_ = time;
-    itimerspec when = {};
-    if (time != DeviceClock::never) {
-        when.it_value.tv_sec = time / ns_per_second;
-        when.it_value.tv_nsec = time % ns_per_second;
-    }
-    timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr);
+    alarm_.set(clock_.frames() >= wanted || time <= now ? PollAlarm::at_once : time);
 }
 
 } // namespace jkvm::testing

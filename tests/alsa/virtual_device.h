@@ -4,9 +4,9 @@
 
 #include "alsa/commands.h"
 #include "alsa/device_clock.h"
+#include "alsa/poll_alarm.h"
 #include "alsa/sample_format.h"
 #include "alsa/signal.h"
-#include "core/base/unique_fd.h"
 
 #include <alsa/asoundlib.h>
 #include <alsa/pcm_external.h>
@@ -47,7 +47,6 @@ private:
     void disconnect();
     void sync(int64_t now);
     void set_alarm(snd_pcm_state_t state, snd_pcm_uframes_t read, int64_t now);
-    void wake_at(int64_t time);
     [[nodiscard]] bool is_mmap() const { return io_.access == SND_PCM_ACCESS_MMAP_INTERLEAVED; }
     [[nodiscard]] uint64_t unread() const;
     [[nodiscard]] uint64_t wake_threshold() const;
@@ -60,9 +59,7 @@ private:
     ControlDirectory control_;
     Signal signal_;
     DeviceClock clock_;
-    UniqueFd timer_; // expired = poll again; never read, only set anew
-    UniqueFd epoll_; // the descriptor programs poll: timer_ and the command FIFO
-    int64_t alarm_ = DeviceClock::never;
+    PollAlarm alarm_;
     std::vector<int32_t> scratch_;
 
     snd_pcm_uframes_t avail_min_ = 1;

@@ -131,6 +131,11 @@ void TestPcm::continue_content()
     put("continue", "");
 }
 
+void TestPcm::record_playback()
+{
+    put("record", "");
+}
+
 std::string TestPcm::log() const
 {
     const std::ifstream file{directory_ + "/log"};

@@ -60,6 +60,9 @@ public:
     /// each open.
     void continue_content();
 
+    /// Lets every later open for playback record what is played; see played_audio.h.
+    void record_playback();
+
     [[nodiscard]] std::string log() const;
 
     /// Returns the number of log lines that contain `text`.
