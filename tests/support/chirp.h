@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A test signal in which every millisecond is different, and an analyser that finds out which
+// milliseconds a recording of it contains.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <ostream>
+#include <ratio>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace jkvm::testing {
+
+inline constexpr unsigned chirp_rate = 48000; // Hz
+
+/// A number of samples at 48 kHz; compares with milliseconds.
+using Samples = std::chrono::duration<std::int64_t, std::ratio<1, chirp_rate>>;
+
+/// Length of the signal, which is repeated endlessly.
+inline constexpr Samples chirp_length = std::chrono::seconds(10);
+
+/// Returns one period of the signal: mono, half of full scale.
+///
+/// It is a sine with constant amplitude and continuous phase whose frequency sweeps to another
+/// pseudo-random frequency from 0.5 to 5.5 kHz in each millisecond. So a decoder cannot extrapolate
+/// it, and Opus reproduces its waveform at 96 kbit/s and above.
+[[nodiscard]] std::vector<std::int16_t> make_chirp();
+
+/// Writes one period of the signal to a WAV file, the same in each channel. Failures throw.
+void write_chirp(const std::string &path, unsigned channels);
+
+/// What a recording contains of the signal, from its first to its last recognised millisecond.
+struct ChirpAccount {
+    /// A place at which the recording deviates from the signal.
+    struct Event {
+        Samples at;        ///< position in the recording
+        Samples concealed; ///< unrecognised audio from there on
+        Samples jump;      ///< change of the position in the signal: < 0 back, > 0 ahead
+    };
+
+    Samples played{0};    ///< recognised audio
+    Samples missing{0};   ///< parts of the signal that never appear
+    Samples repeated{0};  ///< recognised audio that has appeared before
+    Samples stale{0};     ///< recognised audio that is older than audio that has appeared before
+    Samples concealed{0}; ///< audio that is not part of the signal, such as silence or concealment
+    std::vector<Event> events;
+
+    [[nodiscard]] bool is_unbroken() const { return events.empty(); }
+};
+std::ostream &operator<<(std::ostream &stream, const ChirpAccount &account);
+
+/// Accuracy of the analysis, which depends on the path of the signal.
+struct ChirpTolerance {
+    /// Part of an unrecognised stretch that is due to the transition at its ends. A stretch that is
+    /// not longer counts as a jump without concealment.
+    Samples transition;
+    /// Lengths of concealment are multiples of this.
+    Samples quantum;
+    /// Maximum duration of a concealment that may itself repeat parts of the signal, as a decoder's
+    /// packet loss concealment does: if the recording continues as before within this time, all of
+    /// the audio until then is concealment.
+    Samples concealment;
+};
+/// For samples that were not encoded.
+inline constexpr ChirpTolerance pcm_tolerance{.transition = std::chrono::milliseconds(1),
+                                              .quantum = std::chrono::milliseconds(1),
+                                              .concealment = Samples(0)};
+/// For a decoder of Opus that conceals whole frames of this duration.
+constexpr ChirpTolerance opus_tolerance(std::chrono::milliseconds frame)
+{
+    return {.transition = std::chrono::milliseconds(4),
+            .quantum = frame,
+            .concealment = std::chrono::milliseconds(200)};
+}
+
+/// Analyses a recording at 48 kHz whose channels all contain the signal. The account is empty if
+/// the signal is not recognised. A jump of more than half of chirp_length is misjudged.
+[[nodiscard]] ChirpAccount analyse_chirp(std::span<const std::int16_t> recording, unsigned channels,
+                                         const ChirpTolerance &tolerance);
+
+} // namespace jkvm::testing

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Analyses recordings of the chirp: finds stretches that follow the signal, and accounts for the
+// signal between them.
+#include "support/chirp.h"
+#include "support/correlation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+namespace jkvm::testing {
+
+namespace {
+
+using Position = std::int64_t; // samples
+
+constexpr Position block = chirp_rate / 1000;
+constexpr Position window = 10 * block;        // decides whether a stretch follows the signal
+constexpr Position search_window = 20 * block; // for the search in the whole signal
+constexpr Position step = chirp_rate / 400;    // Opus frames are multiples of 2.5 ms
+constexpr double block_threshold = 0.6;        // correlation of a single block
+constexpr double window_threshold = 0.75;
+constexpr float silence = 30; // RMS in 16-bit units
+
+/// A stretch of the recording that follows the signal.
+struct Stretch {
+    Position begin; // in the recording
+    Position end;
+    Position offset; // position in the signal minus that in the recording; not wrapped
+};
+
+class Analysis {
+public:
+    Analysis(std::span<const std::int16_t> recording, unsigned channels,
+             const ChirpTolerance &tolerance)
+        : concealment_(tolerance.concealment.count())
+    {
+        const auto signal = make_chirp();
+        signal_.assign(signal.begin(), signal.end());
+        length_ = static_cast<Position>(signal.size());
+        signal_.insert(signal_.end(), signal.begin(), signal.begin() + search_window);
+        mono_.reserve(recording.size() / channels);
+        for (std::size_t i = 0; i + channels <= recording.size(); i += channels) {
+            float sum = 0;
+            for (unsigned channel = 0; channel < channels; ++channel)
+                sum += recording[i + channel];
+            mono_.push_back(sum / static_cast<float>(channels));
+        }
+        size_ = static_cast<Position>(mono_.size());
+    }
+
+    /// Returns all stretches in the order of the recording.
+    std::vector<Stretch> find_stretches()
+    {
+        std::vector<Stretch> stretches;
+        std::optional<Stretch> found = find_first();
+        while (found) {
+            found->end = follow(*found);
+            stretches.push_back(*found);
+            found = find_next(*found);
+        }
+        return stretches;
+    }
+
+private:
+    /// Returns the normalised correlation of the recording with the signal at the offset.
+    [[nodiscard]] double correlate(Position at, Position count, Position offset) const
+    {
+        auto source = (at + offset) % length_;
+        source += source < 0 ? length_ : 0;
+        const float *const recorded = mono_.data() + at;
+        const float *const expected = signal_.data() + source;
+        float product = 0;
+        float recorded_energy = 0;
+        float expected_energy = 0;
+        for (Position i = 0; i < count; ++i) {
+            product += recorded[i] * expected[i];
+            recorded_energy += recorded[i] * recorded[i];
+            expected_energy += expected[i] * expected[i];
+        }
+        if (recorded_energy < silence * silence * static_cast<float>(count))
+            return 0;
+        return static_cast<double>(product / std::sqrt(recorded_energy * expected_energy));
+    }
+
+    [[nodiscard]] bool is_silent(Position at, Position count) const
+    {
+        float energy = 0;
+        for (Position i = at; i < at + count; ++i)
+            energy += mono_[static_cast<std::size_t>(i)] * mono_[static_cast<std::size_t>(i)];
+        return energy < silence * silence * static_cast<float>(count);
+    }
+
+    /// Whether the recording follows the signal in the whole window.
+    [[nodiscard]] bool follows(Position at, Position offset) const
+    {
+        // A single block rules most offsets out.
+        return correlate(at + window / 2, block, offset) >= block_threshold &&
+               correlate(at, window, offset) >= window_threshold;
+    }
+
+    /// Returns the end of a stretch: the begin of the first block that does not follow the signal.
+    [[nodiscard]] Position follow(const Stretch &stretch) const
+    {
+        auto at = stretch.begin;
+        while (at + block <= size_ && correlate(at, block, stretch.offset) >= block_threshold)
+            at += block;
+        return at;
+    }
+
+    std::optional<Stretch> find_first()
+    {
+        for (Position at = 0; at + search_window <= size_; at += search_window / 2) {
+            if (is_silent(at, search_window))
+                continue;
+            if (const auto offset = find_anywhere(at, std::nullopt))
+                return make_stretch(at, *offset);
+        }
+        return std::nullopt;
+    }
+
+    /// Finds the next stretch: at the same offset, at one that differs by a multiple of an Opus
+    /// frame, or at any.
+    std::optional<Stretch> find_next(const Stretch &before)
+    {
+        const auto end = std::min(before.end + concealment_, size_ - window);
+        for (auto at = before.end; at < end; at += block) {
+            if (follows(at, before.offset))
+                return make_stretch(at, before.offset);
+        }
+        auto searched = before.end - search_window;
+        for (auto at = before.end; at + window <= size_; at += block) {
+            if (is_silent(at, window))
+                continue;
+            if (const auto offset = find_near(at, before.offset))
+                return make_stretch(at, *offset);
+            // The whole signal is searched once for each search window.
+            if (at < searched + search_window || at + search_window > size_)
+                continue;
+            searched = at;
+            if (const auto offset = find_anywhere(at, before.offset))
+                return make_stretch(at, *offset);
+        }
+        return std::nullopt;
+    }
+
+    [[nodiscard]] std::optional<Position> find_near(Position at, Position offset) const
+    {
+        if (follows(at, offset))
+            return offset;
+        for (Position distance = step; distance <= length_ / 4; distance += step) {
+            if (follows(at, offset + distance))
+                return offset + distance;
+            if (follows(at, offset - distance))
+                return offset - distance;
+        }
+        return std::nullopt;
+    }
+
+    [[nodiscard]] std::optional<Position> find_anywhere(Position at,
+                                                        std::optional<Position> expected) const
+    {
+        const auto match =
+            find_in_loop(std::span(mono_).subspan(static_cast<std::size_t>(at), search_window),
+                         std::span(signal_).first(static_cast<std::size_t>(length_)));
+        if (match.correlation < window_threshold)
+            return std::nullopt;
+        const auto offset = static_cast<Position>(match.lag) - at;
+        const auto distance = static_cast<double>(expected.value_or(offset) - offset);
+        return offset + length_ * std::llround(distance / static_cast<double>(length_));
+    }
+
+    /// Returns a stretch that begins with the first block from `at` on that follows the signal.
+    [[nodiscard]] Stretch make_stretch(Position at, Position offset) const
+    {
+        const auto last = at + window - block;
+        while (at < last && correlate(at, block, offset) < block_threshold)
+            at += block;
+        return {at, at, offset};
+    }
+
+    std::vector<float> signal_; // with its begin repeated, so that a window does not wrap around
+    Position length_ = 0;
+    std::vector<float> mono_;
+    Position size_ = 0;
+    const Position concealment_;
+};
+
+/// Moves the begin of each stretch so that the concealment before it is a multiple of the quantum,
+/// and joins stretches without a deviation between them.
+std::vector<Stretch> remove_transitions(const std::vector<Stretch> &stretches,
+                                        const ChirpTolerance &tolerance)
+{
+    const auto transition = tolerance.transition.count();
+    const auto quantum = tolerance.quantum.count();
+    std::vector<Stretch> result;
+    for (auto stretch : stretches) {
+        if (!result.empty()) {
+            auto &before = result.back();
+            const auto gap = stretch.begin - before.end;
+            // Half of the transition is inside the concealment on average.
+            const auto concealed =
+                gap <= transition ? 0 : (gap - transition / 2 + quantum / 2) / quantum * quantum;
+            stretch.begin = before.end + concealed;
+            if (concealed == 0 && stretch.offset == before.offset) {
+                before.end = stretch.end;
+                continue;
+            }
+            stretch.end = std::max(stretch.begin, stretch.end);
+        }
+        result.push_back(stretch);
+    }
+    return result;
+}
+
+/// The parts of the signal that have appeared so far.
+class Appeared {
+public:
+    /// Adds a part. Returns how much of it had appeared before.
+    Position add(Position begin, Position end)
+    {
+        Position known = 0;
+        for (const auto &[from, to] : parts_)
+            known += std::max<Position>(0, std::min(end, to) - std::max(begin, from));
+        parts_.emplace_back(begin, end);
+        merge();
+        return known;
+    }
+
+    [[nodiscard]] Position total() const
+    {
+        Position sum = 0;
+        for (const auto &[from, to] : parts_)
+            sum += to - from;
+        return sum;
+    }
+    [[nodiscard]] Position first() const { return parts_.front().first; }
+    [[nodiscard]] Position newest() const { return parts_.back().second; }
+    [[nodiscard]] bool is_empty() const { return parts_.empty(); }
+
+private:
+    void merge()
+    {
+        std::sort(parts_.begin(), parts_.end());
+        std::vector<std::pair<Position, Position>> merged;
+        for (const auto &part : parts_) {
+            if (!merged.empty() && part.first <= merged.back().second)
+                merged.back().second = std::max(merged.back().second, part.second);
+            else
+                merged.push_back(part);
+        }
+        parts_ = std::move(merged);
+    }
+
+    std::vector<std::pair<Position, Position>> parts_;
+};
+
+} // namespace
+
+ChirpAccount analyse_chirp(std::span<const std::int16_t> recording, unsigned channels,
+                           const ChirpTolerance &tolerance)
+{
+    Analysis analysis(recording, channels, tolerance);
+    const auto stretches = remove_transitions(analysis.find_stretches(), tolerance);
+    ChirpAccount account;
+    Appeared appeared;
+    const Stretch *before = nullptr;
+    for (const auto &stretch : stretches) {
+        const auto begin = stretch.begin + stretch.offset;
+        const auto end = stretch.end + stretch.offset;
+        const auto old = appeared.is_empty()
+                             ? 0
+                             : std::max<Position>(0, std::min(end, appeared.newest()) - begin);
+        const auto repeated = appeared.add(begin, end);
+        account.played += Samples(end - begin);
+        account.repeated += Samples(repeated);
+        account.stale += Samples(old - repeated);
+        if (before != nullptr) {
+            const Samples concealed(stretch.begin - before->end);
+            account.concealed += concealed;
+            account.events.push_back(
+                {Samples(before->end), concealed, Samples(stretch.offset - before->offset)});
+        }
+        before = &stretch;
+    }
+    if (!appeared.is_empty())
+        account.missing = Samples(appeared.newest() - appeared.first() - appeared.total());
+    return account;
+}
+
+std::ostream &operator<<(std::ostream &stream, const ChirpAccount &account)
+{
+    const auto ms = [](Samples samples) {
+        return std::chrono::duration<double, std::milli>(samples).count();
+    };
+    stream << "played " << ms(account.played) << " ms, missing " << ms(account.missing)
+           << " ms, repeated " << ms(account.repeated) << " ms, stale " << ms(account.stale)
+           << " ms, concealed " << ms(account.concealed) << " ms";
+    std::size_t shown = 0;
+    for (const auto &event : account.events) {
+        if (++shown > 20)
+            return stream << "\n  ... " << account.events.size() << " events";
+        stream << "\n  at " << ms(event.at) << " ms: concealed " << ms(event.concealed)
+               << " ms, jump " << ms(event.jump) << " ms";
+    }
+    return stream;
+}
+
+} // namespace jkvm::testing
