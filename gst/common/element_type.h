@@ -1,32 +1,34 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Puts a C++ object into a GObject: the one place where that is done by hand.
+// Defines GObject types whose implementation is a C++ object.
 #pragma once
+
+#include "common/documentation.h"
 
 #include <gst/gst.h>
 
 #include <new>
 
-/// Defines the GType `TypeName` with a private C++ object of class `Impl`, constructed with a
-/// pointer to the GObject and destroyed in finalize. Its file writes only
+/// Defines the GType `TypeName` with a private C++ object of class `Impl`, which is constructed
+/// with a pointer to the GObject and destroyed in finalize. The file that uses it defines
 ///
 ///     static void type_name_configure_class(TypeNameClass *klass);
 ///
-/// and reaches its object with `impl(self)`, where self may be any pointer to the instance.
-/// Impl has
+/// and accesses the object with `impl(self)`, where self is any pointer to the instance. Impl has
 ///
-///     explicit Impl(TypeName *object);   // must not throw; no subclass code has run yet
+///     explicit Impl(TypeName *object);   // must not throw; subclasses are not initialised yet
 ///
-/// Every function that GStreamer calls is noexcept: an exception must not unwind through C.
+/// Functions that GStreamer calls are noexcept, because an exception must not unwind through C.
 #define JKVM_DEFINE_OBJECT(TypeName, type_name, PARENT_TYPE, Impl)                                 \
     JKVM_DEFINE_WITH_CODE(TypeName, type_name, PARENT_TYPE, Impl, )
 
-/// The same for an element, whose Impl also has
+/// Defines the GType of an element, whose Impl also has
 ///
 ///     void set_property(guint id, const GValue *value, GParamSpec *spec);
 ///     void get_property(guint id, GValue *value, GParamSpec *spec);
 #define JKVM_DEFINE_ELEMENT(TypeName, type_name, PARENT_TYPE, Impl)                                \
     JKVM_DEFINE_WITH_CODE(                                                                         \
         TypeName, type_name, PARENT_TYPE, Impl,                                                    \
+        jkvm::set_documentation_uri(GST_ELEMENT_CLASS(klass));                                     \
         object_class->set_property =                                                               \
             [](GObject *self, guint id, const GValue *value, GParamSpec *spec) noexcept {          \
                 impl(self).set_property(id, value, spec);                                          \
@@ -36,7 +38,7 @@
                 impl(self).get_property(id, value, spec);                                          \
             };)
 
-/// What both have in common; `code` stands in class_init.
+/// The common part of both; `code` is inserted into class_init.
 #define JKVM_DEFINE_WITH_CODE(TypeName, type_name, PARENT_TYPE, Impl, code)                        \
     using TypeName##Private = Impl;                                                                \
     G_DEFINE_TYPE_WITH_PRIVATE(TypeName, type_name, PARENT_TYPE)                                   \

@@ -44,7 +44,7 @@ PropertyRow<Owner> stats_interval_row(nanoseconds Owner::*member)
     return row(
         "stats-interval", "Statistics interval",
         "Interval at which the statistics are logged (INFO) and posted as an element message "
-        "while buffers flow (ms); 0 = never (since 0.1)",
+        "while buffers flow (ms); 0 = never",
         between(0ms, 1h), mutable_playing, member);
 }
 

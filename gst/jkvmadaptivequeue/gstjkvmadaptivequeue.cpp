@@ -233,31 +233,30 @@ static void gst_jkvm_adaptive_queue_configure_class(GstJkvmAdaptiveQueueClass *k
         object_class, property_current_delay,
         g_param_spec_uint64("current-delay", "Current delay",
                             "Delay of the output above the least transit of the last minute, in "
-                            "nanoseconds (since 0.1)",
+                            "nanoseconds",
                             0, G_MAXUINT64, 0, read_only));
     g_object_class_install_property(
         object_class, property_target_delay,
         g_param_spec_uint64("target-delay", "Target delay",
                             "Delay that the policy would choose if a change were free, in "
-                            "nanoseconds (since 0.1)",
+                            "nanoseconds",
                             0, G_MAXUINT64, 0, read_only));
     g_object_class_install_property(object_class, property_current_level_buffers,
                                     g_param_spec_uint("current-level-buffers", "Buffers now",
-                                                      "Buffers in the queue (since 0.1)", 0,
-                                                      G_MAXUINT, 0, read_only));
+                                                      "Buffers in the queue", 0, G_MAXUINT, 0,
+                                                      read_only));
     g_object_class_install_property(object_class, property_current_level_bytes,
                                     g_param_spec_uint("current-level-bytes", "Bytes now",
-                                                      "Bytes in the queue (since 0.1)", 0,
-                                                      G_MAXUINT, 0, read_only));
-    g_object_class_install_property(
-        object_class, property_current_level_time,
-        g_param_spec_uint64("current-level-time", "Time now",
-                            "Sound in the queue, in nanoseconds (since 0.1)", 0, G_MAXUINT64, 0,
-                            read_only));
-    g_object_class_install_property(
-        object_class, property_stats,
-        g_param_spec_boxed("stats", "Statistics", "Counters, and times in nanoseconds (since 0.1)",
-                           GST_TYPE_STRUCTURE, read_only));
+                                                      "Bytes in the queue", 0, G_MAXUINT, 0,
+                                                      read_only));
+    g_object_class_install_property(object_class, property_current_level_time,
+                                    g_param_spec_uint64("current-level-time", "Time now",
+                                                        "Sound in the queue, in nanoseconds", 0,
+                                                        G_MAXUINT64, 0, read_only));
+    g_object_class_install_property(object_class, property_stats,
+                                    g_param_spec_boxed("stats", "Statistics",
+                                                       "Counters, and times in nanoseconds",
+                                                       GST_TYPE_STRUCTURE, read_only));
     for (std::size_t i = 0; i < signal_names.size(); ++i)
         signal_ids[i] = g_signal_new(signal_names[i], G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_FIRST,
                                      0, nullptr, nullptr, nullptr, G_TYPE_NONE, 0);

@@ -43,42 +43,42 @@ using Settings = QueueSettings;
 constexpr std::array times{
     TimeProperty{"min-delay", "Least delay",
                  "The delay is not made less than this, in milliseconds above the least transit "
-                 "of the last minute (since 0.1)",
+                 "of the last minute",
                  0, 10000, [](Settings &s) -> auto &{return s.playout.min_delay;
 } // namespace
 } // namespace jkvm
 , TimeProperty{"max-delay", "Most delay",
                "The delay is not made more than this, in milliseconds above the least transit "
-               "of the last minute; with latency-mode=fixed it is the delay (since 0.1)",
+               "of the last minute; with latency-mode=fixed it is the delay",
                0, 10000, [](Settings &s) -> auto &{return s.playout.max_delay;
 }
 }
 , TimeProperty{"delay", "Delay",
                "What policy=fixed keeps, in milliseconds above the least transit of the last "
-               "minute (since 0.1)",
+               "minute",
                0, 10000, [](Settings &s) -> auto &{return s.playout.fixed.delay;
 }
 }
 , TimeProperty{"output-margin", "Output margin",
                "How late this element's own thread may be woken, in milliseconds; part of the "
-               "reported latency (since 0.1)",
+               "reported latency",
                0, 1000, [](Settings &s) -> auto &{return s.output_margin;
 }
 }
 , TimeProperty{"weighted-interval", "Weighted: interval",
-               "How often policy=weighted changes its size, in milliseconds (since 0.1)", 1, 60000,
+               "How often policy=weighted changes its size, in milliseconds", 1, 60000,
                [](Settings &s) -> auto &{return s.playout.weighted.interval;
 }
 }
 , TimeProperty{"optimize-interval", "Optimize: interval",
                "How often optimize asks how late the sound comes, in milliseconds; it acts on two "
-               "answers that agree (since 0.1)",
+               "answers that agree",
                1, 600000, [](Settings &s) -> auto &{return s.optimizer.interval;
 }
 }
 , TimeProperty{"optimize-cool-down", "Optimize: cool-down",
                "How long optimize leaves the encoder alone after it has changed it, in "
-               "milliseconds (since 0.1)",
+               "milliseconds",
                0, 600000, [](Settings &s) -> auto &{return s.optimizer.cool_down;
 }
 }
@@ -89,73 +89,72 @@ constexpr std::array times{
 constexpr std::array numbers{
     NumberProperty{"late-cost", "Cost of being late",
                    "For policy=tail-cost: how many milliseconds of delay are worth as much as "
-                   "every frame being late; 1 frame of 1000 costs a thousandth (since 0.1)",
+                   "every frame being late; 1 frame of 1000 costs a thousandth",
                    1, 1e6, [](Settings &s) -> auto &{return s.playout.tail_cost.late_cost;
 }
 }
 , NumberProperty{"weighted-min-frames", "Weighted: least size",
-                 "Least size of policy=weighted, in frames (since 0.1)", 1, 200,
+                 "Least size of policy=weighted, in frames", 1, 200,
                  [](Settings &s) -> auto &{return s.playout.weighted.min_frames;
 }
 }
 , NumberProperty{"weighted-max-frames", "Weighted: most size",
-                 "Most size of policy=weighted, in frames (since 0.1)", 1, 200,
+                 "Most size of policy=weighted, in frames", 1, 200,
                  [](Settings &s) -> auto &{return s.playout.weighted.max_frames;
 }
 }
 , NumberProperty{"weighted-start-frames", "Weighted: first size",
-                 "Size that policy=weighted begins a stream with, in frames (since 0.1)", 1, 200,
+                 "Size that policy=weighted begins a stream with, in frames", 1, 200,
                  [](Settings &s) -> auto &{return s.playout.weighted.start_frames;
 }
 }
 , NumberProperty{"weighted-smoothing", "Weighted: smoothing",
-                 "What part of the way to its target policy=weighted goes in one step "
-                 "(since 0.1)",
-                 0, 1, [](Settings &s) -> auto &{return s.playout.weighted.smoothing;
+                 "What part of the way to its target policy=weighted goes in one step", 0, 1,
+                 [](Settings &s) -> auto &{return s.playout.weighted.smoothing;
 }
 }
 , NumberProperty{"weighted-cpu-low", "Weighted: processor, low",
-                 "Processor load below which the factor is 1, in percent (since 0.1)", 0, 100,
+                 "Processor load below which the factor is 1, in percent", 0, 100,
                  [](Settings &s) -> auto &{return s.playout.weighted.cpu.low;
 }
 }
 , NumberProperty{"weighted-cpu-high", "Weighted: processor, high",
-                 "Processor load above which the factor is -1, in percent (since 0.1)", 0, 100,
+                 "Processor load above which the factor is -1, in percent", 0, 100,
                  [](Settings &s) -> auto &{return s.playout.weighted.cpu.high;
 }
 }
 , NumberProperty{"weighted-cpu-weight", "Weighted: processor, weight",
-                 "Weight of the processor load's factor (since 0.1)", 0, 1,
+                 "Weight of the processor load's factor", 0, 1,
                  [](Settings &s) -> auto &{return s.playout.weighted.cpu.weight;
 }
 }
 , NumberProperty{"weighted-memory-low", "Weighted: memory, low",
-                 "Use of memory below which the factor is 1, in percent (since 0.1)", 0, 100,
+                 "Use of memory below which the factor is 1, in percent", 0, 100,
                  [](Settings &s) -> auto &{return s.playout.weighted.memory.low;
 }
 }
 , NumberProperty{"weighted-memory-high", "Weighted: memory, high",
-                 "Use of memory above which the factor is -1, in percent (since 0.1)", 0, 100,
+                 "Use of memory above which the factor is -1, in percent", 0, 100,
                  [](Settings &s) -> auto &{return s.playout.weighted.memory.high;
 }
 }
 , NumberProperty{"weighted-memory-weight", "Weighted: memory, weight",
-                 "Weight of the memory's factor (since 0.1)", 0, 1,
+                 "Weight of the memory's factor", 0, 1,
                  [](Settings &s) -> auto &{return s.playout.weighted.memory.weight;
 }
 }
 , NumberProperty{"weighted-latency-low", "Weighted: latency, low",
-                 "Latency below which the factor is 1, in milliseconds (since 0.1)", 0, 10000,
+                 "Latency below which the factor is 1, in milliseconds", 0, 10000,
                  [](Settings &s) -> auto &{return s.playout.weighted.latency.low;
 }
 }
 , NumberProperty{"weighted-latency-high", "Weighted: latency, high",
-                 "Latency above which the factor is -1, in milliseconds (since 0.1)", 0, 10000,
+                 "Latency above which the factor is -1, in milliseconds", 0, 10000,
                  [](Settings &s) -> auto &{return s.playout.weighted.latency.high;
 }
 }
 , NumberProperty{"weighted-latency-weight", "Weighted: latency, weight",
-                 "Weight of the latency's factor (since 0.1)", 0, 1,
+                 "Weight of the latency's factor", 0, 1,
                  [](Settings &s) -> auto &{return s.playout.weighted.latency.weight;
 }
 }
@@ -166,23 +165,22 @@ constexpr std::array numbers{
 constexpr std::array switches{
     SwitchProperty{"weighted-fractional-size", "Weighted: fractional size",
                    "Whether policy=weighted keeps parts of a frame in its size, so that it does "
-                   "not get stuck on the way (since 0.1)",
+                   "not get stuck on the way",
                    [](Settings &s) -> auto &{return s.playout.weighted.fractional_size;
 }
 }
 , SwitchProperty{"weighted-queue-latency", "Weighted: latency of the queue",
                  "Whether policy=weighted takes the time in this queue for the latency, not "
-                 "that of the way here (since 0.1)",
+                 "that of the way here",
                  [](Settings &s) -> auto &{return s.playout.weighted.queue_latency;
 }
 }
 , SwitchProperty{"optimize", "Optimize",
-                 "Whether the sender's encoder is asked to save while its sound comes late "
-                 "(since 0.1)",
+                 "Whether the sender's encoder is asked to save while its sound comes late",
                  [](Settings &s) -> auto &{return s.optimizes;
 }
 }
-, SwitchProperty{"silent", "Silent", "Whether no signals are emitted (since 0.1)",
+, SwitchProperty{"silent", "Silent", "Whether no signals are emitted",
                  [](Settings &s) -> auto &{return s.is_silent;
 }
 }
@@ -267,32 +265,30 @@ void QueueSettings::install(GObjectClass *klass)
     QueueSettings initial;
     install_enum(klass, property_policy, "GstJkvmAdaptiveQueuePolicy", policies,
                  static_cast<int>(initial.playout.policy), "policy", "Policy",
-                 "What decides how long the delay is (since 0.1)");
+                 "What decides how long the delay is");
     install_enum(klass, property_drift_mode, "GstJkvmAdaptiveQueueDriftMode", drift_modes,
                  static_cast<int>(initial.playout.drift_mode), "drift-mode", "Drift mode",
-                 "What becomes of the difference between the sender's clock and ours (since 0.1)");
+                 "What becomes of the difference between the sender's clock and ours");
     install_enum(klass, property_latency_mode, "GstJkvmAdaptiveDelayReportMode", latency_modes,
                  static_cast<int>(initial.latency_mode), "latency-mode", "Latency mode",
-                 "How the pipeline is told of the delay (since 0.1)");
+                 "How the pipeline is told of the delay");
     install_enum(klass, property_leaky, "GstJkvmAdaptiveQueueLeaky", leaks,
                  static_cast<int>(initial.leak), "leaky", "Leaky",
-                 "Where the queue leaks when it is full (since 0.1)");
+                 "Where the queue leaks when it is full");
     g_object_class_install_property(
         klass, property_max_size_buffers,
         g_param_spec_uint("max-size-buffers", "Most buffers",
-                          "Most buffers in the queue; 0 and more than 1023 = 1023 (since 0.1)", 0,
-                          G_MAXUINT, initial.max_buffers, mutable_playing));
+                          "Most buffers in the queue; 0 and more than 1023 = 1023", 0, G_MAXUINT,
+                          initial.max_buffers, mutable_playing));
     g_object_class_install_property(
         klass, property_max_size_bytes,
-        g_param_spec_uint("max-size-bytes", "Most bytes",
-                          "Most bytes in the queue; 0 = unlimited (since 0.1)", 0, G_MAXUINT,
-                          initial.max_bytes, mutable_playing));
+        g_param_spec_uint("max-size-bytes", "Most bytes", "Most bytes in the queue; 0 = unlimited",
+                          0, G_MAXUINT, initial.max_bytes, mutable_playing));
     g_object_class_install_property(
         klass, property_max_size_time,
         g_param_spec_uint64("max-size-time", "Most time",
-                            "Most sound in the queue, in nanoseconds; 0 = unlimited (since 0.1)", 0,
-                            G_MAXINT64, static_cast<guint64>(initial.max_time.count()),
-                            mutable_playing));
+                            "Most sound in the queue, in nanoseconds; 0 = unlimited", 0, G_MAXINT64,
+                            static_cast<guint64>(initial.max_time.count()), mutable_playing));
     g_object_class_install_property(klass, property_stats_interval, StatsReport::property());
     guint id = first_time;
     for (const auto &p : times)

@@ -217,7 +217,9 @@ static void gst_jkvm_ipc_sink_configure_class(GstJkvmIpcSinkClass *klass)
      * @pid: its process id (gint)
      * @uid: its user id (guint)
      *
-     * Returns: FALSE to turn the client away. Emitted from the element's service thread.
+     * A client of an allowed user connects. Emitted from the element's service thread.
+     *
+     * Returns: FALSE to turn the client away.
      *
      * Since: 0.1
      */
@@ -227,6 +229,8 @@ static void gst_jkvm_ipc_sink_configure_class(GstJkvmIpcSinkClass *klass)
      * @id: of the client, as in the statistics (guint64)
      * @pid: its process id (gint)
      * @uid: its user id (guint)
+     *
+     * A client has been connected. Emitted from the element's service thread.
      *
      * Since: 0.1
      */
@@ -238,7 +242,8 @@ static void gst_jkvm_ipc_sink_configure_class(GstJkvmIpcSinkClass *klass)
      * @id: of the client (guint64)
      * @reason: the nick of the reason, as in the message jkvm-client (utf8)
      *
-     * Also emitted for a client that was turned away.
+     * A client has been disconnected, or was turned away. Emitted from the element's service
+     * thread.
      *
      * Since: 0.1
      */
@@ -272,9 +277,8 @@ namespace {
 const PropertyTable<IpcSink> &IpcSink::live_properties()
 {
     static const PropertyTable<IpcSink> table{
-        computed<IpcSink>("stats", "Statistics",
-                          "Counters, and the clients connected now (since 0.1)", AnyValue{},
-                          &IpcSink::stats),
+        computed<IpcSink>("stats", "Statistics", "Counters, and the clients connected now",
+                          AnyValue{}, &IpcSink::stats),
     };
     return table;
 }

@@ -94,30 +94,28 @@ PropertyTable<IpcSettings> ipc_properties(bool is_sink)
         row("socket-path", "Socket path",
             "Path of the Unix socket, at most 107 bytes; @NAME is an abstract socket. Unset = "
             "JETKVM_AUDIO_OUTPUT_SOCKET or JETKVM_AUDIO_INPUT_SOCKET from the environment, else "
-            "/var/run/audio_output.sock or audio_input.sock, by direction (since 0.1)",
+            "/var/run/audio_output.sock or audio_input.sock, by direction",
             AnyValue{}, mutable_ready, &S::socket_path),
-        row("direction", "Direction",
-            "Which audio stream of the device the socket carries (since 0.1)",
+        row("direction", "Direction", "Which audio stream of the device the socket carries",
             OneOf{direction_get_type()}, mutable_ready, &S::direction),
-        row("mode", "Mode", "Whether this element listens or connects (since 0.1)",
-            OneOf{mode_get_type()}, mutable_ready, &S::mode),
-        row("dialect", "Dialect", "Version of the protocol (since 0.1)",
-            OneOf{dialect_get_type(is_sink)}, mutable_ready, &S::dialect),
+        row("mode", "Mode", "Whether this element listens or connects", OneOf{mode_get_type()},
+            mutable_ready, &S::mode),
+        row("dialect", "Dialect", "Version of the protocol", OneOf{dialect_get_type(is_sink)},
+            mutable_ready, &S::dialect),
         row("socket-buffer-size", "Socket buffer size",
             "SO_SNDBUF and SO_RCVBUF requested for each connection (bytes); the statistics have "
             "the "
-            "granted sizes (since 0.1)",
+            "granted sizes",
             between(32768, 262144), mutable_ready, &S::buffer_size),
         row("socket-mode", "Socket mode",
-            "File mode of a listening socket, which decides who may connect; 384 is octal 0600 "
-            "(since 0.1)",
+            "File mode of a listening socket, which decides who may connect; 384 is octal 0600",
             between(0U, 0777U), mutable_ready, &S::socket_mode),
         row("socket-group", "Socket group",
-            "Group that owns a listening socket; unset = the group of the process (since 0.1)",
-            AnyValue{}, mutable_ready, &S::socket_group),
+            "Group that owns a listening socket; unset = the group of the process", AnyValue{},
+            mutable_ready, &S::socket_group),
         row("allowed-uids", "Allowed user ids",
             "User ids that may connect to a listening socket, besides the user of this process; "
-            "empty = every user that the file mode admits (since 0.1)",
+            "empty = every user that the file mode admits",
             AnyValue{}, mutable_ready, &S::allowed_uids),
         stats_interval_row(&S::report_interval),
     };

@@ -28,12 +28,12 @@ const PropertyTable<IpcSinkSettings> &ipc_sink_properties()
         PropertyTable<S>{
             row("max-queue-time", "Maximum queue time",
                 "Maximum duration of the audio that waits for a client, the kernel's socket buffer "
-                "included; two frames may always wait (ms) (since 0.1)",
+                "included; two frames may always wait (ms)",
                 between(20ms, 10000ms), mutable_ready, &S::max_queue_time),
             row("max-clients", "Maximum clients",
-                "Maximum number of clients served at once with client-policy=share (since 0.1)",
+                "Maximum number of clients served at once with client-policy=share",
                 between(1U, 1024U), mutable_ready, &S::max_clients),
-            row("client-policy", "Client policy", "Which clients are served (since 0.1)",
+            row("client-policy", "Client policy", "Which clients are served",
                 OneOf{client_policy_get_type()}, mutable_ready, &S::policy),
         }
             .include(ipc_properties(true), &S::ipc);

@@ -149,7 +149,8 @@ protected:
         ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
         const UniqueFd pipe(::open(path.c_str(), O_RDWR | O_CLOEXEC));
         play(chain + " ! filesink location=" + path,
-             "hang-timeout=500 stop-timeout=50 restart-delay=0 max-restart-delay=0");
+             "hang-timeout=500 stop-timeout=50 restart-delay=0 max-restart-delay=0 "
+             "ipc::stats-interval=0"); // whose messages would prolong the wait for another
         EXPECT_TRUE(pipeline_->wait_for_element_message("jkvm-child", "hang"));
         EXPECT_GE(stat(element_, "hangs"), 1u);
     }

@@ -41,6 +41,7 @@ TEST_P(Surface, EveryPropertyIsDescribedAndHasItsMutability)
     for (const auto *spec : own_properties()) {
         const std::string blurb = g_param_spec_get_blurb(const_cast<GParamSpec *>(spec));
         EXPECT_GT(blurb.size(), 10u) << spec->name;
+        EXPECT_EQ(blurb.find("(since"), std::string::npos) << spec->name << ": " << blurb;
         if ((spec->flags & G_PARAM_WRITABLE) != 0) {
             EXPECT_NE(spec->flags & (GST_PARAM_MUTABLE_READY | GST_PARAM_MUTABLE_PAUSED |
                                      GST_PARAM_MUTABLE_PLAYING),
@@ -48,6 +49,14 @@ TEST_P(Surface, EveryPropertyIsDescribedAndHasItsMutability)
                 << spec->name;
         }
     }
+}
+
+TEST_P(Surface, LinksItsPageOfTheDocumentation)
+{
+    const auto *uri = gst_element_get_metadata(element_.get(), GST_ELEMENT_METADATA_DOC_URI);
+    ASSERT_NE(uri, nullptr);
+    EXPECT_TRUE(std::string(uri).ends_with("/doc/jkvm/elements/" + std::string(GetParam()) + ".md"))
+        << uri;
 }
 
 TEST_P(Surface, DefaultsAreTheInitialValues)
