@@ -47,14 +47,16 @@
  * A device without 48 kHz, the requested channels or 16-bit samples is opened as it is (8 to 192 kHz;
  * S16_LE, S32_LE, S24_3LE, S24_LE; any number of channels) and converted.
  *
- * Three overruns within a minute double the ring, up to 500 ms.
+ * A consumer that is slower than real time causes overruns: the ring bounds the delay, and audio
+ * continues after each gap. Three overruns within a minute double the ring, up to 500 ms.
  *
  * ## Timestamps
  *
  * Timestamps count samples: each buffer starts where the last one ended. While the clocks of device
  * and pipeline agree within 1 ms, each buffer lasts exactly one frame; otherwise buffers are up to
  * 0.2 % longer or shorter until they do. So clocks may differ by 1000 ppm without a gap
- * (`slave-method=none` turns this off). The decoder's output for a buffer was captured at the
+ * (`slave-method=none` turns this off). Timestamps never run backwards and never lead the clock by
+ * more than a frame: buffers of a device that is much too fast are shortened as far as needed. The decoder's output for a buffer was captured at the
  * buffer's timestamp: the encoder's look-ahead is accounted for. The reported latency is one frame
  * plus the look-ahead (26.5 ms for 20 ms) plus the delay of a conversion.
  *
@@ -99,7 +101,7 @@
  * | drift-ppm | gdouble | how much faster the device's clock is than the pipeline's |
  * | overruns | guint64 | times that samples were lost because they were not read in time |
  * | lost-time | guint64 | duration of the samples lost that way, ns |
- * | resyncs | guint64 | times that timestamps were more than 40 ms off the pipeline's clock and jumped to it |
+ * | resyncs | guint64 | times that timestamps were more than 40 ms behind the pipeline's clock and jumped to it |
  * | silent-frames | guint64 | frames of silence for want of a device |
  * | recoveries | guint64 | times that audio returned |
  * | recoveries-by-reason | GstStructure | the same for each reason |

@@ -8,6 +8,14 @@ namespace jkvm {
 
 using namespace std::chrono_literals;
 
+namespace {
+
+// A reading of the position that took longer was interrupted, and is repeated a few times.
+constexpr nanoseconds max_reading_time = 500us;
+constexpr int max_repeats = 3;
+
+} // namespace
+
 nanoseconds CapturePcm::to_time(std::size_t samples) const
 {
     return nanoseconds(std::chrono::seconds(samples)) / format().rate;
@@ -46,13 +54,13 @@ CapturePcm::Outcome CapturePcm::recover(int code)
     }
 }
 
-void CapturePcm::measure_age(snd_pcm_sframes_t available, snd_pcm_sframes_t delay)
+void CapturePcm::measure_age(snd_pcm_sframes_t available, snd_pcm_sframes_t delay,
+                             MonotonicTime now)
 {
     available_ = unread_ = static_cast<std::size_t>(available);
     // Samples that the hardware holds beyond the ring.
     const auto beyond = std::max<snd_pcm_sframes_t>(0, delay - available);
     auto unread = static_cast<snd_pcm_uframes_t>(available + beyond);
-    const auto now = monotonic_now();
     measured_at_ = now;
     nanoseconds stamp_age{0};
     snd_pcm_uframes_t at_stamp = 0;
@@ -87,18 +95,23 @@ CapturePcm::Outcome CapturePcm::wait(const WaitControl &control, std::size_t sam
     // The device wakes the thread at the end of a period, which need not be the end of the samples
     // requested. So the position is polled when they should be complete, then at growing intervals.
     auto pause = 0ns;
+    int repeats = 0;
     for (;;) {
         if (control.is_set())
             return Outcome::interrupted;
         snd_pcm_sframes_t available = 0;
         snd_pcm_sframes_t delay = 0;
+        const auto before = monotonic_now();
         if (const int code = snd_pcm_avail_delay(device_.handle(), &available, &delay); code < 0)
             return recover(code);
+        const auto now = monotonic_now();
         if (available >= static_cast<snd_pcm_sframes_t>(samples)) {
-            measure_age(available, delay);
+            // A clock read long after the position would make the samples appear younger.
+            if (now - before > max_reading_time && ++repeats <= max_repeats)
+                continue;
+            measure_age(available, delay, now);
             return Outcome::ready;
         }
-        const auto now = monotonic_now();
         if (now >= deadline)
             return Outcome::timed_out;
         const auto missing = samples - static_cast<std::size_t>(std::max(0L, available));

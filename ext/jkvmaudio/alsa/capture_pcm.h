@@ -58,7 +58,7 @@ public:
 private:
     explicit CapturePcm(AlsaDevice device) : device_(std::move(device)) {}
 
-    void measure_age(snd_pcm_sframes_t available, snd_pcm_sframes_t delay);
+    void measure_age(snd_pcm_sframes_t available, snd_pcm_sframes_t delay, MonotonicTime now);
     /// When the device should have that many unread samples; the distant past if unknown.
     [[nodiscard]] MonotonicTime complete_at(std::size_t samples) const;
     Outcome recover(int code);

@@ -159,13 +159,20 @@ CaptureEngine::Event CaptureEngine::next(const WaitControl &control)
             return Failure{session_.take_failure()};
         // While the device runs, the pipeline's clock is not needed before there is a frame.
         auto silence = MonotonicTime::max();
+        bool is_silence_due = false;
         if (!is_running()) {
             const auto now = host_.now();
             const auto left = silence_due() - now.running;
-            if (left <= 0ns) // before opening a device, which takes a while
-                return make_silence();
             silence = now.monotonic + left;
+            is_silence_due = left <= 0ns;
+            // A consumer slower than real time must not make the silence fall behind the clock.
+            if (-left > ring_.time())
+                timeline_.skip_to(now.running - frame_time() - look_ahead_);
         }
+        // Opening a device takes a while, so silence goes first. But samples of an open device go
+        // before silence, which would otherwise be due each time with a slow consumer.
+        if (is_silence_due && !supervisor().is_open())
+            return make_silence();
         if (session_.retry(monotonic_now()))
             continue;
         const auto outcome = wait(control, std::min(supervisor().next_event(), silence));
@@ -173,6 +180,8 @@ CaptureEngine::Event CaptureEngine::next(const WaitControl &control)
             return Interrupted{};
         if (auto event = handle(outcome))
             return std::move(*event);
+        if (outcome == CapturePcm::Outcome::timed_out && is_silence_due)
+            return make_silence();
     }
 }
 

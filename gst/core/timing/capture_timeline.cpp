@@ -11,9 +11,21 @@ nanoseconds CaptureTimeline::slew(nanoseconds error, nanoseconds frame)
 {
     constexpr auto good_enough = 50us;
     const auto size = std::chrono::abs(error);
-    is_slewing_ = follows_ && size > (is_slewing_ ? good_enough : tolerance);
+    is_slewing_ = size > (is_slewing_ ? good_enough : tolerance);
     const auto limit = frame / 500;
     return is_slewing_ ? std::clamp(error, -limit, limit) : 0ns;
+}
+
+nanoseconds CaptureTimeline::duration(nanoseconds lead, nanoseconds frame)
+{
+    if (!follows_)
+        return frame;
+    const auto slewed = frame + slew(drift_.time() - *next_, frame);
+    // A device that is much too fast. Shortening its frames in proportion to the lead keeps the
+    // lead below 3/4 of a frame at any rate.
+    if (lead <= frame / 4)
+        return slewed;
+    return std::clamp(3 * frame / 2 - 2 * lead, frame / 20, slewed);
 }
 
 CaptureTimeline::Stamp CaptureTimeline::place(nanoseconds position, nanoseconds captured,
@@ -22,22 +34,24 @@ CaptureTimeline::Stamp CaptureTimeline::place(nanoseconds position, nanoseconds 
     drift_.update(position, captured);
     Stamp stamp{captured, frame, true, 0ns};
     if (next_) {
-        const auto difference = captured - *next_;
-        off_time_ = std::chrono::abs(difference) > max_slew ? off_time_ + frame : 0ns;
-        if (hole_expected_) {
-            // Lost frames must not make time run backwards.
-            stamp.time = std::max(captured, *next_);
-            stamp.hole = stamp.time - *next_;
-        } else if (off_time_ < step_time || !follows_) {
-            stamp = {*next_, frame + slew(drift_.time() - *next_, frame), false, 0ns};
+        const auto lag = captured - *next_;
+        min_lag_ = lag_time_ > 0ns ? std::min(min_lag_, lag) : lag;
+        lag_time_ = lag > max_slew ? lag_time_ + frame : 0ns;
+        const bool has_stepped = follows_ && lag_time_ >= step_time;
+        if (hole_expected_ || has_stepped) {
+            // Timestamps never run backwards. A single measurement of the step may be late.
+            stamp.hole = std::max(hole_expected_ ? lag : min_lag_, 0ns);
+            stamp.time = *next_ + stamp.hole;
         } else {
-            stamp.hole = std::max(difference, 0ns);
-            drift_.restart();
+            stamp = {*next_, duration(-lag, frame), false, 0ns};
         }
+        stamp.discontinuity = hole_expected_ || has_stepped;
+        if (has_stepped)
+            drift_.restart();
     }
     if (stamp.discontinuity) {
         hole_expected_ = is_slewing_ = false;
-        off_time_ = 0ns;
+        lag_time_ = 0ns;
     }
     next_ = stamp.time + stamp.duration;
     return stamp;
@@ -45,19 +59,26 @@ CaptureTimeline::Stamp CaptureTimeline::place(nanoseconds position, nanoseconds 
 
 CaptureTimeline::Stamp CaptureTimeline::place_silence(nanoseconds start, nanoseconds frame)
 {
-    const Stamp stamp{next_.value_or(start), frame, !next_, 0ns};
+    const auto hole = next_ ? std::max(skip_to_, *next_) - *next_ : 0ns;
+    const Stamp stamp{next_.value_or(start) + hole, frame, !next_ || hole > 0ns, hole};
     next_ = stamp.time + frame;
     // The silence fills the hole.
     hole_expected_ = false;
     return stamp;
 }
 
+void CaptureTimeline::skip_to(nanoseconds time)
+{
+    skip_to_ = time;
+}
+
 void CaptureTimeline::reset()
 {
     drift_.restart();
     next_.reset();
+    skip_to_ = nanoseconds::min();
     hole_expected_ = is_slewing_ = false;
-    off_time_ = 0ns;
+    lag_time_ = 0ns;
 }
 
 } // namespace jkvm

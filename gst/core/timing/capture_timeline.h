@@ -12,12 +12,13 @@ namespace jkvm {
 /// Each frame starts where the last one ended. While the timestamps are within 1 ms of the clock, a
 /// frame lasts exactly as long as its samples; otherwise frames are made longer or shorter by at
 /// most 0.2 % until they are. So the clocks of device and pipeline may differ by 1000 ppm without a
-/// hole.
+/// hole. Timestamps never run backwards, and lead the capture time by less than a frame: a device
+/// that is faster than that gets shorter frames.
 class CaptureTimeline {
 public:
     /// Maximum deviation from the clock that is not corrected.
     static constexpr nanoseconds tolerance = std::chrono::milliseconds(1);
-    /// A larger deviation, for the duration step_time, means that the clock has stepped.
+    /// A larger lag behind the clock, for the duration step_time, means that the clock has stepped.
     static constexpr nanoseconds max_slew = std::chrono::milliseconds(40);
     static constexpr nanoseconds step_time = std::chrono::milliseconds(200);
 
@@ -33,6 +34,9 @@ public:
     Stamp place(nanoseconds position, nanoseconds captured, nanoseconds frame);
     /// Places a frame of silence where the last frame ended; the first one at `start`.
     Stamp place_silence(nanoseconds start, nanoseconds frame);
+
+    /// Silence continues at `time`, if that is later than the end of the last frame.
+    void skip_to(nanoseconds time);
 
     /// The device counts from 0 again.
     void restart_device() { drift_.restart(); }
@@ -51,13 +55,17 @@ public:
 
 private:
     [[nodiscard]] nanoseconds slew(nanoseconds error, nanoseconds frame);
+    /// Duration of the next frame, whose timestamp is `lead` after its capture time.
+    [[nodiscard]] nanoseconds duration(nanoseconds lead, nanoseconds frame);
 
     DeviceClockFilter drift_;
     std::optional<nanoseconds> next_;
     bool follows_ = true;
     bool hole_expected_ = false;
     bool is_slewing_ = false;
-    nanoseconds off_time_{0}; // duration of successive frames that were off by more than max_slew
+    nanoseconds lag_time_{0}; // duration of successive frames that were late by more than max_slew
+    nanoseconds min_lag_{0};  // of these frames
+    nanoseconds skip_to_{nanoseconds::min()};
 };
 
 } // namespace jkvm

@@ -92,6 +92,43 @@ TEST_F(CaptureClock, ThirdOverrunWithinAMinuteMakesTheRingLargerAndSaysSo)
     EXPECT_EQ(recoveries_from("io-error"), 0u);
 }
 
+TEST_F(CaptureClock, ConsumerSlowerThanRealTimeGetsAudioWithABoundedDelay)
+{
+    struct Account {
+        GstElement *src;
+        int buffers = 0;
+        int silent = 0; // of the last 100
+        GstClockTimeDiff worst_delay = 0;
+    } account{};
+    make("buffer-time=40000", true);
+    account.src = src();
+    const auto consume = +[](GstPad *, GstPadProbeInfo *info, gpointer data) {
+        auto &seen = *static_cast<Account *>(data);
+        auto *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+        g_usleep(25'000); // for 20 ms of audio
+        if (++seen.buffers > 150) {
+            const Pulled pulled{
+                GstRef<GstSample>::adopt(gst_sample_new(buffer, nullptr, nullptr, nullptr))};
+            seen.silent += pulled.is_silence() ? 1 : 0;
+            seen.worst_delay = std::max(
+                seen.worst_delay, GST_CLOCK_DIFF(GST_BUFFER_PTS(buffer),
+                                                 gst_element_get_current_running_time(seen.src)));
+        }
+        return GST_PAD_PROBE_OK;
+    };
+    const auto pad = GstRef<GstPad>::adopt(gst_element_get_static_pad(src(), "src"));
+    gst_pad_add_probe(pad.get(), GST_PAD_PROBE_TYPE_BUFFER, consume, &account, nullptr);
+    pipeline_->play();
+    for (int i = 0; i < 250; ++i)
+        pull();
+    EXPECT_GE(stat("overruns"), 4u);
+    const auto ring = static_cast<GstClockTimeDiff>(stat("device-buffer"));
+    pipeline_->set_state(GST_STATE_NULL);
+    EXPECT_LE(account.silent, 2);
+    // The ring, a frame, its consumption, and a margin for a busy machine.
+    EXPECT_LT(account.worst_delay, ring + 145 * static_cast<GstClockTimeDiff>(GST_MSECOND));
+}
+
 TEST_F(CaptureClock, PriorityIsAskedForAndWhatWasGrantedIsSaid)
 {
     open("priority=7");

@@ -131,6 +131,102 @@ TEST(CaptureTimeline, SilenceAndAudioContinueEachOther)
     EXPECT_EQ(timeline.next(), 2s + 3 * frame);
 }
 
+/// A device with random faults, and a thread whose measurements are late now and then.
+class FaultyDevice {
+public:
+    FaultyDevice(unsigned seed, double rate) : random_(seed), rate_(rate) {}
+
+    /// Captures a frame of this length.
+    void capture(nanoseconds length)
+    {
+        if (chance(0.002))
+            rate_ = std::uniform_real_distribution<double>(0.88, 1.12)(random_);
+        truth = end_;
+        end_ += std::chrono::duration_cast<nanoseconds>(length / rate_);
+        if (chance(0.002))
+            end_ += milliseconds_up_to(400); // a stall
+        measured = truth + length / 20 * per_mille() / 1000;
+        // CapturePcm repeats most late measurements, on which a device several times too fast
+        // depends.
+        if (rate_ < 1.2 && chance(0.005))
+            measured += milliseconds_up_to(100); // the thread was preempted
+        position = counted_;
+        counted_ += length;
+    }
+    /// Loses samples and counts from 0 again, sometimes.
+    bool overruns()
+    {
+        if (!chance(0.002))
+            return false;
+        end_ += milliseconds_up_to(500);
+        counted_ = 0ns;
+        return true;
+    }
+
+    nanoseconds truth{0}; ///< when the frame's first sample was captured
+    nanoseconds measured{0};
+    nanoseconds position{0};
+
+private:
+    int per_mille() { return std::uniform_int_distribution<int>(0, 999)(random_); }
+    bool chance(double part) { return std::uniform_real_distribution<double>()(random_) < part; }
+    nanoseconds milliseconds_up_to(int limit)
+    {
+        return std::chrono::milliseconds(std::uniform_int_distribution<int>(1, limit)(random_));
+    }
+
+    std::minstd_rand random_;
+    double rate_; // real seconds of audio per second
+    nanoseconds end_{5s};
+    nanoseconds counted_{0};
+};
+
+TEST(CaptureTimeline, TimestampsNeverRunBackwardsNorLeadTheClockByMoreThanAFrame)
+{
+    constexpr nanoseconds lengths[] = {2500us, 5ms, 10ms, 20ms, 40ms, 60ms};
+    constexpr double rates[] = {0.33, 0.9, 0.999, 1.0, 1.005, 1.088, 1.5, 3.0};
+    unsigned seed = 0;
+    for (const auto length : lengths) {
+        for (const double rate : rates) {
+            CaptureTimeline timeline;
+            FaultyDevice device(++seed, rate);
+            nanoseconds end{0};
+            for (int i = 0; i < 5000; ++i) {
+                const bool has_overrun = device.overruns();
+                if (has_overrun) {
+                    timeline.expect_hole();
+                    timeline.restart_device();
+                }
+                device.capture(length);
+                if (i == 0 || has_overrun)
+                    device.measured = device.truth;
+                const auto stamp = timeline.place(device.position, device.measured, length);
+                ASSERT_GE(stamp.time, end)
+                    << "frame " << i << ", length " << length / 1us << " us, rate " << rate;
+                ASSERT_GT(stamp.duration, 0ns);
+                ASSERT_EQ(stamp.hole, i == 0 ? 0ns : stamp.time - end);
+                ASSERT_TRUE(stamp.discontinuity || stamp.time == end);
+                ASSERT_LE(stamp.time - device.measured, length)
+                    << "frame " << i << ", rate " << rate;
+                end = stamp.time + stamp.duration;
+            }
+        }
+    }
+}
+
+TEST(CaptureTimeline, SilenceSkipsTimeThatNobodyWaitsFor)
+{
+    CaptureTimeline timeline;
+    timeline.place_silence(2s, frame);
+    timeline.skip_to(5s);
+    const auto stamp = timeline.place_silence(2s, frame);
+    EXPECT_EQ(stamp.time, 5s);
+    EXPECT_TRUE(stamp.discontinuity);
+    EXPECT_EQ(stamp.hole, 3s - frame);
+    timeline.skip_to(4s); // never back
+    EXPECT_EQ(timeline.place_silence(2s, frame).time, 5s + frame);
+}
+
 TEST(CaptureTimeline, ResetStartsANewTimeline)
 {
     CaptureTimeline timeline;
