@@ -12,10 +12,18 @@
  * playback process does.
  *
  * A buffer's timestamp is the capture time sent by the server, converted to this pipeline's clock; with
- * timestamp-mode=arrival it is the time of arrival minus the packet's duration. Each buffer follows the
- * previous one by exactly one packet duration, unless the two differ by more than 40 ms: that is a
- * hole. A hole is announced with a GAP event, and the next buffer is marked DISCONT. While there is no
- * server, a GAP event follows every 100 ms, so that decoders with plc=true, mixers and muxers continue.
+ * timestamp-mode=arrival it is the time of arrival minus the packet's duration. Each buffer starts where
+ * the previous one ended. If the server's sample clock drifts, buffers become up to 0.2 % longer or
+ * shorter, so that drift causes neither gaps nor losses. With timestamp-mode=capture-even buffers keep the
+ * exact duration of their packet, as RTP payloaders need it, and every 40 ms of drift cause a gap or a
+ * dropped frame.
+ *
+ * A capture time that is later than expected by more than 40 ms is a hole; among even capture times one
+ * missing frame is enough. A hole is announced with a GAP event, and the next buffer is marked DISCONT.
+ * The missing frames count as lost, unless the sender paused: it sent a Stop or a DTX packet before the
+ * hole, or more than one frame is missing and the frame behind the hole has the usual transit. While there
+ * is no server, a GAP event follows every 100 ms, so that decoders with plc=true, mixers and muxers
+ * continue.
  *
  * Each buffer carries the sender's capture time as a GstReferenceTimestampMeta (timestamp/x-unix). A
  * Config message before the first buffer sets the caps. They do not change afterwards: an Opus decoder
@@ -52,9 +60,10 @@
  * | dropped | guint64 | frames that were not pushed: the sum of the next three |
  * | dropped-invalid | guint64 | not an Opus packet |
  * | dropped-early | guint64 | captured before running time 0 |
- * | dropped-late | guint64 | captured more than 40 ms before the end of the last buffer or GAP event |
- * | lost | guint64 | missing frames, calculated from the holes between timestamps; a hole after a Stop does not count |
- * | implausible-timestamps | guint64 | frames whose capture time was in the future or more than 10 s in the past; their arrival was used |
+ * | dropped-late | guint64 | captured more than 40 ms before the end of a GAP event, or 1 s before the end of the last buffer |
+ * | lost | guint64 | missing frames, calculated from the holes between timestamps; pauses of the sender do not count |
+ * | implausible-timestamps | guint64 | frames whose capture time was more than 1 s in the future or 10 s in the past; their arrival was used |
+ * | drift-ppm | gdouble | how much faster the sender's sample clock (packet durations) runs than its capture times, averaged over up to 64 s (ppm) |
  * | protocol-errors | guint64 | connections closed for a protocol violation |
  * | rejects | guint64 | clients turned away, if this element listens |
  * | latency-current, latency-average, latency-min, latency-max | guint64 | from the capture of a frame's first sample to its arrival (ns) |

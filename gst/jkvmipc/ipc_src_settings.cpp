@@ -25,6 +25,9 @@ GType timestamp_mode_get_type()
     static const GEnumValue values[] = {
         {static_cast<int>(TimestampMode::capture),
          "Capture time sent with the frame, if it is plausible", "capture"},
+        {static_cast<int>(TimestampMode::capture_even),
+         "As capture, with exact packet durations; drift becomes gaps and dropped frames",
+         "capture-even"},
         {static_cast<int>(TimestampMode::arrival),
          "Time of arrival minus the duration of the packet", "arrival"},
         {0, nullptr, nullptr},

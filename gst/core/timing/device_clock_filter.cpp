@@ -18,7 +18,6 @@ void DeviceClockFilter::update(nanoseconds position, nanoseconds measured)
     }
     // A thread that is preempted during a measurement makes it late. A single late measurement must
     // not pull the loop away.
-    constexpr nanoseconds max_error = 5ms;
     constexpr double slowest = 10; // seconds, of the loop's time constant
     constexpr double max_stretch = 0.1;
 
@@ -26,7 +25,7 @@ void DeviceClockFilter::update(nanoseconds position, nanoseconds measured)
     const std::chrono::duration<double> age = position - start_;
     const auto predicted = time_at(position);
     const std::chrono::duration<double> error =
-        std::clamp(measured - predicted, -max_error, max_error);
+        std::clamp(measured - predicted, -max_error_, max_error_);
     // At most half of an error at once; otherwise a long frame would make the loop oscillate.
     const double weight =
         std::min(step.count() / std::clamp(age.count() / 3, fastest_.count(), slowest), 0.5);

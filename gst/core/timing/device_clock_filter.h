@@ -11,6 +11,11 @@ namespace jkvm {
 /// Does not allocate.
 class DeviceClockFilter {
 public:
+    /// `max_error`: limit for the error of a single measurement.
+    explicit DeviceClockFilter(nanoseconds max_error = std::chrono::milliseconds(5))
+        : max_error_(max_error)
+    {}
+
     /// `position`: time that the device has counted since it was started; must not decrease.
     /// `measured`: the other clock's time at that position.
     void update(nanoseconds position, nanoseconds measured);
@@ -28,6 +33,7 @@ public:
     [[nodiscard]] double ppm() const { return 1e6 * (1 / (1 + stretch_) - 1); }
 
 private:
+    nanoseconds max_error_;
     bool is_started_ = false;
     std::chrono::duration<double> fastest_ = std::chrono::milliseconds(200); // time constant
     nanoseconds start_{0};                                                   // first position

@@ -6,25 +6,65 @@
 
 namespace jkvm {
 
-std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::place(nanoseconds captured,
-                                                             nanoseconds duration)
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Frames after which the jitter of capture times is known.
+constexpr int known_jitter = 8;
+
+/// Number of frames of `duration` that fit into `time`, rounded.
+std::int64_t count_frames(nanoseconds time, nanoseconds duration)
 {
-    Stamp stamp{captured, true, nanoseconds(0), std::nullopt};
-    const bool is_jitter =
-        next_ && !hole_expected_ && std::chrono::abs(captured - *next_) <= tolerance_;
-    if (is_jitter) {
-        stamp.time = *next_;
-        stamp.discontinuity = false;
-    } else if (covered_until_) {
-        if (captured < *covered_until_ - tolerance_)
-            return std::nullopt;
-        stamp.time = std::max(captured, *covered_until_);
-        stamp.hole = next_ ? stamp.time - *next_ : nanoseconds(0);
-        stamp.gap = cover(stamp.time);
+    return (time + duration / 2) / duration;
+}
+
+} // namespace
+
+std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::place(nanoseconds captured,
+                                                             nanoseconds duration,
+                                                             nanoseconds arrived)
+{
+    const auto transit = arrived - captured;
+    const auto error = next_ ? captured - expected() : 0ns;
+    std::optional<Stamp> stamp;
+    if (!next_ || hole_expected_) {
+        jitter_.reset();
+        transit_.reset();
+        stamp = place_behind_hole(captured, duration);
+    } else if (is_hole(error, captured, duration, arrived)) {
+        stamp = place_behind_hole(captured, duration);
+        if (stamp) {
+            stamp->hole = error;
+            stamp->is_pause = count_frames(error, duration) > 1 && transit_.count() > 0 &&
+                              transit - duration < transit_.minimum();
+        }
+    } else if (error >= -max_step_back) {
+        jitter_.add(std::chrono::abs(error));
+        stamp = append(captured, duration);
     }
-    hole_expected_ = false;
-    next_ = covered_until_ = stamp.time + duration;
+    if (stamp)
+        transit_.add(transit);
     return stamp;
+}
+
+bool ReceiveTimeline::is_hole(nanoseconds error, nanoseconds captured, nanoseconds duration,
+                              nanoseconds arrived) const
+{
+    if (error <= 0ns)
+        return false;
+    // No frame arrives before it is captured completely. Such a timestamp is ahead, and if the
+    // frame arrived when the expected one was due, nothing is missing.
+    const auto transit = arrived - captured;
+    if (transit < duration && transit_.count() > 0 && transit + error / 2 <= transit_.maximum())
+        return false;
+    if (error > tolerance_)
+        return true;
+    // A shorter hole stands out from even capture times only.
+    if (jitter_.count() < known_jitter || jitter_.maximum() > duration / 8)
+        return false;
+    const auto missing = count_frames(error, duration);
+    return missing > 0 && std::chrono::abs(error - missing * duration) <= duration / 4;
 }
 
 std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::place_arrival(nanoseconds arrived,
@@ -32,11 +72,102 @@ std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::place_arrival(nanoseconds
 {
     const bool is_burst = last_arrival_ && arrived - *last_arrival_ < duration / 2;
     last_arrival_ = arrived;
-    const auto lag = next_ ? arrived - *next_ : nanoseconds(0);
+    const auto lag = next_ ? arrived - *next_ : 0ns;
     const bool was_lagging = std::exchange(is_lagging_, lag > tolerance_);
-    if (is_lagging_ && lag <= longest_stall && !hole_expected_ && (is_burst || !was_lagging))
-        return place(*next_, duration);
-    return place(arrived, duration);
+    is_lag_with_burst_ = was_lagging && (is_lag_with_burst_ || is_burst);
+    if (!next_ || hole_expected_)
+        return place_behind_hole(arrived, duration);
+    if (!is_lagging_)
+        return lag >= -max_step_back ? append(arrived, duration) : std::nullopt;
+    if (lag <= longest_stall && (is_burst || !was_lagging)) {
+        // The arrivals of a stall tell nothing about the clocks.
+        position_ += duration;
+        return finish({.time = *next_, .duration = duration}, duration);
+    }
+    auto stamp = place_behind_hole(arrived, duration);
+    if (stamp)
+        stamp->is_pause = !is_lag_with_burst_;
+    return stamp;
+}
+
+std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::append(nanoseconds captured,
+                                                              nanoseconds duration)
+{
+    const auto error = captured - expected();
+    if (error > tolerance_)
+        off_time_ = std::max(off_time_, 0ns) + duration;
+    else if (error < -tolerance_)
+        off_time_ = std::min(off_time_, 0ns) - duration;
+    else
+        off_time_ = 0ns;
+    const bool has_stepped = std::chrono::abs(off_time_) >= step_time;
+    if (has_stepped) {
+        off_time_ = 0ns;
+        restart_filter();
+    }
+    filter_.update(position_, captured);
+    drift_.add(position_, filter_.time());
+    const auto ahead = filter_.time() - *next_;
+    position_ += duration;
+    if (ahead > tolerance_ && (has_stepped || spacing_ == FrameSpacing::exact)) {
+        Stamp stamp{.time = filter_.time(), .discontinuity = true};
+        stamp.gap = cover(stamp.time);
+        return finish(stamp, duration);
+    }
+    if (ahead < -tolerance_ && spacing_ == FrameSpacing::exact)
+        return std::nullopt;
+    return finish({.time = *next_}, duration + slew(ahead, duration));
+}
+
+std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::place_behind_hole(nanoseconds captured,
+                                                                         nanoseconds duration)
+{
+    Stamp stamp{.time = captured, .discontinuity = true};
+    if (covered_until_) {
+        if (captured < *covered_until_ - tolerance_)
+            return std::nullopt;
+        stamp.time = std::max(captured, *covered_until_);
+        stamp.hole = next_ ? stamp.time - *next_ : 0ns;
+        stamp.gap = cover(stamp.time);
+    }
+    hole_expected_ = is_slewing_ = false;
+    off_time_ = 0ns;
+    const auto missing = next_ ? captured - expected() : 0ns;
+    if (next_ && missing >= 0ns) {
+        // At the measured rate, so that the hole does not look like drift.
+        const auto media =
+            std::chrono::duration<double, std::nano>(missing) * (1 + filter_.ppm() / 1e6);
+        position_ += std::chrono::duration_cast<nanoseconds>(media);
+    } else {
+        restart_filter();
+    }
+    filter_.update(position_, captured);
+    drift_.add(position_, filter_.time());
+    position_ += duration;
+    return finish(stamp, duration);
+}
+
+ReceiveTimeline::Stamp ReceiveTimeline::finish(Stamp stamp, nanoseconds duration)
+{
+    stamp.duration = duration;
+    next_ = covered_until_ = stamp.time + duration;
+    return stamp;
+}
+
+nanoseconds ReceiveTimeline::slew(nanoseconds error, nanoseconds duration)
+{
+    constexpr auto close_enough = 50us;
+    const auto size = std::chrono::abs(error);
+    is_slewing_ = spacing_ == FrameSpacing::slewed &&
+                  size > (is_slewing_ ? nanoseconds(close_enough) : slew_threshold);
+    const auto limit = duration / 500;
+    return is_slewing_ ? std::clamp(error, -limit, limit) : 0ns;
+}
+
+void ReceiveTimeline::restart_filter()
+{
+    filter_.restart_at_known_rate();
+    drift_.reset();
 }
 
 std::optional<Gap> ReceiveTimeline::announce_gap(nanoseconds until)
@@ -48,7 +179,7 @@ std::optional<Gap> ReceiveTimeline::announce_gap(nanoseconds until)
 
 std::optional<Gap> ReceiveTimeline::cover(nanoseconds until)
 {
-    const auto start = covered_until_.value_or(nanoseconds(0));
+    const auto start = covered_until_.value_or(0ns);
     if (until <= start)
         return std::nullopt;
     covered_until_ = until;

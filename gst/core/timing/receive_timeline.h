@@ -1,69 +1,119 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Timestamps that advance by exactly one frame, made from capture times that jitter.
+// Turns the capture times of received frames, which drift and jitter, into contiguous timestamps.
 #pragma once
 
 #include "core/base/time.h"
+#include "core/timing/device_clock_filter.h"
+#include "core/timing/long_term_drift.h"
+#include "core/timing/recent_range.h"
 
 #include <optional>
 
 namespace jkvm {
 
-/// A stretch of the time line with nothing in it.
+/// A stretch of the timeline without frames.
 struct Gap {
     nanoseconds start;
     nanoseconds duration;
 };
 
-/// Uneven timestamps make sound choppy, so a frame stands where the last one ended, whatever small
-/// difference its capture time shows. Only a difference beyond `tolerance` is a hole (or a clock
-/// that stepped): then the capture time counts again, and the frame is a discontinuity.
+/// How a timeline follows a sender whose sample clock drifts against this host's clock.
+enum class FrameSpacing {
+    slewed, ///< frames become up to 0.2 % longer or shorter
+    exact,  ///< frames keep their duration; every 40 ms of drift are a gap or a dropped frame
+};
+
+/// Each frame is placed where the previous one ended. A DeviceClockFilter compares the media time
+/// with the capture times; when the end of the frames is more than 1 ms off the filtered capture
+/// time, they are slewed until it is not. A drift of 1000 ppm therefore never causes a hole.
 ///
-/// The line only goes forward: what belongs before the end of the last frame or announced gap has
-/// no place on it any more.
+/// A capture time that is more than `tolerance` later than expected is a hole: the frame is placed
+/// at its capture time. With even capture times one lost frame of any duration is a hole as well.
+///
+/// The timeline only moves forward: a frame that belongs before the end of an announced gap, or far
+/// before the end of the previous frame, is rejected.
 class ReceiveTimeline {
 public:
-    explicit ReceiveTimeline(nanoseconds tolerance) : tolerance_(tolerance) {}
+    /// Distance between frames and filtered capture time at which slewing starts.
+    static constexpr nanoseconds slew_threshold = std::chrono::milliseconds(1);
+    /// A capture time that is earlier than expected by more than this is rejected.
+    static constexpr nanoseconds max_step_back = std::chrono::seconds(1);
+    /// After this duration beyond the tolerance, capture times have stepped and are followed.
+    static constexpr nanoseconds step_time = std::chrono::milliseconds(200);
+    /// A longer time without arrivals is not a stall, see place_arrival().
+    static constexpr nanoseconds longest_stall = std::chrono::seconds(1);
+
+    explicit ReceiveTimeline(nanoseconds tolerance, FrameSpacing spacing = FrameSpacing::slewed)
+        : tolerance_(tolerance), spacing_(spacing)
+    {}
 
     struct Stamp {
         nanoseconds time;
-        bool discontinuity; ///< it does not stand where the last frame ended; also the first one
-        nanoseconds hole;   ///< how long nothing is between the last frame and this one; >= 0
-        std::optional<Gap> gap; ///< what of that hole, or of a gap before the first frame, was not
-                                ///< announced by announce_gap()
+        nanoseconds duration;   ///< until the next frame, if that follows without a hole
+        bool discontinuity;     ///< the frame does not follow the previous one; true for the first
+        nanoseconds hole;       ///< missing media time before the frame; >= 0
+        bool is_pause;          ///< the sender paused in that time: nothing was lost
+        std::optional<Gap> gap; ///< the part of the timeline before the frame that is empty and
+                                ///< was not announced by announce_gap()
     };
 
-    /// Where the frame goes that was captured at `captured`, on the caller's time line. Nothing for
-    /// a frame that comes too late to have a place.
-    std::optional<Stamp> place(nanoseconds captured, nanoseconds duration);
+    /// Places the frame that was captured at `captured` and arrived at `arrived`, both on the
+    /// caller's timeline; `arrived` is the time at which the frame was complete. Returns nothing
+    /// for a frame that is too late.
+    ///
+    /// A hole of several frames is a pause if the frame behind it has the usual transit. Frames
+    /// that were dropped on the way leave frames behind that waited, and so have a longer transit.
+    std::optional<Stamp> place(nanoseconds captured, nanoseconds duration, nanoseconds arrived);
 
-    /// The same for a frame whose capture time nobody knows: `arrived` is when it came, less its
-    /// own duration. A stall of the sender and a pause begin alike. So the frame that ends one, if
-    /// it was no longer than `longest_stall`, stands where the last one ended; so do those that
-    /// come in a burst behind it, closer than half a frame. Without a burst it was a pause, a hole.
+    /// Places a frame without a capture time; `arrived` is the start of its arrival: the time at
+    /// which it was complete, minus its duration. A stall of the sender and a pause begin alike, so
+    /// the frame that ends a stall of up to `longest_stall` is placed where the previous one ended.
+    /// So are the frames of a burst behind it, which are less than half a frame apart. If no burst
+    /// follows, it was a pause.
     std::optional<Stamp> place_arrival(nanoseconds arrived, nanoseconds duration);
-    static constexpr nanoseconds longest_stall = std::chrono::seconds(1);
 
-    /// The next frame takes its own capture time, however small the difference: something is known
-    /// to be missing before it. The hole is still counted from the last frame's end.
+    /// Places the next frame at its capture time, however small the difference: something is known
+    /// to be missing before it. The hole starts at the end of the previous frame.
     void expect_hole() { hole_expected_ = true; }
 
-    /// Nothing is going to come that belongs before `until`, and the next frame is placed
-    /// accordingly. The part of that which is news; before the first frame, from 0 on.
+    /// Marks the time until `until` as empty. Returns the part that is not covered yet, starting at
+    /// 0 before the first frame.
     std::optional<Gap> announce_gap(nanoseconds until);
 
-    /// A new time line: what was before is forgotten.
-    void reset() { *this = ReceiveTimeline(tolerance_); }
+    /// Forgets everything, for a new timeline.
+    void reset() { *this = ReceiveTimeline(tolerance_, spacing_); }
+
+    /// How much faster the sender's sample clock runs than the capture times (ppm).
+    [[nodiscard]] double drift_ppm() const { return drift_.ppm(); }
 
 private:
-    /// What of the time until then is not covered yet; it is now.
+    /// Marks the time until `until` as covered; returns the part that was not.
     std::optional<Gap> cover(nanoseconds until);
+    [[nodiscard]] nanoseconds expected() const { return filter_.time_at(position_); }
+    [[nodiscard]] bool is_hole(nanoseconds error, nanoseconds captured, nanoseconds duration,
+                               nanoseconds arrived) const;
+    std::optional<Stamp> append(nanoseconds captured, nanoseconds duration);
+    std::optional<Stamp> place_behind_hole(nanoseconds captured, nanoseconds duration);
+    Stamp finish(Stamp stamp, nanoseconds duration);
+    [[nodiscard]] nanoseconds slew(nanoseconds error, nanoseconds duration);
+    void restart_filter();
 
     nanoseconds tolerance_;
-    std::optional<nanoseconds> next_;          // the end of the last frame
+    FrameSpacing spacing_;
+    std::optional<nanoseconds> next_;          // end of the last frame
     std::optional<nanoseconds> covered_until_; // by frames and announced gaps
+    DeviceClockFilter filter_{std::chrono::milliseconds(100)};
+    LongTermDrift drift_;
+    nanoseconds position_{0}; // media time of the next frame
+    RecentRange jitter_{32};  // of |capture time - expected|, per frame
+    RecentRange transit_{50};
+    /// Duration of the consecutive frames that were beyond the tolerance; below 0: too early.
+    nanoseconds off_time_{0};
     std::optional<nanoseconds> last_arrival_;
-    bool is_lagging_ = false; // the last frame's arrival lay beyond the tolerance
+    bool is_lagging_ = false;        // the last arrival was beyond the tolerance
+    bool is_lag_with_burst_ = false; // a burst has arrived since then
     bool hole_expected_ = false;
+    bool is_slewing_ = false;
 };
 
 } // namespace jkvm

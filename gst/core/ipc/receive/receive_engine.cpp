@@ -135,6 +135,7 @@ ReceiveEngine::Stats ReceiveEngine::stats() const
     const auto received = received_.lock();
     auto stats = received->rest;
     stats.stream = received->stream.stats();
+    stats.drift_ppm = received->stream.drift_ppm();
     return stats;
 }
 

@@ -34,6 +34,7 @@ public:
         ReceivedStream::Stats stream;
         std::optional<wire::Dialect> dialect; ///< of the peer, once it is known
         BufferSizes buffers;
+        double drift_ppm = 0;          ///< as ReceivedStream::drift_ppm
         int waiting = 0;               ///< unread in the socket at the last read (bytes)
         std::uint64_t rejects = 0;     ///< clients turned away
         std::uint64_t disconnects = 0; ///< connections that ended before close()

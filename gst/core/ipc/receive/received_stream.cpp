@@ -3,6 +3,7 @@
 
 #include "core/base/overload.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace jkvm {
@@ -62,11 +63,12 @@ ReceivedStream::Outcome ReceivedStream::take_frame(Codec codec, const wire::Opus
     const auto captured = frame.captured;
     const bool has_timestamp = captured != WallTime{}; // v3 has none
     // The peer chose the timestamp: it may overflow in any calculation before this check.
-    const bool is_plausible = captured <= now.wall && captured >= now.wall - oldest_plausible;
+    const bool is_plausible =
+        captured <= now.wall + max_plausible_lead && captured >= now.wall - oldest_plausible;
     stats_.implausible_timestamps += has_timestamp && !is_plausible ? 1 : 0;
     if (is_plausible)
-        stats_.latency.record(now.wall - captured);
-    const bool is_by_capture = is_plausible && mode_ == TimestampMode::capture;
+        stats_.latency.record(std::max(now.wall - captured, nanoseconds(0)));
+    const bool is_by_capture = is_plausible && mode_ != TimestampMode::arrival;
     // Without a capture time: the first sample is at least as old as the frame is long.
     const auto begin = is_by_capture ? now.running_of(captured) : now.running - duration;
     latency_.record(now.running - begin);
@@ -74,19 +76,21 @@ ReceivedStream::Outcome ReceivedStream::take_frame(Codec codec, const wire::Opus
         ++stats_.dropped_early;
         return Dropped{Dropped::Reason::early, begin};
     }
-    const auto stamp =
-        is_by_capture ? timeline_.place(begin, duration) : timeline_.place_arrival(begin, duration);
+    const auto stamp = is_by_capture ? timeline_.place(begin, duration, now.running)
+                                     : timeline_.place_arrival(begin, duration);
     if (!stamp) {
         ++stats_.dropped_late;
         return Dropped{Dropped::Reason::late, begin};
     }
-    const auto missing = static_cast<std::uint64_t>(stamp->hole / duration);
-    const auto lost = std::exchange(has_stopped_, false) ? 0 : missing;
+    const bool was_silence = std::exchange(was_silence_, facts->is_silence);
+    const bool is_pause = std::exchange(has_stopped_, false) || was_silence || stamp->is_pause;
+    const auto missing = static_cast<std::uint64_t>((stamp->hole + duration / 2) / duration);
+    const auto lost = is_pause ? 0 : missing;
     stats_.lost += lost;
     return Frame{.packet = frame.packet,
                  .gap = stamp->gap,
                  .time = stamp->time,
-                 .duration = duration,
+                 .duration = stamp->duration,
                  .captured = has_timestamp ? std::optional(captured) : std::nullopt,
                  .discontinuity = stamp->discontinuity,
                  .lost = lost};

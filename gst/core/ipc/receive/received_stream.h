@@ -17,8 +17,9 @@ namespace jkvm {
 
 /// Source of a frame's timestamp.
 enum class TimestampMode {
-    capture, ///< the capture time sent with the frame, if it is plausible
-    arrival, ///< the frame's arrival
+    capture,      ///< the capture time sent with the frame, if it is plausible
+    arrival,      ///< the frame's arrival
+    capture_even, ///< as capture, but frames keep their exact duration
 };
 
 /// Thread-bound; the statistics can be copied out.
@@ -27,8 +28,10 @@ public:
     /// A larger difference between a frame's capture time and the end of the previous frame is a
     /// hole, a smaller one is jitter.
     static constexpr nanoseconds hole_tolerance = std::chrono::milliseconds(40);
-    /// An older capture time was not taken from a clock that agrees with this host's.
+    /// A capture time outside of these limits was not taken from a clock that agrees with this
+    /// host's. Relays like rtpjitterbuffer pass frames on before the time of their timestamps.
     static constexpr nanoseconds oldest_plausible = std::chrono::seconds(10);
+    static constexpr nanoseconds max_plausible_lead = std::chrono::seconds(1);
     /// Latency reported before the first frame: a frame of 20 ms and its encoder's look-ahead.
     static constexpr nanoseconds default_latency = std::chrono::microseconds(26500);
 
@@ -65,7 +68,11 @@ public:
     /// std::monostate: the message was not a frame.
     using Outcome = std::variant<std::monostate, Frame, Dropped>;
 
-    explicit ReceivedStream(TimestampMode mode = TimestampMode::capture) : mode_(mode) {}
+    explicit ReceivedStream(TimestampMode mode = TimestampMode::capture)
+        : mode_(mode),
+          timeline_(hole_tolerance, mode == TimestampMode::capture_even ? FrameSpacing::exact
+                                                                        : FrameSpacing::slewed)
+    {}
 
     void begin_connection();
     void end_connection(bool is_violation);
@@ -85,17 +92,20 @@ public:
     [[nodiscard]] const wire::StreamConfig &config() const { return config_; }
     /// The latency to report to the pipeline.
     [[nodiscard]] nanoseconds latency() const { return latency_.value(); }
+    /// How much faster the sender's sample clock runs than its capture times (ppm).
+    [[nodiscard]] double drift_ppm() const { return timeline_.drift_ppm(); }
     [[nodiscard]] const Stats &stats() const { return stats_; }
 
 private:
     Outcome take_frame(Codec codec, const wire::OpusFrame &frame, const ClockPair &now);
 
     TimestampMode mode_;
-    ReceiveTimeline timeline_{hole_tolerance};
+    ReceiveTimeline timeline_;
     SourceLatencyReport latency_{default_latency};
     wire::StreamConfig config_;
     bool is_away_ = true;
     bool has_stopped_ = false; // the hole before the next frame is a pause
+    bool was_silence_ = false; // the last frame: DTX may leave out frames behind it
     Stats stats_;
 };
 
