@@ -1,207 +1,171 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The sink pad's side of AdaptiveQueue.
-#include "adaptive_queue.h"
+#include "adaptive_queue_sink_pad.h"
 
-#include <algorithm>
+GST_DEBUG_CATEGORY_EXTERN(jkvm_adaptive_queue_debug);
+#define GST_CAT_DEFAULT jkvm_adaptive_queue_debug
 
 namespace jkvm {
 
-using namespace std::chrono_literals;
-
-GstFlowReturn AdaptiveQueue::take_buffer(GstRef<GstBuffer> buffer)
+GstFlowReturn AdaptiveQueueSinkPad::on_buffer(GstRef<GstBuffer> buffer)
 {
-    Lock lock(mutex_);
-    auto now = clock_.now();
-    const auto read = reader_.read(buffer.get(), now);
-    const auto &frame = read.frame;
-    const auto size = gst_buffer_get_size(buffer.get());
-    if (settings_.leak != Leak::downstream && !has_room_for(frame, size)) {
-        emit_overrun(lock);
-        changed_.wait(lock, [&] {
-            return has_room_for(frame, size) || settings_.leak != Leak::no || flow_ != GST_FLOW_OK;
+    auto state = context_.state.lock();
+    auto now = state->clock.now();
+    const auto classified = state->classifier.classify(buffer.get(), now);
+    const auto &frame = classified.frame;
+    const auto has_room = [&] { return state->playout->has_room_for(frame); };
+    if (state->settings.leak != Leak::downstream && !has_room()) {
+        emit_overrun(state);
+        state.wait(state->changed, [&] {
+            return has_room() || state->settings.leak != Leak::no || state->flow != GST_FLOW_OK;
         });
-        now = clock_.now();
+        now = state->clock.now();
     }
-    if (has_eos_)
+    if (state->has_eos)
         return GST_FLOW_EOS;
-    if (flow_ != GST_FLOW_OK)
-        return flow_;
-    if (settings_.leak == Leak::upstream && !has_room_for(frame, size)) {
-        ++dropped_new_;
+    if (state->flow != GST_FLOW_OK)
+        return state->flow;
+    if (state->settings.leak == Leak::upstream && !has_room()) {
+        ++state->dropped_new;
+        state.unlocked([&] {
+            GST_DEBUG_OBJECT(context_.element, "dropping %" GST_PTR_FORMAT ": the queue is full",
+                             static_cast<void *>(buffer.get()));
+        });
         return GST_FLOW_OK;
     }
-    if (read.is_new_epoch) // of a sender that goes on, too, when we were away for long
-        playout_->restart();
-    items_.push(std::move(buffer), frame.duration);
-    playout_->hold_least(saver_.optimizer().level() > 0);
-    const auto excess = playout_->arrive(frame, now);
-    saver_.record({.bytes = size, .duration = frame.duration, .is_quiet = frame.quiet},
-                  playout_->lateness(), now);
-    drop_oldest_items(excess);
-    // The engine counts no bytes.
-    const auto heavy = settings_.max_bytes > 0 ? items_.excess_over(settings_.max_bytes) : 0;
-    playout_->drop_oldest(heavy);
-    drop_oldest_items(heavy);
-    // Otherwise the task waits for the slot of a buffer before this one, or for the end of what has
-    // played: it need not hear of this one earlier.
-    if (awaits_arrival_ || excess + heavy > 0)
-        clock_.wake();
-    if (excess + heavy > 0)
-        emit_overrun(lock);
+    if (classified.is_new_epoch) // also after a long interruption of the same sender
+        state->playout->restart();
+    const auto dropped = state->push(std::move(buffer), frame, now);
+    // The task is woken only if it has nothing earlier to wait for: the slot of a buffer ahead of
+    // this one, or the end of the output so far.
+    if (state->awaits_arrival || dropped > 0)
+        state->clock.wake();
+    if (dropped > 0) {
+        const auto losses = state->losses.take(state->playout->counters(), now);
+        state.unlocked([&] { log_losses(context_.element, dropped, losses); });
+        emit_overrun(state);
+    }
     return GST_FLOW_OK;
 }
 
-void AdaptiveQueue::emit_overrun(Lock &lock)
+void AdaptiveQueueSinkPad::emit_overrun(QueueAccess &state)
 {
-    if (settings_.is_silent)
+    if (state->settings.is_silent)
         return;
-    lock.unlock();
-    emit_(element_, Signal::overrun);
-    lock.lock();
+    state.unlocked([this] { context_.emit(context_.element, QueueSignal::overrun); });
 }
 
-bool AdaptiveQueue::has_room_for(const PlayoutFrame &frame, gsize size) const
-{
-    const auto &level = items_.level();
-    const auto config = settings_.playout_config();
-    if (level.buffers == 0)
-        return true;
-    return level.buffers < std::min(config.max_frames, Playout::capacity - 1) &&
-           level.time + frame.duration <= config.max_time &&
-           (settings_.max_bytes == 0 || level.bytes + size <= settings_.max_bytes);
-}
-
-void AdaptiveQueue::drop_oldest_items(std::size_t count)
-{
-    for (std::size_t i = 0; i < count; ++i) {
-        items_.take_oldest_buffer();
-        is_discont_ = true;
-    }
-}
-
-bool AdaptiveQueue::take_event(GstRef<GstEvent> event)
+bool AdaptiveQueueSinkPad::on_event(GstRef<GstEvent> event)
 {
     const auto type = GST_EVENT_TYPE(event.get());
     bool restarts = false;
     GstFlowReturn refused = GST_FLOW_OK;
     {
-        const Lock lock(mutex_);
+        auto state = context_.state.lock();
         const bool is_new_stream = type == GST_EVENT_STREAM_START || type == GST_EVENT_SEGMENT;
-        if (is_new_stream && (has_eos_ || flow_ == GST_FLOW_EOS)) {
-            restarts = flow_ == GST_FLOW_EOS;
+        if (is_new_stream && (state->has_eos || state->flow == GST_FLOW_EOS)) {
+            restarts = state->flow == GST_FLOW_EOS;
             if (restarts)
-                flow_ = GST_FLOW_OK;
-            has_eos_ = passed_eos_ = false;
-            begin_stream();
+                state->flow = GST_FLOW_OK;
+            state->has_eos = state->has_passed_eos = false;
+            state->begin_stream();
         }
-        if (has_eos_)
+        if (state->has_eos)
             return false;
-        // A sticky event's failure is no problem: the next buffer will meet a worse one.
-        if (flow_ != GST_FLOW_OK && (!is_sticky(type) || type == GST_EVENT_EOS)) {
-            refused = flow_;
+        // A failed sticky event is not reported: the next buffer reports the failure.
+        if (state->flow != GST_FLOW_OK && (!is_sticky(type) || type == GST_EVENT_EOS)) {
+            refused = state->flow;
         } else {
-            note(event.get());
-            items_.push(std::move(event));
-            clock_.wake();
+            apply(*state, event.get());
+            state->items.push(std::move(event), state->buffers.next());
+            state->clock.wake();
         }
     }
     if (refused != GST_FLOW_OK && type == GST_EVENT_EOS && is_failure(refused))
-        GST_ELEMENT_FLOW_ERROR(element_, refused);
+        GST_ELEMENT_FLOW_ERROR(context_.element, refused);
     if (restarts)
-        start_task();
+        src_pad_.start_task();
     return refused == GST_FLOW_OK;
 }
 
-/// What buffers behind it need to know of it.
-void AdaptiveQueue::note(GstEvent *event)
+/// Applies the event to the buffers that arrive after it.
+void AdaptiveQueueSinkPad::apply(QueueState &state, GstEvent *event)
 {
     switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_STREAM_START:
-        begin_stream();
+        state.begin_stream();
         break;
     case GST_EVENT_CAPS: {
         GstCaps *caps = nullptr;
         gst_event_parse_caps(event, &caps);
-        if (reader_.set_caps(caps))
-            begin_stream();
-        const auto *sound = gst_caps_get_structure(caps, 0);
+        if (state.classifier.set_caps(caps))
+            state.begin_stream();
+        const auto *format = gst_caps_get_structure(caps, 0);
         gint rate = 0;
         gint channels = 0;
-        if (gst_structure_get_int(sound, "rate", &rate) &&
-            gst_structure_get_int(sound, "channels", &channels))
-            saver_.set_sound(static_cast<std::uint32_t>(rate),
-                             static_cast<std::uint32_t>(channels));
+        if (gst_structure_get_int(format, "rate", &rate) &&
+            gst_structure_get_int(format, "channels", &channels))
+            state.encoder_load.set_format(static_cast<std::uint32_t>(rate),
+                                          static_cast<std::uint32_t>(channels));
         break;
     }
     case GST_EVENT_SEGMENT: {
         const GstSegment *segment = nullptr;
         gst_event_parse_segment(event, &segment);
-        reader_.set_segment(*segment);
+        state.classifier.set_segment(*segment);
         break;
     }
     case GST_EVENT_EOS:
-        has_eos_ = true;
-        playout_->finish();
+        state.has_eos = true;
+        state.playout->finish();
         break;
     default:
         break;
     }
 }
 
-bool AdaptiveQueue::take_query(GstQuery *query)
+bool AdaptiveQueueSinkPad::on_query(GstQuery *query)
 {
-    Lock lock(mutex_);
-    if (flow_ != GST_FLOW_OK)
+    auto state = context_.state.lock();
+    if (state->flow != GST_FLOW_OK)
         return false;
-    items_.push(query);
-    clock_.wake();
-    changed_.wait(lock, [this, query] {
-        return (answer_ && answer_->query == query) ||
-               (flow_ != GST_FLOW_OK && query_in_hand_ != query);
+    state->items.push(query, state->buffers.next());
+    state->clock.wake();
+    const auto is_answered = [&] { return state->answer && state->answer->query == query; };
+    state.wait(state->changed, [&] {
+        return is_answered() || (state->flow != GST_FLOW_OK && state->query_in_progress != query);
     });
-    items_.remove(query);
-    const bool result = answer_ && answer_->query == query && answer_->result;
-    answer_.reset();
+    state->items.remove(query);
+    const bool result = is_answered() && state->answer->result;
+    state->answer.reset();
     return result;
 }
 
-void AdaptiveQueue::start_flush()
+void AdaptiveQueueSinkPad::start_flush()
 {
     {
-        const Lock lock(mutex_);
-        flow_ = GST_FLOW_FLUSHING;
-        clock_.wake();
-        changed_.notify_all();
+        auto state = context_.state.lock();
+        state->flow = GST_FLOW_FLUSHING;
+        state->clock.wake();
+        state->changed.notify_all();
     }
-    gst_pad_pause_task(src_);
+    gst_pad_pause_task(context_.src);
 }
 
-void AdaptiveQueue::stop_flush(bool resets_time)
+void AdaptiveQueueSinkPad::stop_flush(bool resets_time)
 {
     std::vector<GstRef<GstEvent>> events;
     {
-        const Lock lock(mutex_);
-        events = clear_items();
-        saver_.restart(clock_.now());
+        auto state = context_.state.lock();
+        events = state->clear();
+        state->encoder_load.restart(state->clock.now());
         if (resets_time)
-            clock_.reset();
-        forget_stream();
-        flow_ = GST_FLOW_OK;
+            state->clock.reset();
+        state->forget_stream();
+        state->flow = GST_FLOW_OK;
     }
-    keep_sticky(events);
-    if (gst_pad_is_active(src_) != FALSE)
-        start_task();
-}
-
-void AdaptiveQueue::reconfigure()
-{
-    {
-        const Lock lock(mutex_);
-        if (flow_ != GST_FLOW_NOT_LINKED)
-            return;
-        flow_ = GST_FLOW_OK;
-    }
-    start_task();
+    keep_sticky(context_.src, events);
+    if (gst_pad_is_active(context_.src) != FALSE)
+        src_pad_.start_task();
 }
 
 } // namespace jkvm

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The task of the source pad.
-#include "adaptive_queue.h"
+#include "adaptive_queue_src_pad.h"
 
-#include <algorithm>
+#include "common/fields.h"
+#include "queue_stats.h"
+
+#include <array>
 #include <utility>
 
 GST_DEBUG_CATEGORY_EXTERN(jkvm_adaptive_queue_debug);
@@ -12,250 +14,375 @@ namespace jkvm {
 
 using namespace std::chrono_literals;
 
-void AdaptiveQueue::loop()
+namespace {
+
+const char *name_of(Playout::ConcealReason reason)
 {
-    Lock lock(mutex_);
-    PendingSignals news;
-    if (flow_ == GST_FLOW_OK)
-        step(lock, news);
-    if (flow_ != GST_FLOW_OK)
-        end_task(lock);
-    if (settings_.is_silent)
-        news.underrun = news.running = false;
-    lock.unlock();
-    announce(news);
+    return std::array{"underrun", "insert", "pause"}.at(static_cast<std::size_t>(reason));
 }
 
-void AdaptiveQueue::step(Lock &lock, PendingSignals &news)
+const char *name_of(Playout::DropReason reason)
 {
-    const auto now = clock_.now();
-    saver_.look(now);
-    if (auto request = take_encoder_request()) {
-        lock.unlock();
-        gst_pad_push_event(sink_, request.release());
-        return lock.lock();
+    return std::array{"late", "shrink", "max-delay"}.at(static_cast<std::size_t>(reason));
+}
+
+} // namespace
+
+void log_losses(GstElement *element, std::size_t overflow,
+                const std::optional<LossReport::Losses> &losses)
+{
+    if (overflow > 0)
+        GST_DEBUG_OBJECT(element, "dropped %" G_GSIZE_FORMAT " oldest frames: the queue is full",
+                         overflow);
+    if (losses)
+        GST_WARNING_OBJECT(element,
+                           "%" G_GUINT64_FORMAT " frames arrived late; dropped %" G_GUINT64_FORMAT
+                           " after an underrun, %" G_GUINT64_FORMAT " above max-delay, "
+                           "%" G_GUINT64_FORMAT " because the queue was full",
+                           guint64{losses->late}, guint64{losses->skipped}, guint64{losses->excess},
+                           guint64{losses->overflow});
+}
+
+AdaptiveQueueSrcPad::AdaptiveQueueSrcPad(QueueContext &context)
+    : context_(context), depth_messages_(context.element, "jkvm-depth"),
+      stats_report_(context.element, GST_CAT_DEFAULT)
+{}
+
+// --- activation ---
+
+void AdaptiveQueueSrcPad::activate(bool is_active)
+{
+    {
+        auto state = context_.state.lock();
+        state->flow = is_active ? GST_FLOW_OK : GST_FLOW_FLUSHING;
+        state->clock.wake();
+        state->changed.notify_all();
     }
-    if (items_.next_query() != nullptr)
-        return pass_query_on(lock);
-    const auto *event = items_.next_event();
-    const bool is_gap = event != nullptr && GST_EVENT_TYPE(event) == GST_EVENT_GAP;
-    if (event != nullptr && !is_gap)
-        return pass_event_on(lock);
-    // What takes time waits for time to go on.
-    if (!clock_.is_running())
-        return clock_.wait(lock);
-    if (is_gap && !last_offset_)
-        return pass_gap_on(lock);
-    if (is_gap && items_.level().buffers > 0) // the engine fills what is missing before them
-        return items_.pop();
-    const auto action = playout_->next(now);
-    const auto *wait = std::get_if<Playout::Wait>(&action);
-    const bool is_over = std::holds_alternative<Playout::End>(action);
-    if (!is_gap || (wait == nullptr && !is_over))
-        return act(action, now, lock, news);
-    if (is_over || wait->until == Playout::Wait::for_ever)
-        pass_gap_on(lock);
-    else // the engine will fill it
-        items_.pop();
+    if (is_active)
+        return start_task();
+    gst_pad_stop_task(context_.src);
+    GstRef<GstEvent> request;
+    {
+        auto state = context_.state.lock();
+        state->clear();
+        state->encoder_load.restart(state->clock.now());
+        request = state->take_encoder_request();
+    }
+    // Upstream is still active: the sink pad and the elements before it are deactivated later.
+    push_request(std::move(request));
 }
 
-void AdaptiveQueue::end_task(Lock &lock)
+void AdaptiveQueueSrcPad::start_task()
 {
-    const auto flow = flow_;
-    gst_pad_pause_task(src_);
-    const bool gives_up = flow != GST_FLOW_FLUSHING && has_eos_ && !passed_eos_;
-    if (gives_up)
-        passed_eos_ = true;
+    gst_pad_start_task(
+        context_.src,
+        [](gpointer self) noexcept { static_cast<AdaptiveQueueSrcPad *>(self)->run(); }, this,
+        nullptr);
+}
+
+void AdaptiveQueueSrcPad::on_reconfigure()
+{
+    {
+        auto state = context_.state.lock();
+        if (state->flow != GST_FLOW_NOT_LINKED)
+            return;
+        state->flow = GST_FLOW_OK;
+    }
+    start_task();
+}
+
+// --- the task ---
+
+void AdaptiveQueueSrcPad::run()
+{
+    PendingSignals pending;
+    {
+        auto state = context_.state.lock();
+        if (state->flow == GST_FLOW_OK)
+            step(state, pending);
+        if (state->flow != GST_FLOW_OK)
+            end_task(state);
+        if (state->settings.is_silent)
+            pending.underrun = pending.running = false;
+    }
+    send(pending);
+}
+
+void AdaptiveQueueSrcPad::step(QueueAccess &state, PendingSignals &pending)
+{
+    const auto now = state->clock.now();
+    state->encoder_load.on_idle(now);
+    if (auto request = state->take_encoder_request())
+        return state.unlocked([&] { push_request(std::move(request)); });
+    const auto *item = state->due_item();
+    const auto *event = item != nullptr ? std::get_if<GstRef<GstEvent>>(item) : nullptr;
+    const bool is_gap = event != nullptr && GST_EVENT_TYPE(event->get()) == GST_EVENT_GAP;
+    if (item != nullptr && !is_gap)
+        return pass_item(state);
+    // Buffers and gaps wait for the running time.
+    if (!state->clock.is_running())
+        return state->clock.wait(state);
+    if (is_gap && !state->last_offset)
+        return pass_gap(state);
+    if (is_gap && state->playout->level().frames > 0) // Playout fills the gap before them
+        return state->items.pop();
+    const auto action = state->playout->next(now);
+    const auto *wait = std::get_if<Playout::Wait>(&action);
+    const bool is_end = std::holds_alternative<Playout::End>(action);
+    if (!is_gap || (wait == nullptr && !is_end))
+        return act(state, action, now, pending);
+    if (is_end || wait->until == Playout::Wait::indefinitely)
+        pass_gap(state);
+    else // Playout will fill it
+        state->items.pop();
+}
+
+void AdaptiveQueueSrcPad::end_task(QueueAccess &state)
+{
+    const auto flow = state->flow;
+    gst_pad_pause_task(context_.src);
+    const bool is_eos_pending =
+        flow != GST_FLOW_FLUSHING && state->has_eos && !state->has_passed_eos;
+    if (is_eos_pending)
+        state->has_passed_eos = true;
     std::vector<GstRef<GstEvent>> events;
     if (flow == GST_FLOW_EOS)
-        events = clear_items();
+        events = state->clear();
     GstRef<GstEvent> request;
-    if (flow != GST_FLOW_FLUSHING) { // nobody looks at how late anything is any more
-        saver_.restart(clock_.now());
-        request = take_encoder_request();
+    if (flow != GST_FLOW_FLUSHING) { // the lateness is not observed any longer
+        state->encoder_load.restart(state->clock.now());
+        request = state->take_encoder_request();
     }
-    changed_.notify_all();
-    lock.unlock();
-    if (request)
-        gst_pad_push_event(sink_, request.release());
-    keep_sticky(events);
-    if (gives_up) { // no buffer will come any more that could carry the news upstream
-        if (is_failure(flow))
-            GST_ELEMENT_FLOW_ERROR(element_, flow);
-        gst_pad_push_event(src_, gst_event_new_eos());
-    }
-    lock.lock();
+    state->changed.notify_all();
+    state.unlocked([&] {
+        push_request(std::move(request));
+        keep_sticky(context_.src, events);
+        if (is_eos_pending) { // no further buffer will return the failure to upstream
+            if (is_failure(flow))
+                GST_ELEMENT_FLOW_ERROR(context_.element, flow);
+            gst_pad_push_event(context_.src, gst_event_new_eos());
+        }
+    });
 }
 
-void AdaptiveQueue::announce(const PendingSignals &news)
+void AdaptiveQueueSrcPad::send(const PendingSignals &pending)
 {
-    if (news.underrun)
-        emit_(element_, Signal::underrun);
-    if (news.running)
-        emit_(element_, Signal::running);
-    if (news.depth != nullptr) {
-        const auto stats = playout_stats();
+    if (pending.drop)
+        GST_DEBUG_OBJECT(context_.element, "dropping a %sframe: %s",
+                         pending.drop->is_quiet ? "quiet " : "", name_of(pending.drop->reason));
+    if (pending.losses)
+        log_losses(context_.element, 0, pending.losses);
+    if (pending.underrun)
+        context_.emit(context_.element, QueueSignal::underrun);
+    if (pending.running)
+        context_.emit(context_.element, QueueSignal::running);
+    if (pending.depth != nullptr) {
+        const auto stats = context_.state.lock()->playout->stats();
+        GST_DEBUG_OBJECT(context_.element,
+                         "delay %" GST_TIME_FORMAT ", target %" GST_TIME_FORMAT ": %s",
+                         GST_TIME_ARGS(stats.delay.count()),
+                         GST_TIME_ARGS(stats.target_delay.count()), pending.depth);
         Fields fields;
         fields.set("current-delay", stats.delay)
             .set("target-delay", stats.target_delay)
             .set("depth", static_cast<guint>(stats.queued_frames));
-        depth_.post(news.depth, fields);
+        depth_messages_.post(pending.depth, fields);
     }
-    if (news.stats)
-        stats_report_.post(stats());
-    if (news.latency) {
-        GST_INFO_OBJECT(element_, "the latency has changed");
-        gst_element_post_message(element_, gst_message_new_latency(GST_OBJECT(element_)));
+    if (pending.stats) {
+        const auto stats = [this] {
+            auto state = context_.state.lock();
+            return queue_stats(*state);
+        }();
+        stats_report_.post(stats.release());
     }
+    if (pending.latency)
+        post_latency();
 }
 
-void AdaptiveQueue::pass_query_on(Lock &lock)
+void AdaptiveQueueSrcPad::post_latency()
 {
-    query_in_hand_ = items_.next_query();
-    items_.pop();
-    lock.unlock();
-    const bool result = gst_pad_peer_query(src_, query_in_hand_) != FALSE;
-    lock.lock();
-    answer_ = Answer{std::exchange(query_in_hand_, nullptr), result};
-    changed_.notify_all();
+    const auto latency = context_.state.lock()->own_latency();
+    GST_INFO_OBJECT(context_.element, "the reported latency is now %" GST_TIME_FORMAT,
+                    GST_TIME_ARGS(latency.count()));
+    gst_element_post_message(context_.element,
+                             gst_message_new_latency(GST_OBJECT(context_.element)));
 }
 
-void AdaptiveQueue::pass_event_on(Lock &lock)
+void AdaptiveQueueSrcPad::wait_for_arrival(QueueAccess &state)
 {
-    auto event = GstRef<GstEvent>::share(items_.next_event());
-    items_.pop();
+    state->awaits_arrival = true;
+    if (const auto deadline = state->encoder_load.idle_deadline())
+        state->clock.wait_until(*deadline, state);
+    else
+        state->clock.wait(state);
+    state->awaits_arrival = false;
+}
+
+// --- serialized items ---
+
+void AdaptiveQueueSrcPad::pass_item(QueueAccess &state)
+{
+    auto item = state->items.take();
+    if (auto **query = std::get_if<GstQuery *>(&item))
+        pass_query(state, *query);
+    else
+        pass_event(state, std::get<GstRef<GstEvent>>(std::move(item)));
+}
+
+void AdaptiveQueueSrcPad::pass_query(QueueAccess &state, GstQuery *query)
+{
+    state->query_in_progress = query;
+    const bool result =
+        state.unlocked([&] { return gst_pad_peer_query(context_.src, query) != FALSE; });
+    state->query_in_progress = nullptr;
+    state->answer = QueueState::Answer{query, result};
+    state->changed.notify_all();
+}
+
+void AdaptiveQueueSrcPad::pass_event(QueueAccess &state, GstRef<GstEvent> event)
+{
     switch (GST_EVENT_TYPE(event.get())) {
     case GST_EVENT_SEGMENT: {
-        gst_event_copy_segment(event.get(), &src_segment_);
-        if (line_.follows_playout() && src_segment_.stop != GST_CLOCK_TIME_NONE) {
-            // The delay moves the end out.
+        auto &segment = state->src_segment;
+        gst_event_copy_segment(event.get(), &segment);
+        if (state->timeline.follows_playout() && segment.stop != GST_CLOCK_TIME_NONE) {
+            // The delay moves the buffers beyond the stop position.
             const auto seqnum = gst_event_get_seqnum(event.get());
-            src_segment_.stop = GST_CLOCK_TIME_NONE;
-            event = GstRef<GstEvent>::adopt(gst_event_new_segment(&src_segment_));
+            segment.stop = GST_CLOCK_TIME_NONE;
+            event = GstRef<GstEvent>::adopt(gst_event_new_segment(&segment));
             gst_event_set_seqnum(event.get(), seqnum);
         }
         break;
     }
     case GST_EVENT_EOS:
-        if (has_eos_) { // nothing has begun anew behind it
-            passed_eos_ = true;
-            flow_ = GST_FLOW_EOS;
+        if (state->has_eos) { // no new stream has started behind it
+            state->has_passed_eos = true;
+            state->flow = GST_FLOW_EOS;
         }
         break;
     default:
         break;
     }
-    push_event(std::move(event), lock);
+    push_event(state, std::move(event));
 }
 
-/// Upstream has nothing for a while, and neither has the engine.
-void AdaptiveQueue::pass_gap_on(Lock &lock)
+/// Upstream announced a gap, and no buffer is queued or expected before its end.
+void AdaptiveQueueSrcPad::pass_gap(QueueAccess &state)
 {
+    const auto item = state->items.take();
     GstClockTime start = 0;
     GstClockTime duration = 0;
-    gst_event_parse_gap(items_.next_event(), &start, &duration);
-    items_.pop();
+    gst_event_parse_gap(std::get<GstRef<GstEvent>>(item).get(), &start, &duration);
     const auto end = start + (GST_CLOCK_TIME_IS_VALID(duration) ? duration : 0);
-    if (const auto media_end = running_time(src_segment_, end))
-        push_gap(line_.place_pause(*media_end, clock_.now()), lock);
+    if (const auto media_end = running_time(state->src_segment, end))
+        push_gap(state, state->timeline.place_pause(*media_end, state->clock.now()));
 }
 
-void AdaptiveQueue::push_event(GstRef<GstEvent> event, Lock &lock)
+void AdaptiveQueueSrcPad::push_event(QueueAccess &state, GstRef<GstEvent> event)
 {
-    lock.unlock();
-    gst_pad_push_event(src_, event.release());
-    lock.lock();
+    state.unlocked([&] { gst_pad_push_event(context_.src, event.release()); });
 }
 
-void AdaptiveQueue::act(const Playout::Action &action, nanoseconds now, Lock &lock,
-                        PendingSignals &news)
+void AdaptiveQueueSrcPad::push_gap(QueueAccess &state,
+                                   const std::optional<OutputTimeline::Gap> &gap)
 {
-    if (const auto *wait = std::get_if<Playout::Wait>(&action)) {
-        if (wait->until != Playout::Wait::for_ever)
-            return clock_.wait_until(wait->until, lock);
-        wait_for_arrival(lock);
-    } else if (const auto *frame = std::get_if<Playout::Play>(&action)) {
-        play(*frame, now, lock, news);
-    } else if (const auto *conceal = std::get_if<Playout::Conceal>(&action)) {
-        if (items_.level().buffers == 0 && !std::exchange(is_dry_, true))
-            news.underrun = true;
-        push_gap(line_.place(*conceal), lock);
-    } else if (std::holds_alternative<Playout::Drop>(action)) {
-        items_.take_oldest_buffer();
-        is_discont_ = true;
-        changed_.notify_all();
-    } else { // all was played: EOS is next, or what begins anew behind it
-        wait_for_arrival(lock);
-    }
-}
-
-void AdaptiveQueue::wait_for_arrival(Lock &lock)
-{
-    awaits_arrival_ = true;
-    if (const auto look = saver_.next_look())
-        clock_.wait_until(*look, lock);
-    else
-        clock_.wait(lock);
-    awaits_arrival_ = false;
-}
-
-void AdaptiveQueue::play(const Playout::Play &play, nanoseconds now, Lock &lock,
-                         PendingSignals &news)
-{
-    news.running = std::exchange(is_dry_, false);
-    const auto offset = play.output_time - play.media_time;
-    // Drift moves it by less than that.
-    constexpr auto least_change = 1ms;
-    const bool has_changed =
-        last_offset_ && std::chrono::abs(offset - *last_offset_) >= least_change;
-    if (play.first)
-        news.depth = "start";
-    else if (has_changed)
-        news.depth = offset > *last_offset_ ? "grow" : "shrink";
-    last_offset_ = offset;
-
-    latency_.record(now - play.arrival);
-    news.stats = stats_report_.is_due(settings_.report_interval, monotonic_now());
-    if (settings_.latency_mode == LatencyMode::reported &&
-        (has_changed || now >= next_latency_check_))
-        update_latency(now, news);
-
-    const auto placed = line_.place(play);
-    auto *buffer = gst_buffer_make_writable(items_.take_oldest_buffer().release());
-    GST_BUFFER_PTS(buffer) = position_of(placed.time);
-    GST_BUFFER_DTS(buffer) = GST_CLOCK_TIME_NONE;
-    GST_BUFFER_DURATION(buffer) = static_cast<GstClockTime>(play.duration.count());
-    if (std::exchange(is_discont_, false) || placed.after_hole)
-        GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
-    changed_.notify_all();
-    push_gap(placed.gap_before, lock);
-    lock.unlock();
-    GST_LOG_OBJECT(element_, "playing %" GST_PTR_FORMAT, static_cast<void *>(buffer));
-    const auto flow = gst_pad_push(src_, buffer);
-    lock.lock();
-    if (flow_ == GST_FLOW_OK)
-        flow_ = flow;
-}
-
-void AdaptiveQueue::push_gap(const std::optional<OutputTimeline::Gap> &gap, Lock &lock)
-{
-    const auto start = gap ? position_of(gap->start) : GST_CLOCK_TIME_NONE;
+    const auto start = gap ? state->position_of(gap->start) : GST_CLOCK_TIME_NONE;
     if (start == GST_CLOCK_TIME_NONE)
         return;
     const auto duration = static_cast<GstClockTime>(gap->duration.count());
-    push_event(GstRef<GstEvent>::adopt(gst_event_new_gap(start, duration)), lock);
+    push_event(state, GstRef<GstEvent>::adopt(gst_event_new_gap(start, duration)));
 }
 
-/// None where the segment has no place for it.
-GstClockTime AdaptiveQueue::position_of(nanoseconds running_time) const
+/// Must be called without a lock.
+void AdaptiveQueueSrcPad::push_request(GstRef<GstEvent> request)
 {
-    const auto time = static_cast<GstClockTime>(std::max(running_time, 0ns).count());
-    if (src_segment_.format != GST_FORMAT_TIME)
-        return time;
-    guint64 position = 0;
-    const int sign = gst_segment_position_from_running_time_full(&src_segment_, GST_FORMAT_TIME,
-                                                                 time, &position);
-    return sign > 0 ? position : GST_CLOCK_TIME_NONE;
+    if (!request)
+        return;
+    GST_INFO_OBJECT(context_.element, "sending %" GST_PTR_FORMAT,
+                    static_cast<void *>(request.get()));
+    gst_pad_push_event(context_.sink, request.release());
+}
+
+// --- Playout's actions ---
+
+void AdaptiveQueueSrcPad::act(QueueAccess &state, const Playout::Action &action, nanoseconds now,
+                              PendingSignals &pending)
+{
+    if (const auto *wait = std::get_if<Playout::Wait>(&action)) {
+        if (wait->until != Playout::Wait::indefinitely)
+            return state->clock.wait_until(wait->until, state);
+        wait_for_arrival(state);
+    } else if (const auto *frame = std::get_if<Playout::Play>(&action)) {
+        play(state, *frame, now, pending);
+    } else if (const auto *concealment = std::get_if<Playout::Conceal>(&action)) {
+        conceal(state, *concealment, pending);
+    } else if (const auto *drop = std::get_if<Playout::Drop>(&action)) {
+        (void)state->buffers.take(drop->handle);
+        state->is_discont = true;
+        state->changed.notify_all();
+        pending.drop = *drop;
+    } else { // all buffers were played: EOS or a new stream follows
+        wait_for_arrival(state);
+    }
+}
+
+void AdaptiveQueueSrcPad::conceal(QueueAccess &state, const Playout::Conceal &conceal,
+                                  PendingSignals &pending)
+{
+    if (state->playout->level().frames == 0 && !std::exchange(state->is_dry, true))
+        pending.underrun = true;
+    const auto gap = state->timeline.place(conceal);
+    state.unlocked([&] {
+        GST_DEBUG_OBJECT(context_.element, "concealing %" GST_TIME_FORMAT ": %s",
+                         GST_TIME_ARGS(conceal.duration.count()), name_of(conceal.reason));
+    });
+    push_gap(state, gap);
+}
+
+void AdaptiveQueueSrcPad::play(QueueAccess &state, const Playout::Play &play, nanoseconds now,
+                               PendingSignals &pending)
+{
+    update_reports(*state, play, now, pending);
+    const auto placed = state->timeline.place(play);
+    auto *buffer = gst_buffer_make_writable(state->buffers.take(play.handle).release());
+    GST_BUFFER_PTS(buffer) = state->position_of(placed.time);
+    GST_BUFFER_DTS(buffer) = GST_CLOCK_TIME_NONE;
+    GST_BUFFER_DURATION(buffer) = static_cast<GstClockTime>(play.duration.count());
+    if (std::exchange(state->is_discont, false) || placed.is_after_hole)
+        GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
+    state->changed.notify_all();
+    push_gap(state, placed.gap_before);
+    const auto flow = state.unlocked([&] {
+        GST_LOG_OBJECT(context_.element, "pushing %" GST_PTR_FORMAT, static_cast<void *>(buffer));
+        return gst_pad_push(context_.src, buffer);
+    });
+    if (state->flow == GST_FLOW_OK)
+        state->flow = flow;
+}
+
+void AdaptiveQueueSrcPad::update_reports(QueueState &state, const Playout::Play &play,
+                                         nanoseconds now, PendingSignals &pending)
+{
+    pending.running = std::exchange(state.is_dry, false);
+    const auto offset = play.output_time - play.media_time;
+    constexpr auto minimum_change = 1ms; // drift changes the offset by less
+    const bool has_changed =
+        state.last_offset && std::chrono::abs(offset - *state.last_offset) >= minimum_change;
+    if (play.is_first)
+        pending.depth = "start";
+    else if (has_changed)
+        pending.depth = offset > *state.last_offset ? "grow" : "shrink";
+    state.last_offset = offset;
+
+    state.latency.record(now - play.arrival);
+    pending.losses = state.losses.take(state.playout->counters(), now);
+    pending.stats = stats_report_.is_due(state.settings.report_interval, monotonic_now());
+    if (state.settings.latency_mode == LatencyMode::reported &&
+        (has_changed || now >= state.next_latency_check)) {
+        state.next_latency_check = now + 1s;
+        pending.latency =
+            state.latency_report.update(state.playout->delay() + state.settings.output_margin, now);
+    }
 }
 
 } // namespace jkvm

@@ -2,8 +2,6 @@
 #include "buffer_classifier.h"
 
 #include "common/mapped_buffer.h"
-#include "core/opus/opus_packet.h"
-
 #include <cstdlib>
 
 namespace jkvm {
@@ -12,12 +10,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A stream that is marked as interrupted and stands so far from where it stood was started anew.
-constexpr auto epoch_difference = 1s;
+// A DISCONT buffer whose transit differs by more than this belongs to a restarted sender.
+constexpr auto minimum_epoch_difference = 1s;
 
-// Sums of such times are still within 64 bits.
-constexpr guint64 longest_running_time = GstClockTime{100} * 365 * 24 * 3600 * GST_SECOND;
-constexpr GstClockTime longest_duration = 60 * GST_SECOND;
+// Sums of such times fit into 64 bits.
+constexpr guint64 maximum_running_time = GstClockTime{100} * 365 * 24 * 3600 * GST_SECOND;
+constexpr GstClockTime maximum_duration = 60 * GST_SECOND;
 
 } // namespace
 
@@ -31,7 +29,7 @@ GstSegment BufferClassifier::make_segment()
 void BufferClassifier::reset()
 {
     segment_ = make_segment();
-    quiet_ = {};
+    quiet_detector_ = {};
     media_end_.reset();
     last_transit_.reset();
 }
@@ -40,7 +38,10 @@ bool BufferClassifier::set_caps(GstCaps *caps)
 {
     const bool is_new = !caps_ || gst_caps_is_equal(caps_.get(), caps) == FALSE;
     caps_ = GstRef<GstCaps>::share(caps);
-    is_opus_ = gst_structure_has_name(gst_caps_get_structure(caps, 0), "audio/x-opus") != FALSE;
+    const auto *format = gst_caps_get_structure(caps, 0);
+    codec_.reset();
+    if (gst_structure_has_name(format, "audio/x-opus") != FALSE)
+        codec_ = Codec::opus;
     return is_new;
 }
 
@@ -50,25 +51,29 @@ std::optional<nanoseconds> running_time(const GstSegment &segment, GstClockTime 
         return std::nullopt;
     guint64 magnitude = 0;
     const int sign = gst_segment_to_running_time_full(&segment, GST_FORMAT_TIME, time, &magnitude);
-    if (sign == 0 || magnitude > longest_running_time)
+    if (sign == 0 || magnitude > maximum_running_time)
         return std::nullopt;
     return nanoseconds(sign * static_cast<std::int64_t>(magnitude));
 }
 
-BufferClassifier::Read BufferClassifier::read(GstBuffer *buffer, nanoseconds now)
+BufferClassifier::Classified BufferClassifier::classify(GstBuffer *buffer, nanoseconds now)
 {
-    std::optional<OpusPacketFacts> facts;
+    std::optional<PacketFacts> facts;
     bool is_quiet = GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_GAP);
-    if (is_opus_) {
+    std::size_t bytes = 0;
+    if (codec_) {
         const MappedBuffer packet(buffer, GST_MAP_READ);
-        facts = opus_packet_facts(packet.bytes());
-        is_quiet = quiet_.is_quiet(packet.bytes()) || is_quiet;
+        bytes = packet.bytes().size();
+        facts = packet_facts(*codec_, packet.bytes());
+        is_quiet = quiet_detector_.is_quiet(packet.bytes()) || is_quiet;
+    } else {
+        bytes = gst_buffer_get_size(buffer);
     }
 
-    if (GST_BUFFER_DURATION(buffer) > 0 && GST_BUFFER_DURATION(buffer) <= longest_duration)
+    if (GST_BUFFER_DURATION(buffer) > 0 && GST_BUFFER_DURATION(buffer) <= maximum_duration)
         last_duration_ = nanoseconds(GST_BUFFER_DURATION(buffer));
     else if (facts)
-        last_duration_ = facts->duration();
+        last_duration_ = facts->duration;
 
     auto media_time = running_time(segment_, GST_BUFFER_PTS(buffer));
     if (!media_time)
@@ -76,15 +81,16 @@ BufferClassifier::Read BufferClassifier::read(GstBuffer *buffer, nanoseconds now
     media_end_ = *media_time + last_duration_;
 
     const auto transit = now - *media_time;
-    const bool is_far =
-        last_transit_ && std::chrono::abs(transit - *last_transit_) > epoch_difference;
+    const bool is_new_epoch = GST_BUFFER_IS_DISCONT(buffer) && last_transit_ &&
+                              std::chrono::abs(transit - *last_transit_) > minimum_epoch_difference;
     last_transit_ = transit;
 
-    return {{.media_time = *media_time,
-             .duration = last_duration_,
-             .quantum = facts ? conceal_quantum(facts->mode) : last_duration_,
-             .quiet = is_quiet},
-            is_far && GST_BUFFER_IS_DISCONT(buffer)};
+    return {.frame = {.media_time = *media_time,
+                      .duration = last_duration_,
+                      .conceal_step = facts ? facts->conceal_step : last_duration_,
+                      .is_quiet = is_quiet,
+                      .bytes = bytes},
+            .is_new_epoch = is_new_epoch};
 }
 
 } // namespace jkvm

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the engine needs to know of a buffer.
+// Derives a buffer's PlayoutFrame from its timestamps, flags and packet.
 #pragma once
 
 #include "common/gst_ref.h"
+#include "core/opus/packet_facts.h"
 #include "core/opus/quiet_detector.h"
 #include "core/playout/playout.h"
 
@@ -12,37 +13,36 @@
 
 namespace jkvm {
 
-/// Nothing where the segment has none for it, and for what no pipeline lives to see: more than a
-/// century.
+/// Empty if the segment does not contain the time, or if the result exceeds a century.
 std::optional<nanoseconds> running_time(const GstSegment &segment, GstClockTime time);
 
-/// Reads the buffers of one stream, in order. Thread-bound; the owner's lock guards it.
+/// Sees the buffers of one stream in order. Thread-bound.
 class BufferClassifier {
 public:
-    /// After a flush: all but the caps is forgotten.
+    /// Resets everything except the caps, after a flush.
     void reset();
-    /// True if it is another stream than before.
+    /// Returns whether the caps differ from the previous ones.
     bool set_caps(GstCaps *caps);
     void set_segment(const GstSegment &segment) { segment_ = segment; }
 
-    struct Read {
-        PlayoutFrame frame;
-        /// Its time line is another one than that of the buffer before: its sender started anew.
+    struct Classified {
+        PlayoutFrame frame; ///< without a handle
+        /// The timeline differs from that of the previous buffer: the sender restarted.
         bool is_new_epoch;
     };
-    /// `now`: running time of its arrival. A buffer without a timestamp follows the one before; the
-    /// first one counts from its arrival.
-    Read read(GstBuffer *buffer, nanoseconds now);
+    /// `now`: running time of the arrival. A buffer without a timestamp follows the previous one;
+    /// the first one starts at its arrival.
+    Classified classify(GstBuffer *buffer, nanoseconds now);
     /// Of the last buffer; 20 ms before the first one.
     [[nodiscard]] nanoseconds last_duration() const { return last_duration_; }
 
 private:
     GstSegment segment_ = make_segment();
     GstRef<GstCaps> caps_;
-    bool is_opus_ = false;
-    QuietDetector quiet_;
+    std::optional<Codec> codec_; // none for other caps
+    QuietDetector quiet_detector_;
     std::optional<nanoseconds> media_end_;    // of the last buffer
-    std::optional<nanoseconds> last_transit_; // its arrival minus its media time
+    std::optional<nanoseconds> last_transit_; // arrival minus media time of the last buffer
     nanoseconds last_duration_{std::chrono::milliseconds(20)};
 
     static GstSegment make_segment();

@@ -11,7 +11,7 @@ OutputTimeline::Placed OutputTimeline::place(const Playout::Play &play)
     offset_ = play.output_time - play.media_time;
     const auto time = play.media_time + shift();
     std::optional<Gap> gap;
-    if (play.first && end_) // so there were pauses before the first frame
+    if (play.is_first && end_) // upstream announced gaps before the first frame
         gap = fill(*end_, time);
     end_ = time + play.duration;
     return {time, gap, std::exchange(has_hole_, false)};
@@ -34,7 +34,7 @@ std::optional<OutputTimeline::Gap> OutputTimeline::fill(nanoseconds start, nanos
     if (end <= start)
         return std::nullopt;
     end_ = end;
-    if (end - start > longest_gap) {
+    if (end - start > maximum_gap) {
         has_hole_ = true;
         return std::nullopt;
     }

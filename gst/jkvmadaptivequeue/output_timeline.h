@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Where on the output's time line stands what is played and concealed.
+// Assigns positions on the output's timeline to played frames and concealment.
 #pragma once
 
 #include "core/playout/playout.h"
@@ -8,35 +8,35 @@
 
 namespace jkvm {
 
-/// Running times, all of them. Thread-bound; the owner's lock guards it.
+/// All times are running times. Thread-bound.
 class OutputTimeline {
 public:
-    /// More than this is never given out in one piece: a decoder would conceal it all at once.
-    /// After that the line has a hole.
-    static constexpr nanoseconds longest_gap = std::chrono::seconds(5);
+    /// Maximum duration of one gap: a decoder conceals a GAP event as a whole. A longer gap remains
+    /// a hole in the timeline.
+    static constexpr nanoseconds maximum_gap = std::chrono::seconds(5);
 
     struct Gap {
         nanoseconds start;
         nanoseconds duration;
     };
-    /// A frame's place, and what is missing before the first one.
+    /// Position of a frame.
     struct Placed {
         nanoseconds time;
-        std::optional<Gap> gap_before;
-        bool after_hole;
+        std::optional<Gap> gap_before; ///< to be filled first
+        bool is_after_hole;
     };
 
-    /// The line begins anew. `follows_playout`: things stand where they are due; otherwise where
-    /// they stood in the stream.
-    void reset(bool follows_playout) { *this = OutputTimeline(follows_playout); }
     explicit OutputTimeline(bool follows_playout) : follows_playout_(follows_playout) {}
+    /// Restarts the timeline. `follows_playout`: positions are the output times of Playout;
+    /// otherwise the media times of the stream.
+    void reset(bool follows_playout) { *this = OutputTimeline(follows_playout); }
     [[nodiscard]] bool follows_playout() const { return follows_playout_; }
 
     Placed place(const Playout::Play &play);
-    /// Nothing where something stands already.
+    /// Empty if that part of the timeline is filled already.
     std::optional<Gap> place(const Playout::Conceal &conceal);
-    /// What upstream says it has nothing for, while there is nothing to play either: up to now, so
-    /// that what comes still has a place.
+    /// Places a gap that upstream announced while no frame is queued. It ends at `now` at the
+    /// latest, so that a frame that is on its way still has a place.
     std::optional<Gap> place_pause(nanoseconds media_end, nanoseconds now);
 
 private:
@@ -45,8 +45,8 @@ private:
 
     bool follows_playout_;
     nanoseconds offset_{0};          // of the last frame: output time minus media time
-    std::optional<nanoseconds> end_; // of what was placed last
-    bool has_hole_ = false;          // there, too long to be filled
+    std::optional<nanoseconds> end_; // of everything placed so far
+    bool has_hole_ = false;          // at end_
 };
 
 } // namespace jkvm

@@ -2,7 +2,7 @@
 /**
  * plugin-jkvmadaptivequeue:
  *
- * A queue of Opus packets whose depth follows what it measures.
+ * A queue for Opus packets with a playout delay that adapts to the measured jitter.
  *
  * Since: 0.1
  */
@@ -16,5 +16,5 @@ static gboolean plugin_init(GstPlugin *plugin)
 
 #define PACKAGE "jkvm"
 GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, jkvmadaptivequeue,
-                  "A queue whose playout delay follows what it measures", plugin_init,
+                  "Packet queue with a playout delay that adapts to jitter", plugin_init,
                   PACKAGE_VERSION, "LGPL", "jkvm", "Unknown package origin")

@@ -1,17 +1,33 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "queue_stats.h"
 
+#include "common/clocks.h"
 #include "common/latency_fields.h"
 
 #include <cmath>
 
 namespace jkvm {
 
+QueueStats queue_stats(QueueState &state)
+{
+    const auto &optimizer = state.encoder_load.optimizer();
+    return {.playout = state.playout->stats(),
+            .dropped_new = state.dropped_new,
+            .frame_duration = state.classifier.last_duration(),
+            .lateness = state.playout->lateness(),
+            .latency = state.latency,
+            .optimization_level = optimizer.level(),
+            .optimizations = optimizer.changes(),
+            .last_optimization = optimizer.last_change(),
+            .settings = state.settings,
+            .now = {state.clock.now(), wall_now()}};
+}
+
 GstStructure *QueueStats::release() const
 {
     const auto &dropped = playout.dropped;
     const auto &weighted = playout.weighted;
-    // The original's records have one size for each way of the sound; this queue is on one of them.
+    // JetKVM's record has a size for each direction; this queue serves only one.
     const auto size = static_cast<guint>(
         settings.playout.policy == PolicyKind::weighted
             ? std::lround(weighted.size_frames)

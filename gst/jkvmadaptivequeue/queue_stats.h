@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// jkvmadaptivequeue's statistics as a structure.
+// The statistics of jkvmadaptivequeue as a GstStructure.
 #pragma once
 
 #include "common/fields.h"
-#include "core/playout/playout.h"
-#include "core/stats/latency_monitor.h"
-#include "queue_settings.h"
+#include "queue_state.h"
 
 namespace jkvm {
 
@@ -14,14 +12,17 @@ struct QueueStats {
     std::uint64_t dropped_new = 0; ///< buffers, with leaky=upstream
     nanoseconds frame_duration{0}; ///< of the last buffer
     nanoseconds lateness{0};       ///< of the last buffer
-    LatencyMonitor latency;        ///< of what has played
+    LatencyMonitor latency;        ///< of played buffers, since their arrival
     unsigned optimization_level = 0;
     std::uint64_t optimizations = 0;
     std::optional<nanoseconds> last_optimization;
     QueueSettings settings;
-    ClockPair now; ///< for what is told as a date
+    ClockPair now; ///< converts running times to dates
 
     [[nodiscard]] GstStructure *release() const;
 };
+
+/// A copy of what the statistics need, so that the structure is made without the lock.
+QueueStats queue_stats(QueueState &state);
 
 } // namespace jkvm

@@ -9,8 +9,8 @@ namespace jkvm {
 
 StreamClock::~StreamClock()
 {
-    if (wait_ != nullptr)
-        gst_clock_id_unref(wait_);
+    if (id_ != nullptr)
+        gst_clock_id_unref(id_);
 }
 
 void StreamClock::start()
@@ -21,7 +21,7 @@ void StreamClock::start()
 
 void StreamClock::stop()
 {
-    now(); // the time at which it stands
+    now(); // the time that is reported while stopped
     is_running_ = false;
     wake();
 }
@@ -33,33 +33,28 @@ nanoseconds StreamClock::now()
     return now_;
 }
 
-void StreamClock::wait_until(nanoseconds time, std::unique_lock<std::mutex> &lock)
+GstClockID StreamClock::schedule(nanoseconds time)
 {
     auto of = clock_of(element_);
     if (!of.clock)
         of.clock = GstRef<GstClock>::adopt(gst_system_clock_obtain());
     auto *const clock = of.clock.get();
     const auto when = static_cast<GstClockTime>(std::max<gint64>(of.base_time + time.count(), 0));
-    if (wait_clock_.get() == clock) {
-        gst_clock_single_shot_id_reinit(clock, wait_, when);
+    if (id_clock_.get() == clock) {
+        gst_clock_single_shot_id_reinit(clock, id_, when);
     } else {
-        if (wait_ != nullptr)
-            gst_clock_id_unref(wait_);
-        wait_ = gst_clock_new_single_shot_id(clock, when);
-        wait_clock_ = std::move(of.clock);
+        if (id_ != nullptr)
+            gst_clock_id_unref(id_);
+        id_ = gst_clock_new_single_shot_id(clock, when);
+        id_clock_ = std::move(of.clock);
     }
-    is_waiting_ = true;
-    lock.unlock();
-    // An id that was unscheduled before this returns at once.
-    gst_clock_id_wait(wait_, nullptr);
-    lock.lock();
-    is_waiting_ = false;
+    return id_;
 }
 
 void StreamClock::wake()
 {
     if (is_waiting_)
-        gst_clock_id_unschedule(wait_);
+        gst_clock_id_unschedule(id_);
     woken_.notify_all();
 }
 

@@ -1,48 +1,61 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The element's running time, and a wait for it that others can end.
+// The element's running time, and an interruptible wait on the pipeline's clock.
 #pragma once
 
 #include "common/gst_ref.h"
 #include "core/base/time.h"
 
 #include <condition_variable>
-#include <mutex>
 
 namespace jkvm {
 
-/// Everything is called under the owner's lock; the waits release it while they last. One thread
-/// waits.
+/// Part of the data in a Guarded<>: all members are called with its mutex held, and the waits
+/// release it meanwhile through the caller's Access. Only one thread waits.
 class StreamClock {
 public:
-    /// `element` is borrowed and outlives this.
+    /// `element` is borrowed and outlives this object.
     explicit StreamClock(GstElement *element) : element_(element) {}
     StreamClock(const StreamClock &) = delete;
     StreamClock &operator=(const StreamClock &) = delete;
     ~StreamClock();
 
-    /// To PLAYING and back: between the two, time stands still.
+    /// To be called on the way to PLAYING and back. The time stands still otherwise.
     void start();
     void stop();
     [[nodiscard]] bool is_running() const { return is_running_; }
-    /// Running time begins anew: after a flush, or in another run.
+    /// Running time restarts at 0, after a flush or in another session.
     void reset() { now_ = nanoseconds(0); }
 
-    /// Never goes back but for reset().
+    /// Monotonic between two calls of reset().
     nanoseconds now();
 
-    /// Until wake().
-    void wait(std::unique_lock<std::mutex> &lock) { woken_.wait(lock); }
-    /// Until that running time or wake(), whichever comes first.
-    void wait_until(nanoseconds time, std::unique_lock<std::mutex> &lock);
+    /// Blocks until wake() is called.
+    template <typename Access>
+    void wait(Access &access)
+    {
+        access.wait(woken_);
+    }
+    /// Blocks until that running time or until wake() is called.
+    template <typename Access>
+    void wait_until(nanoseconds time, Access &access)
+    {
+        auto *const id = schedule(time);
+        is_waiting_ = true;
+        // An id that was unscheduled in between returns immediately.
+        access.unlocked([id] { gst_clock_id_wait(id, nullptr); });
+        is_waiting_ = false;
+    }
     void wake();
 
 private:
+    GstClockID schedule(nanoseconds time);
+
     GstElement *element_;
     bool is_running_ = false;
     nanoseconds now_{0};
-    GstClockID wait_ = nullptr;   // the last one for a time; kept, so that none is made for each
-    GstRef<GstClock> wait_clock_; // whose that is
-    bool is_waiting_ = false;     // for it
+    GstClockID id_ = nullptr;   // reused by all waits, so that none allocates
+    GstRef<GstClock> id_clock_; // clock of that id
+    bool is_waiting_ = false;   // on that id
     std::condition_variable woken_;
 };
 

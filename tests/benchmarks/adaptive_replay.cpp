@@ -52,7 +52,7 @@ std::map<std::string, std::function<void(double)>> numbers(Options &options)
         {"max-delay", time(c.max_delay)},
         {"max-frames", number(c.max_frames)},
         {"max-time", time(c.max_time)},
-        {"conceal-quantum", time(options.settings.quantum)},
+        {"conceal-quantum", time(options.settings.conceal_step)},
         {"cpu-percent", number(options.load.load.cpu_percent)},
         {"memory-percent", number(options.load.load.memory_percent)},
         {"weighted-min-frames", number(w.min_frames)},
@@ -151,7 +151,7 @@ void parse(Options &options, int argc, char **argv)
     if (options.trace.empty())
         fail("which trace? --help says more");
     if (options.settings.frame_duration <= nanoseconds(0) ||
-        options.settings.quantum <= nanoseconds(0))
+        options.settings.conceal_step <= nanoseconds(0))
         fail("frames and quanta are longer than 0 ms");
 }
 

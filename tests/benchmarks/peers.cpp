@@ -70,11 +70,11 @@ std::vector<nanoseconds> rtpjitterbuffer_timestamps(const Trace &trace, nanoseco
     return result;
 }
 
-std::vector<Output> play_through_rtpjitterbuffer(const Trace &trace, nanoseconds latency,
-                                                 nanoseconds duration)
+std::vector<Playout::Action> play_through_rtpjitterbuffer(const Trace &trace, nanoseconds latency,
+                                                          nanoseconds duration)
 {
     const auto timestamps = rtpjitterbuffer_timestamps(trace, latency);
-    std::vector<Output> outputs;
+    std::vector<Playout::Action> outputs;
     std::optional<nanoseconds> position; // end of the audio played so far
     for (std::size_t i = 0; i < timestamps.size(); ++i) {
         const auto time = timestamps[i] + latency;
@@ -82,13 +82,14 @@ std::vector<Output> play_through_rtpjitterbuffer(const Trace &trace, nanoseconds
             position = time;
         const bool overlaps = time < *position - duration / 2;
         if (trace[i].arrival > time || overlaps) {
-            outputs.push_back({Playout::Drop{Playout::DropReason::late, false}, i});
+            outputs.emplace_back(Playout::Drop{i, Playout::DropReason::late, false});
             continue; // the next frame that plays accounts for the hole
         }
         if (time > *position + duration / 2)
-            outputs.push_back({Playout::Conceal{*position, time - *position}, 0});
-        outputs.push_back(
-            {Playout::Play{time, trace[i].media, duration, trace[i].arrival, i == 0}, i});
+            outputs.emplace_back(
+                Playout::Conceal{*position, time - *position, Playout::ConcealReason::underrun});
+        outputs.emplace_back(
+            Playout::Play{i, time, trace[i].media, duration, trace[i].arrival, i == 0});
         position = time + duration;
     }
     return outputs;
@@ -107,14 +108,15 @@ public:
         gst_harness_set_blocking_push_mode(harness_.get());
     }
 
-    std::vector<Output> run()
+    std::vector<Playout::Action> run()
     {
         for (; arrived_ < trace_.size(); ++arrived_) {
             const auto arrival = trace_[arrived_].arrival;
             while (taken_ < arrived_ && slot_ < arrival)
                 play_next();
             if (slot_ < arrival) {
-                outputs_.push_back({Playout::Conceal{slot_, arrival - slot_}, 0});
+                outputs_.emplace_back(
+                    Playout::Conceal{slot_, arrival - slot_, Playout::ConcealReason::underrun});
                 slot_ = arrival;
             }
             push();
@@ -140,10 +142,9 @@ private:
         const auto buffer = GstRef<GstBuffer>::adopt(gst_harness_pull(harness_.get()));
         // The queue drops the oldest frames, so all missing ones precede this one.
         for (; taken_ < GST_BUFFER_OFFSET(buffer.get()); ++taken_)
-            outputs_.push_back({Playout::Drop{Playout::DropReason::late, false}, taken_});
-        outputs_.push_back({Playout::Play{slot_, trace_[taken_].media, duration_,
-                                          trace_[taken_].arrival, outputs_.empty()},
-                            taken_});
+            outputs_.emplace_back(Playout::Drop{taken_, Playout::DropReason::late, false});
+        outputs_.emplace_back(Playout::Play{taken_, slot_, trace_[taken_].media, duration_,
+                                            trace_[taken_].arrival, outputs_.empty()});
         ++taken_;
         slot_ += duration_;
         if (taken_ < arrived_)
@@ -163,7 +164,7 @@ private:
     std::size_t arrived_ = 0; // frames that have arrived
     std::size_t taken_ = 0;   // frames that were played or dropped
     Harness harness_;
-    std::vector<Output> outputs_;
+    std::vector<Playout::Action> outputs_;
 };
 
 } // namespace
@@ -177,8 +178,8 @@ std::optional<Peer> peer_of_name(std::string_view name)
     return std::nullopt;
 }
 
-std::vector<Output> play_through(Peer peer, const Trace &trace, nanoseconds latency,
-                                 nanoseconds frame_duration)
+std::vector<Playout::Action> play_through(Peer peer, const Trace &trace, nanoseconds latency,
+                                          nanoseconds frame_duration)
 {
     return peer == Peer::queue ? QueuedPlayback(trace, latency, frame_duration).run()
                                : play_through_rtpjitterbuffer(trace, latency, frame_duration);

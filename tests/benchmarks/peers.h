@@ -25,7 +25,7 @@ std::optional<Peer> peer_of_name(std::string_view name);
 
 /// Returns the played, concealed and dropped frames in order. `latency` is the property of
 /// rtpjitterbuffer, or the start delay of the device behind the queue.
-std::vector<Output> play_through(Peer peer, const Trace &trace, nanoseconds latency,
-                                 nanoseconds frame_duration);
+std::vector<Playout::Action> play_through(Peer peer, const Trace &trace, nanoseconds latency,
+                                          nanoseconds frame_duration);
 
 } // namespace jkvm::benchmark

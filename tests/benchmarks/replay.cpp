@@ -13,21 +13,23 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::vector<Output> run(const Trace &trace, Playout &playout, const ReplaySettings &settings)
+std::vector<Playout::Action> run(const Trace &trace, Playout &playout,
+                                 const ReplaySettings &settings)
 {
-    std::vector<Output> outputs;
+    std::vector<Playout::Action> outputs;
     outputs.reserve(2 * trace.size());
     std::size_t arrived = 0;
-    std::size_t oldest = 0;
     auto now = trace.front().arrival;
     for (;;) {
         for (; arrived < trace.size() && trace[arrived].arrival <= now; ++arrived) {
             const auto &frame = trace[arrived];
-            const PlayoutFrame playout_frame{frame.media, settings.frame_duration,
-                                             settings.quantum};
-            const auto overflow = playout.arrive(playout_frame, frame.arrival);
-            for (std::size_t i = 0; i < overflow; ++i)
-                outputs.push_back({Playout::Drop{Playout::DropReason::max_delay, false}, oldest++});
+            const PlayoutFrame playout_frame{.media_time = frame.media,
+                                             .duration = settings.frame_duration,
+                                             .conceal_step = settings.conceal_step,
+                                             .handle = arrived};
+            playout.arrive(playout_frame, frame.arrival);
+            while (const auto handle = playout.drop_overflow())
+                outputs.push_back({Playout::Drop{*handle, Playout::DropReason::max_delay, false}});
         }
         if (arrived == trace.size())
             playout.finish();
@@ -39,25 +41,24 @@ std::vector<Output> run(const Trace &trace, Playout &playout, const ReplaySettin
                                          : wait->until;
             continue;
         }
-        const bool is_frame = !std::holds_alternative<Playout::Conceal>(action);
-        outputs.push_back({action, is_frame ? oldest++ : 0});
+        outputs.push_back(action);
     }
 }
 
-// Judges what came out between two frames that played, and the second of these.
+// Scores the output between two played frames, and the second one of them.
 class Judge {
 public:
     Judge(const Trace &trace, const ReplaySettings &settings) : trace_(trace), settings_(settings)
     {}
 
-    void take(const Output &output)
+    void take(const Playout::Action &output)
     {
-        if (const auto *conceal = std::get_if<Playout::Conceal>(&output.action)) {
+        if (const auto *conceal = std::get_if<Playout::Conceal>(&output)) {
             concealed_ += conceal->duration;
-        } else if (const auto *drop = std::get_if<Playout::Drop>(&output.action)) {
-            ++(drop->quiet ? quiet_drops_ : other_drops_);
-        } else if (const auto *play = std::get_if<Playout::Play>(&output.action)) {
-            played(*play, trace_[output.frame]);
+        } else if (const auto *drop = std::get_if<Playout::Drop>(&output)) {
+            ++(drop->is_quiet ? quiet_drops_ : other_drops_);
+        } else if (const auto *play = std::get_if<Playout::Play>(&output)) {
+            played(*play, trace_[play->handle]);
             concealed_ = 0ns;
             quiet_drops_ = other_drops_ = 0;
         }
@@ -82,7 +83,7 @@ private:
     void score_gap(const Playout::Play &play)
     {
         const auto dropped = static_cast<std::int64_t>(quiet_drops_ + other_drops_);
-        // The sender's own holes are no disturbance.
+        // Gaps in the media time are not a disturbance.
         const auto hole = play.media_time - media_end_ - dropped * settings_.frame_duration;
         const auto concealed = std::max(0ns, concealed_ - std::max(hole, 0ns));
         if (concealed > 0ns)
@@ -97,9 +98,9 @@ private:
     const ReplaySettings &settings_;
     Score score_;
     std::vector<PlayedFrame> played_;
-    std::vector<double> delays_; // milliseconds, of each frame
+    std::vector<double> delays_; // of each frame, ms
     double variation_ = 0;
-    nanoseconds media_end_{0}; // of what played last
+    nanoseconds media_end_{0}; // of the frame played last
     nanoseconds concealed_{0}; // since then
     std::uint64_t quiet_drops_ = 0;
     std::uint64_t other_drops_ = 0;
@@ -131,7 +132,7 @@ ReplayResult Judge::finish()
 
 } // namespace
 
-ReplayResult judge(const Trace &trace, const std::vector<Output> &outputs,
+ReplayResult judge(const Trace &trace, const std::vector<Playout::Action> &outputs,
                    const ReplaySettings &settings)
 {
     Judge judge(trace, settings);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Runs a trace through the engine of jkvmadaptivequeue, on simulated time, and judges what comes
-// out.
+// Runs a trace through the engine of jkvmadaptivequeue on simulated time and scores its output.
 #pragma once
 
 #include "benchmarks/trace.h"
@@ -12,7 +11,7 @@
 
 namespace jkvm::benchmark {
 
-/// A machine that is always equally busy.
+/// A machine with a constant load.
 class SteadyLoad final : public SystemLoad {
 public:
     LoadSample load{10, 30};
@@ -21,8 +20,8 @@ public:
 
 struct ReplaySettings {
     nanoseconds frame_duration = std::chrono::milliseconds(20);
-    nanoseconds skip = std::chrono::seconds(10); ///< what plays before that is not judged
-    nanoseconds quantum = std::chrono::microseconds(2500);
+    nanoseconds skip = std::chrono::seconds(10); ///< frames played before that are not scored
+    nanoseconds conceal_step = std::chrono::microseconds(2500);
 };
 
 struct Score {
@@ -31,15 +30,15 @@ struct Score {
     double p95_delay_ms = 0;
     double p99_delay_ms = 0;
     double max_delay_ms = 0;
-    /// The part of the output that is not as it was captured: what was concealed, but for pauses
-    /// of the sender, and the paid drops.
+    /// Share of the output that differs from what was captured: concealment, except for pauses of
+    /// the sender, and paid drops.
     double disturbance = 0;
     double concealed_ms = 0;
     std::uint64_t underruns = 0;    ///< runs of concealment
-    std::uint64_t dropped_paid = 0; ///< frames that leave a hole of their own
-    std::uint64_t dropped_free = 0; ///< frames beside a concealment, or quiet
+    std::uint64_t dropped_paid = 0; ///< frames dropped without an adjacent concealment
+    std::uint64_t dropped_free = 0; ///< frames dropped next to concealment, or quiet
     double delay_variation_ms_per_min = 0;
-    double ns_per_frame = 0; ///< of this machine's time
+    double ns_per_frame = 0; ///< processor time on this machine
 };
 
 struct PlayedFrame {
@@ -49,16 +48,11 @@ struct PlayedFrame {
 
 struct ReplayResult {
     Score score;
-    std::vector<PlayedFrame> played; ///< all of them, the skipped time too
+    std::vector<PlayedFrame> played; ///< including the skipped time
 };
 
-/// What was done with a frame of the trace, or between two.
-struct Output {
-    Playout::Action action;
-    std::size_t frame; ///< in the trace; for Play and Drop
-};
-
-ReplayResult judge(const Trace &trace, const std::vector<Output> &outputs,
+/// `outputs`: the handle of a frame is its index in the trace.
+ReplayResult judge(const Trace &trace, const std::vector<Playout::Action> &outputs,
                    const ReplaySettings &settings);
 
 ReplayResult replay(const Trace &trace, const PlayoutConfig &config, SystemLoad &load,

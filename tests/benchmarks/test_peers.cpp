@@ -33,8 +33,11 @@ protected:
     {
         const auto outputs = play_through(peer, trace_, latency, frame);
         for (const auto &output : outputs) {
-            const bool is_frame = !std::holds_alternative<Playout::Conceal>(output.action);
-            EXPECT_TRUE(!is_frame || seen_.insert(output.frame).second) << output.frame;
+            if (const auto *play = std::get_if<Playout::Play>(&output)) {
+                EXPECT_TRUE(seen_.insert(play->handle).second) << play->handle;
+            } else if (const auto *drop = std::get_if<Playout::Drop>(&output)) {
+                EXPECT_TRUE(seen_.insert(drop->handle).second) << drop->handle;
+            }
         }
         EXPECT_EQ(seen_.size(), trace_.size()) << "each frame must be played or dropped";
         return judge(trace_, outputs, {.skip = 0s}).score;

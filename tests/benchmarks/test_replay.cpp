@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The judge, and what playout policies are known to get wrong, on arrivals of some minutes.
+// The judge, and typical failures of playout policies, on arrivals of a few minutes.
 #include "benchmarks/replay.h"
 
 #include <gtest/gtest.h>
@@ -15,8 +15,7 @@ using namespace std::chrono_literals;
 
 constexpr auto frame = 20ms;
 
-/// Frames that arrive as long after their media time as `transit` says for each of them, but never
-/// before the one ahead.
+/// Frames that arrive `transit` after their media time, but never before the previous one.
 template <typename Transit>
 Trace make_trace(nanoseconds length, Transit transit)
 {
@@ -65,7 +64,7 @@ PlayoutConfig fixed(nanoseconds delay)
 
 // --- the judge ---
 
-TEST(Judge, FindsTheDelayThatIsThere)
+TEST(Judge, MeasuresTheDelay)
 {
     const auto trace = make_trace(60s, [](auto) { return 0ms; });
     const auto score = run(trace, fixed(40ms)).score;
@@ -77,7 +76,7 @@ TEST(Judge, FindsTheDelayThatIsThere)
     EXPECT_EQ(score.delay_variation_ms_per_min, 0);
 }
 
-TEST(Judge, CountsWhatWasConcealedAsPartOfTheOutput)
+TEST(Judge, CountsConcealmentAsPartOfTheOutput)
 {
     const auto trace = make_trace(60s, [](auto media) { return media == 30s ? 50ms : 0ms; });
     const auto score = run(trace, fixed(40ms)).score;
@@ -87,7 +86,7 @@ TEST(Judge, CountsWhatWasConcealedAsPartOfTheOutput)
     EXPECT_NEAR(score.delay_variation_ms_per_min, 10 * 60 / 50.01, 0.01);
 }
 
-TEST(Judge, StartDoesNotCount)
+TEST(Judge, IgnoresTheStart)
 {
     const auto trace = make_trace(60s, [](auto media) { return media == 5s ? 50ms : 0ms; });
     EXPECT_EQ(run(trace, fixed(40ms)).score.underruns, 0u);
@@ -96,16 +95,16 @@ TEST(Judge, StartDoesNotCount)
     EXPECT_EQ(run(trace, fixed(40ms), settings).score.underruns, 1u);
 }
 
-TEST(Judge, PauseOfTheSenderIsNoDisturbance)
+TEST(Judge, PauseOfTheSenderIsNotADisturbance)
 {
     auto trace = make_trace(60s, [](auto) { return 0ms; });
     std::erase_if(trace, [](const auto &f) { return f.media >= 30s && f.media < 35s; });
     EXPECT_EQ(run(trace, fixed(40ms)).score.disturbance, 0);
 }
 
-TEST(Judge, DropIsFreeBesideAConcealmentAndPaidElsewhere)
+TEST(Judge, DropIsFreeNextToConcealmentAndPaidElsewhere)
 {
-    // 100 ms are held back: some is concealed, and of the backlog some is skipped.
+    // A stall of 100 ms: a part is concealed, and a part of the backlog is skipped.
     const auto stalled = make_trace(
         60s, [](auto media) { return media >= 30s && media < 30100ms ? 30100ms - media : 0ns; });
     const auto skipped = run(stalled, fixed(40ms)).score;
@@ -113,7 +112,7 @@ TEST(Judge, DropIsFreeBesideAConcealmentAndPaidElsewhere)
     EXPECT_EQ(skipped.dropped_paid, 0u);
     EXPECT_EQ(skipped.dropped_free, 3u);
 
-    // The way gets 40 ms shorter: that much delay is to be dropped, and nothing concealed.
+    // The transit falls by 40 ms: two frames are dropped, and none is concealed.
     const auto shorter = make_trace(60s, [](auto media) { return media < 30s ? 40ms : 0ms; });
     const auto dropped = run(shorter, fixed(40ms)).score;
     EXPECT_EQ(dropped.underruns, 0u);
@@ -122,7 +121,7 @@ TEST(Judge, DropIsFreeBesideAConcealmentAndPaidElsewhere)
     EXPECT_NEAR(dropped.disturbance, 40.0 / 49960, 1e-9);
 }
 
-// --- what peers are known to get wrong ---
+// --- typical failures of playout policies ---
 
 Trace loud_between(nanoseconds start, nanoseconds end, nanoseconds length)
 {
@@ -131,7 +130,7 @@ Trace loud_between(nanoseconds start, nanoseconds end, nanoseconds length)
     });
 }
 
-TEST(TailCost, GrowsAndShrinksAgainWithinAMinute)
+TEST(TailCost, ShrinksWithinAMinuteAfterJitterEnds)
 {
     const auto played = run(loud_between(180s, 420s, 600s)).played;
     const auto at = [&](nanoseconds media) {
@@ -144,17 +143,17 @@ TEST(TailCost, GrowsAndShrinksAgainWithinAMinute)
     EXPECT_LE(at(480s), 60ms);
 }
 
-TEST(TailCost, BurstDoesNotMakeItRunAwayToSeconds)
+TEST(TailCost, BurstDoesNotRaiseTheDelayToSeconds)
 {
     const auto trace = make_trace(300s, [gamma = Gamma()](nanoseconds media) mutable {
         return media >= 120s && media < 122s ? 122s - media : gamma(2, 2);
     });
     const auto result = run(trace);
-    EXPECT_LE(result.score.max_delay_ms, 520) << "max-delay, and what one frame is off";
+    EXPECT_LE(result.score.max_delay_ms, 520) << "max-delay plus one frame";
     EXPECT_LT(result.score.p99_delay_ms, 60);
 }
 
-TEST(TailCost, DoesNotSwingInASteadyStream)
+TEST(TailCost, DoesNotOscillateInASteadyStream)
 {
     double variation = 0;
     for (const auto seed : {1U, 2U, 3U, 4U, 5U}) {
@@ -167,7 +166,7 @@ TEST(TailCost, DoesNotSwingInASteadyStream)
     EXPECT_LE(variation, 15);
 }
 
-TEST(TailCost, ResyncIsNeverTheGlitch)
+TEST(TailCost, ShrinksByOneFrameAtATime)
 {
     const auto played = run(loud_between(180s, 420s, 600s)).played;
     int steps = 0;
@@ -175,27 +174,27 @@ TEST(TailCost, ResyncIsNeverTheGlitch)
         const auto step = played[i].delay - played[i - 1].delay;
         steps += step != 0ns ? 1 : 0;
         if (step < 0ns) {
-            // With drift followed a frame may be a little more or less than one.
+            // The drift correction adds up to 100 us.
             EXPECT_GE(step, -(frame + 100us)) << "at " << milliseconds_of(played[i].media);
         }
     }
     EXPECT_GT(steps, 0);
 }
 
-TEST(TailCost, StallsOfOneLengthAreNotConcealedAgainAndAgain)
+TEST(TailCost, StallsOfEqualLengthAreConcealedOnlyAFewTimes)
 {
     for (auto stall = 55'000us; stall < 65ms; stall += 100us) {
         auto trace = make_trace(300s, [&](nanoseconds media) {
             return media < 30s ? 0ns : std::max<nanoseconds>(0ns, stall - media % 1s);
         });
-        // The next frames are lost, so it has to go on with the late one.
+        // The next frames are lost, so playback resumes with the late one.
         std::erase_if(trace,
                       [](const auto &f) { return f.media % 1s > 0s && f.media % 1s < 60ms; });
         EXPECT_LE(run(trace).score.underruns, 6u) << stall.count() << " us";
     }
 }
 
-TEST(TailCost, RealLossIsNotAnsweredWithDelay)
+TEST(TailCost, LossDoesNotRaiseTheDelay)
 {
     auto trace = make_trace(300s, [](auto) { return 2ms; });
     std::erase_if(trace, [](const auto &f) { return f.media / frame % 20 == 7; });
@@ -204,7 +203,7 @@ TEST(TailCost, RealLossIsNotAnsweredWithDelay)
     EXPECT_EQ(score.disturbance, 0);
 }
 
-TEST(TailCost, DriftCostsNextToNothingWhenTheOutputFollowsIt)
+TEST(TailCost, DriftCausesFewDisturbancesInPtsMode)
 {
     for (const auto ppm : {-500, 500}) {
         auto gamma = Gamma();
@@ -223,18 +222,18 @@ TEST(TailCost, DriftCostsNextToNothingWhenTheOutputFollowsIt)
 
 struct Recording {
     const char *name;
-    double most; // cost, ms; some percent above what it was when this was written
+    double maximum_cost; // ms; a few percent above the measured cost
 };
 
 class Recorded : public ::testing::TestWithParam<Recording> {};
 
-TEST_P(Recorded, CostsNoMoreThanItDid)
+TEST_P(Recorded, CostDoesNotRegress)
 {
     const auto path = std::string(JKVM_RECORDED_ARRIVALS "/") + GetParam().name + ".csv.gz";
     auto trace = read_trace(path);
     ASSERT_TRUE(trace) << trace.error().detail;
     const auto adaptive = cost(run(*trace).score);
-    EXPECT_LE(adaptive, GetParam().most);
+    EXPECT_LE(adaptive, GetParam().maximum_cost);
     for (const auto delay : {20ms, 40ms, 80ms, 160ms})
         EXPECT_LE(adaptive, 1.05 * cost(run(*trace, fixed(delay)).score)) << delay.count();
 }

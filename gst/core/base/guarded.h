@@ -2,6 +2,7 @@
 // Stores data shared between threads together with their mutex; access requires the lock.
 #pragma once
 
+#include <condition_variable>
 #include <mutex>
 #include <utility>
 
@@ -25,7 +26,34 @@ public:
         Value *operator->() const { return value_; }
         Value &operator*() const { return *value_; }
 
+        /// Blocks until `condition` is notified; the mutex is released meanwhile.
+        void wait(std::condition_variable &condition) { condition.wait(lock_); }
+        /// The same, until `predicate` is true. It is evaluated with the mutex held.
+        template <typename Predicate>
+        void wait(std::condition_variable &condition, Predicate predicate)
+        {
+            condition.wait(lock_, std::move(predicate));
+        }
+        /// Calls `function` with the mutex released. The data may be different afterwards.
+        template <typename Function>
+        decltype(auto) unlocked(Function &&function)
+        {
+            const Release release(lock_);
+            return std::forward<Function>(function)();
+        }
+
     private:
+        class Release {
+        public:
+            explicit Release(std::unique_lock<std::mutex> &lock) : lock_(lock) { lock_.unlock(); }
+            Release(const Release &) = delete;
+            Release &operator=(const Release &) = delete;
+            ~Release() { lock_.lock(); }
+
+        private:
+            std::unique_lock<std::mutex> &lock_;
+        };
+
         std::unique_lock<std::mutex> lock_;
         Value *value_;
     };

@@ -13,9 +13,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// What the message has room for, bit/s.
-constexpr double lowest_bitrate = 500;
-constexpr double highest_bitrate = 512000;
+// Range that the control message accepts (bit/s).
+constexpr double minimum_bitrate = 500;
+constexpr double maximum_bitrate = 512000;
 
 EncoderSettings nearest_preset(wire::Direction direction, double bitrate)
 {
@@ -28,12 +28,12 @@ EncoderSettings nearest_preset(wire::Direction direction, double bitrate)
 
 } // namespace
 
-double EncoderEstimate::Sound::bitrate() const
+double EncoderEstimate::Window::bitrate() const
 {
     return 8 * static_cast<double>(bytes) / std::chrono::duration<double>(time).count();
 }
 
-void EncoderEstimate::set_sound(std::uint32_t sample_rate, std::uint32_t channels)
+void EncoderEstimate::set_format(std::uint32_t sample_rate, std::uint32_t channels)
 {
     sample_rate_ = sample_rate;
     channels_ = channels;
@@ -44,28 +44,28 @@ void EncoderEstimate::restart()
     const auto sample_rate = sample_rate_;
     const auto channels = channels_;
     *this = {};
-    set_sound(sample_rate, channels);
+    set_format(sample_rate, channels);
 }
 
 void EncoderEstimate::record(const EncodedFrame &frame)
 {
     frame_ = frame.duration;
-    leaves_pauses_out_ |= frame.bytes <= largest_dtx_packet;
+    uses_dtx_ |= frame.bytes <= largest_dtx_packet;
     if (frame.is_quiet)
         return;
-    now_.bytes += frame.bytes;
-    now_.time += frame.duration;
-    if (now_.time < window)
+    current_.bytes += frame.bytes;
+    current_.time += frame.duration;
+    if (current_.time < window)
         return;
-    windows_[count_++ % windows_.size()] = now_;
-    now_ = {};
+    windows_[count_++ % windows_.size()] = current_;
+    current_ = {};
 }
 
-/// 0 = there was no sound.
+/// 0 before the first frame of audio.
 double EncoderEstimate::bitrate() const
 {
     if (count_ == 0)
-        return now_.time > 0ns ? now_.bitrate() : 0;
+        return current_.time > 0ns ? current_.bitrate() : 0;
     double highest = 0;
     for (std::size_t i = 0; i < std::min(count_, windows_.size()); ++i)
         highest = std::max(highest, windows_[i].bitrate());
@@ -77,20 +77,21 @@ wire::EncoderConfig EncoderEstimate::config() const
     wire::EncoderConfig config;
     config.stream.sample_rate = sample_rate_;
     config.stream.channels = channels_;
-    // A microphone is what comes in one channel.
+    // A mono stream is taken to be a microphone.
     const auto direction = channels_ == 1 ? wire::Direction::microphone : wire::Direction::output;
-    const auto seen = bitrate();
-    const auto preset =
-        seen > 0 ? nearest_preset(direction, seen) : quality_preset(direction, Quality::medium);
+    const auto measured = bitrate();
+    const auto preset = measured > 0 ? nearest_preset(direction, measured)
+                                     : quality_preset(direction, Quality::medium);
     config.bitrate =
-        seen > 0 ? static_cast<std::uint32_t>(std::clamp(seen, lowest_bitrate, highest_bitrate))
-                 : preset.bitrate;
+        measured > 0
+            ? static_cast<std::uint32_t>(std::clamp(measured, minimum_bitrate, maximum_bitrate))
+            : preset.bitrate;
     config.stream.frame_size =
         static_cast<std::uint32_t>((frame_ > 0ns ? frame_ : preset.frame) * sample_rate_ / 1s);
     config.complexity = preset.complexity;
     config.signal = static_cast<std::int32_t>(preset.signal);
     config.bandwidth = static_cast<std::uint32_t>(preset.bandwidth);
-    config.dtx = preset.dtx || leaves_pauses_out_;
+    config.dtx = preset.dtx || uses_dtx_;
     return config;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What an encoder is set to, as far as a receiver can tell from its packets.
+// Estimates an encoder's settings from the packets that it sends.
 #pragma once
 
 #include "core/base/time.h"
@@ -14,29 +14,29 @@ namespace jkvm {
 struct EncodedFrame {
     std::size_t bytes;
     nanoseconds duration;
-    bool is_quiet; ///< its bytes say nothing of the bitrate. See QuietDetector.
+    bool is_quiet; ///< excluded from the bitrate estimate. See QuietDetector.
 };
 
-/// Nobody tells a receiver of the encoder's settings. Seen are the length of the frames and the
-/// bitrate, which is the most that five seconds of sound took within the last minute of sound; and,
-/// once there was a pause, whether it is left out. The rest (complexity, signal, bandwidth) is
-/// taken to be that of the JetKVM quality whose bitrate is next to the one seen.
+/// The stream shows the frame duration, the bitrate (the maximum over windows of five seconds
+/// within the last minute of audio) and, after the first pause, whether DTX is on. The other
+/// settings (complexity, signal, bandwidth) are assumed to be those of the JetKVM quality with the
+/// nearest bitrate.
 ///
-/// Thread-bound. Allocates nothing.
+/// Thread-bound. Does not allocate.
 class EncoderEstimate {
 public:
     static constexpr nanoseconds window = std::chrono::seconds(5);
 
-    /// What the caps say of the sound.
-    void set_sound(std::uint32_t sample_rate, std::uint32_t channels);
-    /// Another sender: only the caps are kept.
+    /// Format from the caps.
+    void set_format(std::uint32_t sample_rate, std::uint32_t channels);
+    /// Starts over with another sender; the format is kept.
     void restart();
     void record(const EncodedFrame &frame);
-    /// Before the first sound: JetKVM's default.
+    /// JetKVM's default before the first frame.
     [[nodiscard]] wire::EncoderConfig config() const;
 
 private:
-    struct Sound {
+    struct Window {
         std::size_t bytes = 0;
         nanoseconds time{0};
         [[nodiscard]] double bitrate() const;
@@ -45,11 +45,11 @@ private:
 
     std::uint32_t sample_rate_ = wire::StreamConfig().sample_rate;
     std::uint32_t channels_ = wire::StreamConfig().channels;
-    nanoseconds frame_{0}; // length of the last one; 0 = none
-    bool leaves_pauses_out_ = false;
-    Sound now_;                       // of this window
-    std::array<Sound, 12> windows_{}; // a ring: a minute
-    std::size_t count_ = 0;           // of windows, ever
+    nanoseconds frame_{0}; // duration of the last frame; 0 = none yet
+    bool uses_dtx_ = false;
+    Window current_;
+    std::array<Window, 12> windows_{}; // ring of the last minute
+    std::size_t count_ = 0;            // windows completed so far
 };
 
 } // namespace jkvm

@@ -11,10 +11,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Levels.
-constexpr double clearance = 0.25;
+// Margin required before the level is lowered (levels).
+constexpr double hysteresis = 0.25;
 
-/// In tenths.
+/// Weight of the trend in tenths.
 std::int64_t weight(LatencyTrend trend)
 {
     switch (trend) {
@@ -30,12 +30,12 @@ std::int64_t weight(LatencyTrend trend)
     return 10;
 }
 
-/// Before it is rounded down. The product is a whole number, so that the result is exact where the
-/// quotient is: at 250 ms the level is 7, not 6.999.
+/// Level before rounding. The product is an integer, so that whole levels are exact: 250 ms is
+/// level 7, not 6.999.
 double level_of(nanoseconds latency, LatencyTrend trend)
 {
-    const auto counted = std::clamp<nanoseconds>(latency, 0ms, 1s);
-    return static_cast<double>(counted.count() * weight(trend) * 14) /
+    const auto clamped = std::clamp<nanoseconds>(latency, 0ms, 1s);
+    return static_cast<double>(clamped.count() * weight(trend) * 14) /
            static_cast<double>(nanoseconds(50ms).count() * 100);
 }
 
@@ -44,20 +44,20 @@ unsigned round_down(double level)
     return std::min(static_cast<unsigned>(level), max_optimization_level);
 }
 
-struct Saving {
+struct Reduction {
     unsigned bitrate_percent;
-    std::chrono::milliseconds shortest_frame;
+    std::chrono::milliseconds minimum_frame;
 };
-constexpr std::array<Saving, max_optimization_level + 1> savings{{{100, 0ms},
-                                                                  {90, 0ms},
-                                                                  {80, 0ms},
-                                                                  {70, 0ms},
-                                                                  {60, 0ms},
-                                                                  {50, 20ms},
-                                                                  {40, 20ms},
-                                                                  {33, 40ms},
-                                                                  {25, 40ms}}};
-constexpr std::uint32_t lowest_bitrate = 16000; // bit/s
+constexpr std::array<Reduction, max_optimization_level + 1> reductions{{{100, 0ms},
+                                                                        {90, 0ms},
+                                                                        {80, 0ms},
+                                                                        {70, 0ms},
+                                                                        {60, 0ms},
+                                                                        {50, 20ms},
+                                                                        {40, 20ms},
+                                                                        {33, 40ms},
+                                                                        {25, 40ms}}};
+constexpr std::uint32_t minimum_bitrate = 16000; // bit/s
 
 } // namespace
 
@@ -69,16 +69,16 @@ unsigned optimization_level(nanoseconds latency, LatencyTrend trend)
 wire::EncoderConfig optimized(const wire::EncoderConfig &preset, unsigned level)
 {
     level = std::min(level, max_optimization_level);
-    const auto &saving = savings[level];
+    const auto &reduction = reductions[level];
     auto config = preset;
     config.complexity =
         preset.complexity * (max_optimization_level - level) / max_optimization_level;
-    const auto bitrate = std::uint64_t{preset.bitrate} * saving.bitrate_percent / 100;
+    const auto bitrate = std::uint64_t{preset.bitrate} * reduction.bitrate_percent / 100;
     config.bitrate =
-        std::max(static_cast<std::uint32_t>(bitrate), std::min(preset.bitrate, lowest_bitrate));
-    const auto shortest = static_cast<std::uint32_t>(preset.stream.sample_rate *
-                                                     saving.shortest_frame.count() / 1000);
-    config.stream.frame_size = std::max(preset.stream.frame_size, shortest);
+        std::max(static_cast<std::uint32_t>(bitrate), std::min(preset.bitrate, minimum_bitrate));
+    const auto minimum_frame_size = static_cast<std::uint32_t>(
+        preset.stream.sample_rate * reduction.minimum_frame.count() / 1000);
+    config.stream.frame_size = std::max(preset.stream.frame_size, minimum_frame_size);
     return config;
 }
 
@@ -86,12 +86,12 @@ bool Optimizer::record(nanoseconds latency, nanoseconds now)
 {
     latency_.record(latency);
     last_frame_ = now;
-    if (!next_asking_)
-        next_asking_ = now + config_.interval;
-    if (now < *next_asking_)
+    if (!next_evaluation_)
+        next_evaluation_ = now + config_.interval;
+    if (now < *next_evaluation_)
         return false;
-    next_asking_ = now + config_.interval;
-    return follow(wanted_level(latency), now);
+    next_evaluation_ = now + config_.interval;
+    return follow(evaluate(latency), now);
 }
 
 void Optimizer::restart(nanoseconds now)
@@ -101,43 +101,42 @@ void Optimizer::restart(nanoseconds now)
         last_change_ = now;
     }
     latency_ = {};
-    level_ = wanted_before_ = 0;
-    next_asking_.reset();
+    level_ = previous_target_ = 0;
+    next_evaluation_.reset();
     cooling_since_.reset();
 }
 
-std::optional<nanoseconds> Optimizer::next_look() const
+std::optional<nanoseconds> Optimizer::idle_deadline() const
 {
-    if (!next_asking_)
+    if (!next_evaluation_)
         return std::nullopt;
-    return std::max(*next_asking_, last_frame_ + config_.interval);
+    return std::max(*next_evaluation_, last_frame_ + config_.interval);
 }
 
-bool Optimizer::look(nanoseconds now)
+bool Optimizer::on_idle(nanoseconds now)
 {
-    const auto time = next_look();
-    if (!time || now < *time)
+    const auto deadline = idle_deadline();
+    if (!deadline || now < *deadline)
         return false;
-    next_asking_ = now + config_.interval;
+    next_evaluation_ = now + config_.interval;
     return follow(0, now);
 }
 
-unsigned Optimizer::wanted_level(nanoseconds latency) const
+unsigned Optimizer::evaluate(nanoseconds latency) const
 {
     const auto exact = level_of(latency, latency_.trend());
-    // To go up, the formula's; to go down, one that is clear.
-    const auto up = round_down(exact);
-    const auto down = round_down(exact + clearance);
-    return up > level_ ? up : std::min(down, level_);
+    const auto raised = round_down(exact);
+    const auto lowered = round_down(exact + hysteresis);
+    return raised > level_ ? raised : std::min(lowered, level_);
 }
 
-bool Optimizer::follow(unsigned wanted, nanoseconds now)
+bool Optimizer::follow(unsigned target, nanoseconds now)
 {
-    const auto before = std::exchange(wanted_before_, wanted);
+    const auto previous = std::exchange(previous_target_, target);
     if (cooling_since_ && now - *cooling_since_ < config_.cool_down)
         return false;
-    const auto level = wanted > level_ ? std::max(std::min(wanted, before), level_)
-                                       : std::min(std::max(wanted, before), level_);
+    const auto level = target > level_ ? std::max(std::min(target, previous), level_)
+                                       : std::min(std::max(target, previous), level_);
     if (level == level_)
         return false;
     level_ = level;

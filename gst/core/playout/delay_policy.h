@@ -1,49 +1,49 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a playout policy is asked. Playout acts on the answers; a policy never sees a frame's bytes.
+// Interface of a playout policy: it chooses the delay, and Playout acts on the answers. A policy
+// never sees a frame's bytes.
 #pragma once
 
 #include "core/base/time.h"
 
 namespace jkvm {
 
-/// A frame that arrived. Transit is arrival minus media time, less what drift did to it. It is the
-/// frame's latency up to here if both are times of one clock; otherwise only differences of
-/// transits mean something.
+/// A frame that arrived. Transit is arrival minus media time, without drift. It is the frame's
+/// latency if both are times of one clock; otherwise only differences of transits are meaningful.
 struct TransitSample {
     nanoseconds arrival;
     nanoseconds transit;
-    nanoseconds minimum;        ///< the least transit of the last 64 s, this one included
-    nanoseconds recent_minimum; ///< the same of the last 2 s
+    nanoseconds minimum;        ///< minimum transit of the last 64 s, this frame included
+    nanoseconds recent_minimum; ///< minimum transit of the last 2 s, this frame included
     nanoseconds duration;       ///< of the frame
 };
 
-/// A moment at which the oldest frame could play in time, and whether something should change.
+/// A slot whose frame is queued in time, offered to the policy for a change of the delay.
 struct Slot {
     nanoseconds time;
-    nanoseconds offset;   ///< playout minus media time, less drift: comparable with transits
+    nanoseconds offset;   ///< output time minus media time, without drift: comparable to transits
     nanoseconds duration; ///< of the oldest frame
-    nanoseconds wait;     ///< how long that frame stood in the queue
-    bool quiet;           ///< dropping that frame is hardly heard
+    nanoseconds wait;     ///< time that frame spent in the queue
+    bool is_quiet;        ///< dropping that frame is hardly audible
     bool can_drop;        ///< another frame could take its place
 };
 
-/// Thread-bound. Nothing in here allocates.
+/// Thread-bound. No member allocates.
 class DelayPolicy {
 public:
     virtual ~DelayPolicy() = default;
 
-    /// A new stream: everything that was learned of the last one is forgotten.
+    /// A new stream starts: discards everything learned from the previous one.
     virtual void reset() = 0;
     virtual void observe(const TransitSample &sample) = 0;
-    /// How long the first frame waits before it plays.
+    /// Delay of the first frame after its arrival.
     [[nodiscard]] virtual nanoseconds start_delay() const = 0;
-    /// Asked once a slot. Below 0: drop the oldest frame, if that can be; above 0: conceal that
-    /// long before it; 0: leave everything as it is.
-    virtual nanoseconds wanted_change(const Slot &slot) = 0;
-    /// The queue ran dry and has frames again; each of them is an offset at which to go on. The one
-    /// with the least cost is taken. In milliseconds of delay, or what is worth as much.
+    /// Called once per slot. Returns the change of the delay that the policy requests: negative to
+    /// drop the oldest frame if possible, positive to conceal that long before it, 0 for none.
+    virtual nanoseconds request_change(const Slot &slot) = 0;
+    /// Cost of playing at this offset, in milliseconds of delay or their equivalent. After an
+    /// underrun each queued frame is an offset to resume at, and the cheapest one is taken.
     virtual double cost(nanoseconds offset) = 0;
-    /// The offset that the policy would have if a change were free.
+    /// Offset that the policy would choose if changing it were free.
     [[nodiscard]] virtual nanoseconds target() = 0;
 
 protected:

@@ -7,13 +7,13 @@ namespace jkvm {
 
 void FixedDelayPolicy::reset()
 {
-    steering_.reset();
-    least_transit_ = nanoseconds(0);
+    stepper_.reset();
+    minimum_transit_ = nanoseconds(0);
 }
 
-nanoseconds FixedDelayPolicy::wanted_change(const Slot &slot)
+nanoseconds FixedDelayPolicy::request_change(const Slot &slot)
 {
-    return steering_.wanted_change(slot, target());
+    return stepper_.request_change(slot, target());
 }
 
 double FixedDelayPolicy::cost(nanoseconds offset)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The policy that keeps one delay.
+// Playout policy that keeps a constant delay above the minimum transit.
 #pragma once
 
-#include "core/playout/steering.h"
+#include "core/playout/frame_stepper.h"
 
 namespace jkvm {
 
 struct FixedDelayConfig {
-    nanoseconds delay = std::chrono::milliseconds(80); ///< above the least transit
+    nanoseconds delay = std::chrono::milliseconds(80); ///< above the minimum transit
 };
 
 class FixedDelayPolicy final : public DelayPolicy {
@@ -16,16 +16,16 @@ public:
     void configure(const FixedDelayConfig &config) { config_ = config; }
 
     void reset() override;
-    void observe(const TransitSample &sample) override { least_transit_ = sample.minimum; }
+    void observe(const TransitSample &sample) override { minimum_transit_ = sample.minimum; }
     [[nodiscard]] nanoseconds start_delay() const override { return config_.delay; }
-    nanoseconds wanted_change(const Slot &slot) override;
+    nanoseconds request_change(const Slot &slot) override;
     double cost(nanoseconds offset) override;
-    nanoseconds target() override { return least_transit_ + config_.delay; }
+    nanoseconds target() override { return minimum_transit_ + config_.delay; }
 
 private:
     FixedDelayConfig config_;
-    Steering steering_;
-    nanoseconds least_transit_{0};
+    FrameStepper stepper_;
+    nanoseconds minimum_transit_{0};
 };
 
 } // namespace jkvm

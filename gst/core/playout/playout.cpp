@@ -11,8 +11,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// A transit that is so much shorter than the least one was not shortened: the sender set its clock.
-constexpr nanoseconds largest_gain = 1s;
+// A transit shorter than the minimum by more than this means that the sender's clock was set.
+constexpr nanoseconds maximum_transit_drop = 1s;
 
 constexpr nanoseconds round_up(nanoseconds time, nanoseconds quantum)
 {
@@ -41,7 +41,7 @@ void Playout::configure(const PlayoutConfig &config, nanoseconds now)
 
 // --- arrivals ---
 
-std::size_t Playout::arrive(const PlayoutFrame &frame, nanoseconds now)
+void Playout::arrive(const PlayoutFrame &frame, nanoseconds now)
 {
     if (belongs_to_new_stream(frame, now))
         begin_stream(now);
@@ -53,24 +53,25 @@ std::size_t Playout::arrive(const PlayoutFrame &frame, nanoseconds now)
     transits_.add(transit);
     const TransitSample sample{now, transit - drift_.reference(now), drift_.minimum(),
                                drift_.recent_minimum(), frame.duration};
-    // By its last sample: a longer frame is no later one.
-    const auto took = sample.transit - frame.duration;
-    const auto least = sample.minimum - frame.duration;
-    least_held_ = holds_least_ ? std::min(least_held_.value_or(least), took) : least;
-    lateness_ = took - *least_held_;
-    if (!queue_.empty() && queue_.front().stream == playing_stream_)
-        lateness_ = std::max(lateness_, now - due(queue_.front()));
-    for (auto *policy : policies()) // whichever may be asked tomorrow
+    update_lateness(sample, now);
+    for (auto *policy : policies()) // any of them may be selected later
         policy->observe(sample);
 
     queue_.push({frame, now, arriving_stream_});
-    queued_time_ += frame.duration;
-    ++stats_.arrived;
-    if (playing_stream_ == arriving_stream_ && position_ && now > due(queue_[queue_.size() - 1]))
-        ++stats_.late;
-    const auto excess = excess_frames();
-    drop_oldest(excess);
-    return excess;
+    ++counters_.arrived;
+    if (playing_stream_ == arriving_stream_ && position_ && now > slot_of(queue_.back()))
+        ++counters_.late;
+}
+
+void Playout::update_lateness(const TransitSample &sample, nanoseconds now)
+{
+    // Measured from the frame's end, so that a longer frame does not count as later.
+    const auto transit = sample.transit - sample.duration;
+    const auto minimum = sample.minimum - sample.duration;
+    held_minimum_ = is_minimum_held_ ? std::min(held_minimum_.value_or(minimum), transit) : minimum;
+    lateness_ = transit - *held_minimum_;
+    if (!queue_.empty() && queue_.front().stream == playing_stream_)
+        lateness_ = std::max(lateness_, now - slot_of(queue_.front()));
 }
 
 bool Playout::belongs_to_new_stream(const PlayoutFrame &frame, nanoseconds now) const
@@ -78,10 +79,10 @@ bool Playout::belongs_to_new_stream(const PlayoutFrame &frame, nanoseconds now) 
     if (restart_expected_ || frame.media_time < last_media_time_)
         return true;
     const auto transit = now - frame.media_time - drift_.reference(now);
-    return transit < drift_.minimum() - largest_gain;
+    return transit < drift_.minimum() - maximum_transit_drop;
 }
 
-// Frames of the last stream may still be queued; they keep the offset they have.
+// Frames of the previous stream may still be queued; they keep their offset.
 void Playout::begin_stream(nanoseconds now)
 {
     ++arriving_stream_;
@@ -90,59 +91,67 @@ void Playout::begin_stream(nanoseconds now)
     offset_ += drift_.reference(now);
     drift_.reset();
     transits_.reset();
-    least_held_.reset();
+    held_minimum_.reset();
     for (auto *policy : policies())
         policy->reset();
 }
 
-std::size_t Playout::most_frames() const
+// --- limits ---
+
+std::size_t Playout::maximum_frames() const
 {
-    return std::clamp<std::size_t>(config_.max_frames, 1, capacity - 1);
+    return std::clamp<std::size_t>(config_.max_frames, 1, FrameRing::capacity - 1);
 }
 
-std::size_t Playout::excess_frames()
+bool Playout::has_room_for(const PlayoutFrame &frame) const
 {
-    std::size_t excess = 0;
-    auto time = queued_time_;
-    for (auto left = queue_.size(); left > most_frames() || (left > 1 && time > config_.max_time);
-         --left)
-        time -= queue_[excess++].frame.duration;
-    return excess;
+    const auto &level = queue_.level();
+    return level.frames == 0 ||
+           (level.frames < maximum_frames() && level.bytes + frame.bytes <= config_.max_bytes &&
+            level.time + frame.duration <= config_.max_time);
 }
 
-void Playout::drop_oldest(std::size_t count)
+std::optional<Playout::Handle> Playout::drop_overflow()
 {
-    for (std::size_t i = 0; i < count; ++i) {
-        const auto duration = queue_.front().frame.duration;
-        // A frame that was skipped is behind us, another one leaves its slot to the next.
-        if (late_frames_ > 0)
-            --late_frames_;
-        else if (queue_.front().stream == playing_stream_)
-            set_offset(offset_ - duration, queue_.front().arrival);
-        remove_oldest();
-    }
-    stats_.dropped.overflow += count;
+    const auto &level = queue_.level();
+    const bool fits = level.frames <= maximum_frames() && level.bytes <= config_.max_bytes &&
+                      level.time <= config_.max_time;
+    if (fits || level.frames <= 1)
+        return std::nullopt;
+    const auto oldest = queue_.front();
+    // A frame that resume() skipped has no slot any more; another one leaves its slot to the next.
+    if (late_frames_ > 0)
+        --late_frames_;
+    else if (oldest.stream == playing_stream_)
+        set_offset(offset_ - oldest.frame.duration, oldest.arrival);
+    queue_.pop();
+    ++counters_.dropped.overflow;
+    return oldest.frame.handle;
 }
 
-// A delay that needs more than the queue holds would be made longer and cut off by turns.
+// A delay longer than the queue can hold would be raised and cut off in turns.
 Playout::DelayLimits Playout::delay_limits(nanoseconds frame_duration) const
 {
-    const auto frames = static_cast<std::int64_t>(most_frames());
+    const auto frames = static_cast<std::int64_t>(maximum_frames());
     const auto room = std::min(config_.max_time, frames * frame_duration) - frame_duration / 2;
-    const auto least = std::clamp(config_.min_delay, 0ns, std::max(room, 0ns));
-    return {least, std::clamp(config_.max_delay, least, std::max(room, least))};
+    const auto minimum = std::clamp(config_.min_delay, 0ns, std::max(room, 0ns));
+    return {minimum, std::clamp(config_.max_delay, minimum, std::max(room, minimum))};
+}
+
+std::optional<Playout::Handle> Playout::oldest() const
+{
+    return queue_.empty() ? std::nullopt : std::optional(queue_.front().frame.handle);
 }
 
 void Playout::flush()
 {
     queue_.clear();
-    queued_time_ = 0ns;
     late_frames_ = 0;
     position_.reset();
     dry_since_.reset();
     restart_expected_ = true;
     finished_ = false;
-    slot_decided_ = false;
+    is_slot_decided_ = false;
 }
 
 // --- decisions ---
@@ -157,18 +166,24 @@ Playout::Action Playout::next(nanoseconds now)
         return wait_or_conceal(now);
     if (queue_.front().stream != playing_stream_)
         begin_playing(now);
-
-    auto slot = due(queue_.front());
-    const auto half_frame = queue_.front().frame.duration / 2;
     if (finished_) {
+        const auto slot = slot_of(queue_.front());
         if (slot < *position_)
             set_offset(offset_ + *position_ - slot, now);
         return play();
     }
     if (now < *position_)
         return Wait{*position_};
-    if (dry_since_ && slot >= *position_) { // nothing was late: the sender had nothing for a while
-        stats_.paused += *position_ - *dry_since_;
+    return play_or_wait(now);
+}
+
+// A frame is queued, and all output so far ends at or before `now`.
+Playout::Action Playout::play_or_wait(nanoseconds now)
+{
+    auto slot = slot_of(queue_.front());
+    const auto half_frame = queue_.front().frame.duration / 2;
+    if (dry_since_ && slot >= *position_) { // no frame was late: the sender sent nothing
+        counters_.paused += *position_ - *dry_since_;
         dry_since_.reset();
         if (slot > *position_)
             return pause(slot - *position_);
@@ -177,7 +192,7 @@ Playout::Action Playout::next(nanoseconds now)
         return pause(slot - *position_);
     if (dry_since_)
         return resume(now);
-    if (slot < *position_ - half_frame) { // media times overlap; the output's must not
+    if (slot < *position_ - half_frame) { // media times overlap; output times must not
         set_offset(offset_ + *position_ - slot, now);
         slot = *position_;
     }
@@ -188,22 +203,22 @@ Playout::Action Playout::next(nanoseconds now)
     return play();
 }
 
-nanoseconds Playout::due(const QueuedFrame &queued) const
+nanoseconds Playout::slot_of(const FrameRing::Entry &entry) const
 {
-    // Drift is taken at one time for the whole slot: else the time waited for would move away.
-    return queued.frame.media_time + offset_ + drift_.reference(position_.value_or(queued.arrival));
+    // The drift is evaluated once per slot, so that the slot does not move while it is waited for.
+    return entry.frame.media_time + offset_ + drift_.reference(position_.value_or(entry.arrival));
 }
 
 void Playout::begin_playing(nanoseconds now)
 {
     const auto &head = queue_.front();
     playing_stream_ = head.stream;
-    first_of_stream_ = true;
-    quantum_ = head.frame.quantum;
+    is_first_of_stream_ = true;
+    conceal_step_ = head.frame.conceal_step;
     dry_since_.reset();
-    slot_decided_ = false;
+    is_slot_decided_ = false;
     const auto limits = delay_limits(head.frame.duration);
-    const auto delay = std::clamp(policy_->start_delay(), limits.least, limits.most);
+    const auto delay = std::clamp(policy_->start_delay(), limits.minimum, limits.maximum);
     const auto start = std::max(head.arrival + delay, position_.value_or(nanoseconds::min()));
     if (!position_)
         position_ = start;
@@ -215,88 +230,92 @@ Playout::Action Playout::wait_or_conceal(nanoseconds now)
     if (finished_)
         return End{};
     if (!position_)
-        return Wait{Wait::for_ever};
+        return Wait{Wait::indefinitely};
     if (now < *position_)
         return Wait{*position_};
     if (!dry_since_)
         dry_since_ = position_;
-    gave_up_ = *position_ - *dry_since_ >= longest_live_concealment;
-    if (gave_up_)
-        return Wait{Wait::for_ever};
-    return conceal(quantum_);
+    is_concealment_deferred_ = *position_ - *dry_since_ >= maximum_live_concealment;
+    if (is_concealment_deferred_)
+        return Wait{Wait::indefinitely};
+    return conceal(conceal_step_, ConcealReason::underrun);
 }
 
-// A frame came too late for its slot; everything since has been concealed.
+// The oldest frame arrived after its slot; the output was concealed since then.
 Playout::Action Playout::resume(nanoseconds now)
 {
-    if (std::exchange(gave_up_, false) && now > *position_)
-        return conceal(round_up(now - *position_, quantum_));
+    if (std::exchange(is_concealment_deferred_, false) && now > *position_)
+        return conceal(round_up(now - *position_, conceal_step_), ConcealReason::underrun);
 
-    const auto &head = queue_.front();
-    const auto late_since = std::max(*dry_since_, due(head));
-    ++stats_.underruns;
-    stats_.concealed += *position_ - late_since;
-    stats_.paused += late_since - *dry_since_;
+    const auto late_since = std::max(*dry_since_, slot_of(queue_.front()));
+    ++counters_.underruns;
+    counters_.concealed += *position_ - late_since;
+    counters_.paused += late_since - *dry_since_;
     dry_since_.reset();
 
-    const auto reference = drift_.reference(*position_);
-    const auto offset_of = [&](std::size_t i) {
-        return *position_ - queue_[i].frame.media_time - reference;
-    };
-    const auto limits = delay_limits(head.frame.duration);
-    const auto cost_of = [&](nanoseconds offset) {
-        const auto delay = offset - drift_.minimum();
-        const auto outside = std::max({0ns, limits.least - delay, delay - limits.most});
-        return std::tuple(outside, policy_->cost(offset));
-    };
-    std::size_t best = 0;
-    if (may_edit()) {
-        auto least = cost_of(offset_of(0));
-        for (std::size_t i = 1; i < queue_.size() && queue_[i].stream == head.stream; ++i) {
-            const auto cost = cost_of(offset_of(i));
-            if (cost < least) {
-                least = cost;
-                best = i;
-            }
-        }
-    }
-    set_offset(offset_of(best), now);
-    slot_decided_ = true; // one change is enough
-    late_frames_ = best;
+    const auto skipped = may_edit() ? choose_resume_frame() : 0;
+    set_offset(*position_ - queue_[skipped].frame.media_time - drift_.reference(*position_), now);
+    is_slot_decided_ = true; // one change per slot
+    late_frames_ = skipped;
     return next(now);
 }
 
-bool Playout::may_edit()
+/// Index of the queued frame whose offset costs least if it is played next.
+std::size_t Playout::choose_resume_frame()
+{
+    const auto &head = queue_.front();
+    const auto limits = delay_limits(head.frame.duration);
+    const auto reference = drift_.reference(*position_);
+    const auto cost_of = [&](std::size_t i) {
+        const auto offset = *position_ - queue_[i].frame.media_time - reference;
+        const auto delay = offset - drift_.minimum();
+        const auto excess = std::max({0ns, limits.minimum - delay, delay - limits.maximum});
+        return std::tuple(excess, policy_->cost(offset));
+    };
+    std::size_t best = 0;
+    auto best_cost = cost_of(0);
+    for (std::size_t i = 1; i < queue_.size() && queue_[i].stream == head.stream; ++i) {
+        const auto cost = cost_of(i);
+        if (cost < best_cost) {
+            best_cost = cost;
+            best = i;
+        }
+    }
+    return best;
+}
+
+bool Playout::may_edit() const
 {
     return queue_.front().stream == arriving_stream_;
 }
 
-// Once a slot, when its frame is there in time.
+// Changes the delay as the policy requests. Once per slot whose frame is there in time.
 std::optional<Playout::Action> Playout::edit(nanoseconds now)
 {
-    if (slot_decided_ || !may_edit())
+    if (is_slot_decided_ || !may_edit())
         return std::nullopt;
-    slot_decided_ = true;
+    is_slot_decided_ = true;
     const auto &head = queue_.front();
-    const auto slot_time = due(head);
+    const auto slot = slot_of(head);
     const auto duration = head.frame.duration;
     const auto limits = delay_limits(duration);
     const auto delay = this->delay();
-    const bool can_drop = queue_.size() > 1 && delay - duration >= limits.least;
-    const auto change = policy_->wanted_change(
-        {slot_time, offset_, duration, slot_time - head.arrival, head.frame.quiet, can_drop});
+    const bool can_drop = queue_.size() > 1 && delay - duration >= limits.minimum;
+    const auto change = policy_->request_change(
+        {slot, offset_, duration, slot - head.arrival, head.frame.is_quiet, can_drop});
 
-    if (can_drop && (change < 0ns || delay > limits.most)) {
+    if (can_drop && (change < 0ns || delay > limits.maximum)) {
         set_offset(offset_ - duration, now);
         return drop(change < 0ns ? DropReason::shrink : DropReason::max_delay);
     }
-    const auto missing =
-        std::max(std::min(change, limits.most - delay), limits.least - delay) / quantum_ * quantum_;
-    if (missing <= 0ns)
+    const auto increase =
+        std::max(std::min(change, limits.maximum - delay), limits.minimum - delay);
+    const auto inserted = increase / conceal_step_ * conceal_step_;
+    if (inserted <= 0ns)
         return std::nullopt;
-    set_offset(offset_ + missing, now);
-    stats_.inserted += missing;
-    return conceal(missing);
+    set_offset(offset_ + inserted, now);
+    counters_.inserted += inserted;
+    return conceal(inserted, ConcealReason::insert);
 }
 
 // --- actions ---
@@ -306,71 +325,70 @@ void Playout::set_offset(nanoseconds offset, nanoseconds now)
     if (offset == offset_)
         return;
     offset_ = offset;
-    ++stats_.adaptations;
-    stats_.last_adaptation = now;
+    ++counters_.adaptations;
+    counters_.last_adaptation = now;
 }
 
-void Playout::remove_oldest()
-{
-    queued_time_ -= queue_.front().frame.duration;
-    queue_.pop();
-}
-
-Playout::Action Playout::conceal(nanoseconds duration)
+Playout::Action Playout::conceal(nanoseconds duration, ConcealReason reason)
 {
     const auto start = *position_;
     position_ = start + duration;
-    return Conceal{start, duration};
+    return Conceal{start, duration, reason};
 }
 
 Playout::Action Playout::pause(nanoseconds duration)
 {
-    stats_.paused += duration;
-    return conceal(duration);
+    counters_.paused += duration;
+    return conceal(duration, ConcealReason::pause);
 }
 
 Playout::Action Playout::drop(DropReason reason)
 {
-    const bool quiet = queue_.front().frame.quiet;
-    auto &dropped = stats_.dropped;
+    const auto frame = queue_.front().frame;
+    auto &dropped = counters_.dropped;
     switch (reason) {
     case DropReason::late:
         ++dropped.late;
         break;
     case DropReason::shrink:
-        ++(quiet ? dropped.shrink_quiet : dropped.shrink);
+        ++(frame.is_quiet ? dropped.shrink_quiet : dropped.shrink);
         break;
     case DropReason::max_delay:
         ++dropped.max_delay;
         break;
     }
-    remove_oldest();
-    return Drop{reason, quiet};
+    queue_.pop();
+    return Drop{frame.handle, reason, frame.is_quiet};
 }
 
 Playout::Action Playout::play()
 {
-    const auto head = queue_.front();
-    const Play play{due(head), head.frame.media_time, head.frame.duration, head.arrival,
-                    std::exchange(first_of_stream_, false)};
+    const auto &head = queue_.front();
+    const Play play{.handle = head.frame.handle,
+                    .output_time = slot_of(head),
+                    .media_time = head.frame.media_time,
+                    .duration = head.frame.duration,
+                    .arrival = head.arrival,
+                    .is_first = std::exchange(is_first_of_stream_, false)};
     position_ = play.output_time + play.duration;
-    quantum_ = head.frame.quantum;
-    slot_decided_ = false;
-    remove_oldest();
-    ++stats_.played;
+    conceal_step_ = head.frame.conceal_step;
+    is_slot_decided_ = false;
+    queue_.pop();
+    ++counters_.played;
     return play;
 }
 
 PlayoutStats Playout::stats()
 {
-    auto stats = stats_;
+    PlayoutStats stats;
+    static_cast<PlayoutCounters &>(stats) = counters_;
     const auto minimum = drift_.minimum();
     const auto limits = delay_limits(frame_duration_);
     stats.delay = delay();
-    stats.target_delay = std::clamp(policy_->target() - minimum, limits.least, limits.most);
+    stats.target_delay = std::clamp(policy_->target() - minimum, limits.minimum, limits.maximum);
     stats.offset = offset_ + drift_.reference(position_.value_or(0ns));
     stats.queued_frames = queue_.size();
-    stats.queued_time = queued_time_;
+    stats.queued_time = queue_.level().time;
     stats.transit = transits_.summary();
     stats.drift_ppm = drift_.ppm();
     stats.weighted = weighted_.inputs();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Decides when each frame of a jittery stream plays: the engine of jkvmadaptivequeue.
+// Decides when each frame of a jittery stream is played: the engine of jkvmadaptivequeue.
 #pragma once
 
 #include "core/playout/fixed_delay.h"
+#include "core/playout/frame_ring.h"
 #include "core/playout/system_load.h"
 #include "core/playout/tail_cost.h"
 #include "core/playout/weighted.h"
@@ -14,28 +15,29 @@
 #include <cstdint>
 #include <optional>
 #include <variant>
-#include <vector>
 
 namespace jkvm {
 
 enum class PolicyKind { tail_cost, weighted, fixed };
 
-/// What becomes of the difference between the sender's clock and ours.
+/// How the difference between the sender's clock and the local clock is absorbed.
 enum class DriftMode {
-    pts,    ///< output times follow the sender's clock, evenly
-    frames, ///< output times are whole frames apart; now and then a frame is dropped or concealed
+    pts,    ///< output times follow the sender's clock continuously
+    frames, ///< output times advance by whole frames; a frame is dropped or concealed when needed
 };
 
 struct PlayoutConfig {
     PolicyKind policy = PolicyKind::tail_cost;
     DriftMode drift_mode = DriftMode::pts;
-    /// Limits of the delay above the least transit, whatever the policy says. The delay is changed
-    /// by whole frames, so it stays between the two only if they are a frame apart. And it is never
-    /// more than what may be queued.
+    /// Bounds of the delay above the minimum transit, for every policy. The delay changes by whole
+    /// frames, so it stays within bounds only if they are at least a frame apart. It never exceeds
+    /// what the limits below let into the queue.
     nanoseconds min_delay{0};
     nanoseconds max_delay = std::chrono::milliseconds(500);
-    /// Beyond one of these the oldest frame goes. At most Playout::capacity frames.
+    /// Limits of the queue; the oldest frames beyond one of them overflow. At most
+    /// FrameRing::capacity - 1 frames. A single frame never overflows.
     std::size_t max_frames = 200;
+    std::size_t max_bytes = SIZE_MAX;
     nanoseconds max_time = std::chrono::seconds(1);
 
     TailCostConfig tail_cost;
@@ -43,174 +45,157 @@ struct PlayoutConfig {
     FixedDelayConfig fixed;
 };
 
-/// One Opus packet, as far as it matters here.
-struct PlayoutFrame {
-    nanoseconds media_time; ///< when it was captured, on any clock
-    nanoseconds duration;   ///< > 0
-    /// In what steps the codec conceals behind this frame; > 0. See conceal_quantum().
-    nanoseconds quantum;
-    bool quiet = false; ///< dropping it is hardly heard. See QuietDetector.
-};
-
-struct PlayoutStats {
-    nanoseconds delay{0};        ///< of the output above the least transit of the last 64 s
-    nanoseconds target_delay{0}; ///< what the policy aims at
-    nanoseconds offset{0};       ///< output time minus media time
-    std::size_t queued_frames = 0;
-    nanoseconds queued_time{0};
-    WindowedQuantiles::Summary transit; ///< arrival minus media time; the latest frames
-
+/// Totals since construction.
+struct PlayoutCounters {
     std::uint64_t arrived = 0;   ///< frames
     std::uint64_t played = 0;    ///< frames
-    std::uint64_t late = 0;      ///< frames that arrived after their time
-    std::uint64_t underruns = 0; ///< times that a frame was due and not there
-    nanoseconds concealed{0};    ///< how long, in underruns
-    nanoseconds inserted{0};     ///< concealed to raise the delay, with frames at hand
-    nanoseconds paused{0};       ///< filled because the sender had nothing: pauses, lost frames
+    std::uint64_t late = 0;      ///< frames that arrived after their slot
+    std::uint64_t underruns = 0; ///< times that a frame was missing in its slot
+    nanoseconds concealed{0};    ///< total duration concealed in underruns
+    nanoseconds inserted{0};     ///< concealed to raise the delay although frames were queued
+    nanoseconds paused{0};       ///< filled where the sender sent nothing: pauses, lost frames
 
     struct Dropped {
         std::uint64_t late = 0, shrink = 0, shrink_quiet = 0, max_delay = 0, overflow = 0;
     } dropped; ///< frames, by reason
 
-    double drift_ppm = 0;            ///< above 0: the sender's clock is slow
-    std::uint64_t adaptations = 0;   ///< changes of the delay, of whatever cause
-    nanoseconds last_adaptation{0};  ///< when the last one was
-    WeightedPolicy::Inputs weighted; ///< meaningful for that policy only
+    std::uint64_t adaptations = 0;  ///< changes of the delay, for any reason
+    nanoseconds last_adaptation{0}; ///< time of the last one
 };
 
-/// Thread-bound, and without a clock: every time is the caller's, on one clock. Allocates nothing
-/// once it is made.
+struct PlayoutStats : PlayoutCounters {
+    nanoseconds delay{0};        ///< of the output above the minimum transit of the last 64 s
+    nanoseconds target_delay{0}; ///< delay the policy aims at
+    nanoseconds offset{0};       ///< output time minus media time
+    std::size_t queued_frames = 0;
+    nanoseconds queued_time{0};
+    WindowedQuantiles::Summary transit; ///< arrival minus media time, of recent frames
+    double drift_ppm = 0;               ///< positive: the sender's clock is slow
+    WeightedPolicy::Inputs weighted;    ///< valid for that policy only
+};
+
+/// Thread-bound and without a clock: the caller passes all times, on one clock. Allocates at
+/// construction only.
 ///
-/// The output is a line of slots: a frame's slot is its media time plus the offset (plus what drift
-/// adds). A frame that is not there in its slot is concealed, piece by piece, until one is. Then it
-/// goes on with one of the frames that are there, and those before it are dropped: which, is the
-/// policy's choice, so that the delay grows where it costs nothing extra. Where the media time
-/// itself has a hole (a pause, a loss) the offset stays, and nothing was late.
+/// The output is a sequence of slots: a frame's slot is its media time plus the offset (plus the
+/// accumulated drift). A frame that is missing in its slot is concealed, step by step, until one
+/// arrives. Playback then resumes with one of the queued frames, and those before it are dropped;
+/// the policy chooses which, so that the delay grows where growing costs nothing extra. A gap in
+/// the media time itself (a pause, a loss) leaves the offset unchanged and counts no frame as late.
 ///
-/// The frames themselves stay with the caller, in the order of arrive(): "the oldest frame" is the
-/// first of them that was neither played nor dropped.
+/// Playout owns the order of the frames. The caller keeps their data and finds it by the handle.
 class Playout {
 public:
-    static constexpr std::size_t capacity = 1024; ///< frames
-    /// So long an underrun is concealed in quanta, as it happens. Beyond that the codec has faded
-    /// anyway, and the rest becomes one piece once there is a frame again.
-    static constexpr nanoseconds longest_live_concealment = std::chrono::milliseconds(100);
+    using Handle = std::uint64_t;
 
-    /// Put the oldest frame out.
+    /// An underrun is concealed in steps, as it happens, for this long. By then the codec has faded
+    /// out; the remainder is concealed as one piece when the next frame is there.
+    static constexpr nanoseconds maximum_live_concealment = std::chrono::milliseconds(100);
+
+    /// Output the frame.
     struct Play {
-        nanoseconds output_time; ///< where it belongs; now, or a little before
-        nanoseconds media_time;  ///< as it came
+        Handle handle;
+        nanoseconds output_time; ///< its slot: now, or shortly before
+        nanoseconds media_time;
         nanoseconds duration;
         nanoseconds arrival;
-        bool first; ///< of its stream
+        bool is_first; ///< of its stream
     };
-    /// Put out that much of what the codec makes up.
+    enum class ConcealReason {
+        underrun, ///< no frame is queued for the slot
+        insert,   ///< the delay is raised
+        pause,    ///< the media time has a gap
+    };
+    /// Output this much concealment.
     struct Conceal {
         nanoseconds output_time;
         nanoseconds duration;
+        ConcealReason reason;
     };
     enum class DropReason {
-        late,      ///< skipped after an underrun: its time was over
-        shrink,    ///< the policy wants less delay
-        max_delay, ///< the delay was above its limit
+        late,      ///< its slot passed during an underrun
+        shrink,    ///< the policy reduces the delay
+        max_delay, ///< the delay exceeded its maximum
     };
-    /// Throw the oldest frame away.
+    /// Discard the frame.
     struct Drop {
+        Handle handle;
         DropReason reason;
-        bool quiet;
+        bool is_quiet;
     };
-    /// Nothing to do before that time, unless a frame arrives.
+    /// Nothing to do before that time unless a frame arrives.
     struct Wait {
-        static constexpr nanoseconds for_ever = nanoseconds::max();
+        static constexpr nanoseconds indefinitely = nanoseconds::max();
         nanoseconds until;
     };
-    /// After finish(): everything was played.
+    /// After finish(): all frames have been played.
     struct End {};
     using Action = std::variant<Play, Conceal, Drop, Wait, End>;
 
-    /// `load` is borrowed; only the weighted policy asks it.
+    /// `load` is borrowed; only the weighted policy uses it.
     Playout(const PlayoutConfig &config, SystemLoad &load);
 
-    /// At any time. Another policy begins with the present delay and knows what has arrived.
+    /// At any time. A new policy takes over the present delay and knows all arrivals.
     void configure(const PlayoutConfig &config, nanoseconds now);
 
-    /// A frame came. Returns how many of the oldest frames must go because there are too many; the
-    /// caller throws them away.
-    [[nodiscard]] std::size_t arrive(const PlayoutFrame &frame, nanoseconds now);
-    /// That many of the oldest frames must go for a reason of the caller's, who throws them away.
-    void drop_oldest(std::size_t count);
-    /// Do that, and ask again.
+    /// Queues a frame. To be followed by drop_overflow() until that returns nothing.
+    void arrive(const PlayoutFrame &frame, nanoseconds now);
+    /// Drops the oldest frame if the queue exceeds its limits, and returns that frame's handle.
+    [[nodiscard]] std::optional<Handle> drop_overflow();
+    /// Whether `frame` could be queued without an overflow. True for an empty queue.
+    [[nodiscard]] bool has_room_for(const PlayoutFrame &frame) const;
+    /// Returns what the caller has to do now; to be called again once that is done.
     [[nodiscard]] Action next(nanoseconds now);
 
-    /// The next frame that arrives is of another stream: new caps, another sender. It plays when
-    /// those before it have.
+    /// The oldest queued frame.
+    [[nodiscard]] std::optional<Handle> oldest() const;
+    [[nodiscard]] const FrameRing::Level &level() const { return queue_.level(); }
+
+    /// The next frame to arrive belongs to a new stream (new caps, another sender). It is played
+    /// after all frames that are queued.
     void restart() { restart_expected_ = true; }
-    /// All frames are gone, and what comes is another stream.
+    /// Discards all frames; the next one belongs to a new stream.
     void flush();
-    /// No frame will come any more: what is queued does not wait for its time.
+    /// No more frames will arrive: queued ones are played without waiting for their slots.
     void finish() { finished_ = true; }
 
-    /// Sorts some hundred values; delay() alone is cheap.
+    [[nodiscard]] const PlayoutCounters &counters() const { return counters_; }
+    /// Sorts some hundred values; counters() and delay() are cheap.
     [[nodiscard]] PlayoutStats stats();
-    /// As in the statistics.
+    /// PlayoutStats::delay.
     [[nodiscard]] nanoseconds delay() const { return offset_ - drift_.minimum(); }
-    /// When the last frame arrived: how much longer it took than the fastest one of the last 64 s;
-    /// or how overdue the oldest frame in the queue was, if that is more.
+    /// How much longer the last frame took than the fastest one of the last 64 s, or how overdue
+    /// the oldest queued frame was when it arrived, whichever is more.
     [[nodiscard]] nanoseconds lateness() const { return lateness_; }
-    /// While this is so, the fastest one is that of the time before: what lasts for longer than
-    /// 64 s is late all the same.
-    void hold_least(bool holds) { holds_least_ = holds; }
+    /// While held, lateness() refers to the minimum transit from before, so that a delay lasting
+    /// longer than 64 s still counts as late.
+    void hold_minimum_transit(bool is_held) { is_minimum_held_ = is_held; }
 
 private:
-    struct QueuedFrame {
-        PlayoutFrame frame;
-        nanoseconds arrival;
-        std::uint64_t stream;
-    };
-    /// A ring of fixed size.
-    class Queue {
-    public:
-        [[nodiscard]] std::size_t size() const { return size_; }
-        [[nodiscard]] bool empty() const { return size_ == 0; }
-        QueuedFrame &operator[](std::size_t i) { return frames_[(begin_ + i) % capacity]; }
-        QueuedFrame &front() { return (*this)[0]; }
-        void push(const QueuedFrame &frame) { (*this)[size_++] = frame; }
-        void pop()
-        {
-            begin_ = (begin_ + 1) % capacity;
-            --size_;
-        }
-        void clear() { size_ = 0; }
-
-    private:
-        std::vector<QueuedFrame> frames_ = std::vector<QueuedFrame>(capacity);
-        std::size_t begin_ = 0;
-        std::size_t size_ = 0;
-    };
-
     struct DelayLimits {
-        nanoseconds least;
-        nanoseconds most;
+        nanoseconds minimum;
+        nanoseconds maximum;
     };
 
-    /// By PolicyKind.
+    /// In the order of PolicyKind.
     std::array<DelayPolicy *, 3> policies() { return {&tail_cost_, &weighted_, &fixed_}; }
     [[nodiscard]] bool belongs_to_new_stream(const PlayoutFrame &frame, nanoseconds now) const;
     void begin_stream(nanoseconds now);
-    [[nodiscard]] std::size_t excess_frames();
-    [[nodiscard]] std::size_t most_frames() const;
+    void update_lateness(const TransitSample &sample, nanoseconds now);
+    [[nodiscard]] std::size_t maximum_frames() const;
     [[nodiscard]] DelayLimits delay_limits(nanoseconds frame_duration) const;
 
-    [[nodiscard]] nanoseconds due(const QueuedFrame &queued) const;
-    [[nodiscard]] bool may_edit(); // the policy knows the stream of the oldest frame
+    [[nodiscard]] nanoseconds slot_of(const FrameRing::Entry &entry) const;
+    [[nodiscard]] bool may_edit() const; // the policy has learned the oldest frame's stream
     void set_offset(nanoseconds offset, nanoseconds now);
-    void remove_oldest();
 
     void begin_playing(nanoseconds now);
+    Action play_or_wait(nanoseconds now);
     Action wait_or_conceal(nanoseconds now);
     Action resume(nanoseconds now);
+    std::size_t choose_resume_frame();
     std::optional<Action> edit(nanoseconds now);
-    Action conceal(nanoseconds duration);
+    Action conceal(nanoseconds duration, ConcealReason reason);
     Action pause(nanoseconds duration);
     Action drop(DropReason reason);
     Action play();
@@ -219,32 +204,33 @@ private:
     TailCostPolicy tail_cost_;
     WeightedPolicy weighted_;
     FixedDelayPolicy fixed_;
-    DelayPolicy *policy_; // that of these three which decides
+    DelayPolicy *policy_; // the selected one of these three
     ArrivalDriftEstimator drift_;
     WindowedQuantiles transits_;
 
-    Queue queue_;
-    nanoseconds queued_time_{0};
-    nanoseconds last_media_time_{0};                            // that arrived
-    nanoseconds frame_duration_{std::chrono::milliseconds(20)}; // of the same frame
-    nanoseconds lateness_{0};                                   // of the same frame
-    std::optional<nanoseconds> least_held_; // that a frame took to its end; none in a new stream
-    bool holds_least_ = false;
+    FrameRing queue_;
+    // Of the frame that arrived last.
+    nanoseconds last_media_time_{0};
+    nanoseconds frame_duration_{std::chrono::milliseconds(20)};
+    nanoseconds lateness_{0};
+
+    std::optional<nanoseconds> held_minimum_; // transit up to a frame's end; empty in a new stream
+    bool is_minimum_held_ = false;
     std::uint64_t arriving_stream_ = 0;
     std::uint64_t playing_stream_ = 0;
     bool restart_expected_ = true;
     bool finished_ = false;
 
-    nanoseconds offset_{0};                // playout minus media time, less drift
-    std::optional<nanoseconds> position_;  // up to there everything was put out
-    std::optional<nanoseconds> dry_since_; // the oldest frame was not there; concealed since
-    bool gave_up_ = false;                 // concealing: it is too long to go on piece by piece
-    nanoseconds quantum_{0};               // of the frame played last
-    std::size_t late_frames_ = 0;  // the oldest ones that a resume has skipped, still to be dropped
-    bool first_of_stream_ = false; // the next frame played is
-    bool slot_decided_ = false;    // the oldest frame's slot was thought about
+    nanoseconds offset_{0};                // output time minus media time, without drift
+    std::optional<nanoseconds> position_;  // end of all output so far
+    std::optional<nanoseconds> dry_since_; // start of the current underrun's concealment
+    bool is_concealment_deferred_ = false; // the underrun exceeded maximum_live_concealment
+    nanoseconds conceal_step_{0};          // of the frame played last
+    std::size_t late_frames_ = 0;     // oldest frames that resume() skipped, still to be dropped
+    bool is_first_of_stream_ = false; // the next frame to be played
+    bool is_slot_decided_ = false;    // edit() was done for the oldest frame
 
-    PlayoutStats stats_;
+    PlayoutCounters counters_;
 };
 
 } // namespace jkvm

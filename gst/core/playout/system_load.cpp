@@ -15,19 +15,19 @@ namespace jkvm {
 
 namespace {
 
-// The beginning of a file, which is enough of all that are read here.
-class Text {
+// The first 4096 bytes of a file under /proc or /sys, which is more than any field read here needs.
+class FileHead {
 public:
-    explicit Text(const std::string &path)
+    explicit FileHead(const std::string &path)
     {
         const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-        const auto got = fd ? ::read(fd.get(), buffer_.data(), buffer_.size()) : 0;
-        text_ = {buffer_.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))};
+        const auto length = fd ? ::read(fd.get(), buffer_.data(), buffer_.size()) : 0;
+        text_ = {buffer_.data(), static_cast<std::size_t>(std::max<ssize_t>(length, 0))};
     }
-    Text(const Text &) = delete;
-    Text &operator=(const Text &) = delete;
+    FileHead(const FileHead &) = delete;
+    FileHead &operator=(const FileHead &) = delete;
 
-    /// The number at the start of what is left, which is then behind it.
+    /// Parses the number at the start of the remaining text and moves past it.
     std::optional<double> take_number()
     {
         text_.remove_prefix(std::min(text_.find_first_not_of(" \t"), text_.size()));
@@ -38,7 +38,7 @@ public:
         text_.remove_prefix(static_cast<std::size_t>(end - text_.data()));
         return value;
     }
-    /// The number behind a word that starts a line.
+    /// The number that follows `key` at the start of a line; the remaining text is what follows it.
     std::optional<double> number_of(std::string_view key)
     {
         for (auto rest = text_; !rest.empty();) {
@@ -58,10 +58,10 @@ private:
     std::string_view text_;
 };
 
-// The control group's own folder: the last field of the line "0::/some/path".
+// Directory of this process's control group: the last field of the line "0::/some/path".
 std::string group_path(const std::string &root)
 {
-    const Text text(root + "/proc/self/cgroup");
+    const FileHead text(root + "/proc/self/cgroup");
     const auto start = text.rest().find("0::");
     if (start == std::string_view::npos)
         return root + "/sys/fs/cgroup/";
@@ -96,25 +96,25 @@ std::optional<LoadSample> ProcSystemLoad::sample()
 
 std::optional<ProcSystemLoad::Counters> ProcSystemLoad::read_counters() const
 {
-    const auto uptime = Text(uptime_).take_number();
-    Text stat(stat_);
+    const auto uptime = FileHead(uptime_).take_number();
+    FileHead stat(stat_);
     auto ticks = stat.number_of("cpu "); // user, nice, system, idle, iowait, irq, softirq, steal
     if (!uptime || !ticks)
         return std::nullopt;
     Counters counters{*uptime, 0, 0, 0};
-    constexpr int fields = 8; // time of guests, which follows, is in "user" already
+    constexpr int fields = 8; // the guests' time, which follows, is included in "user"
     for (int field = 0; field < fields && ticks; ++field, ticks = stat.take_number()) {
         counters.total += *ticks;
         counters.busy += field == 3 || field == 4 ? 0 : *ticks;
     }
-    counters.group_usage = Text(cpu_stat_).number_of("usage_usec").value_or(0) / 1e6;
+    counters.group_usage = FileHead(cpu_stat_).number_of("usage_usec").value_or(0) / 1e6;
     return counters;
 }
 
 double ProcSystemLoad::cpu_percent(const Counters &before, const Counters &now) const
 {
     const auto machine = 100 * (now.busy - before.busy) / (now.total - before.total);
-    Text limit(cpu_max_); // "50000 100000", or "max 100000" for none
+    FileHead limit(cpu_max_); // "50000 100000"; "max 100000" without a quota
     const auto quota = limit.take_number();
     const auto period = limit.take_number();
     const auto elapsed = now.uptime - before.uptime;
@@ -126,17 +126,17 @@ double ProcSystemLoad::cpu_percent(const Counters &before, const Counters &now) 
 
 std::optional<double> ProcSystemLoad::memory_percent() const
 {
-    const auto total = Text(meminfo_).number_of("MemTotal:");
-    const auto available = Text(meminfo_).number_of("MemAvailable:");
+    const auto total = FileHead(meminfo_).number_of("MemTotal:");
+    const auto available = FileHead(meminfo_).number_of("MemAvailable:");
     if (!total || !available || *total <= 0)
         return std::nullopt;
     const auto machine = 100 * (1 - *available / *total);
-    const auto limit = Text(memory_max_).take_number();
-    const auto current = Text(memory_current_).take_number();
+    const auto limit = FileHead(memory_max_).take_number();
+    const auto current = FileHead(memory_current_).take_number();
     if (!limit || !current || *limit <= 0)
         return machine;
-    // What was read from files and not used lately would be given back at once.
-    const auto cache = Text(memory_stat_).number_of("inactive_file ").value_or(0);
+    // Inactive page cache is reclaimed before the limit matters.
+    const auto cache = FileHead(memory_stat_).number_of("inactive_file ").value_or(0);
     return std::max(machine, 100 * (*current - cache) / *limit);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// How busy the machine is: the processor and the memory.
+// Processor and memory load of the machine.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ struct LoadSample {
 class SystemLoad {
 public:
     virtual ~SystemLoad() = default;
-    /// The processor's part is since the last call. Nothing when it cannot be told, as at the first
-    /// call.
+    /// The processor load is that since the last call. Empty if it cannot be determined, as in the
+    /// first call.
     virtual std::optional<LoadSample> sample() = 0;
 
 protected:
@@ -26,11 +26,12 @@ protected:
     SystemLoad &operator=(const SystemLoad &) = default;
 };
 
-/// From /proc: the whole machine. Where this process has a control group (version 2) with limits of
-/// its own, what is nearer to its limit counts: the machine or the group. Not those above it.
+/// Reads /proc for the whole machine. If this process's control group (version 2) has limits of its
+/// own, reports whichever is closer to its limit: the machine or the group. Parent groups are not
+/// considered.
 class ProcSystemLoad final : public SystemLoad {
 public:
-    /// `root` is put before every path; for tests.
+    /// `root` is prepended to every path; for tests.
     explicit ProcSystemLoad(const std::string &root = "");
     std::optional<LoadSample> sample() override;
 
@@ -38,14 +39,14 @@ private:
     struct Counters {
         double uptime;      // seconds
         double busy;        // of all processors, in ticks
-        double total;       // the same, idle or not
+        double total;       // of all processors, in ticks, idle time included
         double group_usage; // processor time of the control group, in seconds
     };
     [[nodiscard]] std::optional<Counters> read_counters() const;
     [[nodiscard]] double cpu_percent(const Counters &before, const Counters &now) const;
     [[nodiscard]] std::optional<double> memory_percent() const;
 
-    // Paths are put together once: sample() allocates nothing.
+    // The paths are composed once, so that sample() does not allocate.
     std::string stat_, uptime_, meminfo_;
     std::string cpu_max_, cpu_stat_, memory_max_, memory_current_, memory_stat_;
     std::optional<Counters> last_;

@@ -13,10 +13,10 @@ namespace {
 
 constexpr auto bin_width = TransitDistribution::bin_width;
 
-// How long less delay is enjoyed that was bought with a dropped frame.
+// A dropped frame is assumed to reduce the delay for this long.
 constexpr nanoseconds horizon = 40s;
-constexpr nanoseconds pause_between_checks = 100ms;
-// What of the price of a frame is left when it is quiet.
+constexpr nanoseconds check_interval = 100ms;
+// Price of dropping a quiet frame, as a share of the full price.
 constexpr double quiet_share = 0.05;
 
 } // namespace
@@ -29,22 +29,22 @@ void TailCostPolicy::configure(const TailCostConfig &config)
 void TailCostPolicy::reset()
 {
     transits_.reset();
-    stale_ = true;
+    is_tail_stale_ = true;
     last_check_.reset();
-    just_dropped_ = false;
+    has_just_dropped_ = false;
 }
 
 void TailCostPolicy::observe(const TransitSample &sample)
 {
     transits_.add(sample.transit, sample.duration);
-    stale_ = true;
+    is_tail_stale_ = true;
 }
 
 void TailCostPolicy::refresh()
 {
-    if (!stale_ || transits_.empty())
+    if (!is_tail_stale_ || transits_.empty())
         return;
-    stale_ = false;
+    is_tail_stale_ = false;
     tail_ = transits_.tail();
 }
 
@@ -69,23 +69,24 @@ double TailCostPolicy::cost(nanoseconds offset)
     return cost_of(tail_.size() - 1) + milliseconds_of(above_low - last_bin);
 }
 
-nanoseconds TailCostPolicy::wanted_change(const Slot &slot)
+nanoseconds TailCostPolicy::request_change(const Slot &slot)
 {
-    if (!just_dropped_ && last_check_ && slot.time - *last_check_ < pause_between_checks)
+    if (!has_just_dropped_ && last_check_ && slot.time - *last_check_ < check_interval)
         return 0ns;
     last_check_ = slot.time;
-    just_dropped_ = false;
+    has_just_dropped_ = false;
     if (!slot.can_drop)
         return 0ns;
-    // The bin of this offset does not tell on which side of it its transits were. One that made the
-    // delay what it is was on this side: else that would be undone, and made again by the next.
+    // Transits in the same bin as the offset may be on either side of it. They are taken to be in
+    // time, because one of them may be the frame that set this delay: otherwise the delay would be
+    // reduced and then raised again by the next such frame.
     const auto present = cost(slot.offset + bin_width) - milliseconds_of(bin_width);
     const auto gain = present - cost(slot.offset - slot.duration);
-    const auto price = config_.late_cost * (slot.quiet ? quiet_share : 1) *
+    const auto price = config_.late_cost * (slot.is_quiet ? quiet_share : 1) *
                        milliseconds_of(slot.duration) / milliseconds_of(horizon);
     if (gain <= price)
         return 0ns;
-    just_dropped_ = true;
+    has_just_dropped_ = true;
     return -slot.duration;
 }
 

@@ -11,26 +11,26 @@ namespace jkvm {
 
 namespace {
 
-constexpr int room_below = 8; // bins below a new least transit
-constexpr int least_room_below = 4;
-// When the transits have moved up and left so many bins empty, the low end follows.
-constexpr int most_room_below = 40;
+constexpr int room_below = 8; // bins below a new minimum transit
+constexpr int minimum_room_below = 4;
+// When the transits have moved up and left more bins empty than this, the low end follows.
+constexpr int maximum_room_below = 40;
 constexpr int room_after_raising = 12;
 constexpr double negligible_mass = 0.001;
 constexpr std::size_t frames_between_raises = 64;
-// A stream that is beyond the last bin for so long does not come back: its clock was set.
-constexpr nanoseconds longest_beyond = std::chrono::seconds(2);
+// A stream that stays beyond the last bin for longer than this had its clock set.
+constexpr nanoseconds maximum_beyond = std::chrono::seconds(2);
 
-// The shares: before so many frames no histogram has anything to say.
-constexpr std::size_t frames_before_judging = 20;
-constexpr double surprise = 0.005; // the probability kept for what was never seen
+// The shares are learned once the histograms contain this many frames.
+constexpr std::size_t frames_before_learning = 20;
+constexpr double unseen_probability = 0.005; // reserved for transits never seen before
 constexpr double learning_rate = 0.2;
-constexpr double least_share_flow = 1e-5; // so that no share is lost for ever
+constexpr double share_exchange = 1e-5; // so that no share vanishes permanently
 
-// A frame as long as a memory does not empty it.
-constexpr double most_forgotten = 0.5;
+// Upper bound of what one frame makes a memory forget, however long the frame is.
+constexpr double maximum_forgotten = 0.5;
 
-constexpr double largest_weight = 1e12;
+constexpr double maximum_weight = 1e12;
 
 } // namespace
 
@@ -42,18 +42,18 @@ void TransitDistribution::add(nanoseconds transit, nanoseconds duration)
     const auto bin = bin_of(transit);
     highest_ = std::max(highest_, bin);
 
-    // Frames that were held back together are one event, not as many proofs of it.
+    // Frames released together by one stall are one event and teach the shares once.
     const bool in_burst = frames_ > 0 && transit <= last_transit_ - duration * 3 / 4;
     last_transit_ = transit;
-    if (frames_ >= frames_before_judging && !in_burst)
+    if (frames_ >= frames_before_learning && !in_burst)
         learn_shares(bin);
     for (std::size_t j = 0; j < memories.size(); ++j) {
         auto &h = histograms_[j];
         h.mass[bin] += h.next_weight;
         h.sum += h.next_weight;
-        h.next_weight /=
-            1 - std::min(milliseconds_of(duration) / milliseconds_of(memories[j]), most_forgotten);
-        if (h.next_weight > largest_weight) {
+        h.next_weight /= 1 - std::min(milliseconds_of(duration) / milliseconds_of(memories[j]),
+                                      maximum_forgotten);
+        if (h.next_weight > maximum_weight) {
             for (auto &mass : h.mass)
                 mass /= h.next_weight;
             h.sum /= h.next_weight;
@@ -64,7 +64,7 @@ void TransitDistribution::add(nanoseconds transit, nanoseconds duration)
         raise_low_end();
 
     beyond_ = transit >= low_ + bins * bin_width ? beyond_ + duration : nanoseconds(0);
-    if (beyond_ > longest_beyond) {
+    if (beyond_ > maximum_beyond) {
         reset();
         add(transit, duration);
     }
@@ -77,13 +77,13 @@ int TransitDistribution::bin_of(nanoseconds transit) const
 
 void TransitDistribution::make_room_below(nanoseconds transit)
 {
-    if (transit >= low_ + least_room_below * bin_width)
+    if (transit >= low_ + minimum_room_below * bin_width)
         return;
-    const auto wanted_low = transit - room_below * bin_width;
-    move_low(-static_cast<int>((low_ - wanted_low + bin_width - nanoseconds(1)) / bin_width));
+    const auto new_low = transit - room_below * bin_width;
+    move_low(-static_cast<int>((low_ - new_low + bin_width - nanoseconds(1)) / bin_width));
 }
 
-// What falls off at an end is added to the last bin there.
+// Mass that would be shifted out at one end is added to the last bin there.
 void TransitDistribution::move_low(int bins_up)
 {
     low_ += bins_up * bin_width;
@@ -107,32 +107,32 @@ void TransitDistribution::move_low(int bins_up)
 void TransitDistribution::raise_low_end()
 {
     const auto above = tail();
-    const auto first_less =
+    const auto first_below =
         std::find_if(above.begin(), above.end(), [](double p) { return p < 1 - negligible_mass; });
-    // The bin in which the mass begins that counts.
-    const auto lowest = static_cast<int>(first_less - above.begin()) - 1;
-    if (lowest > most_room_below)
+    // Lowest bin with more than negligible mass.
+    const auto lowest = static_cast<int>(first_below - above.begin()) - 1;
+    if (lowest > maximum_room_below)
         move_low(lowest - room_after_raising);
 }
 
 void TransitDistribution::learn_shares(int bin)
 {
-    std::array<double, memories.size()> foreseen{};
+    std::array<double, memories.size()> predicted{};
     double best = 0;
     for (std::size_t j = 0; j < memories.size(); ++j) {
         const auto &h = histograms_[j];
-        foreseen[j] = (1 - surprise) * h.mass[bin] / h.sum + surprise / bins;
-        best = std::max(best, foreseen[j]);
+        predicted[j] = (1 - unseen_probability) * h.mass[bin] / h.sum + unseen_probability / bins;
+        best = std::max(best, predicted[j]);
     }
     double sum = 0;
     for (std::size_t j = 0; j < memories.size(); ++j) {
         auto &share = histograms_[j].share;
-        if (foreseen[j] < best)
-            share *= std::pow(foreseen[j] / best, learning_rate);
+        if (predicted[j] < best)
+            share *= std::pow(predicted[j] / best, learning_rate);
         sum += share;
     }
     for (auto &h : histograms_)
-        h.share = (1 - least_share_flow) * h.share / sum + least_share_flow / memories.size();
+        h.share = (1 - share_exchange) * h.share / sum + share_exchange / memories.size();
 }
 
 std::array<double, TransitDistribution::bins> TransitDistribution::tail() const

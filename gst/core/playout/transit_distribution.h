@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// How transits are distributed, as far as the past tells: histograms that forget.
+// Estimates the distribution of transits with histograms that forget.
 #pragma once
 
 #include "core/base/time.h"
@@ -9,31 +9,32 @@
 
 namespace jkvm {
 
-/// Nobody knows for how long the past is a guide. So there are several histograms of different
-/// memory, and each counts as much as it was right about what came next.
+/// How fast to forget depends on the stream and is not known in advance. So there are several
+/// histograms with different memories, weighted by how well each one predicted the transits that
+/// followed.
 class TransitDistribution {
 public:
     static constexpr nanoseconds bin_width = std::chrono::microseconds(2500);
-    static constexpr int bins = 240; ///< transits beyond them count in the last one
+    static constexpr int bins = 240; ///< longer transits count in the last one
     /// Time constants of forgetting, in stream time.
     static constexpr std::array<nanoseconds, 3> memories{
         std::chrono::seconds(10), std::chrono::seconds(80), std::chrono::seconds(640)};
 
     void reset() { *this = TransitDistribution(); }
-    /// A frame of that duration took so long.
+    /// Records the transit of a frame with that duration.
     void add(nanoseconds transit, nanoseconds duration);
 
     [[nodiscard]] bool empty() const { return frames_ == 0; }
-    /// The lower edge of the first bin. It moves with the transits.
+    /// Lower edge of the first bin. It follows the transits.
     [[nodiscard]] nanoseconds low() const { return low_; }
-    /// For each bin the probability that a transit is in it or above.
+    /// For each bin, the probability of a transit in that bin or above.
     [[nodiscard]] std::array<double, bins> tail() const;
 
 private:
     struct Histogram {
         std::array<double, bins> mass{};
         double sum = 0;
-        double next_weight = 1; // grows, which makes what is there count less
+        double next_weight = 1; // grows, so that earlier transits count less
         double share = 1.0 / memories.size();
     };
     [[nodiscard]] int bin_of(nanoseconds transit) const;
@@ -44,10 +45,10 @@ private:
 
     std::array<Histogram, memories.size()> histograms_;
     nanoseconds low_{0};
-    int highest_ = 0; // no bin above it has any mass
+    int highest_ = 0; // all bins above it are empty
     std::size_t frames_ = 0;
     nanoseconds last_transit_{0};
-    nanoseconds beyond_{0}; // how long all frames have been beyond the last bin
+    nanoseconds beyond_{0}; // duration of the latest frames that were all beyond the last bin
 };
 
 } // namespace jkvm

@@ -20,17 +20,17 @@ double weighted_factor(double value, const WeightedConfig::Input &input)
 
 bool WeightedSize::step(double factor, const WeightedConfig &config)
 {
-    // The two are set one after the other, and may be the wrong way round in between.
-    const auto most = std::max(config.min_frames, config.max_frames);
-    const auto target = factor > 0 ? frames_ + factor * (most - frames_)
+    // The two properties are set one after the other, so minimum may exceed maximum meanwhile.
+    const auto maximum = std::max(config.min_frames, config.max_frames);
+    const auto target = factor > 0 ? frames_ + factor * (maximum - frames_)
                                    : frames_ + factor * (frames_ - config.min_frames);
-    const auto wanted =
-        std::clamp(frames_ + config.smoothing * (target - frames_), config.min_frames, most);
+    const auto next =
+        std::clamp(frames_ + config.smoothing * (target - frames_), config.min_frames, maximum);
     const auto before = frames_;
     if (config.fractional_size)
-        frames_ = wanted;
-    else if (std::abs(wanted - frames_) >= 0.5)
-        frames_ = std::round(wanted); // half away from zero
+        frames_ = next;
+    else if (std::abs(next - frames_) >= 0.5)
+        frames_ = std::round(next); // half away from zero
     return frames_ != before;
 }
 
@@ -52,12 +52,12 @@ nanoseconds WeightedPolicy::start_delay() const
 
 nanoseconds WeightedPolicy::target()
 {
-    return least_transit_ + start_delay();
+    return minimum_transit_ + start_delay();
 }
 
 void WeightedPolicy::observe(const TransitSample &sample)
 {
-    least_transit_ = sample.recent_minimum;
+    minimum_transit_ = sample.recent_minimum;
     frame_duration_ = sample.duration;
     if (!config_.queue_latency)
         add_latency(sample.transit);
@@ -68,7 +68,7 @@ void WeightedPolicy::add_latency(nanoseconds latency)
     latency_ = latency_ == nanoseconds(0) ? latency : (9 * latency_ + latency) / 10;
 }
 
-nanoseconds WeightedPolicy::wanted_change(const Slot &slot)
+nanoseconds WeightedPolicy::request_change(const Slot &slot)
 {
     if (config_.queue_latency)
         add_latency(slot.wait);
@@ -76,7 +76,7 @@ nanoseconds WeightedPolicy::wanted_change(const Slot &slot)
         last_step_ = slot.time;
         step();
     }
-    return steering_.wanted_change(slot, target());
+    return stepper_.request_change(slot, target());
 }
 
 void WeightedPolicy::step()

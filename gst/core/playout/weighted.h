@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The policy that follows the machine's load: a size in frames from processor, memory and latency.
+// Playout policy of the JetKVM audio system: a size in frames, computed from processor load, memory
+// and latency.
 #pragma once
 
-#include "core/playout/steering.h"
+#include "core/playout/frame_stepper.h"
 #include "core/playout/system_load.h"
 
 #include <cstdint>
@@ -10,13 +11,13 @@
 
 namespace jkvm {
 
-/// Defaults are those of the original.
+/// The defaults are JetKVM's.
 struct WeightedConfig {
     double min_frames = 3;
     double max_frames = 20;
     double start_frames = 6;
 
-    /// Below `low` a factor is 1, above `high` it is -1, and between them linear.
+    /// The factor is 1 below `low`, -1 above `high` and linear in between.
     struct Input {
         double low;
         double high;
@@ -27,24 +28,24 @@ struct WeightedConfig {
     Input latency{20, 50, 0.2}; ///< milliseconds
 
     nanoseconds interval = std::chrono::milliseconds(500);
-    double smoothing = 0.3; ///< what part of the way to the target one step goes
+    double smoothing = 0.3; ///< share of the distance to the target that one step covers
 
-    /// The original rounds the size after each step and forgets a step of less than half a frame,
-    /// so it gets stuck on the way.
+    /// Keeps the fraction of the size. JetKVM rounds it after each step and ignores steps of less
+    /// than half a frame, so that the size stops short of its target.
     bool fractional_size = false;
-    /// The original's latency is that of the way to the queue; this takes the time that frames
-    /// stand in the queue, which is what the size decides.
+    /// Uses the time that frames spend in the queue, which the size controls, as the latency.
+    /// JetKVM uses the latency of the path to the queue.
     bool queue_latency = false;
 };
 
-/// 1 for less than `low`, -1 for more than `high`.
+/// Factor of one input: 1 below `low`, -1 above `high`.
 double weighted_factor(double value, const WeightedConfig::Input &input);
 
-/// The size alone, one step after the other.
+/// The sequence of sizes, without the timing.
 class WeightedSize {
 public:
     explicit WeightedSize(const WeightedConfig &config) : frames_(config.start_frames) {}
-    /// `factor`: the weighted sum, -1 .. 1. True if the size changed.
+    /// `factor`: weighted sum of the inputs' factors, -1 to 1. Returns whether the size changed.
     bool step(double factor, const WeightedConfig &config);
     [[nodiscard]] double frames() const { return frames_; }
 
@@ -58,7 +59,7 @@ public:
     WeightedPolicy(const WeightedConfig &config, SystemLoad &load);
     void configure(const WeightedConfig &config) { config_ = config; }
 
-    /// What the last step was made from.
+    /// Inputs and result of the last step.
     struct Inputs {
         double cpu_percent = 0;
         double memory_percent = 0;
@@ -66,8 +67,8 @@ public:
         double cpu_factor = 0;
         double memory_factor = 0;
         double latency_factor = 0;
-        double factor = 0;      ///< the weighted sum
-        double size_frames = 0; ///< what came of it
+        double factor = 0;      ///< weighted sum of the three
+        double size_frames = 0; ///< size after the step
         std::uint64_t size_changes = 0;
     };
     [[nodiscard]] const Inputs &inputs() const { return inputs_; }
@@ -75,7 +76,7 @@ public:
     void reset() override;
     void observe(const TransitSample &sample) override;
     [[nodiscard]] nanoseconds start_delay() const override;
-    nanoseconds wanted_change(const Slot &slot) override;
+    nanoseconds request_change(const Slot &slot) override;
     double cost(nanoseconds offset) override;
     nanoseconds target() override;
 
@@ -86,10 +87,10 @@ private:
     WeightedConfig config_;
     SystemLoad *load_;
     WeightedSize size_;
-    Steering steering_;
+    FrameStepper stepper_;
     Inputs inputs_;
-    nanoseconds latency_{0}; // running average; 0 is "nothing measured yet", as in the original
-    nanoseconds least_transit_{0};
+    nanoseconds latency_{0}; // running average; 0 means not yet measured, as in JetKVM
+    nanoseconds minimum_transit_{0};
     nanoseconds frame_duration_{std::chrono::milliseconds(20)};
     std::optional<nanoseconds> last_step_;
 };

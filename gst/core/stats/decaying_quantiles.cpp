@@ -9,7 +9,8 @@ namespace jkvm {
 
 namespace {
 
-// Values below 2^precision units have a bucket each; above, an octave has 2^(precision - 1).
+// Each value below 2^precision units has its own bucket; above, each octave has
+// 2^(precision - 1) buckets.
 constexpr unsigned precision = 6;
 constexpr unsigned half = 1U << (precision - 1);
 constexpr unsigned unit_bits = 10; // a unit is 2^10 ns
@@ -22,13 +23,13 @@ constexpr unsigned shift_of(std::uint64_t units)
 
 constexpr std::size_t bucket_of(nanoseconds value)
 {
-    const auto clamped = std::clamp(value, nanoseconds(0), DecayingQuantiles::longest);
+    const auto clamped = std::clamp(value, nanoseconds(0), DecayingQuantiles::maximum);
     const auto units = static_cast<std::uint64_t>(clamped.count()) >> unit_bits;
     const auto shift = shift_of(units);
     return std::size_t{shift} * half + static_cast<std::size_t>(units >> shift);
 }
 
-/// The middle of it.
+/// Centre of the bucket.
 nanoseconds value_of(std::size_t bucket)
 {
     const auto shift = bucket < std::size_t{2} * half ? 0 : bucket / half - 1;
@@ -41,7 +42,7 @@ nanoseconds value_of(std::size_t bucket)
 
 void DecayingQuantiles::record(nanoseconds value)
 {
-    static_assert(bucket_of(longest) < std::tuple_size_v<decltype(counts_)>);
+    static_assert(bucket_of(maximum) < std::tuple_size_v<decltype(counts_)>);
     ++counts_[bucket_of(value)];
     if (++total_ < capacity)
         return;
@@ -61,7 +62,7 @@ nanoseconds DecayingQuantiles::at(double q) const
         if (seen >= std::max(rank, 1U))
             return value_of(bucket);
     }
-    return longest;
+    return maximum;
 }
 
 } // namespace jkvm

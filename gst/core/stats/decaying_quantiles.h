@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// DecayingQuantiles of a stream of times, in constant memory.
+// Quantiles of a stream of durations in constant memory; older samples count less.
 #pragma once
 
 #include "core/base/time.h"
@@ -10,18 +10,18 @@
 
 namespace jkvm {
 
-/// A histogram whose buckets grow with the value: what at() says is right to 1.6 %, or to 1 us
-/// where that is more. It forgets: whenever `capacity` samples are in it all counts are halved, so
-/// about the last two minutes of a stream with 50 frames a second count.
+/// A histogram with logarithmic buckets: at() is accurate to 1.6 % or 1 us, whichever is larger.
+/// When it contains `capacity` samples, all counts are halved, so it covers about the last two
+/// minutes of a stream with 50 frames per second.
 class DecayingQuantiles {
 public:
     static constexpr std::uint32_t capacity = 8192; ///< samples
-    /// What is longer is taken for this long.
-    static constexpr nanoseconds longest = std::chrono::seconds(60);
+    /// Longer durations are recorded as this.
+    static constexpr nanoseconds maximum = std::chrono::seconds(60);
 
-    /// A negative time counts as 0. Allocates nothing.
+    /// A negative duration is recorded as 0. Does not allocate.
     void record(nanoseconds value);
-    /// The value that a share of `q` (0..1) of the samples do not exceed; 0 without samples.
+    /// Quantile `q` (0 to 1) of the samples; 0 without samples.
     [[nodiscard]] nanoseconds at(double q) const;
 
 private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// How often a latency was how long, since the beginning: what a Prometheus histogram is made of.
+// Cumulative histogram of a latency, as exported to Prometheus.
 #pragma once
 
 #include "core/base/time.h"
@@ -9,11 +9,12 @@
 
 namespace jkvm {
 
-/// Counts only grow, so that whoever reads them now and then knows what came in between.
+/// The counts never decrease, so that a reader gets the latencies since its previous read as a
+/// difference.
 class LatencyHistogram {
 public:
-    /// The longest latency of each bucket but the last, which takes all that is longer. Close to
-    /// each other where a frame more or less is, 10 to 100 ms.
+    /// Inclusive upper bounds of all buckets but the last, which counts anything longer. They are
+    /// dense from 10 to 100 ms, where one frame makes a difference.
     static constexpr std::array<nanoseconds, 17> bounds{
         std::chrono::microseconds(100), std::chrono::microseconds(500),
         std::chrono::milliseconds(1),   std::chrono::microseconds(2500),
@@ -26,11 +27,11 @@ public:
         std::chrono::milliseconds(2500)};
     using Counts = std::array<std::uint64_t, bounds.size() + 1>;
 
-    /// A negative latency, of clocks that disagree, counts as 0. One beyond 60 s is taken for that.
+    /// Clamps the latency to 0 to 60 s: clocks that disagree can make it negative.
     void record(nanoseconds latency);
     void add(const LatencyHistogram &other);
 
-    /// Of each bucket alone.
+    /// Samples per bucket, not accumulated over the buckets.
     [[nodiscard]] const Counts &counts() const { return counts_; }
     [[nodiscard]] nanoseconds sum() const { return sum_; }
 

@@ -7,7 +7,7 @@ namespace jkvm {
 
 void LatencyMonitor::record(nanoseconds latency)
 {
-    latency = std::clamp(latency, -longest, longest);
+    latency = std::clamp(latency, -maximum_latency, maximum_latency);
     quantiles_.record(latency);
     histogram_.record(latency);
     auto &v = values_;
@@ -48,9 +48,9 @@ nanoseconds LatencyMonitor::past(std::size_t age) const
 
 LatencyTrend LatencyMonitor::trend() const
 {
-    // Of nine steps.
-    constexpr int many_one_way = 6;
-    constexpr int many = 7;
+    // Thresholds, of nine differences.
+    constexpr int monotonic_threshold = 6;
+    constexpr int unsteady_threshold = 7;
 
     if (values_.samples < trend_length)
         return LatencyTrend::stable;
@@ -60,11 +60,11 @@ LatencyTrend LatencyMonitor::trend() const
         rises += past(age) > past(age + 1) ? 1 : 0;
         falls += past(age) < past(age + 1) ? 1 : 0;
     }
-    if (rises > many_one_way)
+    if (rises > monotonic_threshold)
         return LatencyTrend::increasing;
-    if (falls > many_one_way)
+    if (falls > monotonic_threshold)
         return LatencyTrend::decreasing;
-    return rises + falls > many ? LatencyTrend::unsteady : LatencyTrend::stable;
+    return rises + falls > unsteady_threshold ? LatencyTrend::unsteady : LatencyTrend::stable;
 }
 
 } // namespace jkvm

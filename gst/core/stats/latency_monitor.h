@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A running account of how late something is.
+// Running statistics of a latency: average, extremes, jitter, trend, quantiles, histogram.
 #pragma once
 
 #include "core/base/time.h"
@@ -11,38 +11,37 @@
 
 namespace jkvm {
 
-/// Where the latest latencies go; `unsteady` is what JetKVM calls volatile.
+/// Direction of the latest latencies; `unsteady` is JetKVM's "volatile".
 enum class LatencyTrend { stable, increasing, decreasing, unsteady };
 
-/// A value: whoever shares one between threads keeps it in a Guarded<>, and takes a snapshot of it
-/// to look at.
+/// A value type. Share it between threads in a Guarded<> and read it through a snapshot.
 class LatencyMonitor {
 public:
-    /// What the jitter is made from; what is older is forgotten.
-    static constexpr std::size_t history = 100; ///< samples
-    /// What is longer, of clocks that have nothing in common, is taken for this long, so that no
-    /// sum can overflow.
-    static constexpr nanoseconds longest = DecayingQuantiles::longest;
-    /// What the trend is made from.
-    static constexpr std::size_t trend_length = 10; ///< samples
+    /// Number of latest samples that the jitter is computed from.
+    static constexpr std::size_t history = 100;
+    /// Latencies are clamped to this magnitude so that no sum overflows; unrelated clocks can make
+    /// them larger.
+    static constexpr nanoseconds maximum_latency = DecayingQuantiles::maximum;
+    /// Number of latest samples that the trend is computed from.
+    static constexpr std::size_t trend_length = 10;
 
     struct Values {
         std::uint64_t samples = 0;
         nanoseconds current{0};
-        nanoseconds average{0}; ///< exponential, one tenth of the difference a sample
+        nanoseconds average{0}; ///< exponential; each sample counts one tenth
         nanoseconds minimum{0};
         nanoseconds maximum{0};
-        nanoseconds jitter{0}; ///< mean distance from the average, over the history
+        nanoseconds jitter{0}; ///< mean absolute deviation from the average, over the history
         LatencyTrend trend = LatencyTrend::stable;
-        // Of the last some thousand samples, see DecayingQuantiles.
+        // Quantiles of the last few thousand samples; see DecayingQuantiles.
         nanoseconds p50{0};
         nanoseconds p95{0};
         nanoseconds p99{0};
     };
 
-    /// Allocates nothing.
+    /// Does not allocate.
     void record(nanoseconds latency);
-    /// Takes some time: the quantiles are looked up.
+    /// Computes the quantiles, which takes some microseconds.
     [[nodiscard]] Values values() const;
     [[nodiscard]] LatencyTrend trend() const;
     [[nodiscard]] nanoseconds average() const { return values_.average; }
@@ -57,9 +56,9 @@ private:
     /// The latency `age` samples ago.
     [[nodiscard]] nanoseconds past(std::size_t age) const;
 
-    Values values_;                         // but for jitter, trend and quantiles
+    Values values_;                         // jitter, trend and quantiles are not kept up to date
     std::array<Sample, history> history_{}; // a ring
-    nanoseconds deviations_{0};             // sum over the history
+    nanoseconds deviations_{0};             // their sum over the history
     DecayingQuantiles quantiles_;
     LatencyHistogram histogram_;
 };

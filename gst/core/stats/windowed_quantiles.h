@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The spread of the latest values of something.
+// Minimum, median, 95th percentile and maximum of the latest values.
 #pragma once
 
 #include "core/base/time.h"
@@ -9,7 +9,7 @@
 
 namespace jkvm {
 
-/// Adding is cheap, the summary sorts: it is for people who look now and then.
+/// Adding a value is cheap; the summary sorts the window and is meant for occasional reads.
 class WindowedQuantiles {
 public:
     static constexpr std::size_t window = 512; ///< values
@@ -17,7 +17,7 @@ public:
     struct Summary {
         nanoseconds minimum{0};
         nanoseconds median{0};
-        nanoseconds p95{0}; ///< 95 of 100 are not above it
+        nanoseconds p95{0};
         nanoseconds maximum{0};
     };
 

@@ -23,23 +23,23 @@ void QueueLatencyReport::reset(nanoseconds needed)
 
 bool QueueLatencyReport::update(nanoseconds needed, nanoseconds now)
 {
-    const auto wanted = round_up(needed);
-    if (wanted + least_fall > value_) {
+    const auto required = round_up(needed);
+    if (required + minimum_fall > value_) {
         calm_since_.reset();
     } else {
         if (!calm_since_) {
             calm_since_ = now;
-            most_needed_ = wanted;
+            maximum_needed_ = required;
         }
-        most_needed_ = std::max(most_needed_, wanted);
+        maximum_needed_ = std::max(maximum_needed_, required);
     }
 
-    if (last_change_ && now - *last_change_ < least_interval)
+    if (last_change_ && now - *last_change_ < minimum_interval)
         return false;
-    if (wanted > value_)
-        value_ = wanted;
+    if (required > value_)
+        value_ = required;
     else if (calm_since_ && now - *calm_since_ >= calm_before_fall)
-        value_ = most_needed_;
+        value_ = maximum_needed_;
     else
         return false;
     last_change_ = now;

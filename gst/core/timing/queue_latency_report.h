@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The latency that a queue tells the pipeline, made from a delay that changes.
+// Derives the latency that a queue reports to the pipeline from its varying delay.
 #pragma once
 
 #include "core/base/time.h"
@@ -8,26 +8,26 @@
 
 namespace jkvm {
 
-/// A change of the reported latency makes every sink of the pipeline adjust, which can be heard. So
-/// it comes in steps: up when the delay has grown already, which was heard anyway, and down when
-/// much less would have been enough for a minute. Thread-bound.
+/// Every sink of the pipeline adjusts to a change of the reported latency, which is audible. So the
+/// latency changes in steps: it rises once the delay has grown, which was audible anyway, and falls
+/// when much less was sufficient for a minute. Thread-bound.
 class QueueLatencyReport {
 public:
     static constexpr nanoseconds step = std::chrono::milliseconds(20);
-    static constexpr nanoseconds least_fall = std::chrono::milliseconds(40);
+    static constexpr nanoseconds minimum_fall = std::chrono::milliseconds(40);
     static constexpr nanoseconds calm_before_fall = std::chrono::seconds(60);
-    static constexpr nanoseconds least_interval = std::chrono::seconds(10);
+    static constexpr nanoseconds minimum_interval = std::chrono::seconds(10);
 
     void reset(nanoseconds needed);
-    /// `needed`: what would be enough at `now`. True when the latency has changed.
+    /// `needed`: latency that is sufficient at `now`. Returns whether the reported value changed.
     bool update(nanoseconds needed, nanoseconds now);
     [[nodiscard]] nanoseconds value() const { return value_; }
 
 private:
     nanoseconds value_{0};
     std::optional<nanoseconds> last_change_;
-    std::optional<nanoseconds> calm_since_; // so long less would have done
-    nanoseconds most_needed_{0};            // since then
+    std::optional<nanoseconds> calm_since_; // since then a lower value was sufficient
+    nanoseconds maximum_needed_{0};         // since then
 };
 
 } // namespace jkvm

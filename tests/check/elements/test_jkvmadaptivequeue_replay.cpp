@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The element decides as its engine does alone, which is what adaptive-replay runs.
+// The element makes the same decisions as its engine, which adaptive-replay runs alone.
 #include "benchmarks/replay.h"
 #include "check/elements/adaptive_queue_harness.h"
 
@@ -10,7 +10,7 @@ using testing::Output;
 
 class JkvmAdaptiveQueueReplay : public ::testing::TestWithParam<const char *> {
 protected:
-    /// All that the engine has to say by then. Returns how long it will wait.
+    /// Runs the engine until it waits. Returns the time that it waits for.
     nanoseconds decide(Playout &playout, nanoseconds now)
     {
         for (;;) {
@@ -29,17 +29,17 @@ protected:
             }
         }
     }
-    /// The element has come as far, and says the same.
+    /// Waits until the element waits for the same time, and compares its output.
     void expect_same(nanoseconds until)
     {
-        if (until == Playout::Wait::for_ever)
+        if (until == Playout::Wait::indefinitely)
             queue_.settle();
         else
             queue_.await_wait(until);
         for (const auto &expected : expected_) {
             const auto output = queue_.pull();
             ASSERT_EQ(output, expected);
-            ASSERT_EQ(output.media, expected.media) << "another frame than meant";
+            ASSERT_EQ(output.media, expected.media) << "not the expected frame";
         }
         expected_.clear();
         ASSERT_TRUE(queue_.is_nothing_out());
@@ -49,7 +49,7 @@ protected:
     std::vector<Output> expected_;
 };
 
-TEST_P(JkvmAdaptiveQueueReplay, ElementDecidesAsTheEngineDoesFrameByFrame)
+TEST_P(JkvmAdaptiveQueueReplay, MakesTheDecisionsOfItsEngine)
 {
     auto read =
         benchmark::read_trace(std::string(JKVM_RECORDED_ARRIVALS "/") + GetParam() + ".csv.gz");
@@ -59,7 +59,7 @@ TEST_P(JkvmAdaptiveQueueReplay, ElementDecidesAsTheEngineDoesFrameByFrame)
     benchmark::SteadyLoad load;
     Playout playout(PlayoutConfig(), load);
     queue_.play();
-    nanoseconds until = Playout::Wait::for_ever;
+    nanoseconds until = Playout::Wait::indefinitely;
     for (const auto &arriving : trace) {
         while (until < arriving.arrival) {
             queue_.advance_to(until);
@@ -68,11 +68,11 @@ TEST_P(JkvmAdaptiveQueueReplay, ElementDecidesAsTheEngineDoesFrameByFrame)
             ASSERT_FALSE(HasFailure()) << "before the frame of " << arriving.media.count();
         }
         queue_.push_at(arriving.arrival, arriving.media);
-        const auto overflow = playout.arrive({.media_time = arriving.media,
-                                              .duration = std::chrono::milliseconds(20),
-                                              .quantum = std::chrono::microseconds(2500)},
-                                             arriving.arrival);
-        EXPECT_EQ(overflow, 0u);
+        playout.arrive({.media_time = arriving.media,
+                        .duration = std::chrono::milliseconds(20),
+                        .conceal_step = std::chrono::microseconds(2500)},
+                       arriving.arrival);
+        EXPECT_FALSE(playout.drop_overflow());
         until = decide(playout, arriving.arrival);
         expect_same(until);
         ASSERT_FALSE(HasFailure()) << "at the frame of " << arriving.media.count();

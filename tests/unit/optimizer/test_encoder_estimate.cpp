@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 class EncoderEstimateTest : public ::testing::Test {
 protected:
-    /// So much sound at that bitrate.
+    /// Records frames of that bitrate for `time`.
     void play(double bitrate, nanoseconds time, nanoseconds frame = 20ms, bool is_quiet = false)
     {
         const auto bytes =
@@ -23,12 +23,12 @@ protected:
     EncoderEstimate estimate_;
 };
 
-TEST_F(EncoderEstimateTest, BeginsWithTheDefaultPreset)
+TEST_F(EncoderEstimateTest, StartsWithTheDefaultConfig)
 {
     EXPECT_EQ(estimate_.config(), wire::EncoderConfig());
 }
 
-TEST_F(EncoderEstimateTest, SeesBitrateAndFrame)
+TEST_F(EncoderEstimateTest, EstimatesBitrateAndFrameDuration)
 {
     play(48000, 1s, 60ms); // less than a window
     EXPECT_EQ(bitrate(), 48000u);
@@ -36,34 +36,34 @@ TEST_F(EncoderEstimateTest, SeesBitrateAndFrame)
     play(48000, 20s, 10ms);
     EXPECT_EQ(bitrate(), 48000u);
     EXPECT_EQ(estimate_.config().stream.frame_size, 480u);
-    estimate_.set_sound(24000, 1);
+    estimate_.set_format(24000, 1);
     EXPECT_EQ(estimate_.config().stream.frame_size, 240u);
     EXPECT_EQ(estimate_.config().stream.sample_rate, 24000u);
     EXPECT_EQ(estimate_.config().stream.channels, 1u);
 }
 
-TEST_F(EncoderEstimateTest, SoundThatNeedsLessDoesNotLowerIt)
+TEST_F(EncoderEstimateTest, KeepsTheBitrateWhileAudioNeedsLess)
 {
     play(96000, 10s);
     play(60000, 30s);
     EXPECT_EQ(bitrate(), 96000u);
 }
 
-TEST_F(EncoderEstimateTest, AnEncoderThatWasSetLowerIsSeenAMinuteLater)
+TEST_F(EncoderEstimateTest, FollowsALowerBitrateAfterAMinute)
 {
     play(192000, 10s);
     play(96000, 61s);
     EXPECT_EQ(bitrate(), 96000u);
 }
 
-TEST_F(EncoderEstimateTest, SilenceSaysNothing)
+TEST_F(EncoderEstimateTest, IgnoresQuietFrames)
 {
     play(96000, 6s);
     play(1200, 600s, 20ms, true);
     EXPECT_EQ(bitrate(), 96000u);
 }
 
-TEST_F(EncoderEstimateTest, TakesTheRestFromTheNearestQuality)
+TEST_F(EncoderEstimateTest, TakesOtherSettingsFromTheNearestQuality)
 {
     const std::array<std::pair<double, std::uint32_t>, 4> complexities{
         {{30000, 1}, {90000, 2}, {185000, 5}, {300000, 8}}};
@@ -73,13 +73,13 @@ TEST_F(EncoderEstimateTest, TakesTheRestFromTheNearestQuality)
         EXPECT_EQ(estimate_.config().complexity, complexity) << bitrate;
         EXPECT_EQ(wire::EncoderConfig::decode(estimate_.config().encode()), estimate_.config());
     }
-    estimate_.set_sound(48000, 1); // a microphone's qualities have lower bitrates
+    estimate_.set_format(48000, 1); // a microphone's qualities have lower bitrates
     estimate_.restart();
     play(120000, 6s);
     EXPECT_EQ(estimate_.config().complexity, 5u);
 }
 
-TEST_F(EncoderEstimateTest, PacketOfAPauseShowsThatPausesAreLeftOut)
+TEST_F(EncoderEstimateTest, DetectsDtxByItsPackets)
 {
     play(96000, 6s);
     EXPECT_FALSE(estimate_.config().dtx);
@@ -89,7 +89,7 @@ TEST_F(EncoderEstimateTest, PacketOfAPauseShowsThatPausesAreLeftOut)
     EXPECT_FALSE(estimate_.config().dtx);
 }
 
-TEST_F(EncoderEstimateTest, NeverSaysWhatTheMessageHasNoRoomFor)
+TEST_F(EncoderEstimateTest, StaysWithinTheRangeOfTheMessage)
 {
     play(2000000, 6s);
     EXPECT_EQ(bitrate(), 512000u);

@@ -12,7 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 using enum LatencyTrend;
 
-TEST(OptimizationLevel, IsThatOfTheFormula)
+TEST(OptimizationLevel, FollowsTheFormula)
 {
     struct {
         nanoseconds latency;
@@ -29,7 +29,7 @@ TEST(OptimizationLevel, IsThatOfTheFormula)
     }
 }
 
-TEST(OptimizationLevel, HasEnds)
+TEST(OptimizationLevel, IsClamped)
 {
     EXPECT_EQ(optimization_level(-1s, increasing), 0u);
     EXPECT_EQ(optimization_level(0ms, increasing), 0u);
@@ -37,7 +37,7 @@ TEST(OptimizationLevel, HasEnds)
     EXPECT_EQ(optimization_level(nanoseconds::max(), decreasing), 8u);
 }
 
-TEST(OptimizedEncoder, DoesAtLevelZeroWhatItDoesByItself)
+TEST(OptimizedEncoder, IsUnchangedAtLevelZero)
 {
     for (const std::uint32_t bitrate : {6000u, 16000u, 96000u, 320000u, 123457u}) {
         wire::EncoderConfig preset;
@@ -48,7 +48,7 @@ TEST(OptimizedEncoder, DoesAtLevelZeroWhatItDoesByItself)
     }
 }
 
-TEST(OptimizedEncoder, CostsLessWithEachLevel)
+TEST(OptimizedEncoder, IsReducedWithEachLevel)
 {
     wire::EncoderConfig preset;
     preset.complexity = 8;
@@ -82,49 +82,49 @@ TEST(OptimizedEncoder, KeepsLongFramesAndLowBitrates)
     EXPECT_EQ(optimized(preset, 8).stream.frame_size, 960u);
 }
 
-/// A frame every 20 ms of a clock that is only a number.
+/// A frame every 20 ms of simulated time.
 class OptimizerTest : public ::testing::Test {
 protected:
-    /// The last level, after frames that are so late for that long.
+    /// Records frames with that latency for `time`. Returns the final level.
     unsigned run(nanoseconds latency, nanoseconds time)
     {
         for (const auto end = now_ + time; now_ < end; now_ += 20ms)
             changed_ |= optimizer_.record(latency, now_);
         return optimizer_.level();
     }
-    /// Whether the level has changed since the last call.
-    bool has_changed() { return std::exchange(changed_, false); }
+    /// Whether the level changed since the previous call.
+    bool take_changed() { return std::exchange(changed_, false); }
 
     nanoseconds now_ = 1000s;
     Optimizer optimizer_;
     bool changed_ = false;
 };
 
-TEST_F(OptimizerTest, LeavesAnEncoderAloneThatIsInTime)
+TEST_F(OptimizerTest, StaysAtZeroForAShortLatency)
 {
     EXPECT_EQ(run(30ms, 600s), 0u);
-    EXPECT_FALSE(has_changed());
+    EXPECT_FALSE(take_changed());
     EXPECT_EQ(optimizer_.changes(), 0u);
     EXPECT_FALSE(optimizer_.last_change());
 }
 
-TEST_F(OptimizerTest, FollowsTheFormulaAfterTwoAskings)
+TEST_F(OptimizerTest, FollowsTheFormulaAfterTwoEvaluations)
 {
     EXPECT_EQ(run(150ms, 9s), 0u);
     EXPECT_EQ(run(150ms, 2s), 4u);
-    EXPECT_TRUE(has_changed());
+    EXPECT_TRUE(take_changed());
     EXPECT_EQ(optimizer_.changes(), 1u);
     EXPECT_EQ(optimizer_.last_change(), 1010s);
 }
 
-TEST_F(OptimizerTest, OneLateFrameDoesNotMatter)
+TEST_F(OptimizerTest, IgnoresSingleLateFrames)
 {
     run(20ms, 20ms);
     for (int i = 0; i < 100; ++i) {
         run(20ms, 5s - 20ms);
-        run(i % 2 == 0 ? 400ms : 20ms, 20ms); // the frame that the asking falls on
+        run(i % 2 == 0 ? 400ms : 20ms, 20ms); // the frame that is evaluated
     }
-    EXPECT_FALSE(has_changed());
+    EXPECT_FALSE(take_changed());
     EXPECT_GE(optimizer_.latency().values().maximum, 400ms);
 }
 
@@ -138,9 +138,9 @@ TEST_F(OptimizerTest, ChangesAtMostOnceInThirtySeconds)
     EXPECT_EQ(optimizer_.changes(), 2u);
 }
 
-TEST_F(OptimizerTest, IsBackAtZeroWithinAMinuteAfterTheLoad)
+TEST_F(OptimizerTest, ReturnsToZeroWithinAMinuteAfterTheLoad)
 {
-    // However far the interval and the cool-down are when the load ends.
+    // For every phase of the interval and the cool-down at which the load ends.
     for (auto load = 10s; load < 60s; load += 1s) {
         optimizer_ = Optimizer();
         EXPECT_GT(run(300ms, load + 100ms), 0u) << load.count();
@@ -148,57 +148,57 @@ TEST_F(OptimizerTest, IsBackAtZeroWithinAMinuteAfterTheLoad)
     }
 }
 
-TEST_F(OptimizerTest, LatencyOnTheEdgeOfALevelDoesNotSwing)
+TEST_F(OptimizerTest, DoesNotOscillateAtALevelBoundary)
 {
     ASSERT_EQ(run(108ms, 11s), 3u);
-    has_changed();
+    take_changed();
     for (int i = 0; i < 20; ++i) {
         run(106ms, 60s); // 2.97 levels
         run(108ms, 60s); // 3.02
     }
-    EXPECT_FALSE(has_changed());
+    EXPECT_FALSE(take_changed());
     EXPECT_EQ(run(97ms, 60s), 2u); // 2.72
 }
 
-TEST_F(OptimizerTest, GoesToTheMilderOfTwoWishes)
+TEST_F(OptimizerTest, ChangesByTheSmallerOfTwoEvaluations)
 {
     run(300ms, 5s + 20ms);
     EXPECT_EQ(run(100ms, 5s), 2u);
     run(100ms, 30s);
-    run(10ms, 5s); // between the two askings
+    run(10ms, 5s); // between two evaluations
     EXPECT_EQ(optimizer_.level(), 2u);
 }
 
-TEST_F(OptimizerTest, ComesDownWhenNothingArrives)
+TEST_F(OptimizerTest, ReturnsToZeroWhileNothingArrives)
 {
     ASSERT_EQ(run(300ms, 11s), 8u);
-    const auto silence = now_;
-    while (optimizer_.level() > 0 && now_ < silence + 60s) {
-        now_ = optimizer_.next_look().value_or(silence + 60s);
-        optimizer_.look(now_);
+    const auto idle_since = now_;
+    while (optimizer_.level() > 0 && now_ < idle_since + 60s) {
+        now_ = optimizer_.idle_deadline().value_or(idle_since + 60s);
+        optimizer_.on_idle(now_);
     }
     EXPECT_EQ(optimizer_.level(), 0u);
-    EXPECT_LE(now_ - silence, 35s);
-    EXPECT_EQ(optimizer_.latency().values().current, 300ms); // nothing was made up
+    EXPECT_LE(now_ - idle_since, 35s);
+    EXPECT_EQ(optimizer_.latency().values().current, 300ms); // no sample was invented
 }
 
-TEST_F(OptimizerTest, DoesNotTakeTheTimeBetweenTwoFramesForSilence)
+TEST_F(OptimizerTest, IsNotIdleBetweenTwoFrames)
 {
     ASSERT_EQ(run(300ms, 11s), 8u);
     for (int i = 0; i < 3000; ++i) {
         run(300ms, 20ms);
-        EXPECT_FALSE(optimizer_.look(now_ + 19ms));
+        EXPECT_FALSE(optimizer_.on_idle(now_ + 19ms));
     }
     EXPECT_EQ(optimizer_.level(), 8u);
 }
 
-TEST_F(OptimizerTest, AnotherSenderIsAtLevelZeroAndMayBeAskedAtOnce)
+TEST_F(OptimizerTest, RestartsAtLevelZeroWithoutCoolDown)
 {
     ASSERT_EQ(run(300ms, 11s), 8u);
     optimizer_.restart(now_);
     EXPECT_EQ(optimizer_.level(), 0u);
     EXPECT_EQ(optimizer_.changes(), 2u);
-    EXPECT_FALSE(optimizer_.next_look());
+    EXPECT_FALSE(optimizer_.idle_deadline());
     now_ = 5s; // on another clock
     EXPECT_EQ(run(300ms, 11s), 8u);
     EXPECT_EQ(optimizer_.changes(), 3u);

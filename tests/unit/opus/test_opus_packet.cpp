@@ -20,7 +20,7 @@ std::optional<OpusPacketFacts> facts_of(const std::vector<unsigned> &values)
 }
 
 // RFC 6716, table 2: configuration number, mode, frame size.
-TEST(OpusPacket, EveryConfigurationHasTheModeAndFrameSizeOfTheStandard)
+TEST(OpusPacket, ParsesModeAndFrameSizeOfEveryConfiguration)
 {
     for (unsigned config = 0; config < 32; ++config) {
         const auto facts = facts_of({config << 3});
@@ -43,7 +43,7 @@ TEST(OpusPacket, EveryConfigurationHasTheModeAndFrameSizeOfTheStandard)
 }
 
 // RFC 6716, table 2, the column of bandwidths.
-TEST(OpusPacket, EveryConfigurationHasTheBandwidthOfTheStandard)
+TEST(OpusPacket, ParsesBandwidthOfEveryConfiguration)
 {
     using enum Bandwidth;
     const std::vector<std::pair<unsigned, Bandwidth>> first_of{
@@ -55,13 +55,13 @@ TEST(OpusPacket, EveryConfigurationHasTheBandwidthOfTheStandard)
             EXPECT_EQ(facts_of({config << 3})->bandwidth, first_of[i].second) << config;
 }
 
-TEST(OpusPacket, StereoBit)
+TEST(OpusPacket, ParsesStereoBit)
 {
     EXPECT_TRUE(facts_of({0xFC})->stereo); // fullband CELT, 20 ms, stereo
     EXPECT_FALSE(facts_of({0xF8})->stereo);
 }
 
-TEST(OpusPacket, SeveralFramesInOnePacketAddUp)
+TEST(OpusPacket, AddsUpTheFramesOfAPacket)
 {
     EXPECT_EQ(facts_of({0xF9})->duration(), 40ms);        // two of equal size
     EXPECT_EQ(facts_of({0xFA})->duration(), 40ms);        // two of different size
@@ -69,10 +69,10 @@ TEST(OpusPacket, SeveralFramesInOnePacketAddUp)
     EXPECT_EQ(facts_of({0xE3, 0xF0})->duration(), 120ms); // 48 of 2.5 ms; the upper bits are flags
 }
 
-TEST(OpusPacket, WhatTheStandardForbidsIsNoPacket)
+TEST(OpusPacket, RejectsInvalidPackets)
 {
     EXPECT_FALSE(facts_of({}));
-    EXPECT_FALSE(facts_of({0xFB}));       // the count is cut off
+    EXPECT_FALSE(facts_of({0xFB}));       // truncated frame count
     EXPECT_FALSE(facts_of({0xFB, 0x00})); // no frame
     EXPECT_FALSE(facts_of({0xFB, 0x07})); // 140 ms
     EXPECT_FALSE(facts_of({0xE3, 0x31})); // 49 of 2.5 ms

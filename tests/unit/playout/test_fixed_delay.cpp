@@ -18,28 +18,28 @@ protected:
     FixedDelayPolicy policy_{{60ms}};
 };
 
-TEST_F(FixedDelayTest, BeginsWithItsDelay)
+TEST_F(FixedDelayTest, StartsWithTheConfiguredDelay)
 {
     EXPECT_EQ(policy_.start_delay(), 60ms);
 }
 
-TEST_F(FixedDelayTest, AimsAtItsDelayAboveTheLeastTransit)
+TEST_F(FixedDelayTest, TargetIsTheDelayAboveTheMinimumTransit)
 {
     observe(30ms, 5ms);
     EXPECT_EQ(policy_.target(), 65ms);
-    EXPECT_EQ(policy_.wanted_change({0s, 85ms, 20ms, 0ms, false, true}), -20ms);
-    EXPECT_EQ(policy_.wanted_change({1s, 45ms, 20ms, 0ms, false, true}), 20ms);
-    EXPECT_EQ(policy_.wanted_change({2s, 65ms, 20ms, 0ms, false, true}), 0ms);
+    EXPECT_EQ(policy_.request_change({0s, 85ms, 20ms, 0ms, false, true}), -20ms);
+    EXPECT_EQ(policy_.request_change({1s, 45ms, 20ms, 0ms, false, true}), 20ms);
+    EXPECT_EQ(policy_.request_change({2s, 65ms, 20ms, 0ms, false, true}), 0ms);
 }
 
-TEST_F(FixedDelayTest, GoesOnWhereItsDelayIsMetBest)
+TEST_F(FixedDelayTest, PrefersTheOffsetClosestToTheTarget)
 {
     observe(0ms, 0ms);
     EXPECT_LT(policy_.cost(55ms), policy_.cost(70ms));
     EXPECT_LT(policy_.cost(65ms), policy_.cost(50ms));
 }
 
-TEST_F(FixedDelayTest, NewDelayIsAimedAtAndNewStreamForgetsTheTransit)
+TEST_F(FixedDelayTest, NewDelayAppliesImmediatelyAndResetDiscardsTheTransit)
 {
     observe(30ms, 5ms);
     policy_.configure({100ms});

@@ -15,7 +15,7 @@ public:
     std::optional<LoadSample> sample() override { return std::nullopt; }
 };
 
-/// Runs the engine on simulated time and writes down what it does, in milliseconds.
+/// Runs the engine on simulated time and logs its actions, in milliseconds.
 class PlayoutTest : public testing::Test {
 protected:
     PlayoutTest()
@@ -30,25 +30,34 @@ protected:
 
     static PlayoutFrame frame(nanoseconds media_time) { return {media_time, 20ms, 2500us, false}; }
 
-    /// Everything that is due before `time`, then the frame.
+    /// Runs until `time`, then queues the frame. Returns the number of frames that overflowed.
     std::size_t arrive(nanoseconds time, const PlayoutFrame &frame)
     {
         run_until(time);
         now_ = time;
-        return playout_.arrive(frame, time);
+        return queue(frame, time);
+    }
+    std::size_t queue(PlayoutFrame frame, nanoseconds time)
+    {
+        frame.handle = next_handle_++;
+        playout_.arrive(frame, time);
+        std::size_t overflowed = 0;
+        for (; const auto handle = playout_.drop_overflow(); ++overflowed)
+            EXPECT_EQ(*handle, oldest_handle_++);
+        return overflowed;
     }
     std::size_t arrive(nanoseconds time, nanoseconds media_time)
     {
         return arrive(time, frame(media_time));
     }
-    /// `count` frames, each `transit` after its media time.
+    /// Queues `count` frames, each `transit` after its media time.
     void arrive_evenly(nanoseconds first_media_time, int count, nanoseconds transit = 0ms)
     {
         for (int i = 0; i < count; ++i)
             arrive(first_media_time + i * 20ms + transit, first_media_time + i * 20ms);
     }
 
-    /// What is due at `time` itself is left.
+    /// Excludes actions at `time` itself.
     void run_until(nanoseconds time)
     {
         while (now_ < time) {
@@ -72,7 +81,7 @@ protected:
             write(action);
         }
     }
-    /// What was done since the last call.
+    /// Actions since the previous call.
     std::string log()
     {
         auto text = log_.str();
@@ -84,26 +93,31 @@ protected:
     NoLoad load_;
     Playout playout_{config_, load_};
     nanoseconds now_{0};
+    std::uint64_t next_handle_ = 0;
+    std::uint64_t oldest_handle_ = 0; // of the frames that were neither played nor dropped
 
 private:
     void write(const Playout::Action &action)
     {
-        if (const auto *play = std::get_if<Playout::Play>(&action))
-            log_ << (play->first ? "FIRST " : "") << "play " << milliseconds_of(play->media_time)
+        if (const auto *play = std::get_if<Playout::Play>(&action)) {
+            EXPECT_EQ(play->handle, oldest_handle_++);
+            log_ << (play->is_first ? "FIRST " : "") << "play " << milliseconds_of(play->media_time)
                  << " at " << milliseconds_of(play->output_time) << "; ";
-        else if (const auto *conceal = std::get_if<Playout::Conceal>(&action))
+        } else if (const auto *conceal = std::get_if<Playout::Conceal>(&action))
             log_ << "conceal " << milliseconds_of(conceal->duration) << " at "
                  << milliseconds_of(conceal->output_time) << "; ";
-        else if (const auto *drop = std::get_if<Playout::Drop>(&action))
+        else if (const auto *drop = std::get_if<Playout::Drop>(&action)) {
+            EXPECT_EQ(drop->handle, oldest_handle_++);
             log_ << (drop->reason == Playout::DropReason::late     ? "drop late; "
                      : drop->reason == Playout::DropReason::shrink ? "drop shrink; "
                                                                    : "drop max-delay; ");
+        }
     }
 
     std::ostringstream log_;
 };
 
-TEST_F(PlayoutTest, FramesPlayEvenlyHoweverUnevenlyTheyCome)
+TEST_F(PlayoutTest, PlaysFramesEvenly)
 {
     arrive(10ms, 0ms);
     arrive(65ms, 20ms);
@@ -115,14 +129,14 @@ TEST_F(PlayoutTest, FramesPlayEvenlyHoweverUnevenlyTheyCome)
     EXPECT_EQ(playout_.stats().underruns, 0u);
 }
 
-TEST_F(PlayoutTest, NothingHappensBeforeTheFirstFrame)
+TEST_F(PlayoutTest, WaitsForTheFirstFrame)
 {
     const auto action = playout_.next(now_);
     ASSERT_TRUE(std::holds_alternative<Playout::Wait>(action));
-    EXPECT_EQ(std::get<Playout::Wait>(action).until, Playout::Wait::for_ever);
+    EXPECT_EQ(std::get<Playout::Wait>(action).until, Playout::Wait::indefinitely);
 }
 
-TEST_F(PlayoutTest, LateFrameIsConcealedInQuantaUntilItComes)
+TEST_F(PlayoutTest, ConcealsInStepsUntilALateFrameArrives)
 {
     arrive(0ms, 0ms);
     arrive(66ms, 20ms); // due at 60
@@ -133,10 +147,10 @@ TEST_F(PlayoutTest, LateFrameIsConcealedInQuantaUntilItComes)
     EXPECT_EQ(stats.underruns, 1u);
     EXPECT_EQ(stats.concealed, 7500us);
     EXPECT_EQ(stats.late, 1u);
-    EXPECT_EQ(stats.delay, 47500us) << "an underrun is where the delay grows";
+    EXPECT_EQ(stats.delay, 47500us) << "the delay grows in an underrun";
 }
 
-TEST_F(PlayoutTest, QuantumIsThatOfTheFrameBefore)
+TEST_F(PlayoutTest, ConcealStepIsThatOfThePreviousFrame)
 {
     arrive(0ms, 0ms);
     arrive(20ms, {20ms, 20ms, 10ms, false});
@@ -145,7 +159,7 @@ TEST_F(PlayoutTest, QuantumIsThatOfTheFrameBefore)
     EXPECT_EQ(log(), "FIRST play 0 at 40; play 20 at 60; conceal 10 at 80; play 40 at 90; ");
 }
 
-TEST_F(PlayoutTest, AfterABurstItGoesOnWithTheFrameThatFitsTheDelay)
+TEST_F(PlayoutTest, ResumesAfterABurstWithTheFrameThatFitsTheDelay)
 {
     arrive(0ms, 0ms);
     for (const auto media : {20ms, 40ms, 60ms, 80ms}) // held back until 101
@@ -159,13 +173,14 @@ TEST_F(PlayoutTest, AfterABurstItGoesOnWithTheFrameThatFitsTheDelay)
     EXPECT_EQ(playout_.stats().dropped.late, 2u);
 }
 
-TEST_F(PlayoutTest, LongUnderrunBecomesOneGapOnceItIsOver)
+TEST_F(PlayoutTest, ConcealsTheRestOfALongUnderrunAsOnePiece)
 {
     arrive(0ms, 0ms);
     run_until(1000ms);
     const auto live = log();
     EXPECT_NE(live.find("conceal 2.5 at 157.5; "), std::string::npos);
-    EXPECT_EQ(live.find("at 160"), std::string::npos) << "100 ms are enough: " << live;
+    EXPECT_EQ(live.find("at 160"), std::string::npos)
+        << "live concealment ends after 100 ms: " << live;
     arrive(1000ms, 20ms);
     run_until(1030ms);
     EXPECT_EQ(log(), "conceal 840 at 160; play 20 at 1000; conceal 2.5 at 1020; "
@@ -173,17 +188,17 @@ TEST_F(PlayoutTest, LongUnderrunBecomesOneGapOnceItIsOver)
     EXPECT_EQ(playout_.stats().concealed, 940ms);
 }
 
-TEST_F(PlayoutTest, ResumeIsNotPutOffWhenItsThreadIsAWhileLate)
+TEST_F(PlayoutTest, ResumesEvenIfItsThreadWakesUpLate)
 {
     arrive(0ms, 0ms);
     run_until(1000ms);
     arrive(1000ms, 20ms);
     EXPECT_TRUE(std::holds_alternative<Playout::Conceal>(playout_.next(1000ms)));
-    // It was asked to come back at 1000 and comes at 1003.
+    // Due at 1000, called at 1003.
     EXPECT_TRUE(std::holds_alternative<Playout::Play>(playout_.next(1003ms)));
 }
 
-TEST_F(PlayoutTest, PauseOfTheSenderIsNoUnderrun)
+TEST_F(PlayoutTest, PauseOfTheSenderIsNotAnUnderrun)
 {
     arrive(0ms, 0ms);
     arrive(5000ms, 5000ms);
@@ -198,7 +213,7 @@ TEST_F(PlayoutTest, PauseOfTheSenderIsNoUnderrun)
     EXPECT_EQ(stats.delay, 40ms);
 }
 
-TEST_F(PlayoutTest, FrameThatIsLateAfterAPauseCountsOnlyWhatItIsLate)
+TEST_F(PlayoutTest, CountsOnlyTheLatenessOfALateFrameAfterAPause)
 {
     arrive(0ms, 0ms);
     arrive(111ms, 60ms); // 20 and 40 were never sent; this is due at 100
@@ -209,8 +224,8 @@ TEST_F(PlayoutTest, FrameThatIsLateAfterAPauseCountsOnlyWhatItIsLate)
     EXPECT_EQ(stats.concealed, 12500us);
 }
 
-// A lost frame must not be answered with more delay.
-TEST_F(PlayoutTest, RealLossIsNotMistakenForLateness)
+// A lost frame must not raise the delay.
+TEST_F(PlayoutTest, DoesNotMistakeLossForLateness)
 {
     config_.policy = PolicyKind::tail_cost;
     configure();
@@ -224,7 +239,7 @@ TEST_F(PlayoutTest, RealLossIsNotMistakenForLateness)
     EXPECT_EQ(stats.delay, 5ms);
 }
 
-TEST_F(PlayoutTest, LostFrameThatTheNextOneRevealsInTimeIsOneGap)
+TEST_F(PlayoutTest, ConcealsALostFrameAsOnePieceIfTheNextIsQueued)
 {
     arrive(0ms, 0ms);
     arrive(40ms, 40ms);
@@ -232,14 +247,14 @@ TEST_F(PlayoutTest, LostFrameThatTheNextOneRevealsInTimeIsOneGap)
     EXPECT_EQ(log(), "FIRST play 0 at 40; conceal 20 at 60; play 40 at 80; ");
 }
 
-TEST_F(PlayoutTest, DelayFollowsItsTargetByWholeFramesAndNotTooOften)
+TEST_F(PlayoutTest, DelayFollowsItsTargetByWholeFramesAtALimitedRate)
 {
     arrive_evenly(0ms, 50);
     config_.fixed.delay = 80ms;
     configure();
     log();
     arrive_evenly(1000ms, 50);
-    EXPECT_EQ(playout_.stats().delay, 80ms) << "a target that moves nothing is no use";
+    EXPECT_EQ(playout_.stats().delay, 80ms) << "the delay must follow the target";
     EXPECT_EQ(playout_.stats().inserted, 40ms);
     EXPECT_EQ(playout_.stats().underruns, 0u);
     config_.fixed.delay = 21ms;
@@ -250,11 +265,11 @@ TEST_F(PlayoutTest, DelayFollowsItsTargetByWholeFramesAndNotTooOften)
     EXPECT_EQ(playout_.stats().adaptations, 1u + 2u + 2u);
 }
 
-TEST_F(PlayoutTest, DelayGoesWhereTheTargetGoes)
+TEST_F(PlayoutTest, DelayFollowsItsTarget)
 {
     config_.policy = PolicyKind::tail_cost;
     configure();
-    // Once a second frames are held back for so long.
+    // Once a second, frames are held back by `stall`.
     auto media = 0ms;
     const auto follow = [&](std::chrono::milliseconds length, std::chrono::milliseconds stall) {
         for (const auto end = media + length; media < end; media += 20ms)
@@ -268,7 +283,7 @@ TEST_F(PlayoutTest, DelayGoesWhereTheTargetGoes)
     EXPECT_LT(follow(180s, 0ms), 20ms);
 }
 
-TEST_F(PlayoutTest, FrameWithoutAnotherInItsPlaceIsNotDropped)
+TEST_F(PlayoutTest, DoesNotDropTheOnlyQueuedFrame)
 {
     arrive(0ms, 0ms);
     arrive(20ms, 20ms);
@@ -280,7 +295,7 @@ TEST_F(PlayoutTest, FrameWithoutAnotherInItsPlaceIsNotDropped)
     EXPECT_EQ(log(), "FIRST play 0 at 40; play 20 at 60; ");
 }
 
-TEST_F(PlayoutTest, SettingsChangeWithoutForgettingWhatWasLearned)
+TEST_F(PlayoutTest, KeepsTheDistributionWhenSettingsChange)
 {
     config_.policy = PolicyKind::tail_cost;
     configure();
@@ -292,7 +307,7 @@ TEST_F(PlayoutTest, SettingsChangeWithoutForgettingWhatWasLearned)
     EXPECT_EQ(playout_.stats().target_delay, target + 40ms);
 }
 
-TEST_F(PlayoutTest, OutputTimesAreContiguousOverDropsAndConcealment)
+TEST_F(PlayoutTest, OutputTimesAreContiguous)
 {
     config_.policy = PolicyKind::tail_cost;
     configure();
@@ -323,13 +338,13 @@ TEST_F(PlayoutTest, OutputTimesAreContiguousOverDropsAndConcealment)
         arrival = std::max<nanoseconds>(arrival, i * 20ms + (random >> 24) * (loud ? 500us : 50us));
         check(arrival);
         now_ = std::max(now_, arrival);
-        ASSERT_EQ(playout_.arrive(frame(i * 20ms), arrival), 0u);
+        ASSERT_EQ(queue(frame(i * 20ms), arrival), 0u);
     }
     EXPECT_GT(playout_.stats().concealed, 0ms);
     EXPECT_GT(playout_.stats().dropped.shrink, 0u);
 }
 
-TEST_F(PlayoutTest, FramesOfAnyLengthFollowEachOther)
+TEST_F(PlayoutTest, PlaysFramesOfDifferentDurations)
 {
     auto media = 0ms;
     for (const auto duration : {20ms, 10ms, 60ms, 5ms, 120ms}) {
@@ -342,16 +357,16 @@ TEST_F(PlayoutTest, FramesOfAnyLengthFollowEachOther)
               "FIRST play 0 at 40; play 20 at 60; play 30 at 70; play 90 at 130; play 95 at 135; ");
 }
 
-TEST_F(PlayoutTest, OverlappingMediaTimesNeverMakeTheOutputStepBack)
+TEST_F(PlayoutTest, OutputNeverStepsBackForOverlappingMediaTimes)
 {
     arrive(0ms, 0ms);
-    arrive(5ms, 5ms); // says to begin 15 ms before the first one ends
+    arrive(5ms, 5ms); // starts 15 ms before the first one ends
     arrive(25ms, 25ms);
     run_until(81ms);
     EXPECT_EQ(log(), "FIRST play 0 at 40; play 5 at 60; play 25 at 80; ");
 }
 
-TEST_F(PlayoutTest, TooManyFramesPushOutTheOldest)
+TEST_F(PlayoutTest, DropsOldestFrameAboveMaxFrames)
 {
     config_.policy = PolicyKind::tail_cost;
     config_.tail_cost.late_cost = 1e9; // nothing else makes it drop a frame
@@ -362,23 +377,23 @@ TEST_F(PlayoutTest, TooManyFramesPushOutTheOldest)
     EXPECT_EQ(arrive(38ms, 40ms), 0u);
     EXPECT_EQ(arrive(39ms, 60ms), 1u);
     run_until(80ms);
-    EXPECT_EQ(log(), "FIRST play 20 at 41; play 40 at 61; ") << "the slot stays, without a hole";
+    EXPECT_EQ(log(), "FIRST play 20 at 41; play 40 at 61; ") << "the slot is kept, without a hole";
     EXPECT_EQ(playout_.stats().dropped.overflow, 1u);
 }
 
-TEST_F(PlayoutTest, TooMuchTimePushesOutTheOldestToo)
+TEST_F(PlayoutTest, DropsOldestFramesAboveMaxTime)
 {
     config_.max_time = 50ms;
     configure();
     EXPECT_EQ(arrive(0ms, 0ms), 0u);
     EXPECT_EQ(arrive(0ms, 20ms), 0u);
     EXPECT_EQ(arrive(0ms, 40ms), 1u);
-    EXPECT_EQ(arrive(0ms, {60ms, 60ms, 2500us, false}), 2u) << "the newest one stays";
+    EXPECT_EQ(arrive(0ms, {60ms, 60ms, 2500us, false}), 2u) << "the newest one is kept";
     EXPECT_EQ(playout_.stats().queued_frames, 1u);
     EXPECT_EQ(playout_.stats().queued_time, 60ms);
 }
 
-TEST_F(PlayoutTest, BurstNeverMakesTheQueueLongerThanItsLimit)
+TEST_F(PlayoutTest, NeverExceedsItsCapacity)
 {
     config_.policy = PolicyKind::tail_cost;
     config_.max_frames = 100'000;
@@ -386,12 +401,12 @@ TEST_F(PlayoutTest, BurstNeverMakesTheQueueLongerThanItsLimit)
     configure();
     for (int i = 0; i < 3000; ++i) {
         arrive(1ms, i * 20ms);
-        ASSERT_LT(playout_.stats().queued_frames, Playout::capacity);
+        ASSERT_LT(playout_.stats().queued_frames, FrameRing::capacity);
     }
 }
 
-// One stall of a second must not leave a second of delay.
-TEST_F(PlayoutTest, DelayComesDownAfterAStall)
+// A stall of one second must not leave a delay of one second.
+TEST_F(PlayoutTest, DelayFallsAfterAStall)
 {
     config_.policy = PolicyKind::tail_cost;
     configure();
@@ -408,11 +423,11 @@ TEST_F(PlayoutTest, DelayStaysBelowItsMaximum)
     config_.policy = PolicyKind::tail_cost;
     config_.max_delay = 60ms;
     configure();
-    // In turns of a second: the policy would like 150 ms.
+    // Alternating every second: the policy requests 150 ms.
     const auto jitter = [](int i) { return (i / 50 % 2) * 150ms; };
     for (int i = 0; i < 2990; ++i)
         arrive(std::max<nanoseconds>(now_, i * 20ms + jitter(i)), i * 20ms);
-    EXPECT_GT(playout_.stats().delay, 60ms) << "what comes so late can only play late";
+    EXPECT_GT(playout_.stats().delay, 60ms) << "a frame that late can only be played late";
     for (int i = 2990; i < 3040; ++i)
         arrive(std::max<nanoseconds>(now_, i * 20ms + jitter(i)), i * 20ms);
     run_until(now_ + 60ms);
@@ -420,7 +435,7 @@ TEST_F(PlayoutTest, DelayStaysBelowItsMaximum)
     EXPECT_GT(playout_.stats().dropped.max_delay + playout_.stats().dropped.late, 0u);
 }
 
-TEST_F(PlayoutTest, MinimumIsReachedByConcealingOnceAndKept)
+TEST_F(PlayoutTest, ReachesAndKeepsMinimumDelay)
 {
     config_.policy = PolicyKind::tail_cost;
     configure();
@@ -434,7 +449,7 @@ TEST_F(PlayoutTest, MinimumIsReachedByConcealingOnceAndKept)
     EXPECT_EQ(playout_.stats().adaptations, 2u) << "the start, and this once";
 }
 
-TEST_F(PlayoutTest, DelayThatDoesNotFitIsNotMadeLongerAndCutOffByTurns)
+TEST_F(PlayoutTest, DelayIsLimitedByTheSizeOfTheQueue)
 {
     config_.max_delay = 5s;
     config_.max_time = 200ms;
@@ -454,18 +469,42 @@ TEST_F(PlayoutTest, DelayThatDoesNotFitIsNotMadeLongerAndCutOffByTurns)
     }
 }
 
-TEST_F(PlayoutTest, FrameThatTheCallerDropsLeavesItsSlotToTheNext)
+TEST_F(PlayoutTest, DropsOldestFrameAboveMaxBytes)
 {
-    arrive_evenly(0ms, 3);
-    config_.fixed.delay = 20ms; // so that it does not make up for it
+    config_.max_bytes = 250;
     configure();
-    playout_.drop_oldest(1);
+    auto sized = [](nanoseconds media_time) {
+        auto result = frame(media_time);
+        result.bytes = 100;
+        return result;
+    };
+    EXPECT_EQ(arrive(1ms, sized(0ms)), 0u);
+    EXPECT_EQ(arrive(21ms, sized(20ms)), 0u);
+    EXPECT_FALSE(playout_.has_room_for(sized(40ms)));
+    EXPECT_EQ(arrive(31ms, sized(40ms)), 1u);
     run_until(70ms);
-    EXPECT_EQ(log(), "FIRST play 20 at 40; play 40 at 60; ");
+    EXPECT_EQ(log(), "FIRST play 20 at 41; play 40 at 61; ");
     EXPECT_EQ(playout_.stats().dropped.overflow, 1u);
+    EXPECT_EQ(playout_.level().bytes, 0u);
 }
 
-TEST_F(PlayoutTest, MediaTimeThatJumpsBackIsAnotherStream)
+TEST_F(PlayoutTest, LevelCountsQueuedFrames)
+{
+    EXPECT_EQ(playout_.oldest(), std::nullopt);
+    auto large = frame(0ms);
+    large.bytes = 80;
+    arrive(0ms, large);
+    arrive(15ms, 20ms);
+    EXPECT_EQ(playout_.oldest(), 0u);
+    EXPECT_EQ(playout_.level().frames, 2u);
+    EXPECT_EQ(playout_.level().bytes, 80u);
+    EXPECT_EQ(playout_.level().time, 40ms);
+    run_until(41ms);
+    EXPECT_EQ(playout_.oldest(), 1u);
+    EXPECT_EQ(playout_.level().bytes, 0u);
+}
+
+TEST_F(PlayoutTest, BackwardMediaTimeStartsANewStream)
 {
     arrive_evenly(1000s, 10);
     log();
@@ -480,7 +519,7 @@ TEST_F(PlayoutTest, MediaTimeThatJumpsBackIsAnotherStream)
     EXPECT_EQ(playout_.stats().underruns, 0u);
 }
 
-TEST_F(PlayoutTest, MediaTimeThatJumpsAheadForNoReasonIsAnotherStream)
+TEST_F(PlayoutTest, ImplausibleMediaTimeStartsANewStream)
 {
     arrive_evenly(0ms, 10);
     arrive(200ms, 1h);
@@ -489,7 +528,7 @@ TEST_F(PlayoutTest, MediaTimeThatJumpsAheadForNoReasonIsAnotherStream)
     EXPECT_NE(text.find("FIRST play 3.6e+06 at 240; "), std::string::npos) << text;
 }
 
-TEST_F(PlayoutTest, RestartKeepsWhatIsQueuedAndLearnsAnew)
+TEST_F(PlayoutTest, RestartKeepsQueuedFramesAndDiscardsStatistics)
 {
     arrive(0ms, 0ms);
     arrive(0ms, 20ms);
@@ -501,11 +540,12 @@ TEST_F(PlayoutTest, RestartKeepsWhatIsQueuedAndLearnsAnew)
     EXPECT_EQ(playout_.stats().transit.maximum, -10ms);
 }
 
-TEST_F(PlayoutTest, NothingOfWhatWasFlushedComesOut)
+TEST_F(PlayoutTest, FlushDiscardsQueuedFrames)
 {
     arrive(0ms, 0ms);
     arrive(1ms, 20ms);
     playout_.flush();
+    oldest_handle_ = next_handle_;
     EXPECT_EQ(playout_.stats().queued_frames, 0u);
     arrive(500ms, 40ms);
     run_until(541ms);
@@ -513,7 +553,7 @@ TEST_F(PlayoutTest, NothingOfWhatWasFlushedComesOut)
     EXPECT_EQ(playout_.stats().paused, 0ms);
 }
 
-TEST_F(PlayoutTest, EndPlaysOutTheQueueAtOnce)
+TEST_F(PlayoutTest, FinishPlaysQueuedFramesImmediately)
 {
     arrive(0ms, 0ms);
     arrive(1ms, 20ms);
@@ -522,7 +562,7 @@ TEST_F(PlayoutTest, EndPlaysOutTheQueueAtOnce)
     EXPECT_EQ(log(), "FIRST play 0 at 40; play 20 at 60; play 60 at 100; ");
 }
 
-TEST_F(PlayoutTest, EndInAnUnderrunEndsIt)
+TEST_F(PlayoutTest, FinishEndsAnUnderrun)
 {
     arrive(0ms, 0ms);
     run_until(64ms);
@@ -530,7 +570,7 @@ TEST_F(PlayoutTest, EndInAnUnderrunEndsIt)
     EXPECT_EQ(log(), "FIRST play 0 at 40; conceal 2.5 at 60; conceal 2.5 at 62.5; ");
 }
 
-TEST_F(PlayoutTest, OutputFollowsTheSendersClockWithoutEdits)
+TEST_F(PlayoutTest, OutputFollowsTheSendersClock)
 {
     config_.drift_mode = DriftMode::pts;
     configure();
@@ -547,7 +587,7 @@ TEST_F(PlayoutTest, OutputFollowsTheSendersClockWithoutEdits)
     EXPECT_NEAR(milliseconds_of(stats.offset - known.offset), 60, 0.5);
 }
 
-TEST_F(PlayoutTest, NewStreamDoesNotMoveWhatIsLeftOfTheOldOne)
+TEST_F(PlayoutTest, NewStreamDoesNotMoveFramesOfThePreviousOne)
 {
     config_.drift_mode = DriftMode::pts;
     configure();
@@ -562,7 +602,7 @@ TEST_F(PlayoutTest, NewStreamDoesNotMoveWhatIsLeftOfTheOldOne)
     EXPECT_EQ(log().find("conceal"), std::string::npos);
 }
 
-TEST_F(PlayoutTest, InFramesModeDriftCostsWholeFrames)
+TEST_F(PlayoutTest, FramesModeCompensatesDriftByWholeFrames)
 {
     for (int i = 0; i < 15000; ++i) // 300 ppm fast: 90 ms in 5 minutes
         arrive(i * 19'994us, i * 20ms);
@@ -571,9 +611,9 @@ TEST_F(PlayoutTest, InFramesModeDriftCostsWholeFrames)
     EXPECT_EQ(stats.dropped.shrink, 4u);
 }
 
-TEST_F(PlayoutTest, AnotherPolicyKnowsWhatHasArrived)
+TEST_F(PlayoutTest, NewPolicyKnowsEarlierArrivals)
 {
-    // Once a second a frame comes 60 ms late, and those behind it with it.
+    // Once a second a frame is 60 ms late and delays those behind it.
     const auto arrive_with_stalls = [&](int from, int to) {
         for (auto i = from; i < to; ++i) {
             const auto media = i * 20ms;
@@ -590,7 +630,7 @@ TEST_F(PlayoutTest, AnotherPolicyKnowsWhatHasArrived)
     EXPECT_EQ(playout_.stats().delay, 80ms);
 }
 
-TEST_F(PlayoutTest, DroppedQuietFramesAreCountedApart)
+TEST_F(PlayoutTest, CountsDroppedQuietFramesSeparately)
 {
     for (int i = 0; i < 40; ++i) {
         if (i == 10)
@@ -602,7 +642,7 @@ TEST_F(PlayoutTest, DroppedQuietFramesAreCountedApart)
     EXPECT_EQ(playout_.stats().dropped.shrink, 0u);
 }
 
-TEST_F(PlayoutTest, LatenessIsThatBeyondTheFastestFrame)
+TEST_F(PlayoutTest, LatenessIsRelativeToTheFastestFrame)
 {
     arrive(100ms, 0ms);
     EXPECT_EQ(playout_.lateness(), 0ns);
@@ -614,33 +654,33 @@ TEST_F(PlayoutTest, LatenessIsThatBeyondTheFastestFrame)
     EXPECT_EQ(playout_.lateness(), 0ns);
 }
 
-TEST_F(PlayoutTest, LatenessThatLastsStaysWhileTheFastestFrameIsHeld)
+TEST_F(PlayoutTest, LastingLatenessPersistsWhileTheMinimumIsHeld)
 {
     arrive(10ms, 0ms);
-    playout_.hold_least(true);
+    playout_.hold_minimum_transit(true);
     auto media = 20ms;
     for (; media < 100s; media += 20ms)
         arrive(media + 110ms, media);
     EXPECT_EQ(playout_.lateness(), 100ms);
-    playout_.hold_least(false);
+    playout_.hold_minimum_transit(false);
     arrive(media + 110ms, media);
-    EXPECT_EQ(playout_.lateness(), 0ms) << "now it is what there was of late";
+    EXPECT_EQ(playout_.lateness(), 0ms) << "relative to recent frames";
 }
 
-TEST_F(PlayoutTest, LongerFrameIsNoLaterOne)
+TEST_F(PlayoutTest, LongerFrameIsNotLater)
 {
     arrive(30ms, {0ms, 20ms, 2500us, false});
-    playout_.hold_least(true);
+    playout_.hold_minimum_transit(true);
     arrive(70ms, {20ms, 40ms, 2500us, false});
     EXPECT_EQ(playout_.lateness(), 0ms);
 }
 
-TEST_F(PlayoutTest, LatenessIsThatOfTheQueueWhenNobodyTakesWhatIsDue)
+TEST_F(PlayoutTest, LatenessIncludesOverdueFrames)
 {
     arrive_evenly(0ms, 3);
     EXPECT_EQ(playout_.lateness(), 0ns);
     for (auto time = 60ms; time <= 300ms; time += 20ms)
-        (void)playout_.arrive(frame(time), time);
+        queue(frame(time), time);
     EXPECT_EQ(playout_.lateness(), 260ms); // the first frame was due at 40
 }
 

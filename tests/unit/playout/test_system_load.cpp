@@ -29,11 +29,11 @@ protected:
     {
         write("/sys/fs/cgroup/jkvm.service/" + file, text);
     }
-    /// Ticks of all processors together.
+    /// Ticks summed over all processors.
     void set_machine(double uptime, int busy, int idle) const
     {
         write("/proc/uptime", std::to_string(uptime) + " 12345.67\n");
-        // A half of what is idle waits for a disk. What guests used is a part of "user".
+        // Half of the idle time is iowait. The guests' time is included in "user".
         write("/proc/stat", "cpu  " + std::to_string(busy) + " 0 0 " + std::to_string(idle / 2) +
                                 ' ' + std::to_string(idle / 2) + " 0 0 0 " + std::to_string(busy) +
                                 " 0\ncpu0 1 2 3 4 5 6 7 8 9 10\n");
@@ -43,7 +43,7 @@ protected:
     testing::TemporaryDirectory directory_;
 };
 
-TEST_F(ProcSystemLoadTest, ProcessorsPartIsSinceTheLastCall)
+TEST_F(ProcSystemLoadTest, ProcessorLoadIsSinceThePreviousCall)
 {
     set_machine(100, 5000, 5000);
     ProcSystemLoad load(root());
@@ -54,7 +54,7 @@ TEST_F(ProcSystemLoadTest, ProcessorsPartIsSinceTheLastCall)
     EXPECT_NEAR(load.sample()->cpu_percent, 100, 1e-9);
 }
 
-TEST_F(ProcSystemLoadTest, MemoryIsWhatIsNotAvailable)
+TEST_F(ProcSystemLoadTest, MemoryLoadExcludesAvailableMemory)
 {
     ProcSystemLoad load(root());
     load.sample();
@@ -62,14 +62,14 @@ TEST_F(ProcSystemLoadTest, MemoryIsWhatIsNotAvailable)
     EXPECT_NEAR(load.sample()->memory_percent, 40, 1e-9);
 }
 
-TEST_F(ProcSystemLoadTest, NothingIsSaidOfNoTimeAtAll)
+TEST_F(ProcSystemLoadTest, ReturnsNothingIfNoTimeHasPassed)
 {
     ProcSystemLoad load(root());
     load.sample();
     EXPECT_FALSE(load.sample());
 }
 
-TEST_F(ProcSystemLoadTest, QuotaOfTheControlGroupCountsWhenItIsNearer)
+TEST_F(ProcSystemLoadTest, ControlGroupQuotaCountsWhenItIsCloser)
 {
     write_group("cpu.max", "50000 100000\n");
     write_group("cpu.stat", "usage_usec 7000000\nuser_usec 1\n");
@@ -80,7 +80,7 @@ TEST_F(ProcSystemLoadTest, QuotaOfTheControlGroupCountsWhenItIsNearer)
     EXPECT_NEAR(load.sample()->cpu_percent, 80, 1e-6);
 }
 
-TEST_F(ProcSystemLoadTest, ControlGroupWithoutQuotaDoesNotCount)
+TEST_F(ProcSystemLoadTest, ControlGroupWithoutAQuotaIsIgnored)
 {
     write_group("cpu.max", "max 100000\n");
     write_group("cpu.stat", "usage_usec 0\n");
@@ -91,7 +91,7 @@ TEST_F(ProcSystemLoadTest, ControlGroupWithoutQuotaDoesNotCount)
     EXPECT_NEAR(load.sample()->cpu_percent, 10, 1e-9);
 }
 
-TEST_F(ProcSystemLoadTest, MemoryLimitOfTheControlGroupCountsWithoutItsCache)
+TEST_F(ProcSystemLoadTest, ControlGroupMemoryExcludesInactiveCache)
 {
     write_group("memory.max", "1000000\n");
     write_group("memory.current", "900000\n");
@@ -105,19 +105,19 @@ TEST_F(ProcSystemLoadTest, MemoryLimitOfTheControlGroupCountsWithoutItsCache)
     EXPECT_NEAR(load.sample()->memory_percent, 40, 1e-9);
 }
 
-TEST_F(ProcSystemLoadTest, SystemWithoutTheseFilesHasNoLoad)
+TEST_F(ProcSystemLoadTest, ReturnsNothingWithoutProc)
 {
     ProcSystemLoad load(root() + "/nothing");
     EXPECT_FALSE(load.sample());
     EXPECT_FALSE(load.sample());
 }
 
-TEST_F(ProcSystemLoadTest, ThisMachineHasOne)
+TEST_F(ProcSystemLoadTest, ReadsTheLoadOfThisMachine)
 {
     ProcSystemLoad load;
     load.sample();
     std::optional<LoadSample> sample;
-    while (!(sample = load.sample())) // until the next tick
+    while (!(sample = load.sample())) // until the counters advance
         ;
     EXPECT_GT(sample->memory_percent, 0);
     EXPECT_LE(sample->cpu_percent, 100);

@@ -17,18 +17,18 @@ protected:
         for (int i = 0; i < times; ++i)
             policy_.observe({0s, transit, 0ms, 0ms, 20ms});
     }
-    nanoseconds change(nanoseconds time, nanoseconds offset, bool quiet = false,
+    nanoseconds change(nanoseconds time, nanoseconds offset, bool is_quiet = false,
                        bool can_drop = true)
     {
-        return policy_.wanted_change({time, offset, 20ms, 0ms, quiet, can_drop});
+        return policy_.request_change({time, offset, 20ms, 0ms, is_quiet, can_drop});
     }
 
     TailCostPolicy policy_{TailCostConfig{}};
 };
 
-TEST_F(TailCostTest, TargetIsWhereDelayAndLatenessCostTheLeast)
+TEST_F(TailCostTest, TargetMinimisesTheCostOfDelayAndLateness)
 {
-    // One frame of 500 takes 25 ms longer: worth 30 ms. One of 1000 is worth 15 ms only.
+    // One frame in 500 takes 25 ms longer, which costs 30 ms. One in 1000 costs only 15 ms.
     for (int i = 0; i < 5000; ++i)
         observe(i % 500 == 0 ? 25ms : 0ms);
     EXPECT_NEAR(milliseconds_of(policy_.target()), 27.5, 2.5);
@@ -38,7 +38,7 @@ TEST_F(TailCostTest, TargetIsWhereDelayAndLatenessCostTheLeast)
     EXPECT_NEAR(milliseconds_of(policy_.target()), 2.5, 2.5);
 }
 
-TEST_F(TailCostTest, HigherLateCostBuysMoreDelay)
+TEST_F(TailCostTest, HigherLateCostRaisesTheTarget)
 {
     for (int i = 0; i < 5000; ++i)
         observe(i % 1000 == 0 ? 25ms : 0ms);
@@ -46,14 +46,14 @@ TEST_F(TailCostTest, HigherLateCostBuysMoreDelay)
     EXPECT_NEAR(milliseconds_of(policy_.target()), 27.5, 2.5);
 }
 
-TEST_F(TailCostTest, GoingOnEarlierThanAnyFrameCameIsOutOfTheQuestion)
+TEST_F(TailCostTest, OffsetBelowEveryTransitHasInfiniteCost)
 {
     observe(100ms, 10);
     EXPECT_TRUE(std::isinf(policy_.cost(0ms)));
     EXPECT_LT(policy_.cost(110ms), policy_.cost(100ms));
 }
 
-TEST_F(TailCostTest, EveryMillisecondBeyondAllTransitsCostsOne)
+TEST_F(TailCostTest, DelayBeyondEveryTransitCostsItsDuration)
 {
     observe(0ms, 100);
     EXPECT_NEAR(policy_.cost(50ms) - policy_.cost(40ms), 10, 1e-9);
@@ -61,21 +61,21 @@ TEST_F(TailCostTest, EveryMillisecondBeyondAllTransitsCostsOne)
     EXPECT_NEAR(policy_.cost(590ms) - policy_.cost(500ms), 90, 2.5);
 }
 
-TEST_F(TailCostTest, DropsAFrameWhenTheDelayIsNeverNeeded)
+TEST_F(TailCostTest, DropsAFrameWhenTheDelayIsNotNeeded)
 {
     observe(0ms, 100);
     EXPECT_EQ(change(0s, 30ms), -20ms);
 }
 
-TEST_F(TailCostTest, KeepsTheDelayThatKeepsFramesFromBeingLate)
+TEST_F(TailCostTest, KeepsTheDelayThatPreventsLateFrames)
 {
     for (int i = 0; i < 1000; ++i)
         observe(i % 100 == 0 ? 25ms : 0ms);
     EXPECT_EQ(change(0s, 30ms), 0ms);
 }
 
-// 40 s with 20 ms less cost as much as 800 ms of delay for a second; a frame is worth 300.
-TEST_F(TailCostTest, GainMustPayForTheFrame)
+// 20 ms less delay for 40 s gains 800 ms s; a dropped frame costs late_cost x 20 ms.
+TEST_F(TailCostTest, DropsOnlyIfTheGainExceedsThePriceOfAFrame)
 {
     observe(0ms, 100);
     policy_.configure({39000});
@@ -84,7 +84,7 @@ TEST_F(TailCostTest, GainMustPayForTheFrame)
     EXPECT_EQ(change(1s, 30ms), 0ms);
 }
 
-TEST_F(TailCostTest, QuietFrameIsDroppedForMuchLess)
+TEST_F(TailCostTest, QuietFrameHasALowerPrice)
 {
     observe(0ms, 100);
     policy_.configure({500'000});
@@ -92,7 +92,7 @@ TEST_F(TailCostTest, QuietFrameIsDroppedForMuchLess)
     EXPECT_EQ(change(1s, 30ms, true), -20ms);
 }
 
-TEST_F(TailCostTest, LooksAgainAfterAWhileOrAfterADrop)
+TEST_F(TailCostTest, ChecksAgainAfterAnIntervalOrADrop)
 {
     for (int i = 0; i < 100; ++i)
         observe(i % 10 == 0 ? 25ms : 0ms);
@@ -100,12 +100,12 @@ TEST_F(TailCostTest, LooksAgainAfterAWhileOrAfterADrop)
     EXPECT_EQ(change(1099ms, 90ms), 0ms);
     EXPECT_EQ(change(1100ms, 90ms), -20ms);
     EXPECT_EQ(change(1120ms, 70ms), -20ms);
-    EXPECT_EQ(change(1140ms, 50ms), -20ms) << "just 30 ms, where it began";
+    EXPECT_EQ(change(1140ms, 50ms), -20ms) << "back to the 30 ms it started from";
     EXPECT_EQ(change(1160ms, 30ms), 0ms);
     EXPECT_EQ(change(1180ms, 90ms), 0ms);
 }
 
-TEST_F(TailCostTest, OnlyFrameThatIsThereIsNotDropped)
+TEST_F(TailCostTest, DoesNotDropTheOnlyQueuedFrame)
 {
     observe(0ms, 100);
     EXPECT_EQ(change(0s, 90ms, false, false), 0ms);
@@ -120,7 +120,7 @@ TEST_F(TailCostTest, NeverConcealsToRaiseTheDelay)
         EXPECT_LE(change(i * 20ms, 1ms), 0ms);
 }
 
-TEST_F(TailCostTest, ResetForgetsTheStream)
+TEST_F(TailCostTest, ResetDiscardsTheDistribution)
 {
     observe(100ms, 1000);
     policy_.reset();

@@ -17,7 +17,7 @@ protected:
         for (int i = 0; i < times; ++i)
             transits_.add(transit, duration);
     }
-    /// The probability of a transit of at least that, to the bin.
+    /// Probability of a transit of at least that, rounded to the bin.
     double at_least(nanoseconds transit)
     {
         const auto bin = (transit - transits_.low()) / TransitDistribution::bin_width;
@@ -27,7 +27,7 @@ protected:
     TransitDistribution transits_;
 };
 
-TEST_F(TransitDistributionTest, TailFallsFromOneToWhatIsAbove)
+TEST_F(TransitDistributionTest, TailIsTheProbabilityOfLongerTransits)
 {
     for (int i = 0; i < 1000; ++i)
         add((i % 10) * 5ms);
@@ -39,14 +39,14 @@ TEST_F(TransitDistributionTest, TailFallsFromOneToWhatIsAbove)
     EXPECT_TRUE(std::is_sorted(tail.rbegin(), tail.rend()));
 }
 
-TEST_F(TransitDistributionTest, ZeroOfTheClocksDoesNotMatter)
+TEST_F(TransitDistributionTest, IsIndependentOfTheClocksOrigin)
 {
     add(-1h, 10);
     add(-1h + 30ms, 10);
     EXPECT_NEAR(at_least(-1h + 30ms), 0.5, 0.01);
 }
 
-TEST_F(TransitDistributionTest, WhatIsOldCountsLess)
+TEST_F(TransitDistributionTest, OlderTransitsCountLess)
 {
     add(100ms, 500);
     add(0ms, 500);
@@ -58,7 +58,7 @@ TEST_F(TransitDistributionTest, WhatIsOldCountsLess)
     EXPECT_LT(at_least(100ms), 1e-3);
 }
 
-TEST_F(TransitDistributionTest, ForgettingGoesByTheTimeOfTheStreamNotByFrames)
+TEST_F(TransitDistributionTest, ForgetsByStreamTimeNotByFrames)
 {
     add(100ms, 500);
     add(0ms, 2000);
@@ -69,8 +69,8 @@ TEST_F(TransitDistributionTest, ForgettingGoesByTheTimeOfTheStreamNotByFrames)
     EXPECT_NEAR(at_least(100ms) / with_long_frames, 1, 0.2);
 }
 
-// In a steady stream the long memory is right, after a change the short one is.
-TEST_F(TransitDistributionTest, MemoryThatForeseesBestCounts)
+// In a steady stream the long memory predicts best, after a change the short one.
+TEST_F(TransitDistributionTest, MemoryThatPredictsBestDominates)
 {
     for (int i = 0; i < 30'000; ++i)
         add(i % 40 == 0 ? 100ms : 0ms);
@@ -79,7 +79,7 @@ TEST_F(TransitDistributionTest, MemoryThatForeseesBestCounts)
     EXPECT_LT(at_least(100ms), 0.003);
 }
 
-TEST_F(TransitDistributionTest, ShorterTransitThanAnyBeforeFindsRoom)
+TEST_F(TransitDistributionTest, MovesItsRangeDownForAShorterTransit)
 {
     add(100ms, 100);
     add(0ms, 1);
@@ -87,27 +87,27 @@ TEST_F(TransitDistributionTest, ShorterTransitThanAnyBeforeFindsRoom)
     EXPECT_NEAR(at_least(100ms), 0.99, 0.01);
     add(-2s, 1);
     EXPECT_LE(transits_.low(), -2s);
-    EXPECT_GT(transits_.tail().back(), 0.95) << "the others are in the last bin";
+    EXPECT_GT(transits_.tail().back(), 0.95) << "the other transits are in the last bin";
 }
 
-TEST_F(TransitDistributionTest, LowEndFollowsTransitsThatHaveGrown)
+TEST_F(TransitDistributionTest, MovesItsRangeUpAfterLongerTransits)
 {
     add(0ms, 1000);
-    add(400ms, 400'000); // until what was before is next to nothing
+    add(400ms, 400'000); // until the earlier transits are negligible
     EXPECT_GT(transits_.low(), 350ms);
     EXPECT_LT(transits_.low(), 400ms);
     EXPECT_NEAR(at_least(400ms), 1, 0.002);
-    EXPECT_NEAR(transits_.tail().front(), 1, 1e-9) << "nothing is lost on the way";
+    EXPECT_NEAR(transits_.tail().front(), 1, 1e-9) << "no mass is lost";
 }
 
-TEST_F(TransitDistributionTest, TransitsBeyondAllBinsCountAsTheLargest)
+TEST_F(TransitDistributionTest, TransitsBeyondTheLastBinCountInIt)
 {
     add(0ms, 90);
     add(5s, 10);
     EXPECT_NEAR(at_least(500ms), 0.1, 0.01);
 }
 
-TEST_F(TransitDistributionTest, StreamThatStaysBeyondAllBinsIsLearnedAnew)
+TEST_F(TransitDistributionTest, RestartsWhenTheStreamStaysBeyondTheLastBin)
 {
     add(0ms, 1000);
     add(10s, 110);
@@ -115,7 +115,7 @@ TEST_F(TransitDistributionTest, StreamThatStaysBeyondAllBinsIsLearnedAnew)
     EXPECT_NEAR(at_least(10s), 1, 1e-9);
 }
 
-TEST_F(TransitDistributionTest, ProbabilitiesStayThatWithFramesLongerThanAMemory)
+TEST_F(TransitDistributionTest, ProbabilitiesAreValidWithFramesLongerThanAMemory)
 {
     for (const auto transit : {50ms, 0ms, 20ms, 0ms, 50ms, 0ms}) {
         add(transit, 1, 30s);
@@ -127,7 +127,7 @@ TEST_F(TransitDistributionTest, ProbabilitiesStayThatWithFramesLongerThanAMemory
     EXPECT_GT(at_least(50ms), 0);
 }
 
-TEST_F(TransitDistributionTest, WeightsThatGrowForDaysStayFinite)
+TEST_F(TransitDistributionTest, WeightsStayFiniteAfterDays)
 {
     add(0ms, 1'000'000, 100ms); // 10000 time constants of the shortest memory
     add(50ms, 1, 100ms);

@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 
 // --- the formula ---
 
-/// The sizes that come of the same factor again and again, the start first.
+/// The initial size and the sizes after each step with the same factor.
 std::vector<double> sizes(double factor, int steps, WeightedConfig config = {})
 {
     WeightedSize size(config);
@@ -26,7 +26,7 @@ std::vector<double> sizes(double factor, int steps, WeightedConfig config = {})
 
 using Sizes = std::vector<double>;
 
-TEST(WeightedSize, ReproducesTheOriginalsSequences)
+TEST(WeightedSize, ReproducesTheSequencesOfJetKvm)
 {
     EXPECT_EQ(sizes(1, 7), (Sizes{6, 10, 13, 15, 17, 18, 19, 19}));
     EXPECT_EQ(sizes(0.5, 9), (Sizes{6, 8, 10, 12, 13, 14, 15, 16, 17, 17}));
@@ -36,7 +36,7 @@ TEST(WeightedSize, ReproducesTheOriginalsSequences)
     EXPECT_EQ(sizes(-0.4, 11, from_20), (Sizes{20, 18, 16, 14, 13, 12, 11, 10, 9, 8, 7, 7}));
 }
 
-TEST(WeightedSize, StopsWhereTheOriginalStops)
+TEST(WeightedSize, StopsShortOfItsLimitsLikeJetKvm)
 {
     const auto third = sizes(0.3, 40);
     EXPECT_EQ(third[1], 7);
@@ -48,7 +48,7 @@ TEST(WeightedSize, StopsWhereTheOriginalStops)
         EXPECT_EQ(sizes(factor, 100).back(), 6) << "the dead zone, at " << factor;
 }
 
-TEST(WeightedSize, StepOfLessThanHalfAFrameIsForgotten)
+TEST(WeightedSize, IgnoresAStepOfLessThanHalfAFrame)
 {
     WeightedConfig config;
     config.start_frames = 6.4;
@@ -58,7 +58,7 @@ TEST(WeightedSize, StepOfLessThanHalfAFrameIsForgotten)
     EXPECT_EQ(sizes(0.13, 1, config).back(), 8) << "0.507";
 }
 
-TEST(WeightedSize, FractionalSizeReachesBothEnds)
+TEST(WeightedSize, FractionalSizeReachesBothLimits)
 {
     WeightedConfig config;
     config.fractional_size = true;
@@ -77,7 +77,7 @@ TEST(WeightedSize, StaysWithinItsLimits)
     EXPECT_EQ(sizes(-1, 5, config).back(), 3);
 }
 
-TEST(WeightedSize, LimitsTheWrongWayRoundAreTheLeast)
+TEST(WeightedSize, MinimumAppliesWhenItExceedsTheMaximum)
 {
     WeightedConfig config;
     config.min_frames = 30;
@@ -99,7 +99,7 @@ TEST(WeightedFactor, IsLinearBetweenItsThresholds)
     EXPECT_EQ(weighted_factor(100, config.cpu), -1);
 }
 
-TEST(WeightedFactor, IsAStepWhenTheThresholdsAreOne)
+TEST(WeightedFactor, IsAStepWhenTheThresholdsAreEqual)
 {
     const WeightedConfig::Input input{50, 50, 1};
     EXPECT_EQ(weighted_factor(49, input), 1);
@@ -122,12 +122,12 @@ public:
 
 class WeightedPolicyTest : public testing::Test {
 protected:
-    /// Frames with that transit, played that long after they came.
+    /// Frames with that transit that spend `wait` in the queue.
     void run(nanoseconds length, nanoseconds transit, nanoseconds wait = 0ms)
     {
         for (const auto end = now_ + length; now_ < end; now_ += 20ms) {
             policy_.observe({now_, transit, transit, transit, 20ms});
-            policy_.wanted_change({now_, policy_.target(), 20ms, wait, false, true});
+            policy_.request_change({now_, policy_.target(), 20ms, wait, false, true});
         }
     }
 
@@ -161,24 +161,24 @@ TEST_F(WeightedPolicyTest, StepsOncePerInterval)
     EXPECT_EQ(policy_.inputs().size_changes, 6u);
 }
 
-TEST_F(WeightedPolicyTest, TargetIsItsSizeAboveTheLeastTransit)
+TEST_F(WeightedPolicyTest, TargetIsTheSizeAboveTheMinimumTransit)
 {
     EXPECT_EQ(policy_.start_delay(), 120ms);
     run(20ms, 5ms); // one step, to 10 frames
     EXPECT_EQ(policy_.target(), 205ms);
 }
 
-TEST_F(WeightedPolicyTest, LatencyIsAnAverageWhoseFirstSampleCountsInFull)
+TEST_F(WeightedPolicyTest, LatencyIsAnAverageThatStartsAtTheFirstSample)
 {
     run(20ms, 30ms);
     EXPECT_EQ(policy_.inputs().latency_ms, 30);
     policy_.observe({now_, 50ms, 50ms, 50ms, 20ms});
     now_ += 500ms;
-    policy_.wanted_change({now_, 0ms, 20ms, 0ms, false, true});
+    policy_.request_change({now_, 0ms, 20ms, 0ms, false, true});
     EXPECT_EQ(policy_.inputs().latency_ms, 32);
 }
 
-TEST_F(WeightedPolicyTest, NothingChangesWhileTheLoadIsUnknown)
+TEST_F(WeightedPolicyTest, KeepsItsSizeWhileTheLoadIsUnknown)
 {
     load_.load.reset();
     run(5s, 5ms);
@@ -186,8 +186,8 @@ TEST_F(WeightedPolicyTest, NothingChangesWhileTheLoadIsUnknown)
     EXPECT_EQ(policy_.inputs().size_changes, 0u);
 }
 
-// The fault that the switch mends: 400 ms in the queue are no latency.
-TEST_F(WeightedPolicyTest, OriginalDoesNotSeeItsOwnDelayButTheSwitchDoes)
+// The fault that queue_latency corrects: 400 ms in the queue do not count as latency.
+TEST_F(WeightedPolicyTest, CountsTheQueueLatencyOnlyIfConfigured)
 {
     run(1s, 5ms, 400ms);
     EXPECT_EQ(policy_.inputs().latency_factor, 1);
@@ -199,7 +199,7 @@ TEST_F(WeightedPolicyTest, OriginalDoesNotSeeItsOwnDelayButTheSwitchDoes)
     EXPECT_EQ(policy_.inputs().latency_ms, 400);
 }
 
-TEST_F(WeightedPolicyTest, EveryConstantIsASetting)
+TEST_F(WeightedPolicyTest, UsesEveryConstantOfItsConfig)
 {
     config_ = {1, 11, 5, {0, 100, 1}, {0, 100, 0}, {0, 100, 0}, 100ms, 1, true, false};
     load_.load = LoadSample{25, 50};

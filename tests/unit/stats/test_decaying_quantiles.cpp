@@ -34,7 +34,7 @@ TEST(DecayingQuantiles, OneSampleIsAllOfThem)
     }
 }
 
-TEST(DecayingQuantiles, AreThoseOfTheSortedSamples)
+TEST(DecayingQuantiles, MatchTheSortedSamples)
 {
     std::mt19937 random(1);
     std::gamma_distribution<double> milliseconds(2, 8);
@@ -49,7 +49,7 @@ TEST(DecayingQuantiles, AreThoseOfTheSortedSamples)
         expect_near(quantiles.at(q), samples[static_cast<std::size_t>(q * 5000) - 1]);
 }
 
-TEST(DecayingQuantiles, ForgetWhatWasLongAgo)
+TEST(DecayingQuantiles, ForgetOldSamples)
 {
     DecayingQuantiles quantiles;
     for (unsigned i = 0; i < DecayingQuantiles::capacity; ++i)
@@ -63,13 +63,13 @@ TEST(DecayingQuantiles, ForgetWhatWasLongAgo)
     expect_near(quantiles.at(0.99), 20ms);
 }
 
-TEST(DecayingQuantiles, WhatIsOutOfRangeIsTakenForItsEnd)
+TEST(DecayingQuantiles, ClampSamplesToTheirRange)
 {
     DecayingQuantiles quantiles;
     quantiles.record(-5ms);
     EXPECT_LE(quantiles.at(1.0), 1us);
     quantiles.record(nanoseconds::max());
-    expect_near(quantiles.at(1.0), DecayingQuantiles::longest);
+    expect_near(quantiles.at(1.0), DecayingQuantiles::maximum);
 }
 
 } // namespace

@@ -16,12 +16,12 @@ std::uint64_t total(const LatencyHistogram &histogram)
     return std::accumulate(histogram.counts().begin(), histogram.counts().end(), std::uint64_t{0});
 }
 
-TEST(LatencyHistogram, BoundsRise)
+TEST(LatencyHistogram, BoundsAreAscending)
 {
     EXPECT_TRUE(std::ranges::is_sorted(LatencyHistogram::bounds, std::ranges::less_equal()));
 }
 
-TEST(LatencyHistogram, BoundBelongsToItsOwnBucket)
+TEST(LatencyHistogram, BoundsAreInclusive)
 {
     for (std::size_t i = 0; i < LatencyHistogram::bounds.size(); ++i) {
         LatencyHistogram histogram;
@@ -32,7 +32,7 @@ TEST(LatencyHistogram, BoundBelongsToItsOwnBucket)
     }
 }
 
-TEST(LatencyHistogram, KnowsTheSumAndTakesWhatIsNegativeForNothing)
+TEST(LatencyHistogram, SumsClampedLatencies)
 {
     LatencyHistogram histogram;
     histogram.record(30ms);
@@ -46,7 +46,7 @@ TEST(LatencyHistogram, KnowsTheSumAndTakesWhatIsNegativeForNothing)
     EXPECT_EQ(histogram.sum(), 64030ms);
 }
 
-TEST(LatencyHistogram, TakesAnotherOneIn)
+TEST(LatencyHistogram, AddsAnotherHistogram)
 {
     LatencyHistogram one;
     one.record(1ms);

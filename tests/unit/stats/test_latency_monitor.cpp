@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A latency that goes up by 1 ms for a '+', down for a '-', and stays for a '='.
+/// Trend of a latency that rises by 1 ms for each '+', falls for each '-' and stays for each '='.
 LatencyTrend trend_of(std::string_view steps)
 {
     LatencyMonitor monitor;
@@ -28,14 +28,14 @@ LatencyTrend trend_of(std::string_view steps)
     return monitor.trend();
 }
 
-TEST(LatencyMonitor, IsEmptyAtFirst)
+TEST(LatencyMonitor, IsInitiallyEmpty)
 {
     const LatencyMonitor monitor;
     EXPECT_EQ(monitor.values().samples, 0u);
     EXPECT_EQ(monitor.values().maximum, 0ns);
 }
 
-TEST(LatencyMonitor, FirstSampleIsTakenAsItIs)
+TEST(LatencyMonitor, FirstSampleSetsAllValues)
 {
     LatencyMonitor monitor;
     monitor.record(30ms);
@@ -59,7 +59,7 @@ TEST(LatencyMonitor, AverageMovesByATenthOfTheDifference)
     EXPECT_EQ(monitor.values().samples, 3u);
 }
 
-TEST(LatencyMonitor, KnowsTheTail)
+TEST(LatencyMonitor, ReportsQuantiles)
 {
     LatencyMonitor monitor;
     for (int i = 0; i < 100; ++i)
@@ -70,7 +70,7 @@ TEST(LatencyMonitor, KnowsTheTail)
     EXPECT_NEAR(static_cast<double>(values.p99.count()), 80e6, 1.6e6);
 }
 
-TEST(LatencyMonitor, JitterIsTheMeanDistanceFromTheAverage)
+TEST(LatencyMonitor, JitterIsTheMeanDeviationFromTheAverage)
 {
     LatencyMonitor monitor;
     monitor.record(30ms);
@@ -81,13 +81,13 @@ TEST(LatencyMonitor, JitterIsTheMeanDistanceFromTheAverage)
     EXPECT_EQ(monitor.values().jitter, 12ms);
 }
 
-TEST(LatencyMonitor, JitterForgetsWhatIsOlderThanTheHistory)
+TEST(LatencyMonitor, JitterCoversTheHistoryOnly)
 {
     LatencyMonitor monitor;
     for (int i = 0; i < 1000; ++i)
         monitor.record(i % 2 == 0 ? 20ms : 60ms);
     EXPECT_NEAR(static_cast<double>(monitor.values().jitter.count()), 18.95e6, 0.05e6);
-    // Until the average has settled down, and then a whole history.
+    // Until the average has settled, then a whole history.
     for (std::size_t i = 0; i < 200 + LatencyMonitor::history; ++i)
         monitor.record(40ms);
     EXPECT_LT(monitor.values().jitter, 1us);
@@ -101,7 +101,7 @@ TEST(LatencyMonitor, TrendNeedsTenSamples)
     EXPECT_EQ(trend_of("+++++++++"), LatencyTrend::increasing);
 }
 
-TEST(LatencyMonitor, TrendIsWhatMoreThanSixOfNineStepsSay)
+TEST(LatencyMonitor, TrendIsTheDirectionOfMoreThanSixOfNineSteps)
 {
     EXPECT_EQ(trend_of("+++++++=="), LatencyTrend::increasing);
     EXPECT_EQ(trend_of("++++++==="), LatencyTrend::stable);
@@ -116,9 +116,9 @@ TEST(LatencyMonitor, TrendIsVolatileWhenMoreThanSevenStepsMoveEitherWay)
     EXPECT_EQ(trend_of("========="), LatencyTrend::stable);
 }
 
-TEST(LatencyMonitor, TrendLooksAtTheLastTenSamplesAlone)
+TEST(LatencyMonitor, TrendCoversTheLastTenSamplesOnly)
 {
-    // Also where the history begins anew.
+    // Also where the ring of the history wraps.
     for (std::size_t before = 0; before <= LatencyMonitor::history; ++before) {
         const std::string steps(before, '-');
         EXPECT_EQ(trend_of(steps + "+++++++++"), LatencyTrend::increasing) << before;
@@ -133,19 +133,19 @@ TEST(LatencyMonitor, CountsEachSampleInTheHistogram)
     EXPECT_EQ(monitor.histogram().sum(), 70ms);
 }
 
-TEST(LatencyMonitor, ClocksThatHaveNothingInCommonOverflowNothing)
+TEST(LatencyMonitor, UnrelatedClocksDoNotOverflow)
 {
     LatencyMonitor monitor;
     for (int i = 0; i < 200; ++i)
         monitor.record(i % 2 == 0 ? nanoseconds::max() : nanoseconds::min());
     const auto values = monitor.values();
-    EXPECT_EQ(values.maximum, LatencyMonitor::longest);
-    EXPECT_EQ(values.minimum, -LatencyMonitor::longest);
-    EXPECT_LE(values.jitter, 2 * LatencyMonitor::longest);
-    EXPECT_EQ(monitor.histogram().sum(), 100 * LatencyMonitor::longest);
+    EXPECT_EQ(values.maximum, LatencyMonitor::maximum_latency);
+    EXPECT_EQ(values.minimum, -LatencyMonitor::maximum_latency);
+    EXPECT_LE(values.jitter, 2 * LatencyMonitor::maximum_latency);
+    EXPECT_EQ(monitor.histogram().sum(), 100 * LatencyMonitor::maximum_latency);
 }
 
-TEST(LatencyMonitor, IsSharedThroughSnapshots)
+TEST(LatencyMonitor, SnapshotsAreConsistent)
 {
     Guarded<LatencyMonitor> shared;
     constexpr std::uint64_t samples = 1000;

@@ -13,7 +13,7 @@ TEST(WindowedQuantiles, AreZeroWithoutValues)
     EXPECT_EQ(WindowedQuantiles().summary().maximum, 0ns);
 }
 
-TEST(WindowedQuantiles, OneValueIsAllOfThem)
+TEST(WindowedQuantiles, EqualASingleValue)
 {
     WindowedQuantiles quantiles;
     quantiles.add(-7ms);
@@ -24,7 +24,7 @@ TEST(WindowedQuantiles, OneValueIsAllOfThem)
     EXPECT_EQ(summary.maximum, -7ms);
 }
 
-TEST(WindowedQuantiles, StandWhereTheSortedValuesDo)
+TEST(WindowedQuantiles, MatchTheSortedValues)
 {
     WindowedQuantiles quantiles;
     for (int i = 0; i < 100; ++i)
@@ -36,7 +36,7 @@ TEST(WindowedQuantiles, StandWhereTheSortedValuesDo)
     EXPECT_EQ(summary.maximum, 100ms);
 }
 
-TEST(WindowedQuantiles, OldValuesGo)
+TEST(WindowedQuantiles, ForgetValuesOutsideTheWindow)
 {
     WindowedQuantiles quantiles;
     quantiles.add(1000ms);

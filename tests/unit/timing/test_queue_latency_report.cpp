@@ -12,7 +12,7 @@ class QueueLatencyReportTest : public testing::Test {
 protected:
     QueueLatencyReportTest() { report_.reset(15ms); }
 
-    /// Once a second. How often what is reported has changed.
+    /// Updates once a second. Returns the number of changes of the reported value.
     int update(nanoseconds needed, nanoseconds from, nanoseconds to)
     {
         int changes = 0;
@@ -24,7 +24,7 @@ protected:
     QueueLatencyReport report_;
 };
 
-TEST_F(QueueLatencyReportTest, IsRoundedUpToSteps)
+TEST_F(QueueLatencyReportTest, RoundsUpToSteps)
 {
     EXPECT_EQ(report_.value(), 20ms);
     report_.reset(40ms);
@@ -33,7 +33,7 @@ TEST_F(QueueLatencyReportTest, IsRoundedUpToSteps)
     EXPECT_EQ(report_.value(), 60ms);
 }
 
-TEST_F(QueueLatencyReportTest, RisesAtOnceButNotAgainWithinTenSeconds)
+TEST_F(QueueLatencyReportTest, RisesImmediatelyButOnlyOnceInTenSeconds)
 {
     EXPECT_FALSE(report_.update(20ms, 0s));
     EXPECT_TRUE(report_.update(45ms, 1s));
@@ -43,7 +43,7 @@ TEST_F(QueueLatencyReportTest, RisesAtOnceButNotAgainWithinTenSeconds)
     EXPECT_EQ(report_.value(), 100ms);
 }
 
-TEST_F(QueueLatencyReportTest, FallsAfterACalmMinuteToTheMostThatWasNeededInIt)
+TEST_F(QueueLatencyReportTest, FallsAfterACalmMinuteToTheMaximumNeededInIt)
 {
     report_.update(100ms, 0s);
     EXPECT_EQ(update(20ms, 1s, 30s), 0);
@@ -53,7 +53,7 @@ TEST_F(QueueLatencyReportTest, FallsAfterACalmMinuteToTheMostThatWasNeededInIt)
     EXPECT_EQ(report_.value(), 60ms);
 }
 
-TEST_F(QueueLatencyReportTest, AMomentOfNeedBeginsTheMinuteAnew)
+TEST_F(QueueLatencyReportTest, HigherNeedRestartsTheMinute)
 {
     report_.update(100ms, 0s);
     EXPECT_EQ(update(20ms, 1s, 60s), 0);
@@ -62,7 +62,7 @@ TEST_F(QueueLatencyReportTest, AMomentOfNeedBeginsTheMinuteAnew)
     EXPECT_TRUE(report_.update(20ms, 121s));
 }
 
-TEST_F(QueueLatencyReportTest, OneStepLessIsNotWorthAChange)
+TEST_F(QueueLatencyReportTest, DoesNotFallByASingleStep)
 {
     report_.update(60ms, 0s);
     EXPECT_EQ(update(40ms, 1s, 300s), 0);

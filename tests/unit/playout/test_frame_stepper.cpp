@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "core/playout/steering.h"
+#include "core/playout/frame_stepper.h"
 
 #include <gtest/gtest.h>
 
@@ -8,29 +8,29 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class SteeringTest : public testing::Test {
+class FrameStepperTest : public testing::Test {
 protected:
     nanoseconds change(nanoseconds time, nanoseconds offset, nanoseconds target,
                        bool can_drop = true)
     {
-        return steering_.wanted_change({time, offset, 20ms, 0ms, false, can_drop}, target);
+        return stepper_.request_change({time, offset, 20ms, 0ms, false, can_drop}, target);
     }
 
-    Steering steering_;
+    FrameStepper stepper_;
 };
 
-TEST_F(SteeringTest, TooMuchDelayCostsAFrame)
+TEST_F(FrameStepperTest, DropsAFrameWhenTheDelayIsTooLong)
 {
     EXPECT_EQ(change(0s, 60ms, 40ms), -20ms);
 }
 
-TEST_F(SteeringTest, TooLittleDelayIsConcealed)
+TEST_F(FrameStepperTest, ConcealsAFrameWhenTheDelayIsTooShort)
 {
     EXPECT_EQ(change(0s, 20ms, 40ms), 20ms);
 }
 
-// Two thresholds that are less than a frame apart make it swing for ever.
-TEST_F(SteeringTest, DifferenceOfLessThanAFrameIsLeftAlone)
+// Two thresholds less than a frame apart would oscillate endlessly.
+TEST_F(FrameStepperTest, IgnoresADifferenceOfLessThanAFrame)
 {
     EXPECT_EQ(change(0s, 59ms, 40ms), 0ms);
     EXPECT_EQ(change(0s, 21ms, 40ms), 0ms);
@@ -44,23 +44,23 @@ TEST_F(SteeringTest, DifferenceOfLessThanAFrameIsLeftAlone)
     EXPECT_EQ(edits, 0);
 }
 
-TEST_F(SteeringTest, EditsKeepTheirDistance)
+TEST_F(FrameStepperTest, LimitsTheRateOfEdits)
 {
     EXPECT_EQ(change(0s, 100ms, 40ms), -20ms);
     EXPECT_EQ(change(199ms, 80ms, 40ms), 0ms);
     EXPECT_EQ(change(200ms, 80ms, 40ms), -20ms);
 }
 
-TEST_F(SteeringTest, FrameThatCannotBeDroppedNowIsDroppedAsSoonAsItCan)
+TEST_F(FrameStepperTest, DropsLaterIfNoFrameCanBeDroppedNow)
 {
     EXPECT_EQ(change(0s, 100ms, 40ms, false), 0ms);
     EXPECT_EQ(change(20ms, 100ms, 40ms), -20ms);
 }
 
-TEST_F(SteeringTest, ResetForgetsTheLastEdit)
+TEST_F(FrameStepperTest, ResetAllowsAnImmediateEdit)
 {
     EXPECT_EQ(change(100s, 100ms, 40ms), -20ms);
-    steering_.reset();
+    stepper_.reset();
     EXPECT_EQ(change(1ms, 100ms, 40ms), -20ms);
 }
 

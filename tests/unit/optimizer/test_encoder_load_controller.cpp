@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The whole of what a receiver does for its sender, on a clock that is only a number.
-#include "core/optimizer/encoder_saver.h"
+// Requests that a receiver sends to an encoder, on simulated time.
+#include "core/optimizer/encoder_load_controller.h"
 
 #include "core/opus/codec_control.h"
 
@@ -13,10 +13,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A sender with an encoder of its own, heard through a link that makes its frames late.
-class EncoderSaverTest : public ::testing::Test {
+/// A sender with its encoder, received over a link that delays its frames.
+class EncoderLoadControllerTest : public ::testing::Test {
 protected:
-    EncoderSaverTest() { saver_.configure(true, {}, now_); }
+    EncoderLoadControllerTest() { controller_.configure(true, {}, now_); }
 
     void run(nanoseconds lateness, nanoseconds time)
     {
@@ -24,28 +24,28 @@ protected:
             const auto settings = encoder_.effective();
             now_ += settings.frame;
             const auto bits = settings.bitrate * settings.frame / 1s;
-            saver_.record({.bytes = static_cast<std::size_t>(bits / 8),
-                           .duration = settings.frame,
-                           .is_quiet = false},
-                          lateness, now_);
-            obey();
+            controller_.record({.bytes = static_cast<std::size_t>(bits / 8),
+                                .duration = settings.frame,
+                                .is_quiet = false},
+                               lateness, now_);
+            apply_request();
         }
     }
-    /// Nothing comes.
-    void run_silent(nanoseconds time)
+    /// No frames arrive.
+    void run_idle(nanoseconds time)
     {
         const auto end = now_ + time;
-        while (saver_.next_look() && *saver_.next_look() < end) {
-            now_ = *saver_.next_look();
-            saver_.look(now_);
-            obey();
+        while (controller_.idle_deadline() && *controller_.idle_deadline() < end) {
+            now_ = *controller_.idle_deadline();
+            controller_.on_idle(now_);
+            apply_request();
         }
         now_ = end;
     }
-    /// As jkvmaudiosrc does.
-    void obey()
+    /// Handles the request like jkvmaudiosrc.
+    void apply_request()
     {
-        const auto request = saver_.take_request();
+        const auto request = controller_.take_request();
         if (!request)
             return;
         requests_.push_back(*request);
@@ -61,12 +61,12 @@ protected:
     }
 
     nanoseconds now_ = 100s;
-    EncoderSaver saver_;
+    EncoderLoadController controller_;
     CodecControl encoder_;
-    std::vector<EncoderSaver::Request> requests_;
+    std::vector<EncoderLoadController::Request> requests_;
 };
 
-TEST_F(EncoderSaverTest, EncoderDoesLessStepByStepAndIsBackWithinAMinuteAfterTheLoad)
+TEST_F(EncoderLoadControllerTest, ReducesTheEncoderLoadInStepsAndWithdrawsWithinAMinute)
 {
     encoder_.set_quality(Quality::ultra);
     const auto preset = encoder_.effective();
@@ -79,7 +79,7 @@ TEST_F(EncoderSaverTest, EncoderDoesLessStepByStepAndIsBackWithinAMinuteAfterThe
         EXPECT_LT(requests_[i].config.bitrate, requests_[i - 1].config.bitrate);
         EXPECT_LT(requests_[i].config.complexity, requests_[i - 1].config.complexity);
     }
-    EXPECT_EQ(saver_.optimizer().level(), 8u);
+    EXPECT_EQ(controller_.optimizer().level(), 8u);
     EXPECT_EQ(encoder_.effective().bitrate, preset.bitrate / 4);
     EXPECT_EQ(encoder_.effective().complexity, 0u);
     EXPECT_EQ(encoder_.effective().frame, 40ms);
@@ -87,19 +87,20 @@ TEST_F(EncoderSaverTest, EncoderDoesLessStepByStepAndIsBackWithinAMinuteAfterThe
     run(10ms, 60s);
     EXPECT_EQ(encoder_.effective(), preset);
     EXPECT_TRUE(requests_.back().is_withdrawn);
-    EXPECT_EQ(requests_.back().config.bitrate, preset.bitrate); // for who does not know its own
+    EXPECT_EQ(requests_.back().config.bitrate,
+              preset.bitrate); // for an encoder that does not know its own
     EXPECT_EQ(requests_.back().config.complexity, preset.complexity);
 }
 
-TEST_F(EncoderSaverTest, EncoderIsBackWithinAMinuteAfterItsSoundHasStopped)
+TEST_F(EncoderLoadControllerTest, WithdrawsWithinAMinuteAfterTheStreamStopped)
 {
     run(300ms, 15s);
     ASSERT_NE(encoder_.effective(), encoder_.settings());
-    run_silent(60s);
+    run_idle(60s);
     EXPECT_EQ(encoder_.effective(), encoder_.settings());
 }
 
-TEST_F(EncoderSaverTest, WhatItAskedForIsNotTakenForTheEncodersOwn)
+TEST_F(EncoderLoadControllerTest, DoesNotTakeRequestedSettingsForTheEncodersOwn)
 {
     run(10ms, 20s);
     run(100ms, 90s); // longer than the estimate remembers
@@ -108,29 +109,29 @@ TEST_F(EncoderSaverTest, WhatItAskedForIsNotTakenForTheEncodersOwn)
     EXPECT_NEAR(encoder_.effective().bitrate, 0.25 * 96000, 300);
 }
 
-TEST_F(EncoderSaverTest, AnotherSenderIsToldToDoAsItLikes)
+TEST_F(EncoderLoadControllerTest, WithdrawsOnceForAnotherSender)
 {
     run(300ms, 15s);
     ASSERT_EQ(requests_.size(), 1u);
-    saver_.restart(now_);
-    obey();
+    controller_.restart(now_);
+    apply_request();
     ASSERT_EQ(requests_.size(), 2u);
     EXPECT_TRUE(requests_.back().is_withdrawn);
-    saver_.restart(now_);
-    obey();
+    controller_.restart(now_);
+    apply_request();
     EXPECT_EQ(requests_.size(), 2u);
 }
 
-TEST_F(EncoderSaverTest, IsOffUntilItIsWantedAndWithdrawsWhenItIsNoLonger)
+TEST_F(EncoderLoadControllerTest, IsIdleUntilEnabledAndWithdrawsWhenDisabled)
 {
-    saver_ = {};
+    controller_ = {};
     run(300ms, 60s);
     EXPECT_TRUE(requests_.empty());
-    saver_.configure(true, {}, now_);
+    controller_.configure(true, {}, now_);
     run(300ms, 15s);
     ASSERT_EQ(requests_.size(), 1u);
-    saver_.configure(false, {}, now_);
-    obey();
+    controller_.configure(false, {}, now_);
+    apply_request();
     EXPECT_EQ(encoder_.effective(), encoder_.settings());
     run(300ms, 60s);
     EXPECT_EQ(requests_.size(), 2u);

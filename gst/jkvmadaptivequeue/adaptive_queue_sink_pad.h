@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The sink pad of jkvmadaptivequeue: queues what upstream pushes.
+#pragma once
+
+#include "adaptive_queue_src_pad.h"
+#include "queue_state.h"
+
+namespace jkvm {
+
+/// Called by the upstream streaming thread, except start_flush() and stop_flush(), which the thread
+/// that flushes calls.
+class AdaptiveQueueSinkPad {
+public:
+    /// Both are borrowed and outlive this object.
+    AdaptiveQueueSinkPad(QueueContext &context, AdaptiveQueueSrcPad &src_pad)
+        : context_(context), src_pad_(src_pad)
+    {}
+
+    GstFlowReturn on_buffer(GstRef<GstBuffer> buffer);
+    /// A serialized event. Returns false if it was refused.
+    bool on_event(GstRef<GstEvent> event);
+    /// A serialized query: blocks until it was answered in its place.
+    bool on_query(GstQuery *query);
+    void start_flush();
+    /// `resets_time`: the pipeline's running time restarts at 0.
+    void stop_flush(bool resets_time);
+
+private:
+    void emit_overrun(QueueAccess &state);
+    static void apply(QueueState &state, GstEvent *event);
+
+    QueueContext &context_;
+    AdaptiveQueueSrcPad &src_pad_;
+};
+
+} // namespace jkvm

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The source pad of jkvmadaptivequeue: its task pushes what is due.
+#pragma once
+
+#include "common/element_message.h"
+#include "common/stats_report.h"
+#include "queue_state.h"
+
+namespace jkvm {
+
+class AdaptiveQueueSrcPad {
+public:
+    /// `context` is borrowed and outlives this object.
+    explicit AdaptiveQueueSrcPad(QueueContext &context);
+
+    void activate(bool is_active);
+    void start_task();
+    /// Downstream may have been linked again.
+    void on_reconfigure();
+    void post_latency();
+
+private:
+    /// Signals and messages to send once the lock is released.
+    struct PendingSignals {
+        bool underrun = false;
+        bool running = false;
+        bool latency = false;
+        bool stats = false;
+        const char *depth = nullptr; ///< reason of a message jkvm-depth
+        std::optional<Playout::Drop> drop;
+        std::optional<LossReport::Losses> losses;
+    };
+
+    // All of these belong to the task. Those that take the access may release the lock meanwhile.
+    void run();
+    void step(QueueAccess &state, PendingSignals &pending);
+    void end_task(QueueAccess &state);
+    void send(const PendingSignals &pending);
+    void wait_for_arrival(QueueAccess &state);
+    void pass_item(QueueAccess &state);
+    void pass_event(QueueAccess &state, GstRef<GstEvent> event);
+    void pass_gap(QueueAccess &state);
+    void pass_query(QueueAccess &state, GstQuery *query);
+    void act(QueueAccess &state, const Playout::Action &action, nanoseconds now,
+             PendingSignals &pending);
+    void play(QueueAccess &state, const Playout::Play &play, nanoseconds now,
+              PendingSignals &pending);
+    void conceal(QueueAccess &state, const Playout::Conceal &conceal, PendingSignals &pending);
+    void update_reports(QueueState &state, const Playout::Play &play, nanoseconds now,
+                        PendingSignals &pending);
+    void push_gap(QueueAccess &state, const std::optional<OutputTimeline::Gap> &gap);
+    void push_event(QueueAccess &state, GstRef<GstEvent> event);
+    void push_request(GstRef<GstEvent> request);
+
+    QueueContext &context_;
+    ElementMessages depth_messages_;
+    StatsReport stats_report_;
+};
+
+/// Logs dropped frames, and warns of `losses`. Must be called without a lock.
+void log_losses(GstElement *element, std::size_t overflow,
+                const std::optional<LossReport::Losses> &losses);
+
+} // namespace jkvm
