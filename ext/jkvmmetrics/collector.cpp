@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <limits>
 #include <map>
 #include <sstream>
 
@@ -24,11 +25,11 @@ struct LabelledView {
     Labels labels; // element, pipeline
 };
 
-/// Two pipelines may have the same name, and Prometheus refuses everything when two metrics have
-/// the same labels; so the second such pipeline is called "NAME#2".
-class Names {
+/// Makes the labels of elements unique: Prometheus rejects a page on which two metrics have the
+/// same labels, so the second pipeline of a name is labelled "NAME#2".
+class LabelMaker {
 public:
-    Labels of(const ElementView &view)
+    Labels make(const ElementView &view)
     {
         const auto count = ++seen_[{view.pipeline(), view.name()}];
         auto pipeline = view.pipeline();
@@ -125,12 +126,12 @@ std::optional<ClientMetric> make_histogram(const StageMetric &stage, const Label
 
 std::vector<MetricFamily> Collector::Collect() const
 {
-    const auto elements = elements_.living();
-    Names names;
+    const auto elements = elements_.existing();
+    LabelMaker label_maker;
     std::vector<LabelledView> views;
     for (const auto &element : elements) {
         ElementView view(element.get());
-        auto labels = names.of(view);
+        auto labels = label_maker.make(view);
         views.push_back({std::move(view), std::move(labels)});
     }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The statistics of the living elements as Prometheus metrics.
+// Converts the statistics of the existing elements to Prometheus metrics.
 #pragma once
 
 #include "element_list.h"
@@ -8,13 +8,12 @@
 
 namespace jkvm {
 
-/// Reads the statistics when it is asked, and only then: a pipeline that nobody scrapes pays
-/// nothing. Thread-safe.
+/// Reads the statistics only when they are scraped. Thread-safe.
 class Collector final : public prometheus::Collectable {
 public:
     void add(GstElement *element) { elements_.add(element); }
 
-    /// In the order of metric_table(); what no element has is left out.
+    /// Returns the metrics in the order of metric_table(), without those that no element has.
     [[nodiscard]] std::vector<prometheus::MetricFamily> Collect() const override;
 
 private:

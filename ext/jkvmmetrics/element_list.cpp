@@ -15,33 +15,33 @@ bool has_stats(GstElement *element)
 
 } // namespace
 
-bool is_ours(gpointer object)
+bool is_jkvm_object(gpointer object)
 {
     return std::string_view(G_OBJECT_TYPE_NAME(object)).starts_with("GstJkvm");
 }
 
 void ElementList::add(GstElement *element)
 {
-    if (!is_ours(element) || !has_stats(element))
+    if (!is_jkvm_object(element) || !has_stats(element))
         return;
-    // An application that makes and unmakes elements for days may never be scraped.
-    (void)living();
+    // Removes references to freed elements, in case the process is never scraped.
+    (void)existing();
     elements_.lock()->emplace_back(element);
 }
 
-std::vector<GstRef<GstElement>> ElementList::living()
+std::vector<GstRef<GstElement>> ElementList::existing()
 {
-    // References are given back with no lock held: the last one frees an element, which takes time.
-    std::vector<GstRef<GstElement>> living;
+    // The references are released without the lock, because the last one frees the element.
+    std::vector<GstRef<GstElement>> existing;
     auto elements = elements_.lock();
     std::erase_if(*elements, [&](Weak &weak) {
         auto element = weak.get();
         if (!element)
             return true;
-        living.push_back(std::move(element));
+        existing.push_back(std::move(element));
         return false;
     });
-    return living;
+    return existing;
 }
 
 } // namespace jkvm

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The elements of this project that live in this process.
+// Lists the existing jkvm elements of this process.
 #pragma once
 
 #include "common/gst_ref.h"
@@ -10,16 +10,16 @@
 
 namespace jkvm {
 
-/// Whether it is of a type of this project.
-bool is_ours(gpointer object);
+/// Whether the object's type is defined by jkvm.
+bool is_jkvm_object(gpointer object);
 
-/// Thread-safe, and keeps no element alive.
+/// Weak references to elements. Thread-safe.
 class ElementList {
 public:
-    /// Notes the element if it is one of ours and has statistics.
+    /// Adds the element if it is a jkvm element with statistics.
     void add(GstElement *element);
-    /// Those that are still there, in the order in which they were made.
-    [[nodiscard]] std::vector<GstRef<GstElement>> living();
+    /// Returns the elements that still exist, in the order of their creation.
+    [[nodiscard]] std::vector<GstRef<GstElement>> existing();
 
 private:
     class Weak {
@@ -35,7 +35,7 @@ private:
         }
 
     private:
-        GWeakRef ref_; // must not move
+        GWeakRef ref_; // must not be moved
     };
 
     Guarded<std::list<Weak>> elements_;

@@ -27,24 +27,25 @@ GParamSpec *find_property(GstElement *element, const char *name)
     return g_object_class_find_property(G_OBJECT_GET_CLASS(element), name);
 }
 
-/// What jkvmsupervisedsrc has inside speaks with its worker, and says nothing of which sound that
-/// is.
-GstRef<GstElement> outermost_of_ours(GstElement *element)
+/// Returns the outermost jkvm element around the element. The direction of an IPC element inside a
+/// supervised bin is that of the link to the worker, not that of the audio.
+GstRef<GstElement> outermost_jkvm_element(GstElement *element)
 {
     auto outermost = GstRef<GstElement>::share(element);
     auto parent = GstRef<GstObject>::adopt(gst_object_get_parent(GST_OBJECT(element)));
     while (parent) {
-        if (is_ours(parent.get()))
+        if (is_jkvm_object(parent.get()))
             outermost = GstRef<GstElement>::share(GST_ELEMENT(parent.get()));
         parent = GstRef<GstObject>::adopt(gst_object_get_parent(parent.get()));
     }
     return outermost;
 }
 
-/// An element that does not say so: what ends here is played, and that is a microphone's sound.
+/// Returns the property direction. Without one, a sink plays the microphone's audio, and any other
+/// element is on the output path.
 wire::Direction read_direction(GstElement *inner)
 {
-    const auto outermost = outermost_of_ours(inner);
+    const auto outermost = outermost_jkvm_element(inner);
     auto *element = outermost.get();
     const auto *spec = find_property(element, "direction");
     if (spec == nullptr || !G_IS_PARAM_SPEC_ENUM(spec))
@@ -55,7 +56,7 @@ wire::Direction read_direction(GstElement *inner)
     return static_cast<wire::Direction>(direction);
 }
 
-/// Of the pad where the sound leaves, or of the one where it comes in.
+/// Returns the caps of the source pad or, without one, of the sink pad.
 GstRef<GstCaps> read_caps(GstElement *element)
 {
     for (const char *name : {"src", "sink"}) {
@@ -72,7 +73,7 @@ std::optional<double> number_of(const GValue *value)
         return g_value_get_enum(value);
     if (G_VALUE_HOLDS_BOOLEAN(value))
         return g_value_get_boolean(value);
-    // GLib knows how each type of number becomes another.
+    // GLib converts between all types of numbers.
     GValue number = G_VALUE_INIT;
     g_value_init(&number, G_TYPE_DOUBLE);
     if (!g_value_transform(value, &number))

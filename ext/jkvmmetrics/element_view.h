@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What an element shows of itself at one moment: statistics, properties, caps.
+// A snapshot of an element's statistics, properties and caps.
 #pragma once
 
 #include "common/gst_ref.h"
@@ -15,24 +15,24 @@ class ElementView {
 public:
     explicit ElementView(GstElement *element);
 
-    /// Its name, behind those of the bins that it is in, but for the pipeline: "bin/source".
+    /// Returns the element's name with those of its parent bins, except the pipeline: "bin/source".
     [[nodiscard]] const std::string &name() const { return name_; }
-    /// Of the outermost bin; empty for an element that is in none.
+    /// Returns the name of the outermost bin; empty for an element without a parent.
     [[nodiscard]] const std::string &pipeline() const { return pipeline_; }
     [[nodiscard]] wire::Direction direction() const { return direction_; }
 
     struct Value {
         double number = 0;
-        std::string text; ///< of a field that is one; the number is 1 then
+        std::string text; ///< of a string field; the number is then 1
     };
-    /// As it is, in the unit of the field. Nothing when the element has no such thing.
+    /// Returns the value in the unit of the field; nothing if the element has no such field.
     [[nodiscard]] std::optional<Value> value(Source source, const char *field) const;
 
     struct Histogram {
         LatencyHistogram::Counts counts{};
         nanoseconds sum{0};
     };
-    /// Nothing when it has no such latency.
+    /// Returns nothing if the element has no such latency.
     [[nodiscard]] std::optional<Histogram> histogram(const StageMetric &stage) const;
 
 private:
@@ -40,7 +40,7 @@ private:
         void operator()(GstStructure *structure) const { gst_structure_free(structure); }
     };
 
-    GstElement *element_; // outlives this
+    GstElement *element_; // must outlive this object
     std::unique_ptr<GstStructure, Free> stats_;
     GstRef<GstCaps> caps_; // empty before negotiation
     std::string name_;

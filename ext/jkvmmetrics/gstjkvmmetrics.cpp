@@ -3,11 +3,11 @@
 /**
  * SECTION:tracer-jkvmmetrics
  * @title: jkvmmetrics
- * @short_description: serves the statistics of the elements to Prometheus
+ * @short_description: Serves the statistics of jkvm elements to Prometheus
  *
- * A tracer: no pipeline has to be changed. It is switched on from outside, and then serves what the
- * jkvm elements of the process have in their property stats, in the text format of Prometheus, at
- * http://ADDRESS:PORT/metrics. Elements may come and go meanwhile.
+ * A tracer that serves the property stats of all jkvm elements of the process in the text format of
+ * Prometheus, at http://ADDRESS:PORT/metrics. It is enabled by an environment variable, without changes
+ * to a pipeline. Elements may be created and destroyed at any time.
  *
  * |[
  * GST_TRACERS="jkvmmetrics" gst-launch-1.0 jkvmaudiosrc device=hw:0,0 ! jkvmipcsink
@@ -15,39 +15,46 @@
  * curl 127.0.0.1:9464/metrics
  * ]|
  *
- * listen is ADDRESS:PORT, by default 127.0.0.1:9464, which only this machine can reach: there is
- * neither encryption nor a password. With port 0 it is a free one; a line of the log (INFO) says
- * which. An IPv6 address stands in brackets, the whole in quotes:
- * listen=\"[::1]:9464\". Each process needs a port of its own. If it cannot have that, it says why in
- * a warning, and the pipeline runs as it would without. The workers of supervised elements do not get
- * this tracer with their environment: their port would be that of the application, which has their
- * restarts, processor time and memory among its own statistics. What is to serve the statistics of the
- * elements inside is run as a service of its own (docs/supervision.md).
+ * The parameter listen is ADDRESS:PORT, by default 127.0.0.1:9464. There is neither encryption nor a
+ * password: a loopback address restricts access to this machine. An IPv6 address is written in brackets
+ * and the parameter in quotes: listen=\"[::1]:9464\". Port 0 selects a free port, which is logged
+ * (INFO). Each process needs a port of its own; if the port cannot be used, a warning states the reason
+ * and the pipeline runs without metrics.
  *
- * Statistics are read when somebody asks, from a thread of the HTTP server. No hook of the tracer runs
- * with the buffers; but as soon as there is any tracer, GStreamer looks for hooks at each buffer, which
- * takes some thousand instructions a frame (docs/internals/structure.md has figures). The HTTP server takes up to two
- * seconds to stop, and the process so much longer to end.
+ * A server on a loopback address answers only requests whose Host header is localhost or a loopback
+ * address (else 403), so that a web page cannot read the metrics through DNS rebinding. At most 32
+ * connections are open; a further one replaces the oldest without a complete request. A request must
+ * arrive within 2 s and be read by the client within 10 s.
  *
- * Every metric has the labels element (its name, behind those of bins around it) and pipeline. The
- * names that begin with jetkvm_ are those of JetKVM's own dashboards. Most of them exist once for the
- * output (jetkvm_audio_...) and once for the microphone (jetkvm_microphone_...); an element's property
- * direction says which. Without that property, sinks count for the microphone and others for the
- * output; what is inside jkvmsupervisedsrc or jkvmsupervisedsink counts as that does.
+ * Workers of supervised elements do not inherit the tracer, because its port is in use. The statistics
+ * of the application contain their restarts, processor time and memory. To serve the statistics of the
+ * elements inside a worker, run it as a service of its own (docs/supervision.md).
  *
- * docs/examples has a scrape configuration (prometheus.yml) and a dashboard (grafana-dashboard.json).
+ * Statistics are read during a scrape, from the server's thread. The tracer has no hooks for buffers,
+ * but with any tracer GStreamer checks for hooks at each buffer, which takes some thousand instructions
+ * per frame (docs/internals/structure.md).
+ *
+ * Every metric has the labels element (the name, with those of its parent bins) and pipeline. Names that
+ * begin with jetkvm_ are those of JetKVM's own dashboards. Most of them exist once for the output
+ * (jetkvm_audio_...) and once for the microphone (jetkvm_microphone_...), according to the element's
+ * property direction. Of elements without that property, sinks belong to the microphone and others to
+ * the output; elements inside jkvmsupervisedsrc or jkvmsupervisedsink belong to the same path as the
+ * bin.
+ *
+ * docs/examples contains a scrape configuration (prometheus.yml) and a dashboard
+ * (grafana-dashboard.json).
  *
  * ## Metrics
  *
- * An element has the metrics whose field it has. A counter's value is the field's, and a gauge's too,
- * but that times are in seconds, bitrates in kbit/s, and percents of memory those of the machine's.
+ * An element has a metric if it has the field. Times are converted to seconds, bitrates to kbit/s, and
+ * memory in percent to the share of the machine's memory; all other values are those of the fields.
  *
  * TABLE: metrics
  *
  * ## Latencies
  *
- * The histogram jkvm_latency_seconds has one series for each stage that an element knows. Those from
- * the capture on are longer from stage to stage; what a stage adds is the difference.
+ * The histogram jkvm_latency_seconds has one series for each stage that an element measures. Latencies
+ * from the capture are cumulative: the contribution of a stage is the difference to the stage before.
  *
  * TABLE: stages
  *
@@ -71,7 +78,7 @@ class Metrics {
 public:
     explicit Metrics(GstJkvmMetrics *tracer) : tracer_(GST_TRACER(tracer)) {}
 
-    /// Once the parameters are known.
+    /// Starts the server. Requires the parameters of the tracer.
     void start();
     void add(GstElement *element) { collector_->add(element); }
 
@@ -80,7 +87,7 @@ private:
 
     GstTracer *tracer_;
     std::shared_ptr<Collector> collector_ = std::make_shared<Collector>();
-    std::unique_ptr<prometheus::Exposer> server_;
+    std::unique_ptr<MetricServer> server_;
 };
 
 } // namespace
@@ -105,7 +112,7 @@ namespace {
 
 constexpr auto default_address = "127.0.0.1:9464";
 
-/// "listen=127.0.0.1:9464", as it stands in GST_TRACERS; empty without.
+/// Returns the parameters from GST_TRACERS: "listen=127.0.0.1:9464", or an empty string.
 std::string Metrics::parameters() const
 {
     gchar *text = nullptr;
@@ -123,20 +130,19 @@ void Metrics::start()
         auto *parsed = gst_structure_from_string(("jkvmmetrics," + parameters).c_str(), nullptr);
         const auto *listen =
             parsed != nullptr ? gst_structure_get_string(parsed, "listen") : nullptr;
-        // What cannot be understood is said to the user below, as it stands.
+        // Parameters that cannot be parsed are reported below as an invalid address.
         address = listen != nullptr ? listen : parameters;
         if (parsed != nullptr)
             gst_structure_free(parsed);
     }
-    auto server = serve_metrics(address, collector_);
+    auto server = MetricServer::start(address, collector_);
     if (!server) {
-        g_warning("jkvmmetrics: cannot serve metrics at \"%s\": %s", address.c_str(),
+        g_warning("jkvmmetrics: could not serve metrics at \"%s\": %s", address.c_str(),
                   server.error().detail.c_str());
         return;
     }
     server_ = std::move(*server);
-    // With port 0 the kernel has chosen one.
-    const auto port = std::to_string(server_->GetListeningPorts().front());
+    const auto port = std::to_string(server_->port()); // differs from the parameter if that is 0
     GST_INFO_OBJECT(tracer_, "serving http://%s%s/metrics",
                     address.substr(0, address.rfind(':') + 1).c_str(), port.c_str());
     const auto hook = [](GObject *self, GstClockTime, GstElement *element) noexcept {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The tracer jkvmmetrics; the source documents it.
+// GObject type of the tracer jkvmmetrics.
 #pragma once
 
 #define GST_USE_UNSTABLE_API // GstTracer has no other

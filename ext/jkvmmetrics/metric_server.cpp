@@ -1,30 +1,27 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "metric_server.h"
 
-#include <CivetServer.h>
+#include "listen_address.h"
 
-#include <arpa/inet.h>
+#include <prometheus/text_serializer.h>
 
-#include <charconv>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
 #include <csignal>
-#include <thread>
+#include <system_error>
 
 namespace jkvm {
 
 namespace {
 
-// What the HTTP library said first while it started: its exception only guesses. It is said by the
-// thread that starts it.
-thread_local std::string complaint;
+constexpr std::chrono::milliseconds accept_pause{100};
 
-int note_complaint(const mg_connection *, const char *message)
-{
-    if (complaint.empty())
-        complaint = message;
-    return 1; // and it shall not write to stderr
-}
-
-/// For threads that must not take the application's signals.
+/// Blocks all signals for its lifetime; threads that start meanwhile inherit the mask and leave the
+/// application's signals to its own threads.
 class SignalsBlocked {
 public:
     SignalsBlocked()
@@ -41,47 +38,168 @@ private:
     sigset_t before_{};
 };
 
-/// 127.0.0.1:9464 or [::1]:9464. The library would take lists of ports, too, and a port alone for
-/// all addresses.
-bool is_address_and_port(const std::string &text)
+std::string make_response(const std::string &status, const std::string &body,
+                          const std::string &type = "text/plain; charset=utf-8")
 {
-    const auto colon = text.rfind(':');
-    if (colon == std::string::npos)
-        return false;
-    auto host = text.substr(0, colon);
-    const bool is_bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-    if (is_bracketed)
-        host = host.substr(1, host.size() - 2);
-    in6_addr parsed{};
-    if (::inet_pton(is_bracketed ? AF_INET6 : AF_INET, host.c_str(), &parsed) != 1)
-        return false;
-    std::uint16_t port = 0;
-    const char *end = text.data() + text.size();
-    const auto [rest, error] = std::from_chars(text.data() + colon + 1, end, port);
-    return error == std::errc() && rest == end;
+    return "HTTP/1.1 " + status + "\r\nContent-Type: " + type +
+           "\r\nContent-Length: " + std::to_string(body.size()) + "\r\nConnection: close\r\n\r\n" +
+           body;
+}
+
+bool would_block()
+{
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
 
 } // namespace
 
-Result<std::unique_ptr<prometheus::Exposer>> serve_metrics(
-    const std::string &address, const std::shared_ptr<prometheus::Collectable> &metrics)
+Result<std::unique_ptr<MetricServer>> MetricServer::start(
+    const std::string &address, std::shared_ptr<prometheus::Collectable> metrics)
 {
-    if (!is_address_and_port(address))
-        return Error{ErrorKind::path_unusable, address, "it is not ADDRESS:PORT"};
+    const auto parsed = ListenAddress::parse(address);
+    if (!parsed)
+        return Error{ErrorKind::path_unusable, address, "the address is not IP-ADDRESS:PORT"};
+    auto listener = parsed->listen();
+    if (!listener)
+        return listener.error();
 
+    std::unique_ptr<MetricServer> server(new MetricServer);
+    server->metrics_ = std::move(metrics);
+    server->listener_ = std::move(*listener);
+    server->port_ = port_of(server->listener_.get());
+    server->is_on_loopback_ = parsed->is_loopback();
+    if (server->stop_.fd() < 0)
+        return system_error(ErrorKind::out_of_resources, address, "eventfd", errno);
     const SignalsBlocked block;
-    CivetCallbacks callbacks;
-    callbacks.log_message = note_complaint;
-    complaint.clear();
     try {
-        auto exposer = std::make_unique<prometheus::Exposer>(
-            std::vector<std::string>{"listening_ports", address, "num_threads", "2"}, &callbacks);
-        exposer->RegisterCollectable(metrics);
-        return exposer;
-    } catch (const std::exception &error) {
-        return Error{ErrorKind::path_unusable, address,
-                     complaint.empty() ? error.what() : complaint};
+        server->thread_ = std::thread(&MetricServer::run, server.get());
+    } catch (const std::system_error &error) {
+        return system_error(ErrorKind::out_of_resources, address, "pthread_create",
+                            error.code().value());
     }
+    return server;
+}
+
+MetricServer::~MetricServer()
+{
+    if (!thread_.joinable())
+        return;
+    stop_.set();
+    thread_.join();
+}
+
+void MetricServer::run()
+{
+    std::vector<pollfd> fds;
+    for (;;) {
+        const bool is_accepting = monotonic_now() >= accept_after_;
+        fds = {{stop_.fd(), POLLIN, 0}, {is_accepting ? listener_.get() : -1, POLLIN, 0}};
+        for (const auto &connection : connections_)
+            fds.push_back({connection.fd.get(),
+                           static_cast<short>(connection.response.empty() ? POLLIN : POLLOUT), 0});
+        if (::poll(fds.data(), fds.size(), poll_timeout()) < 0)
+            continue; // EINTR
+        if (fds[0].revents != 0)
+            return;
+        const auto now = monotonic_now();
+        std::size_t i = 2;
+        std::erase_if(connections_, [&](Connection &connection) {
+            const auto events = fds[i++].revents;
+            return (events != 0 && !handle(connection, events)) || now >= connection.deadline;
+        });
+        if (fds[1].revents != 0)
+            accept_connections();
+    }
+}
+
+int MetricServer::poll_timeout() const
+{
+    const auto now = monotonic_now();
+    auto next = accept_after_ > now ? accept_after_ : MonotonicTime::max();
+    for (const auto &connection : connections_)
+        next = std::min(next, connection.deadline);
+    if (next == MonotonicTime::max())
+        return -1;
+    const auto left = std::max<nanoseconds>(next - now, nanoseconds(0));
+    return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left).count());
+}
+
+void MetricServer::accept_connections()
+{
+    // Bounded, so that a flood of connections does not keep the others waiting.
+    for (std::size_t i = 0; i < max_connections; ++i) {
+        UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        if (!fd) {
+            if (!would_block()) // no descriptor is available; the listener stays readable
+                accept_after_ = monotonic_now() + accept_pause;
+            return;
+        }
+        if (connections_.size() == max_connections)
+            make_room();
+        connections_.push_back({std::move(fd), monotonic_now() + request_timeout, {}, {}});
+        // Most requests are there already; answering at once spares them from replacement.
+        if (auto &connection = connections_.back(); !handle(connection, POLLIN))
+            connections_.pop_back();
+    }
+}
+
+/// Closes the oldest connection, preferably one without a complete request.
+void MetricServer::make_room()
+{
+    auto oldest = std::ranges::find_if(
+        connections_, [](const Connection &connection) { return connection.response.empty(); });
+    connections_.erase(oldest != connections_.end() ? oldest : connections_.begin());
+}
+
+bool MetricServer::handle(Connection &connection, short events)
+{
+    if (connection.response.empty() && (events & (POLLIN | POLLHUP | POLLERR)) != 0 &&
+        !receive(connection))
+        return false;
+    return connection.response.empty() || send(connection);
+}
+
+bool MetricServer::receive(Connection &connection)
+{
+    std::array<char, 4096> part;
+    const auto count = ::recv(connection.fd.get(), part.data(), part.size(), 0);
+    if (count <= 0)
+        return count < 0 && would_block();
+    auto &request = connection.request;
+    request.append(part.data(), static_cast<std::size_t>(count));
+    const auto end = request.find("\r\n\r\n");
+    if (end == std::string::npos && request.size() < max_request_size)
+        return true;
+    connection.response = end == std::string::npos
+                              ? make_response("431 Request Header Fields Too Large", "")
+                              : respond_to(std::string_view(request).substr(0, end + 4));
+    connection.deadline = monotonic_now() + response_timeout;
+    return true;
+}
+
+bool MetricServer::send(Connection &connection)
+{
+    const auto rest = std::string_view(connection.response).substr(connection.sent);
+    const auto count = ::send(connection.fd.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+    if (count < 0)
+        return would_block();
+    connection.sent += static_cast<std::size_t>(count);
+    return connection.sent < connection.response.size();
+}
+
+std::string MetricServer::respond_to(std::string_view head) const
+{
+    const auto request = parse_http_request(head);
+    if (!request || (!request->host && !request->is_http_1_0))
+        return make_response("400 Bad Request", "The request is malformed.\n");
+    if (is_on_loopback_ && request->host && !is_loopback_host(*request->host))
+        return make_response("403 Forbidden", "The Host header does not name this machine.\n");
+    if (request->method != "GET")
+        return make_response("405 Method Not Allowed", "Only GET is supported.\n");
+    if (request->path != "/metrics")
+        return make_response("404 Not Found", "The metrics are at /metrics.\n");
+    return make_response("200 OK", prometheus::TextSerializer().Serialize(metrics_->Collect()),
+                         "text/plain; version=0.0.4; charset=utf-8");
 }
 
 } // namespace jkvm

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Which field of an element's statistics becomes which metric.
+// Maps the fields of elements to metrics.
 #pragma once
 
 #include "core/wire/message.h"
@@ -10,25 +10,25 @@
 
 namespace jkvm {
 
-/// Where the value comes from.
+/// The origin of a value.
 enum class Source {
     stats,    ///< a field of the property `stats`
     property, ///< a property of the element
     caps,     ///< a field of the caps of the element's pad
 };
 
-/// Only counters grow for as long as the element is open.
+/// A counter is monotonic while the element is open.
 enum class MetricKind { counter, gauge };
 
-/// What the field's value is. A text is none of these: it becomes the label `state`, with value 1.
+/// The unit of a field. A string has none: it becomes the label `state` of a metric with value 1.
 enum class Unit {
     one,
     nanoseconds, ///< served in seconds
     bits,        ///< served in kilobits
-    memory,      ///< bytes, served in percent of the machine's
+    memory,      ///< bytes, served in percent of the machine's memory
 };
 
-/// Whether the metric is about one direction of the sound: its name says so.
+/// The direction of the audio, for metrics whose name contains it.
 using Path = std::optional<wire::Direction>;
 
 struct Metric {
@@ -38,15 +38,15 @@ struct Metric {
     MetricKind kind;
     Unit unit;
     const char *name;
-    const char *labels; ///< "NAME=VALUE NAME=VALUE", beside element and pipeline; may be empty
+    const char *labels; ///< "NAME=VALUE NAME=VALUE", in addition to element and pipeline
     const char *help;
 };
 
-/// All metrics with one value; those of the same name stand together.
+/// Returns all metrics with one value. Rows of the same name are adjacent.
 std::span<const Metric> metric_table();
 
-/// A latency of which the statistics have the fields PREFIX-buckets and PREFIX-sum. All are served
-/// as one histogram, told apart by the label `stage`.
+/// A latency with the fields PREFIX-buckets and PREFIX-sum in the statistics. All are served as one
+/// histogram with the label `stage`.
 struct StageMetric {
     const char *structure; ///< name of the statistics
     const char *prefix;

@@ -2,7 +2,7 @@
 /**
  * plugin-jkvmmetrics:
  *
- * The statistics of this project's elements, served to Prometheus.
+ * A tracer that serves the statistics of jkvm elements to Prometheus.
  *
  * Since: 0.1
  */
@@ -15,5 +15,5 @@ static gboolean plugin_init(GstPlugin *plugin)
 
 #define PACKAGE "jkvm"
 GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, jkvmmetrics,
-                  "Statistics of JetKVM audio elements for Prometheus", plugin_init,
+                  "Serves statistics of JetKVM audio elements to Prometheus", plugin_init,
                   PACKAGE_VERSION, "LGPL", "jkvm", "Unknown package origin")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A pipeline with the tracer jkvmmetrics, promtool, and a Prometheus server that scrapes it.
+// Tests the tracer jkvmmetrics with promtool and with a Prometheus server that scrapes a pipeline.
 #include "support/alsa_device.h"
 #include "support/http.h"
 #include "support/program.h"
@@ -28,13 +28,13 @@ void write_file(const std::string &path, const std::string &text)
     std::ofstream(path) << text;
 }
 
-/// The port behind that text in what the program prints.
-int port_behind(Program &program, const std::string &text)
+/// Returns the port that follows the text in the program's output.
+int port_after(Program &program, const std::string &text)
 {
     EXPECT_TRUE(program.wait_for_output(text)) << program.output();
     std::smatch port;
     const std::regex form(text + R"([0-9.]*:(\d+)[^\d])");
-    if (!std::regex_search(program.output(), port, form)) { // the rest of the line is to come
+    if (!std::regex_search(program.output(), port, form)) { // the line is incomplete
         const auto lines = std::ranges::count(program.output(), '\n');
         program.wait_for_output("\n", static_cast<int>(lines) + 1);
         EXPECT_TRUE(std::regex_search(program.output(), port, form)) << program.output();
@@ -53,17 +53,17 @@ std::string percent_encoded(const std::string &text)
     return encoded;
 }
 
-/// Captures and serves.
+/// A pipeline that captures audio and serves it on a socket.
 class Capture {
 public:
-    /// With the tracer at that address.
+    /// `listen`: the parameter of the tracer.
     explicit Capture(const std::string &listen) : program_(command(listen)) {}
 
     Program &program() { return program_; }
-    /// Where the tracer serves.
-    int port() { return port_behind(program_, "serving http://"); }
-    /// False when there is no sound.
-    bool wait_for_sound() { return program_.wait_for_output("x-jkvm-ipcsink-stats", 2); }
+    /// Returns the port of the metrics.
+    int port() { return port_after(program_, "serving http://"); }
+    /// Returns false on a time-out.
+    bool wait_for_audio() { return program_.wait_for_output("x-jkvm-ipcsink-stats", 2); }
 
 private:
     std::vector<std::string> command(const std::string &listen)
@@ -82,11 +82,11 @@ private:
     Program program_;
 };
 
-TEST(Metrics, PromtoolHasNothingToSay)
+TEST(Metrics, PageHasNoFindingsOfPromtool)
 {
     Capture capture("127.0.0.1:0");
     const int port = capture.port();
-    ASSERT_TRUE(capture.wait_for_sound());
+    ASSERT_TRUE(capture.wait_for_audio());
     const auto page = http_get(port, "/metrics");
     EXPECT_NE(page.find("jetkvm_audio_frames_received_total"), std::string::npos) << page;
     for (const char *stage : {"encode", "sink", "ipc"})
@@ -99,7 +99,7 @@ TEST(Metrics, PromtoolHasNothingToSay)
     EXPECT_EQ(promtool.output(), "");
 }
 
-TEST(Metrics, PrometheusScrapesThemAndUnderstandsTheDashboard)
+TEST(Metrics, PrometheusScrapesThemAndEvaluatesTheDashboard)
 {
     Capture capture("127.0.0.1:0");
     TemporaryDirectory directory;
@@ -111,7 +111,7 @@ TEST(Metrics, PrometheusScrapesThemAndUnderstandsTheDashboard)
     Program prometheus({"prometheus", "--config.file=" + directory.file("prometheus.yml"),
                         "--storage.tsdb.path=" + directory.file("data"),
                         "--web.listen-address=127.0.0.1:0"});
-    const int server = port_behind(prometheus, "Listening on\" address=");
+    const int server = port_after(prometheus, "Listening on\" address=");
     ASSERT_TRUE(prometheus.wait_for_output("Server is ready"));
     const auto query = [&](const std::string &expression) {
         return http_get(server, "/api/v1/query?query=" + percent_encoded(expression));
@@ -148,9 +148,9 @@ TEST(Metrics, PortInUseIsAWarningAndThePipelineRuns)
     Capture second(address);
     auto &program = second.program();
     EXPECT_TRUE(program.wait_for_output("WARNING")) << program.output();
-    EXPECT_TRUE(program.wait_for_output("cannot serve metrics at \"" + address + "\""));
+    EXPECT_TRUE(program.wait_for_output("could not serve metrics at \"" + address + "\""));
     EXPECT_TRUE(program.wait_for_output("Address already in use")) << program.output();
-    EXPECT_TRUE(second.wait_for_sound()) << program.output();
+    EXPECT_TRUE(second.wait_for_audio()) << program.output();
     program.send(SIGINT);
     EXPECT_EQ(program.wait(), 0) << program.output();
 }

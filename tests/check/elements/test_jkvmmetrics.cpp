@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the tracer makes of the elements' statistics.
+// Tests the conversion of statistics to metrics, and the HTTP server.
 #include "collector.h"
 #include "core/stats/latency_histogram.h"
 #include "metric_server.h"
@@ -30,7 +30,7 @@ using testing::Pipeline;
 using testing::stat;
 using Labels = std::map<std::string, std::string>;
 
-/// The value of the one metric that has this name and at least these labels.
+/// Returns the value of the only metric that has this name and at least these labels.
 double value(const Collector &collector, const std::string &name, const Labels &labels)
 {
     std::vector<double> found;
@@ -60,7 +60,8 @@ std::set<std::string> names(const Collector &collector)
     return names;
 }
 
-/// Each counter of the table that the element's statistics have; their number.
+/// Compares each counter of the table with the element's statistics; returns the number of
+/// counters.
 int expect_counters_equal_stats(const Collector &collector, GstElement *element,
                                 wire::Direction direction)
 {
@@ -93,7 +94,7 @@ void wait_until(Condition condition)
     EXPECT_TRUE(condition());
 }
 
-// An element that has whatever statistics a test gives it, for those that others have.
+// An element whose statistics are set by the test.
 struct GstJkvmTestElement {
     GstElement parent;
     GstStructure *stats;
@@ -120,7 +121,7 @@ void gst_jkvm_test_element_class_init(GstJkvmTestElementClass *klass)
         object_class, 1, g_param_spec_boxed("stats", "", "", GST_TYPE_STRUCTURE, G_PARAM_READABLE));
 }
 
-// As jkvmsupervisedsink, something of ours around another element.
+// A bin of a jkvm type, like jkvmsupervisedsink.
 struct GstJkvmTestBin {
     GstBin parent;
 };
@@ -141,7 +142,7 @@ GstRef<GstElement> make_element_with(const char *stats,
     return GstRef<GstElement>::adopt(GST_ELEMENT(gst_object_ref_sink(element)));
 }
 
-TEST(MetricTable, HasEachNameThatDashboardsKnow)
+TEST(MetricTable, HasTheNamesOfJetkvmsDashboards)
 {
     std::set<std::string> names;
     for (const auto &metric : metric_table())
@@ -165,14 +166,14 @@ TEST(MetricTable, HasEachNameThatDashboardsKnow)
     }
 }
 
-TEST(MetricTable, OneNameIsOneMetric)
+TEST(MetricTable, HasAdjacentRowsForEachName)
 {
     std::set<std::string> seen;
     const Metric *last = nullptr;
     for (const auto &metric : metric_table()) {
         const std::string name = metric.name;
         if (last == nullptr || name != last->name) {
-            EXPECT_TRUE(seen.insert(name).second) << name << " stands in two places";
+            EXPECT_TRUE(seen.insert(name).second) << name << " occurs in two places";
             EXPECT_STRNE(metric.help, "") << name;
         } else {
             EXPECT_EQ(metric.kind, last->kind) << name;
@@ -182,7 +183,7 @@ TEST(MetricTable, OneNameIsOneMetric)
     }
 }
 
-TEST(Metrics, ElementsComeAndGo)
+TEST(Metrics, DisappearWithTheElement)
 {
     Collector collector;
     auto element = GstRef<GstElement>::adopt(
@@ -193,9 +194,9 @@ TEST(Metrics, ElementsComeAndGo)
     EXPECT_TRUE(collector.Collect().empty());
 }
 
-TEST(Metrics, ElementsOfOthersAreLeftAlone)
+TEST(Metrics, IgnoreElementsOfOtherProjects)
 {
-    // The same in all but the name.
+    // Differs in the type name only.
     static const GType type = g_type_register_static_simple(
         gst_jkvm_test_element_get_type(), "GstOtherTestElement", sizeof(GstJkvmTestElementClass),
         nullptr, sizeof(GstJkvmTestElement), nullptr, static_cast<GTypeFlags>(0));
@@ -209,7 +210,7 @@ TEST(Metrics, ElementsOfOthersAreLeftAlone)
     EXPECT_EQ(value(collector, "jkvm_rejects_total", {}), 3);
 }
 
-TEST(Metrics, ElementIsNamedWithTheBinsAroundIt)
+TEST(Metrics, NameElementsWithTheirParentBins)
 {
     Collector collector;
     Pipeline pipeline("jkvmipcsrc name=s ! fakesink ( name=bin jkvmipcsrc name=t ! fakesink )");
@@ -221,7 +222,7 @@ TEST(Metrics, ElementIsNamedWithTheBinsAroundIt)
               0);
 }
 
-TEST(Metrics, SameNamesInTwoPipelinesStillDiffer)
+TEST(Metrics, DistinguishPipelinesOfTheSameName)
 {
     Collector collector;
     Pipeline one("jkvmipcsrc name=s ! fakesink");
@@ -234,14 +235,14 @@ TEST(Metrics, SameNamesInTwoPipelinesStillDiffer)
     EXPECT_EQ(value(collector, "jkvm_connects_total", {{"element", "s"}, {"pipeline", "p#2"}}), 0);
 }
 
-TEST(Metrics, CountersOfTheSinkAreItsStatisticsAlsoAfterLosses)
+TEST(Metrics, MatchTheStatisticsOfTheSinkAfterLosses)
 {
     testing::TemporaryDirectory directory;
     const auto path = directory.file("a.sock");
     auto *element = gst_element_factory_make("jkvmipcsink", nullptr);
     g_object_set(element, "socket-path", path.c_str(), nullptr);
     auto *harness = gst_harness_new_with_element(element, "sink", nullptr);
-    gst_object_unref(element); // the harness has it
+    gst_object_unref(element); // the harness owns it
     Collector collector;
     collector.add(element);
     gst_harness_set_src_caps_str(harness,
@@ -249,7 +250,8 @@ TEST(Metrics, CountersOfTheSinkAreItsStatisticsAlsoAfterLosses)
     const auto push = [&](const std::string &packet) {
         gst_harness_push(harness, gst_buffer_new_memdup(packet.data(), packet.size()));
     };
-    for (std::uint64_t i = 1; i <= 2; ++i) { // connects, takes nothing, goes
+    for (std::uint64_t i = 1; i <= 2;
+         ++i) { // a client that connects, reads nothing and disconnects
         auto client = testing::connect_to(path);
         wait_until([&] { return stat(element, "connects") == i; });
         const auto before = stat(element, "dropped-queue-full");
@@ -262,7 +264,7 @@ TEST(Metrics, CountersOfTheSinkAreItsStatisticsAlsoAfterLosses)
         client.reset();
         wait_until([&] { return stat(element, "connection-drops") == i; });
     }
-    push("\xFB"); // no Opus
+    push("\xFB"); // not an Opus packet
     EXPECT_EQ(stat(element, "dropped-invalid"), 1u);
     EXPECT_GE(expect_counters_equal_stats(collector, element, wire::Direction::output), 15);
     EXPECT_EQ(value(collector, "jetkvm_audio_connection_drops_total", {}), 2);
@@ -270,7 +272,7 @@ TEST(Metrics, CountersOfTheSinkAreItsStatisticsAlsoAfterLosses)
     gst_harness_teardown(harness);
 }
 
-TEST(Metrics, CountersOfTheSourceAreItsStatisticsAlsoAfterReconnects)
+TEST(Metrics, MatchTheStatisticsOfTheSourceAfterReconnects)
 {
     testing::TemporaryDirectory directory;
     const auto path = directory.file("a.sock");
@@ -290,7 +292,7 @@ TEST(Metrics, CountersOfTheSourceAreItsStatisticsAlsoAfterReconnects)
     }
     wait_until([&] { return stat(element, "connection-drops") == 3; });
     EXPECT_EQ(value(collector, "jetkvm_audio_config_sample_rate_hz", {}), 48000);
-    pipeline.set_state(GST_STATE_NULL); // else it connects again meanwhile
+    pipeline.set_state(GST_STATE_NULL); // prevents another reconnect
     EXPECT_GE(expect_counters_equal_stats(collector, element, wire::Direction::output), 12);
     EXPECT_EQ(value(collector, "jetkvm_audio_frames_received_total", {}), 6);
     EXPECT_EQ(value(collector, "jetkvm_audio_frames_dropped_total", {}), 3);
@@ -298,7 +300,7 @@ TEST(Metrics, CountersOfTheSourceAreItsStatisticsAlsoAfterReconnects)
     EXPECT_NEAR(last, static_cast<double>(testing::wall_clock_ns()) / 1e9, 60);
 }
 
-TEST(Metrics, CountersOfTheDeviceAreItsStatisticsAlsoAfterAnOverrun)
+TEST(Metrics, MatchTheStatisticsOfTheDeviceAfterAnOverrun)
 {
     testing::TestPcm pcm;
     Collector collector;
@@ -315,7 +317,7 @@ TEST(Metrics, CountersOfTheDeviceAreItsStatisticsAlsoAfterAnOverrun)
     EXPECT_GT(value(collector, "jkvm_device_lost_seconds_total", {}), 0);
 }
 
-TEST(Metrics, MicrophoneHasNamesOfItsOwn)
+TEST(Metrics, HaveOtherNamesForTheMicrophone)
 {
     testing::TemporaryDirectory directory;
     Collector collector;
@@ -344,7 +346,7 @@ TEST(Metrics, MicrophoneHasNamesOfItsOwn)
               0);
 }
 
-TEST(Metrics, ProcessesQueuesAndDevicesAreServedByTheirFields)
+TEST(Metrics, CoverProcessesQueuesAndDevices)
 {
     Collector collector;
     const auto element = make_element_with(
@@ -359,7 +361,7 @@ TEST(Metrics, ProcessesQueuesAndDevicesAreServedByTheirFields)
     EXPECT_EQ(value(collector, "jetkvm_audio_process_cpu_percent", {}), 12.5);
     const auto share = value(collector, "jetkvm_audio_process_memory_percent", {});
     EXPECT_GT(share, 0);
-    EXPECT_LT(share, 1); // no machine has less than 100 MB
+    EXPECT_LT(share, 1); // machines have more than 100 MB
     EXPECT_EQ(value(collector, "jkvm_process_ends_total", {{"reason", "hang"}}), 1);
     EXPECT_EQ(value(collector, "jetkvm_audio_config_bitrate_kbps", {}), 96);
     EXPECT_EQ(value(collector, "jetkvm_audio_process_memory_rss_bytes", {}), 1000000);
@@ -376,7 +378,7 @@ TEST(Metrics, ProcessesQueuesAndDevicesAreServedByTheirFields)
     EXPECT_EQ(value(collector, "jkvm_clock_drift_ppm", {}), -12.5);
 }
 
-TEST(Metrics, WhatIsInsideCountsForTheDirectionOfTheWhole)
+TEST(Metrics, UseTheDirectionOfTheOutermostElement)
 {
     Collector collector;
     const auto bin = GstRef<GstElement>::adopt(GST_ELEMENT(
@@ -388,7 +390,7 @@ TEST(Metrics, WhatIsInsideCountsForTheDirectionOfTheWhole)
     EXPECT_FALSE(names(collector).contains("jetkvm_audio_frames_received_total"));
 }
 
-TEST(Metrics, LatenciesAreHistogramsByStage)
+TEST(Metrics, HaveAHistogramForEachStage)
 {
     Collector collector;
     LatencyHistogram histogram;
@@ -421,38 +423,126 @@ TEST(Metrics, LatenciesAreHistogramsByStage)
     EXPECT_TRUE(std::isinf(metric.histogram.bucket.back().upper_bound));
 }
 
-TEST(MetricServer, ServesWhatIsThere)
+class MetricServerTest : public ::testing::Test {
+protected:
+    void SetUp() override
+    {
+        collector_->add(element_.get());
+        auto server = MetricServer::start("127.0.0.1:0", collector_);
+        ASSERT_TRUE(server);
+        server_ = std::move(*server);
+    }
+    [[nodiscard]] UniqueFd connect() const
+    {
+        auto fd = testing::http_connect(server_->port());
+        EXPECT_TRUE(fd);
+        return fd;
+    }
+    /// The first line of the response to a request.
+    [[nodiscard]] std::string status_of(const std::string &request) const
+    {
+        const auto fd = connect();
+        EXPECT_TRUE(testing::http_send(fd.get(), request));
+        const auto response = testing::http_receive(fd.get());
+        return response.substr(0, response.find('\r'));
+    }
+    [[nodiscard]] std::string page() const
+    {
+        return testing::http_get(server_->port(), "/metrics");
+    }
+
+    static constexpr const char *line_ = "\njkvm_rejects_total{element=\"test\",pipeline=\"\"} 3\n";
+    GstRef<GstElement> element_ =
+        make_element_with("application/x-jkvm-test-stats, rejects=(guint64)3;");
+    std::shared_ptr<Collector> collector_ = std::make_shared<Collector>();
+    std::unique_ptr<MetricServer> server_;
+};
+
+TEST_F(MetricServerTest, ServesTheMetrics)
 {
-    const auto collector = std::make_shared<Collector>();
-    const auto element = make_element_with("application/x-jkvm-test-stats, rejects=(guint64)3;");
-    collector->add(element.get());
-    auto server = serve_metrics("127.0.0.1:0", collector);
-    ASSERT_TRUE(server);
-    const auto page = testing::http_get((*server)->GetListeningPorts().at(0), "/metrics");
-    EXPECT_NE(page.find("\njkvm_rejects_total{element=\"test\",pipeline=\"\"} 3\n"),
-              std::string::npos)
-        << page;
+    EXPECT_NE(page().find(line_), std::string::npos) << page();
 }
 
-TEST(MetricServer, SaysWhyItCannotServe)
+TEST_F(MetricServerTest, AnswersWhileOtherRequestsAreIncomplete)
+{
+    std::vector<UniqueFd> halves;
+    for (int i = 0; i < 4; ++i) {
+        halves.push_back(connect());
+        ASSERT_TRUE(testing::http_send(halves.back().get(), "GET /metrics HTT"));
+    }
+    const auto begin = monotonic_now();
+    EXPECT_NE(page().find(line_), std::string::npos);
+    EXPECT_LT(monotonic_now() - begin, MetricServer::request_timeout);
+}
+
+TEST_F(MetricServerTest, AnswersBesideHundredsOfIdleConnections)
+{
+    std::vector<UniqueFd> idle;
+    for (int i = 0; i < 300; ++i)
+        idle.push_back(connect());
+    const auto begin = monotonic_now();
+    EXPECT_NE(page().find(line_), std::string::npos);
+    EXPECT_LT(monotonic_now() - begin, MetricServer::request_timeout);
+    EXPECT_EQ(testing::http_receive(idle.front().get()), "") << "the oldest is still open";
+}
+
+TEST_F(MetricServerTest, ClosesAConnectionWithoutARequest)
+{
+    const auto idle = connect();
+    const auto begin = monotonic_now();
+    EXPECT_EQ(testing::http_receive(idle.get()), ""); // until the server closes it
+    EXPECT_GE(monotonic_now() - begin,
+              MetricServer::request_timeout - std::chrono::milliseconds(1));
+}
+
+TEST_F(MetricServerTest, RefusesForeignHostsOnLoopback)
+{
+    const auto status_for = [this](const std::string &host) {
+        return status_of("GET /metrics HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+    };
+    for (const char *host : {"localhost", "LocalHost:9464", "127.0.0.1", "127.0.0.1:9464",
+                             "127.1.2.3:80", "[::1]:9464"})
+        EXPECT_EQ(status_for(host), "HTTP/1.1 200 OK") << host;
+    for (const char *host : {"evil.example", "evil.example:9464", "localhost.evil.example",
+                             "127.0.0.1.evil.example", "192.168.1.1", "[::2]:9464", "[]", ""})
+        EXPECT_EQ(status_for(host), "HTTP/1.1 403 Forbidden") << host;
+}
+
+TEST_F(MetricServerTest, RejectsOtherRequests)
+{
+    const std::string host = "\r\nHost: localhost\r\n\r\n";
+    EXPECT_EQ(status_of("GET /other HTTP/1.1" + host), "HTTP/1.1 404 Not Found");
+    EXPECT_EQ(status_of("POST /metrics HTTP/1.1" + host), "HTTP/1.1 405 Method Not Allowed");
+    EXPECT_EQ(status_of("GET /metrics?a=b HTTP/1.1" + host), "HTTP/1.1 200 OK");
+    EXPECT_EQ(status_of("GET /metrics HTTP/1.0\r\n\r\n"), "HTTP/1.1 200 OK");
+    for (const char *bad :
+         {"GET /metrics HTTP/1.1\r\n\r\n", "\r\n\r\n", "GET\r\n\r\n", "GET  \r\n\r\n",
+          "GET /metrics HTTP/1.1\r\nHost: localhost\r\nhost: localhost\r\n\r\n",
+          "GET /metrics SPDY/1\r\nHost: localhost\r\n\r\n"})
+        EXPECT_EQ(status_of(bad), "HTTP/1.1 400 Bad Request") << bad;
+    EXPECT_EQ(status_of("GET /metrics HTTP/1.1\r\nX: " + std::string(8192, 'x')),
+              "HTTP/1.1 431 Request Header Fields Too Large");
+}
+
+TEST(MetricServer, ReportsWhyItCannotServe)
 {
     const auto collector = std::make_shared<Collector>();
-    auto first = serve_metrics("127.0.0.1:0", collector);
+    auto first = MetricServer::start("127.0.0.1:0", collector);
     ASSERT_TRUE(first);
-    const auto taken = "127.0.0.1:" + std::to_string((*first)->GetListeningPorts().at(0));
-    const auto second = serve_metrics(taken, collector);
+    const auto taken = "127.0.0.1:" + std::to_string((*first)->port());
+    const auto second = MetricServer::start(taken, collector);
     ASSERT_FALSE(second);
     EXPECT_NE(second.error().detail.find("Address already in use"), std::string::npos)
         << second.error().detail;
     for (const char *address : {"", "9464", "127.0.0.1", "localhost:9464", "127.0.0.1:9464,9465",
-                                "+9464", "127.0.0.1:9464s"}) {
-        const auto server = serve_metrics(address, collector);
+                                "+9464", "127.0.0.1:9464s", "[::1:9464", "::1:9464"}) {
+        const auto server = MetricServer::start(address, collector);
         ASSERT_FALSE(server) << address;
         EXPECT_NE(server.error().detail.find("ADDRESS:PORT"), std::string::npos) << address;
     }
 }
 
-TEST(MetricExamples, DashboardDrawsMetricsThatThereAre)
+TEST(MetricExamples, DashboardUsesExistingMetrics)
 {
     std::set<std::string> known;
     for (const auto &metric : metric_table())
