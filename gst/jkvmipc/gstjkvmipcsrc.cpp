@@ -28,7 +28,8 @@
  * Each buffer carries the sender's capture time as a GstReferenceTimestampMeta (timestamp/x-unix). A
  * Config message before the first buffer sets the caps. They do not change afterwards: an Opus decoder
  * produces the channels it was set up for from any packet, but muxers end a stream whose caps change.
- * After a Stop the next buffer is marked DISCONT.
+ * Without one they are stereo, and mono with direction=microphone. Their pre-skip is 312 samples, the
+ * usual look-ahead of an Opus encoder. After a Stop the next buffer is marked DISCONT.
  *
  * The upstream event jkvm-encoder-request is sent to the server as an OpusConfig, if the dialect has
  * that message, and again on each new connection until an event with withdrawn=TRUE arrives; that is

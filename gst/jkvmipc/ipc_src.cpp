@@ -18,6 +18,9 @@ namespace {
 // Duration of the frames that the sender may queue while downstream blocks this element: the
 // default of jkvmipcsink's max-queue-time.
 constexpr nanoseconds socket_depth = default_max_queue_time;
+// Samples at 48 kHz that a player of a recording skips. The protocol does not carry the encoder's
+// look-ahead; this is that of libopus for voice and music.
+constexpr int pre_skip = 312;
 // Size of the largest Opus packet with one frame (bytes). Packets of several frames may be larger;
 // they are rare, so pooled buffers of that size would waste memory.
 constexpr std::size_t largest_pooled_packet = 1275;
@@ -198,7 +201,8 @@ bool IpcSrc::set_caps()
 {
     const auto stream = engine_.stream_config();
     const auto caps = make_opus_caps({.rate = static_cast<int>(stream.sample_rate),
-                                      .channels = static_cast<int>(stream.channels)},
+                                      .channels = static_cast<int>(stream.channels),
+                                      .pre_skip = pre_skip},
                                      "jkvmipcsrc");
     // If downstream does not accept them any more, the current caps fit any Opus packet as well.
     auto *pad = GST_BASE_SRC_PAD(src_);

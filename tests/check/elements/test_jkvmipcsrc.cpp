@@ -4,6 +4,7 @@
 #include "support/temporary_directory.h"
 
 #include "core/ipc/receive/received_stream.h"
+#include "core/ipc/socket/endpoint.h"
 
 #include <gst/check/gstharness.h>
 #include <gst/check/gsttestclock.h>
@@ -25,7 +26,7 @@ using testing::wall_clock_ns;
 
 const std::vector<std::uint8_t> packet{0xFC, 1, 2, 3}; // CELT, 20 ms, stereo
 
-/// The element against a server in the test's hand, on a clock that stands at one second.
+/// Connects the element to a server that the test controls; the clock is at one second.
 class JkvmIpcSrc : public ::testing::Test {
 protected:
     JkvmIpcSrc() : listener_(listen_at(path_))
@@ -33,7 +34,7 @@ protected:
         element_ = gst_element_factory_make("jkvmipcsrc", nullptr);
         g_object_set(element_, "socket-path", path_.c_str(), nullptr);
         harness_ = gst_harness_new_with_element(element_, nullptr, "src");
-        gst_object_unref(element_); // the harness has it
+        gst_object_unref(element_); // owned by the harness
         gst_harness_set_time(harness_, GST_SECOND);
     }
     ~JkvmIpcSrc() override { gst_harness_teardown(harness_); }
@@ -44,15 +45,15 @@ protected:
         server_ = accept_from(listener_.get());
         ASSERT_TRUE(server_);
     }
-    /// A frame captured that long ago; when that was.
+    /// Sends a frame that was captured `age_ms` ago. Returns its capture time.
     std::int64_t send_frame(std::int64_t age_ms)
     {
         const auto captured = wall_clock_ns() - age_ms * 1'000'000;
         send_all(server_.get(), message_v1("UOKJ", 0, captured, packet));
         return captured;
     }
-    /// The buffer stands where it was captured, on the pipeline's clock that stands at `now`.
-    /// However long this machine takes, its age was read between sending and this.
+    /// Expects the buffer at its capture time on the pipeline's clock, which is at `now`. Its age
+    /// was measured between sending and this call, however slow the machine is.
     static void expect_at_capture_time(const GstRef<GstBuffer> &buffer, GstClockTime now,
                                        std::int64_t age_ms, std::int64_t captured)
     {
@@ -61,7 +62,7 @@ protected:
         EXPECT_GE(pts, now - static_cast<GstClockTime>(wall_clock_ns() - captured));
     }
     GstRef<GstBuffer> pull() { return GstRef<GstBuffer>::adopt(gst_harness_pull(harness_)); }
-    /// The next GAP event; other events before it are passed over.
+    /// Returns the next GAP event and skips other events before it.
     Gap pull_gap()
     {
         for (;;) {
@@ -87,7 +88,7 @@ protected:
     GstHarness *harness_ = nullptr;
 };
 
-TEST_F(JkvmIpcSrc, FrameArrivesWithItsCaptureTimeAndDuration)
+TEST_F(JkvmIpcSrc, PushesFrameWithItsCaptureTimeAndDuration)
 {
     connect();
     const auto captured = send_frame(30);
@@ -102,7 +103,7 @@ TEST_F(JkvmIpcSrc, FrameArrivesWithItsCaptureTimeAndDuration)
 TEST_F(JkvmIpcSrc, StartsEachFrameAtTheEndOfThePreviousOne)
 {
     connect();
-    // In one piece, so that a busy machine adds no jitter beyond that of the timestamps.
+    // In one write, so that a busy machine adds no jitter to that of the timestamps.
     constexpr std::int64_t frames = 20;
     const auto first_captured = wall_clock_ns() - 500'000'000;
     std::vector<std::uint8_t> stream;
@@ -140,7 +141,7 @@ TEST_F(JkvmIpcSrc, MarksHoleAsDiscontinuityAndCountsLostFrames)
     EXPECT_NEAR(static_cast<double>(stat(element_, "lost")), static_cast<double>(hole) / 20e6, 1);
 }
 
-TEST_F(JkvmIpcSrc, HoleIsAGapThatEndsWhereTheNextBufferBegins)
+TEST_F(JkvmIpcSrc, PushesGapForAHole)
 {
     connect();
     send_frame(30);
@@ -153,7 +154,7 @@ TEST_F(JkvmIpcSrc, HoleIsAGapThatEndsWhereTheNextBufferBegins)
     EXPECT_EQ(gap.start + gap.duration, begin_of_second);
 }
 
-TEST_F(JkvmIpcSrc, WithoutAServerGapsFollowEachOther)
+TEST_F(JkvmIpcSrc, PushesGapsWithoutAServer)
 {
     listener_.reset();
     ::unlink(path_.c_str());
@@ -167,7 +168,7 @@ TEST_F(JkvmIpcSrc, WithoutAServerGapsFollowEachOther)
     EXPECT_EQ(second.duration, 1s);
 }
 
-TEST_F(JkvmIpcSrc, ModeArrivalTakesTheTimeOfArrival)
+TEST_F(JkvmIpcSrc, UsesTheTimeOfArrivalInModeArrival)
 {
     g_object_set(element_, "timestamp-mode", static_cast<int>(TimestampMode::arrival), nullptr);
     connect();
@@ -177,7 +178,7 @@ TEST_F(JkvmIpcSrc, ModeArrivalTakesTheTimeOfArrival)
     EXPECT_GE(stat(element_, "latency-p50"), 2900 * GST_MSECOND);
 }
 
-TEST_F(JkvmIpcSrc, CapsAreThoseThatDecodersAndMuxersNeed)
+TEST_F(JkvmIpcSrc, SetsTheCapsThatDecodersAndMuxersNeed)
 {
     connect();
     send_frame(30);
@@ -197,9 +198,11 @@ TEST_F(JkvmIpcSrc, CapsAreThoseThatDecodersAndMuxersNeed)
     ASSERT_EQ(gst_value_array_get_size(headers), 2u);
     auto *head = gst_value_get_buffer(gst_value_array_get_value(headers, 0));
     EXPECT_EQ(gst_buffer_memcmp(head, 0, "OpusHead\1\2", 10), 0);
+    const std::array<guint8, 2> pre_skip{312 & 0xFF, 312 >> 8};
+    EXPECT_EQ(gst_buffer_memcmp(head, 10, pre_skip.data(), pre_skip.size()), 0);
 }
 
-TEST_F(JkvmIpcSrc, LatencyCoversTheFirstFrameAndIsAnnounced)
+TEST_F(JkvmIpcSrc, AnnouncesALatencyThatCoversTheFirstFrame)
 {
     connect();
     const auto bus = GstRef<GstBus>::adopt(gst_bus_new());
@@ -215,7 +218,20 @@ TEST_F(JkvmIpcSrc, LatencyCoversTheFirstFrameAndIsAnnounced)
     gst_element_set_bus(element_, nullptr);
 }
 
-TEST_F(JkvmIpcSrc, LatencyIsAnnouncedAgainWhenTheSendersFramesAreLaterThanTheFirst)
+TEST_F(JkvmIpcSrc, ReportsMaximumLatencyFromTheSendersQueue)
+{
+    const auto query = gst_query_new_latency();
+    ASSERT_TRUE(gst_element_query(element_, query));
+    gboolean is_live = FALSE;
+    GstClockTime minimum = 0;
+    GstClockTime maximum = 0;
+    gst_query_parse_latency(query, &is_live, &minimum, &maximum);
+    gst_query_unref(query);
+    EXPECT_TRUE(is_live);
+    EXPECT_EQ(nanoseconds(maximum - minimum), default_max_queue_time);
+}
+
+TEST_F(JkvmIpcSrc, AnnouncesLatencyAgainWhenFramesArriveLater)
 {
     connect();
     send_frame(30);
@@ -232,7 +248,7 @@ TEST_F(JkvmIpcSrc, LatencyIsAnnouncedAgainWhenTheSendersFramesAreLaterThanTheFir
     gst_element_set_bus(element_, nullptr);
 }
 
-TEST_F(JkvmIpcSrc, StatisticsSayWhatIsSpokenAndWhatTheKernelGranted)
+TEST_F(JkvmIpcSrc, ReportsDialectAndGrantedSocketBuffers)
 {
     connect();
     send_frame(30);
@@ -244,7 +260,7 @@ TEST_F(JkvmIpcSrc, StatisticsSayWhatIsSpokenAndWhatTheKernelGranted)
     EXPECT_GE(buffer, 32768);
 }
 
-TEST_F(JkvmIpcSrc, StatisticsCountHitsAndMissesOfThePacketPool)
+TEST_F(JkvmIpcSrc, CountsHitsAndMissesOfThePacketPool)
 {
     connect();
     EXPECT_EQ(stat(element_, "pool-bound"), 64u);
@@ -261,7 +277,7 @@ TEST_F(JkvmIpcSrc, StatisticsCountHitsAndMissesOfThePacketPool)
     EXPECT_EQ(stat(element_, "pool-misses"), 1u);
 }
 
-TEST_F(JkvmIpcSrc, StatisticsHaveTheNamesThatJetKvmsUsersKnow)
+TEST_F(JkvmIpcSrc, ReportsStatisticsUnderTheNamesOfJetKvm)
 {
     connect();
     send_frame(30);
@@ -289,13 +305,13 @@ TEST_F(JkvmIpcSrc, StatisticsHaveTheNamesThatJetKvmsUsersKnow)
 
     EXPECT_EQ(stat(element_, "connection-drops"), 0u);
     server_.reset();
-    connect(); // again
+    connect(); // a second time
     send_frame(0);
     ASSERT_TRUE(pull());
     EXPECT_EQ(stat(element_, "connection-drops"), 1u);
 }
 
-TEST_F(JkvmIpcSrc, ApplicationMayRefuseAClient)
+TEST_F(JkvmIpcSrc, TurnsAwayAClientThatTheApplicationRejects)
 {
     listener_.reset();
     ::unlink(path_.c_str());
@@ -324,7 +340,7 @@ TEST_F(JkvmIpcSrc, ApplicationMayRefuseAClient)
     EXPECT_EQ(stat(element_, "connects"), 0u);
 }
 
-TEST_F(JkvmIpcSrc, WhatIsNotASoundFrameIsPassedOver)
+TEST_F(JkvmIpcSrc, SkipsMessagesThatAreNotFrames)
 {
     connect();
     const std::vector<std::uint8_t> config(12, 0);
@@ -341,7 +357,7 @@ TEST_F(JkvmIpcSrc, WhatIsNotASoundFrameIsPassedOver)
     EXPECT_EQ(stat(element_, "dropped-invalid"), 1u);
 }
 
-TEST_F(JkvmIpcSrc, ServerThatSendsGarbageLosesTheConnectionAndIsTriedAgain)
+TEST_F(JkvmIpcSrc, ReconnectsToAServerThatSendsGarbage)
 {
     connect();
     send_all(server_.get(), std::vector<std::uint8_t>(100, 0));
@@ -354,7 +370,7 @@ TEST_F(JkvmIpcSrc, ServerThatSendsGarbageLosesTheConnectionAndIsTriedAgain)
     EXPECT_EQ(stat(element_, "connects"), 2u);
 }
 
-TEST_F(JkvmIpcSrc, ReconnectIsADiscontinuity)
+TEST_F(JkvmIpcSrc, MarksBufferAfterReconnectAsDiscontinuity)
 {
     connect();
     send_frame(20);
@@ -369,7 +385,7 @@ TEST_F(JkvmIpcSrc, ReconnectIsADiscontinuity)
     expect_at_capture_time(buffer, 4 * GST_SECOND, 20, captured);
 }
 
-TEST_F(JkvmIpcSrc, BufferCarriesTheSendersOwnTime)
+TEST_F(JkvmIpcSrc, AttachesTheSendersCaptureTime)
 {
     connect();
     const auto captured = wall_clock_ns() - 30'000'000;
@@ -382,13 +398,13 @@ TEST_F(JkvmIpcSrc, BufferCarriesTheSendersOwnTime)
         gst_structure_has_name(gst_caps_get_structure(meta->reference, 0), "timestamp/x-unix"));
 }
 
-TEST_F(JkvmIpcSrc, ConfigOfTheSenderSetsTheCaps)
+TEST_F(JkvmIpcSrc, SetsCapsFromTheSendersConfig)
 {
     connect();
     const std::vector<std::uint8_t> mono{0x80, 0xBB, 0, 0, 1, 0, 0, 0, 0xC0, 3, 0, 0};
-    const std::vector<std::uint8_t> nonsense(12, 0xFF);
+    const std::vector<std::uint8_t> invalid(12, 0xFF);
     send_all(server_.get(), message_v1("UOKJ", 1, wall_clock_ns(), mono));
-    send_all(server_.get(), message_v1("UOKJ", 1, wall_clock_ns(), nonsense));
+    send_all(server_.get(), message_v1("UOKJ", 1, wall_clock_ns(), invalid));
     send_frame(20);
     pull();
     const auto pad = GstRef<GstPad>::adopt(gst_element_get_static_pad(element_, "src"));
@@ -398,7 +414,37 @@ TEST_F(JkvmIpcSrc, ConfigOfTheSenderSetsTheCaps)
     EXPECT_EQ(channels, 1);
 }
 
-TEST_F(JkvmIpcSrc, StopOfTheSenderEndsASessionNotTheStream)
+TEST_F(JkvmIpcSrc, AnnouncesMonoCapsForAMicrophoneBeforeTheFirstFrame)
+{
+    listener_.reset();
+    ::unlink(path_.c_str());
+    gst_util_set_object_arg(G_OBJECT(element_), "direction", "microphone");
+    std::vector<gint> channels; // of each CAPS event
+    const auto collect = [](GstPad *, GstPadProbeInfo *info, gpointer to) noexcept {
+        auto *event = gst_pad_probe_info_get_event(info);
+        if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS) {
+            GstCaps *caps = nullptr;
+            gst_event_parse_caps(event, &caps);
+            gint count = 0;
+            gst_structure_get_int(gst_caps_get_structure(caps, 0), "channels", &count);
+            static_cast<std::vector<gint> *>(to)->push_back(count);
+        }
+        return GST_PAD_PROBE_OK;
+    };
+    const auto pad = GstRef<GstPad>::adopt(gst_element_get_static_pad(element_, "src"));
+    gst_pad_add_probe(pad.get(), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, collect, &channels, nullptr);
+    gst_harness_play(harness_);
+    const auto client = testing::connect_to(path_);
+    const std::vector<std::uint8_t> mono{0x80, 0xBB, 0, 0, 1, 0, 0, 0, 0xC0, 3, 0, 0};
+    pull_gap();
+    send_all(client.get(), message_v1("IMKJ", 1, wall_clock_ns(), mono));
+    send_all(client.get(), message_v1("IMKJ", 0, wall_clock_ns() - 30'000'000, packet));
+    ASSERT_TRUE(pull());
+    gst_element_set_state(element_, GST_STATE_READY); // no further events
+    EXPECT_EQ(channels, std::vector<gint>{1});
+}
+
+TEST_F(JkvmIpcSrc, ContinuesTheStreamAfterAStop)
 {
     connect();
     const auto captured = wall_clock_ns() - 200'000'000;
@@ -414,20 +460,20 @@ TEST_F(JkvmIpcSrc, StopOfTheSenderEndsASessionNotTheStream)
     EXPECT_FALSE(GST_BUFFER_IS_DISCONT(pull().get()));
 }
 
-TEST_F(JkvmIpcSrc, AfterAPauseItBeginsWithANewConnection)
+TEST_F(JkvmIpcSrc, ReconnectsAfterAPause)
 {
     connect();
     send_frame(20);
     pull();
     gst_element_set_state(element_, GST_STATE_PAUSED);
-    send_frame(20); // old by the time it goes on
+    send_frame(20); // outdated in PLAYING
     gst_element_set_state(element_, GST_STATE_PLAYING);
     EXPECT_TRUE(testing::is_closed_by_peer(server_.get()));
     server_ = accept_from(listener_.get());
     EXPECT_TRUE(server_);
 }
 
-TEST(JkvmIpcSrcPipeline, WaitsForItsServerAndStopsAtOnce)
+TEST(JkvmIpcSrcPipeline, WaitsForItsServerAndStopsWithoutDelay)
 {
     testing::TemporaryDirectory directory;
     Pipeline pipeline("jkvmipcsrc socket-path=" + directory.file("a.sock") + " ! fakesink");
@@ -439,7 +485,7 @@ TEST(JkvmIpcSrcPipeline, WaitsForItsServerAndStopsAtOnce)
     pipeline.set_state(GST_STATE_NULL);
 }
 
-TEST(JkvmIpcSrcPipeline, EndOfTheConnectionEndsTheStreamWhenToldSo)
+TEST(JkvmIpcSrcPipeline, SendsEosOnDisconnectIfRequested)
 {
     testing::TemporaryDirectory directory;
     const auto path = directory.file("a.sock");
@@ -450,7 +496,7 @@ TEST(JkvmIpcSrcPipeline, EndOfTheConnectionEndsTheStreamWhenToldSo)
     pipeline.wait_for_eos();
 }
 
-TEST(JkvmIpcSrcPipeline, EndOfTheConnectionIsAnErrorWhenToldSo)
+TEST(JkvmIpcSrcPipeline, PostsErrorOnDisconnectIfRequested)
 {
     testing::TemporaryDirectory directory;
     const auto path = directory.file("a.sock");
@@ -473,7 +519,7 @@ TEST(JkvmIpcSrcPipeline, EndOfTheConnectionIsAnErrorWhenToldSo)
     EXPECT_NE(error.debug.find("wrong magic 20 20 20 20"), std::string::npos) << error.debug;
 }
 
-TEST(JkvmIpcSrcPipeline, EndOfStreamThatIsSentBeforeTheStartEndsIt)
+TEST(JkvmIpcSrcPipeline, EndsTheStreamOnAnEosEventFromBeforeTheStart)
 {
     testing::TemporaryDirectory directory;
     Pipeline pipeline("jkvmipcsrc name=src socket-path=" + directory.file("a.sock") +
@@ -485,7 +531,7 @@ TEST(JkvmIpcSrcPipeline, EndOfStreamThatIsSentBeforeTheStartEndsIt)
     pipeline.wait_for_eos();
 }
 
-TEST(JkvmIpcSrcPipeline, PathThatNoSocketCanHaveIsAnError)
+TEST(JkvmIpcSrcPipeline, PostsErrorForAPathThatIsTooLong)
 {
     const std::string path(120, 'x');
     Pipeline pipeline("jkvmipcsrc socket-path=" + path + " ! fakesink");
@@ -495,7 +541,7 @@ TEST(JkvmIpcSrcPipeline, PathThatNoSocketCanHaveIsAnError)
     EXPECT_NE(error.text.find(path), std::string::npos) << error.text;
 }
 
-TEST(JkvmIpcSrcPipeline, StatisticsArePostedAtTheirInterval)
+TEST(JkvmIpcSrcPipeline, PostsStatisticsAtTheirInterval)
 {
     testing::TemporaryDirectory directory;
     const auto path = directory.file("a.sock");
@@ -510,7 +556,7 @@ TEST(JkvmIpcSrcPipeline, StatisticsArePostedAtTheirInterval)
     EXPECT_EQ(frames, 1u);
 }
 
-TEST(JkvmIpcSrcPipeline, StartAndStopLeaveNothingBehind)
+TEST(JkvmIpcSrcPipeline, LeaksNoDescriptorsWhenRestarted)
 {
     testing::TemporaryDirectory directory;
     const auto path = directory.file("a.sock");

@@ -9,6 +9,10 @@ Status ReceiveEngine::open(Config config)
 {
     if (control_.fd() < 0)
         return Error{ErrorKind::out_of_resources, "an event", "eventfd failed"};
+    wire::StreamConfig default_format;
+    // A microphone is mono, so that the caps of its first gap are those of its frames.
+    if (config.receiver.endpoint.direction == wire::Direction::microphone)
+        default_format.channels = 1;
     auto receiver = FrameReceiver::open(std::move(config.receiver), control_);
     if (!receiver)
         return receiver.error();
@@ -16,7 +20,7 @@ Status ReceiveEngine::open(Config config)
     has_waited_ = is_server_expected_ = false;
     next_gap_ = {};
     auto received = received_.lock();
-    *received = {.stream = ReceivedStream(config.timestamp_mode)};
+    *received = {.stream = ReceivedStream(config.timestamp_mode, default_format)};
     latency_ = received->stream.latency();
     return Done{};
 }

@@ -12,7 +12,7 @@ void ReceivedStream::begin_connection()
 {
     stats_.connected = true;
     ++stats_.connects;
-    config_ = {};
+    config_ = default_format_;
     timeline_.expect_hole();
     latency_.restart();
 }

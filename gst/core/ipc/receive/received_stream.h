@@ -68,8 +68,10 @@ public:
     /// std::monostate: the message was not a frame.
     using Outcome = std::variant<std::monostate, Frame, Dropped>;
 
-    explicit ReceivedStream(TimestampMode mode = TimestampMode::capture)
-        : mode_(mode),
+    /// `default_format`: of a sender that announces none.
+    explicit ReceivedStream(TimestampMode mode = TimestampMode::capture,
+                            const wire::StreamConfig &default_format = {})
+        : mode_(mode), default_format_(default_format), config_(default_format),
           timeline_(hole_tolerance, mode == TimestampMode::capture_even ? FrameSpacing::exact
                                                                         : FrameSpacing::slewed)
     {}
@@ -100,9 +102,10 @@ private:
     Outcome take_frame(Codec codec, const wire::OpusFrame &frame, const ClockPair &now);
 
     TimestampMode mode_;
+    wire::StreamConfig default_format_;
+    wire::StreamConfig config_;
     ReceiveTimeline timeline_;
     SourceLatencyReport latency_{default_latency};
-    wire::StreamConfig config_;
     bool is_away_ = true;
     bool has_stopped_ = false; // the hole before the next frame is a pause
     bool was_silence_ = false; // the last frame: DTX may leave out frames behind it

@@ -157,6 +157,16 @@ TEST_F(ReceivedStreamTest, KeepsAnnouncedFormatUntilTheNextSender)
     EXPECT_EQ(stream_.config(), wire::StreamConfig());
 }
 
+TEST_F(ReceivedStreamTest, ReturnsToItsDefaultFormatWithANewSender)
+{
+    stream_ = ReceivedStream(TimestampMode::capture, {.channels = 1});
+    EXPECT_EQ(stream_.config().channels, 1u);
+    take_control(wire::Config{{.channels = 2}});
+    EXPECT_EQ(stream_.config().channels, 2u);
+    stream_.begin_connection();
+    EXPECT_EQ(stream_.config().channels, 1u);
+}
+
 TEST_F(ReceivedStreamTest, ReplacesImplausibleCaptureTimesByTheArrival)
 {
     struct Case {
