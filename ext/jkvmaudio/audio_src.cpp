@@ -115,35 +115,33 @@ void AudioSrc::change_codec(const std::function<void(CodecControl &)> &change)
     codec_properties().notify_changes(G_OBJECT(element_), before, after);
 }
 
-bool AudioSrc::handle_event(GstEvent *event)
+bool AudioSrc::handle_encoder_request(GstEvent *event)
 {
-    const auto now = codec_.lock()->effective();
-    const auto samples = static_cast<std::uint32_t>(now.frame * now.rate / 1s);
-    const auto requested = parse_encoder_request(
-        event,
-        {.stream = {.sample_rate = now.rate, .channels = now.channels, .frame_size = samples},
-         .bitrate = now.bitrate,
-         .complexity = now.complexity,
-         .dtx = now.dtx});
-    if (!requested)
+    auto parsed = parse_encoder_request(event);
+    if (!parsed) {
+        post_warning(element_, parsed.error());
         return false;
-    if (is_withdrawal(event)) {
+    }
+    const auto &[fields, packet_loss_percentage, is_withdrawal] = *parsed;
+    if (is_withdrawal) {
         change_codec([](CodecControl &control) { control.withdraw_request(); });
         return true;
     }
-    const auto &stream = requested->stream;
-    const auto frame =
-        nanoseconds(std::chrono::seconds(stream.frame_size)) / std::max(1U, stream.sample_rate);
+    const auto now = codec_.lock()->effective();
     // Ignore fields that match the current settings; limits apply to requests only.
-    EncoderRequest request{.packet_loss_percentage = parse_expected_loss(event)};
-    if (frame != now.frame)
-        request.frame = frame;
-    if (requested->bitrate != now.bitrate)
-        request.bitrate = requested->bitrate;
-    if (requested->complexity != now.complexity)
-        request.complexity = requested->complexity;
-    if (requested->dtx != now.dtx)
-        request.dtx = requested->dtx;
+    EncoderRequest request{.packet_loss_percentage = packet_loss_percentage};
+    if (fields.frame_size) {
+        const auto frame = nanoseconds(std::chrono::seconds(*fields.frame_size)) /
+                           fields.sample_rate.value_or(now.rate);
+        if (frame != now.frame)
+            request.frame = frame;
+    }
+    if (fields.bitrate && fields.bitrate != now.bitrate)
+        request.bitrate = fields.bitrate;
+    if (fields.complexity && fields.complexity != now.complexity)
+        request.complexity = fields.complexity;
+    if (fields.dtx && fields.dtx != now.dtx)
+        request.dtx = fields.dtx;
     change_codec([&](CodecControl &control) { control.request(request); });
     return true;
 }

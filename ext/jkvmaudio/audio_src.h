@@ -44,7 +44,8 @@ public:
     bool negotiate();
     /// False: the base class has to answer.
     bool answer_latency(GstQuery *query);
-    bool handle_event(GstEvent *event);
+    /// Takes an event of is_encoder_request(). False: it is invalid and was refused with a warning.
+    bool handle_encoder_request(GstEvent *event);
     GstClock *provide_clock();
     /// Raises and restores the priority of the streaming thread, which posts these messages itself.
     void on_stream_status(GstMessage *message);

@@ -139,6 +139,7 @@
 
 #include "audio_src.h"
 #include "common/element_type.h"
+#include "common/encoder_request.h"
 #include "common/open_in_ready.h"
 
 GST_DEBUG_CATEGORY(jkvm_audio_src_debug);
@@ -187,8 +188,9 @@ static void configure_source(GstBaseSrcClass *klass)
     };
     klass->negotiate = [](GstBaseSrc *self) noexcept -> gboolean { return impl(self).negotiate(); };
     klass->event = [](GstBaseSrc *self, GstEvent *event) noexcept -> gboolean {
-        return impl(self).handle_event(event) ||
-               GST_BASE_SRC_CLASS(gst_jkvm_audio_src_parent_class)->event(self, event);
+        if (is_encoder_request(event))
+            return impl(self).handle_encoder_request(event);
+        return GST_BASE_SRC_CLASS(gst_jkvm_audio_src_parent_class)->event(self, event);
     };
     klass->query = [](GstBaseSrc *self, GstQuery *query) noexcept -> gboolean {
         if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY && impl(self).answer_latency(query))

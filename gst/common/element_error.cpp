@@ -57,6 +57,8 @@ Row row(ErrorKind kind)
                 "; check the installation or the environment variable JKVM_WORKER."};
     case ErrorKind::launch_invalid:
         return {resource, GST_RESOURCE_ERROR_SETTINGS, "Could not run the launch line: ", "."};
+    case ErrorKind::request_invalid:
+        return {library, GST_LIBRARY_ERROR_SETTINGS, "Refused an encoder request: ", "."};
     case ErrorKind::settings_conflict:
         return {library, GST_LIBRARY_ERROR_SETTINGS, "Settings contradict each other: ", "."};
     case ErrorKind::out_of_resources:

@@ -3,24 +3,97 @@
 
 #include "common/fields.h"
 
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+
 namespace jkvm {
 
 namespace {
 
 constexpr const char *name = "jkvm-encoder-request";
 
-void take(const GstStructure *structure, const char *field, std::uint32_t &value)
+std::optional<std::int64_t> read_integer(const GValue *value)
 {
-    guint number = 0;
-    if (gst_structure_get_uint(structure, field, &number))
-        value = number;
+    switch (G_VALUE_TYPE(value)) {
+    case G_TYPE_INT:
+        return g_value_get_int(value);
+    case G_TYPE_UINT:
+        return g_value_get_uint(value);
+    case G_TYPE_INT64:
+        return g_value_get_int64(value);
+    case G_TYPE_LONG:
+        return g_value_get_long(value);
+    case G_TYPE_CHAR:
+        return g_value_get_schar(value);
+    case G_TYPE_UCHAR:
+        return g_value_get_uchar(value);
+    case G_TYPE_UINT64:
+    case G_TYPE_ULONG: {
+        const guint64 number = G_VALUE_TYPE(value) == G_TYPE_UINT64 ? g_value_get_uint64(value)
+                                                                    : g_value_get_ulong(value);
+        // Every range ends far below this.
+        return static_cast<std::int64_t>(
+            std::min<guint64>(number, std::numeric_limits<std::int64_t>::max()));
+    }
+    default:
+        return std::nullopt;
+    }
 }
 
-void take(const GstStructure *structure, const char *field, bool &value)
+/// Writes the value to `field`. False if it is not an integer between the limits.
+template <typename T>
+bool read(const GValue *value, std::int64_t minimum, std::int64_t maximum, std::optional<T> &field)
 {
-    gboolean flag = FALSE;
-    if (gst_structure_get_boolean(structure, field, &flag))
-        value = flag != FALSE;
+    const auto number = read_integer(value);
+    if (!number || *number < minimum || *number > maximum)
+        return false;
+    field = static_cast<T>(*number);
+    return true;
+}
+
+bool read(const GValue *value, std::optional<bool> &field)
+{
+    if (!G_VALUE_HOLDS_BOOLEAN(value))
+        return false;
+    field = g_value_get_boolean(value) != FALSE;
+    return true;
+}
+
+/// False for an unknown field and for a value that it cannot have. Values that are only invalid
+/// together are left to EncoderConfig::is_valid().
+bool read_field(std::string_view field, const GValue *value, EncoderRequestEvent &event)
+{
+    auto &fields = event.fields;
+    if (field == "rate")
+        return read(value, 8000, 48000, fields.sample_rate);
+    if (field == "channels")
+        return read(value, 1, 2, fields.channels);
+    if (field == "frame-size")
+        return read(value, 20, 5760, fields.frame_size);
+    if (field == "bitrate")
+        return read(value, 500, 512000, fields.bitrate);
+    if (field == "complexity")
+        return read(value, 0, 10, fields.complexity);
+    if (field == "vbr")
+        return read(value, fields.vbr);
+    if (field == "signal")
+        return read(value, wire::EncoderConfig::signal_auto, wire::EncoderConfig::signal_music,
+                    fields.signal);
+    if (field == "bandwidth")
+        return read(value, 1101, 1105, fields.bandwidth);
+    if (field == "dtx")
+        return read(value, fields.dtx);
+    if (field == "packet-loss-percentage")
+        return read(value, 0, 100, event.packet_loss_percentage);
+    if (field == "withdrawn") {
+        std::optional<bool> is_withdrawal;
+        const bool is_valid = read(value, is_withdrawal);
+        event.is_withdrawal = is_withdrawal.value_or(false);
+        return is_valid;
+    }
+    return false;
 }
 
 Fields fields_of(const wire::EncoderConfig &config)
@@ -50,42 +123,27 @@ GstEvent *make_encoder_withdrawal(const wire::EncoderConfig &config)
                                 fields_of(config).set("withdrawn", true).release(name));
 }
 
-bool is_withdrawal(GstEvent *event)
+bool is_encoder_request(GstEvent *event)
 {
-    bool result = false;
-    take(gst_event_get_structure(event), "withdrawn", result);
-    return result;
+    return GST_EVENT_TYPE(event) == GST_EVENT_CUSTOM_UPSTREAM && gst_event_has_name(event, name);
 }
 
-std::optional<wire::EncoderConfig> parse_encoder_request(GstEvent *event,
-                                                         const wire::EncoderConfig &now)
+Result<EncoderRequestEvent> parse_encoder_request(GstEvent *event)
 {
-    if (GST_EVENT_TYPE(event) != GST_EVENT_CUSTOM_UPSTREAM || !gst_event_has_name(event, name))
-        return std::nullopt;
     const auto *structure = gst_event_get_structure(event);
-    auto config = now;
-    take(structure, "rate", config.stream.sample_rate);
-    take(structure, "channels", config.stream.channels);
-    take(structure, "frame-size", config.stream.frame_size);
-    take(structure, "bitrate", config.bitrate);
-    take(structure, "complexity", config.complexity);
-    take(structure, "vbr", config.vbr);
-    take(structure, "bandwidth", config.bandwidth);
-    take(structure, "dtx", config.dtx);
-    gint signal = 0;
-    if (gst_structure_get_int(structure, "signal", &signal))
-        config.signal = signal;
-    return config;
-}
-
-std::optional<std::uint32_t> parse_expected_loss(GstEvent *event)
-{
-    guint percentage = 0;
-    if (!gst_event_has_name(event, name) ||
-        !gst_structure_get_uint(gst_event_get_structure(event), "packet-loss-percentage",
-                                &percentage))
-        return std::nullopt;
-    return percentage;
+    EncoderRequestEvent request;
+    for (int i = 0; i < gst_structure_n_fields(structure); ++i) {
+        const char *field = gst_structure_nth_field_name(structure, static_cast<guint>(i));
+        const auto *value = gst_structure_get_value(structure, field);
+        if (read_field(field, value, request))
+            continue;
+        gchar *text = gst_value_serialize(value);
+        Error error{ErrorKind::request_invalid, std::string(field) + "=" + (text ? text : ""),
+                    "unknown field, wrong type or value out of range"};
+        g_free(text);
+        return error;
+    }
+    return request;
 }
 
 } // namespace jkvm

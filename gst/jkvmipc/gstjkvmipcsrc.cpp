@@ -44,6 +44,32 @@
  * gst-launch-1.0 -e jkvmipcsrc socket-path=$XDG_RUNTIME_DIR/a.sock ! oggmux ! filesink location=a.ogg
  * ]|
  *
+ * ## Encoder requests
+ *
+ * The upstream event jkvm-encoder-request requests other encoder settings of the sender. It may be
+ * pushed by an element downstream, as jkvmadaptivequeue does, or sent to this element with
+ * gst_element_send_event(). It is sent on as an OpusConfig. Its structure has any of these fields,
+ * integers in any integer type:
+ *
+ * | field | type | range | meaning |
+ * |---|---|---|---|
+ * | rate | guint | 8000, 12000, 16000, 24000, 48000 | sample rate (Hz) |
+ * | channels | guint | 1 to 2 | coded channels |
+ * | frame-size | guint | 2.5 to 120 ms | samples per channel in a packet, at rate |
+ * | bitrate | guint | 500 to 512000 | bit/s |
+ * | complexity | guint | 0 to 10 | of the encoder |
+ * | vbr | gboolean | | variable bitrate |
+ * | signal | gint | -1000, 3001, 3002 | automatic, voice, music |
+ * | bandwidth | guint | 1101 to 1105 | maximum audio bandwidth: 4, 6, 8, 12, 20 kHz |
+ * | dtx | gboolean | | discontinuous transmission |
+ * | packet-loss-percentage | guint | 0 to 100 | expected loss; has no place in an OpusConfig, so it is not sent on |
+ * | withdrawn | gboolean | | TRUE withdraws all requests: the encoder returns to its own settings |
+ *
+ * A field that the event does not name keeps the value of earlier requests, or else the value that
+ * the received stream shows; for the latter the request waits until a second of the stream was
+ * received. An event with an unknown field, a wrong type or a value out of range is refused: the
+ * result is FALSE, a warning names the field, and nothing is sent.
+ *
  * ## Statistics
  *
  * The property stats is a structure application/x-jkvm-ipcsrc-stats with the following fields. Every
@@ -117,6 +143,8 @@
 
 #include "client_connecting.h"
 #include "common/element_type.h"
+#include "common/encoder_request.h"
+#include "common/gst_ref.h"
 #include "common/open_in_ready.h"
 #include "common/opus_caps.h"
 #include "ipc_src.h"
@@ -161,6 +189,13 @@ static void gst_jkvm_ipc_src_configure_class(GstJkvmIpcSrcClass *klass)
         element_class, "JetKVM audio socket source", "Source/Audio/Network",
         "Receives Opus frames from a JetKVM audio socket", "the jkvm developers");
 
+    // GstBaseSrc refuses custom upstream events that are sent to the element.
+    element_class->send_event = [](GstElement *self, GstEvent *event) noexcept -> gboolean {
+        if (!jkvm::is_encoder_request(event))
+            return GST_ELEMENT_CLASS(gst_jkvm_ipc_src_parent_class)->send_event(self, event);
+        const auto owned = jkvm::GstRef<GstEvent>::adopt(event);
+        return impl(self).handle_encoder_request(event);
+    };
     element_class->change_state = [](GstElement *self, GstStateChange transition) noexcept {
         return open_in_ready(impl(self), gst_jkvm_ipc_src_parent_class, self, transition);
     };
@@ -178,8 +213,8 @@ static void gst_jkvm_ipc_src_configure_class(GstJkvmIpcSrcClass *klass)
         return impl(self).set_caps();
     };
     src_class->event = [](GstBaseSrc *self, GstEvent *event) noexcept -> gboolean {
-        if (impl(self).handle_event(event))
-            return TRUE;
+        if (jkvm::is_encoder_request(event))
+            return impl(self).handle_encoder_request(event);
         return GST_BASE_SRC_CLASS(gst_jkvm_ipc_src_parent_class)->event(self, event);
     };
     src_class->query = [](GstBaseSrc *self, GstQuery *query) noexcept -> gboolean {

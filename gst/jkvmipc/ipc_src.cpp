@@ -7,6 +7,7 @@
 #include "common/encoder_request.h"
 #include "common/opus_caps.h"
 #include "core/base/overload.h"
+#include "core/opus/quiet_detector.h"
 #include "ipc_src_stats.h"
 
 #define GST_CAT_DEFAULT jkvm_ipc_src_debug
@@ -88,6 +89,7 @@ bool IpcSrc::open()
     session_.emplace(Session{.pool = PacketPool(largest_pooled_packet), .path = std::move(path)});
     *pool_stats_.lock() = session_->pool.stats();
     announced_latency_ = engine_.latency();
+    *requests_.lock() = {};
     return true;
 }
 
@@ -103,6 +105,7 @@ GstFlowReturn IpcSrc::create(GstBuffer **buffer)
     if (was_unlocked_.exchange(false) && !has_segment())
         engine_.restart_timeline();
     for (;;) {
+        send_due_request();
         auto flow = GST_FLOW_CUSTOM_SUCCESS;
         std::visit(
             Overload{
@@ -127,6 +130,9 @@ GstFlowReturn IpcSrc::on_event(const ReceiveEngine::Frame &frame, GstBuffer **bu
     announce_latency();
     if (!std::exchange(session_->has_pushed, true))
         set_caps();
+    requests_.lock()->record({.bytes = frame.packet.size(),
+                              .duration = frame.duration,
+                              .is_quiet = frame.packet.size() <= QuietDetector::silent_bytes});
     if (frame.lost > 0)
         log_loss(frame);
     if (frame.gap)
@@ -156,6 +162,7 @@ void IpcSrc::on_event(const ReceiveEngine::Dropped &dropped)
 
 void IpcSrc::on_event(const ReceiveEngine::Connected &)
 {
+    requests_.lock()->on_connected(monotonic_now());
     GST_INFO_OBJECT(element_, "connected to %s", session_->path.c_str());
     link_.post("connected", Fields().set("socket-path", session_->path));
 }
@@ -175,6 +182,7 @@ void IpcSrc::on_event(const ReceiveEngine::Rejected &rejected)
 GstFlowReturn IpcSrc::on_event(const ReceiveEngine::Disconnected &disconnected)
 {
     const auto &error = disconnected.error;
+    requests_.lock()->on_disconnected();
     GST_INFO_OBJECT(element_, "disconnected: %s", error.detail.c_str());
     link_.post(disconnected.is_violation ? "violation" : "closed", describe(error));
     switch (settings_.lock()->on_disconnect) {
@@ -200,6 +208,7 @@ void IpcSrc::on_event(const ReceiveEngine::SessionEnded &)
 bool IpcSrc::set_caps()
 {
     const auto stream = engine_.stream_config();
+    requests_.lock()->set_format(stream);
     const auto caps = make_opus_caps({.rate = static_cast<int>(stream.sample_rate),
                                       .channels = static_cast<int>(stream.channels),
                                       .pre_skip = pre_skip},
@@ -212,17 +221,42 @@ bool IpcSrc::set_caps()
     return gst_base_src_set_caps(src_, caps.get());
 }
 
-bool IpcSrc::handle_event(GstEvent *event)
+bool IpcSrc::handle_encoder_request(GstEvent *event)
 {
-    const auto request = parse_encoder_request(event, {});
-    if (!request)
-        return false;
     GST_DEBUG_OBJECT(element_, "%" GST_PTR_FORMAT, static_cast<void *>(event));
-    if (is_withdrawal(event))
-        engine_.withdraw_request(*request);
+    auto parsed = parse_encoder_request(event);
+    if (!parsed) {
+        post_warning(element_, parsed.error());
+        return false;
+    }
+    const auto now = monotonic_now();
+    bool is_valid = true;
+    if (parsed->is_withdrawal)
+        requests_.lock()->withdraw(parsed->fields, now);
     else
-        engine_.request_encoder(*request);
-    return true;
+        is_valid = requests_.lock()->request(parsed->fields, now);
+    if (!is_valid)
+        post_warning(element_, {ErrorKind::request_invalid, "rate and frame-size",
+                                "a frame has 2.5 to 120 ms, and Opus has five rates"});
+    send_due_request();
+    return is_valid;
+}
+
+/// Any thread. A request that is not due yet is sent with a later frame.
+void IpcSrc::send_due_request()
+{
+    const auto request = requests_.lock()->take_due(monotonic_now());
+    if (!request)
+        return;
+    const auto &config = request->config;
+    GST_INFO_OBJECT(
+        element_, "%s: %u bit/s, complexity %u, frames of %u samples at %u Hz",
+        request->is_withdrawal ? "withdrawing the encoder request" : "requesting encoder settings",
+        config.bitrate, config.complexity, config.stream.frame_size, config.stream.sample_rate);
+    if (request->is_withdrawal)
+        engine_.withdraw_request(config);
+    else
+        engine_.request_encoder(config);
 }
 
 void IpcSrc::log_loss(const ReceiveEngine::Frame &frame)

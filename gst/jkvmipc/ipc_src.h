@@ -10,6 +10,7 @@
 #include "core/base/guarded.h"
 #include "core/base/rate_limit.h"
 #include "core/ipc/receive/receive_engine.h"
+#include "core/optimizer/encoder_request_completion.h"
 #include "gstjkvmipcsrc.h"
 #include "ipc_src_settings.h"
 
@@ -45,8 +46,8 @@ public:
     /// Frames sent while the pipeline was paused are outdated.
     void restart() { engine_.restart(); }
     bool set_caps();
-    /// Returns false for an event that the base class has to handle.
-    bool handle_event(GstEvent *event);
+    /// Takes an event of is_encoder_request(). False: it is invalid and was refused with a warning.
+    bool handle_encoder_request(GstEvent *event);
     GstFlowReturn create(GstBuffer **buffer);
     bool answer_latency(GstQuery *query) const;
 
@@ -75,6 +76,7 @@ private:
     void push_gap(const Gap &gap);
     void announce_latency();
     void post_stats_when_due();
+    void send_due_request();
     GstStructure *stats() const;
 
     GstElement *element_;
@@ -85,6 +87,7 @@ private:
     StatsReport report_;
     std::atomic<bool> was_unlocked_ = false; // by a flush or a pause
     ReceiveEngine engine_;
+    Guarded<EncoderRequestCompletion> requests_;
     std::optional<Session> session_;
     // Streaming thread.
     nanoseconds announced_latency_{0};

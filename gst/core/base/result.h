@@ -26,6 +26,7 @@ enum class ErrorKind {
     child_failed,       ///< a child process ended too often, or could not be started for now
     child_unstartable,  ///< the program of a child process is missing or cannot be executed
     launch_invalid,     ///< a pipeline description is invalid
+    request_invalid,    ///< an encoder request has an unknown field or a value out of range
     settings_conflict,  ///< settings that contradict each other
     out_of_resources,   ///< no descriptor, thread or memory is available
 };

@@ -15,7 +15,7 @@ constexpr std::uint32_t max_complexity = 10;
 constexpr std::uint32_t narrowband = 1101;
 constexpr std::uint32_t fullband = 1105;
 
-/// All fields are 32 bits wide; this is the n-th.
+/// Returns the n-th field; all fields are 32 bits wide.
 std::uint32_t field(std::span<const std::byte> payload, std::size_t n)
 {
     return get_le<std::uint32_t>(payload, 4 * n);
@@ -82,12 +82,56 @@ std::optional<EncoderConfig> EncoderConfig::decode(std::span<const std::byte> pa
                                .signal = static_cast<std::int32_t>(field(payload, 6)),
                                .bandwidth = field(payload, 7),
                                .dtx = field(payload, 8) == 1};
-    const bool is_signal = config.signal == signal_auto || config.signal == signal_voice ||
-                           config.signal == signal_music;
-    const bool is_in_range = config.bitrate >= min_bitrate && config.bitrate <= max_bitrate &&
-                             config.complexity <= max_complexity && is_signal &&
-                             config.bandwidth >= narrowband && config.bandwidth <= fullband;
-    return is_in_range ? std::optional(config) : std::nullopt;
+    return config.is_valid() ? std::optional(config) : std::nullopt;
+}
+
+bool EncoderConfig::is_valid() const
+{
+    const bool is_signal =
+        signal == signal_auto || signal == signal_voice || signal == signal_music;
+    return is_opus(stream) && bitrate >= min_bitrate && bitrate <= max_bitrate &&
+           complexity <= max_complexity && is_signal && bandwidth >= narrowband &&
+           bandwidth <= fullband;
+}
+
+bool EncoderConfigFields::is_complete() const
+{
+    return sample_rate && channels && frame_size && bitrate && complexity && vbr && signal &&
+           bandwidth && dtx;
+}
+
+EncoderConfig EncoderConfigFields::applied_to(EncoderConfig config) const
+{
+    auto &stream = config.stream;
+    if (sample_rate && !frame_size && stream.sample_rate > 0)
+        stream.frame_size = static_cast<std::uint32_t>(std::uint64_t{stream.frame_size} *
+                                                       *sample_rate / stream.sample_rate);
+    stream.sample_rate = sample_rate.value_or(stream.sample_rate);
+    stream.channels = channels.value_or(stream.channels);
+    stream.frame_size = frame_size.value_or(stream.frame_size);
+    config.bitrate = bitrate.value_or(config.bitrate);
+    config.complexity = complexity.value_or(config.complexity);
+    config.vbr = vbr.value_or(config.vbr);
+    config.signal = signal.value_or(config.signal);
+    config.bandwidth = bandwidth.value_or(config.bandwidth);
+    config.dtx = dtx.value_or(config.dtx);
+    return config;
+}
+
+EncoderConfigFields EncoderConfigFields::merged_with(const EncoderConfigFields &later) const
+{
+    const auto newest = [](const auto &earlier_field, const auto &later_field) {
+        return later_field ? later_field : earlier_field;
+    };
+    return {.sample_rate = newest(sample_rate, later.sample_rate),
+            .channels = newest(channels, later.channels),
+            .frame_size = newest(frame_size, later.frame_size),
+            .bitrate = newest(bitrate, later.bitrate),
+            .complexity = newest(complexity, later.complexity),
+            .vbr = newest(vbr, later.vbr),
+            .signal = newest(signal, later.signal),
+            .bandwidth = newest(bandwidth, later.bandwidth),
+            .dtx = newest(dtx, later.dtx)};
 }
 
 } // namespace jkvm::wire

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The payloads of the control messages.
+// Encodes and decodes the payloads of the control messages.
 #pragma once
 
 #include <array>
@@ -10,7 +10,7 @@
 
 namespace jkvm::wire {
 
-/// What the sender is going to send: the payload of Config, 12 bytes.
+/// The format of a stream: the payload of Config, 12 bytes.
 struct StreamConfig {
     static constexpr std::size_t size = 12;
 
@@ -19,17 +19,17 @@ struct StreamConfig {
     std::uint32_t frame_size = 960;    ///< samples per channel in a frame: 2.5 to 120 ms
 
     [[nodiscard]] std::array<std::byte, size> encode() const;
-    /// Nothing for a payload of another size, and for values that Opus does not have.
+    /// Returns nothing for a payload of another size, and for values that Opus does not have.
     static std::optional<StreamConfig> decode(std::span<const std::byte> payload);
 
     bool operator==(const StreamConfig &) const = default;
 };
 
-/// How the receiver would like it encoded: the payload of OpusConfig, 36 bytes.
+/// Settings of an encoder, as a receiver requests them: the payload of OpusConfig, 36 bytes.
 struct EncoderConfig {
     static constexpr std::size_t size = 36;
 
-    static constexpr std::int32_t signal_auto = -1000; ///< libopus' numbers
+    static constexpr std::int32_t signal_auto = -1000; ///< values of libopus
     static constexpr std::int32_t signal_voice = 3001;
     static constexpr std::int32_t signal_music = 3002;
 
@@ -42,10 +42,34 @@ struct EncoderConfig {
     bool dtx = false;
 
     [[nodiscard]] std::array<std::byte, size> encode() const;
-    /// Nothing for a payload of another size, and for values out of their range.
+    /// Returns nothing for a payload of another size, and for values out of their range.
     static std::optional<EncoderConfig> decode(std::span<const std::byte> payload);
+    /// Whether every value is in its range.
+    [[nodiscard]] bool is_valid() const;
 
     bool operator==(const EncoderConfig &) const = default;
+};
+
+/// Some of the settings of an encoder; the others are unknown or stay as they are.
+struct EncoderConfigFields {
+    std::optional<std::uint32_t> sample_rate; ///< Hz
+    std::optional<std::uint32_t> channels;
+    std::optional<std::uint32_t> frame_size; ///< samples per channel
+    std::optional<std::uint32_t> bitrate;    ///< bit/s
+    std::optional<std::uint32_t> complexity;
+    std::optional<bool> vbr;
+    std::optional<std::int32_t> signal;
+    std::optional<std::uint32_t> bandwidth;
+    std::optional<bool> dtx;
+
+    /// Whether every field has a value.
+    [[nodiscard]] bool is_complete() const;
+    /// A new sample rate alone keeps the duration of a frame.
+    [[nodiscard]] EncoderConfig applied_to(EncoderConfig config) const;
+    /// Fields of `later` override those of this object.
+    [[nodiscard]] EncoderConfigFields merged_with(const EncoderConfigFields &later) const;
+
+    bool operator==(const EncoderConfigFields &) const = default;
 };
 
 } // namespace jkvm::wire

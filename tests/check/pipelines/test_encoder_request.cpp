@@ -23,41 +23,124 @@ GstPadProbeReturn post_request(GstPad *pad, GstPadProbeInfo *info, gpointer)
     return GST_PAD_PROBE_OK;
 }
 
-TEST(EncoderRequest, ReachesTheSendersPipeline)
+class EncoderRequestTest : public ::testing::Test {
+protected:
+    /// A sender whose encoder differs from every default, and a receiver.
+    EncoderRequestTest()
+        : path_(directory_.file("a.sock")),
+          sending_("audiotestsrc is-live=true samplesperbuffer=480 num-buffers=-1 ! "
+                   "audio/x-raw,rate=48000,channels=2 ! opusenc bitrate=320000 "
+                   "bitrate-type=cbr frame-size=10 ! "
+                   "identity name=tap ! jkvmipcsink dialect=v2 socket-path=" +
+                   path_),
+          receiving_("jkvmipcsrc name=src dialect=v2 socket-path=" + path_ +
+                     " ! fakesink name=sink")
+    {
+        const auto pad =
+            GstRef<GstPad>::adopt(gst_element_get_static_pad(sending_.element("tap"), "src"));
+        gst_pad_add_probe(pad.get(), GST_PAD_PROBE_TYPE_EVENT_UPSTREAM, post_request, nullptr,
+                          nullptr);
+    }
+    void connect()
+    {
+        sending_.play();
+        receiving_.play();
+        receiving_.wait_for_element_message("jkvm-link", "connected");
+    }
+    /// Takes the structure. Sends it from the sink, as an element downstream would.
+    gboolean push(GstStructure *fields)
+    {
+        const auto pad =
+            GstRef<GstPad>::adopt(gst_element_get_static_pad(receiving_.element("sink"), "sink"));
+        return gst_pad_push_event(pad.get(),
+                                  gst_event_new_custom(GST_EVENT_CUSTOM_UPSTREAM, fields));
+    }
+    static GstStructure *request(const char *field, GType type, auto value)
+    {
+        return gst_structure_new("jkvm-encoder-request", field, type, value, nullptr);
+    }
+    /// Returns the next request that arrives at the encoder.
+    GstRef<GstMessage> arrived()
+    {
+        return sending_.wait_for_element_message("jkvm-encoder-request");
+    }
+    static guint field(const GstRef<GstMessage> &message, const char *name)
+    {
+        guint value = G_MAXUINT;
+        EXPECT_TRUE(gst_structure_get_uint(gst_message_get_structure(message.get()), name, &value))
+            << name;
+        return value;
+    }
+
+    testing::TemporaryDirectory directory_;
+    std::string path_;
+    Pipeline sending_;
+    Pipeline receiving_;
+};
+
+TEST_F(EncoderRequestTest, ReachesTheSendersPipeline)
 {
-    testing::TemporaryDirectory directory;
-    const auto path = directory.file("a.sock");
-    Pipeline sending(
-        "audiotestsrc is-live=true samplesperbuffer=960 ! opusenc ! identity name=tap ! "
-        "jkvmipcsink dialect=v2 socket-path=" +
-        path);
-    const auto pad =
-        GstRef<GstPad>::adopt(gst_element_get_static_pad(sending.element("tap"), "src"));
-    gst_pad_add_probe(pad.get(), GST_PAD_PROBE_TYPE_EVENT_UPSTREAM, post_request, nullptr, nullptr);
-    sending.play();
-
-    Pipeline receiving("jkvmipcsrc dialect=v2 socket-path=" + path + " ! fakesink name=sink");
-    receiving.play();
-    receiving.wait_for_element_message("jkvm-link", "connected");
-    const auto sink =
-        GstRef<GstPad>::adopt(gst_element_get_static_pad(receiving.element("sink"), "sink"));
-    gst_pad_push_event(
-        sink.get(),
-        gst_event_new_custom(GST_EVENT_CUSTOM_UPSTREAM,
-                             gst_structure_new("jkvm-encoder-request", "bitrate", G_TYPE_UINT,
-                                               32000, "dtx", G_TYPE_BOOLEAN, TRUE, nullptr)));
-
-    const auto message = sending.wait_for_element_message("jkvm-encoder-request");
-    ASSERT_TRUE(message);
-    guint bitrate = 0;
-    guint complexity = 99;
+    connect();
+    EXPECT_TRUE(push(gst_structure_new("jkvm-encoder-request", "bitrate", G_TYPE_UINT, 32000, "dtx",
+                                       G_TYPE_BOOLEAN, TRUE, nullptr)));
+    const auto message = arrived();
+    EXPECT_EQ(field(message, "bitrate"), 32000u);
     gboolean dtx = FALSE;
-    ASSERT_TRUE(gst_structure_get(gst_message_get_structure(message.get()), "bitrate", G_TYPE_UINT,
-                                  &bitrate, "complexity", G_TYPE_UINT, &complexity, "dtx",
-                                  G_TYPE_BOOLEAN, &dtx, nullptr));
-    EXPECT_EQ(bitrate, 32000u);
+    EXPECT_TRUE(gst_structure_get_boolean(gst_message_get_structure(message.get()), "dtx", &dtx));
     EXPECT_TRUE(dtx);
-    EXPECT_LE(complexity, 10u); // a field that was not requested has a valid value
+}
+
+TEST_F(EncoderRequestTest, KeepsTheStreamsValuesOfFieldsItDoesNotName)
+{
+    connect();
+    EXPECT_TRUE(push(request("complexity", G_TYPE_UINT, 3U)));
+    const auto message = arrived();
+    EXPECT_EQ(field(message, "complexity"), 3u);
+    EXPECT_NEAR(field(message, "bitrate"), 320000, 3200);
+    EXPECT_EQ(field(message, "frame-size"), 480u);
+}
+
+TEST_F(EncoderRequestTest, KeepsTheFieldsOfEarlierRequests)
+{
+    connect();
+    EXPECT_TRUE(push(request("bitrate", G_TYPE_UINT, 64000U)));
+    EXPECT_EQ(field(arrived(), "bitrate"), 64000u);
+    EXPECT_TRUE(push(request("complexity", G_TYPE_UINT, 7U)));
+    const auto message = arrived();
+    EXPECT_EQ(field(message, "complexity"), 7u);
+    EXPECT_EQ(field(message, "bitrate"), 64000u);
+}
+
+TEST_F(EncoderRequestTest, AcceptsEveryIntegerType)
+{
+    connect();
+    EXPECT_TRUE(push(request("bitrate", G_TYPE_INT, 64000)));
+    EXPECT_EQ(field(arrived(), "bitrate"), 64000u);
+    EXPECT_TRUE(push(request("bitrate", G_TYPE_INT64, G_GINT64_CONSTANT(32000))));
+    EXPECT_EQ(field(arrived(), "bitrate"), 32000u);
+    EXPECT_TRUE(push(request("bitrate", G_TYPE_UINT64, G_GUINT64_CONSTANT(24000))));
+    EXPECT_EQ(field(arrived(), "bitrate"), 24000u);
+}
+
+TEST_F(EncoderRequestTest, IsRefusedWithAWarningIfAFieldIsUnknownOrOutOfRange)
+{
+    connect();
+    for (auto *fields :
+         {request("bitrte", G_TYPE_UINT, 64000U), request("bitrate", G_TYPE_UINT, 10U),
+          request("bitrate", G_TYPE_INT, -1), request("complexity", G_TYPE_UINT, 11U),
+          request("bitrate", G_TYPE_STRING, "64000"), request("frame-size", G_TYPE_UINT, 7000U)}) {
+        EXPECT_FALSE(push(fields));
+        EXPECT_TRUE(receiving_.wait_for(GST_MESSAGE_WARNING));
+    }
+}
+
+TEST_F(EncoderRequestTest, MayBeSentToTheReceivingElement)
+{
+    connect();
+    EXPECT_TRUE(gst_element_send_event(
+        receiving_.element("src"),
+        gst_event_new_custom(GST_EVENT_CUSTOM_UPSTREAM, request("bitrate", G_TYPE_UINT, 48000U))));
+    EXPECT_EQ(field(arrived(), "bitrate"), 48000u);
 }
 
 } // namespace

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Completes a receiver's partial encoder requests, because OpusConfig has no optional fields.
+#pragma once
+
+#include "core/optimizer/encoder_estimate.h"
+
+#include <optional>
+
+namespace jkvm {
+
+/// Takes the fields that a request does not name from earlier requests, or else from the encoder's
+/// settings as the stream shows them. A request that needs the latter waits until a second of the
+/// stream was received. Not thread-safe; every time is the caller's, on one clock.
+class EncoderRequestCompletion {
+public:
+    /// How much of a stream shows its bitrate, and how long to wait for that.
+    static constexpr nanoseconds observation_time = std::chrono::seconds(1);
+
+    struct Request {
+        wire::EncoderConfig config;
+        /// The encoder is to return to its own settings, which `config` estimates.
+        bool is_withdrawal;
+    };
+
+    /// A connection was established. Its encoder may have other settings than the previous one;
+    /// what was requested still applies.
+    void on_connected(MonotonicTime now);
+    void on_disconnected() { connected_.reset(); }
+    void set_format(const wire::StreamConfig &stream)
+    {
+        estimate_.set_format(stream.sample_rate, stream.channels);
+    }
+    /// A frame was received.
+    void record(const EncodedFrame &frame);
+
+    /// Adds a request. False: its fields contradict each other or the stream, and it is ignored.
+    bool request(const wire::EncoderConfigFields &fields, MonotonicTime now);
+    /// Withdraws all requests. `fields`: settings of the encoder itself that the caller knows.
+    void withdraw(const wire::EncoderConfigFields &fields, MonotonicTime now);
+    /// Returns what has to be sent now, once. To be called after request() and after each frame.
+    [[nodiscard]] std::optional<Request> take_due(MonotonicTime now);
+
+private:
+    struct Pending {
+        wire::EncoderConfigFields fields;
+        bool is_withdrawal;
+        MonotonicTime since;
+    };
+    [[nodiscard]] bool is_stream_known(MonotonicTime since, MonotonicTime now) const;
+
+    EncoderEstimate estimate_;
+    std::optional<MonotonicTime> connected_;
+    nanoseconds received_{0};                        // audio, on this connection
+    std::optional<wire::EncoderConfig> requested_;   // the sum of the requests
+    std::optional<wire::EncoderConfig> unrequested_; // the estimate before the first request
+    std::optional<Pending> pending_;
+};
+
+} // namespace jkvm

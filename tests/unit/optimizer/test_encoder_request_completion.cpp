@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/optimizer/encoder_request_completion.h"
+
+#include <gtest/gtest.h>
+
+namespace jkvm {
+namespace {
+
+using namespace std::chrono_literals;
+
+class EncoderRequestCompletionTest : public ::testing::Test {
+protected:
+    EncoderRequestCompletionTest() { completion_.on_connected(now_); }
+
+    /// Receives a second of a stream of 320 kbit/s in frames of 10 ms.
+    void receive_a_second()
+    {
+        for (int i = 0; i < 100; ++i) {
+            completion_.record({.bytes = 400, .duration = 10ms, .is_quiet = false});
+            now_ += 10ms;
+        }
+    }
+    std::optional<EncoderRequestCompletion::Request> take_due()
+    {
+        return completion_.take_due(now_);
+    }
+
+    MonotonicTime now_{1h};
+    EncoderRequestCompletion completion_;
+};
+
+TEST_F(EncoderRequestCompletionTest, TakesOtherFieldsFromTheStream)
+{
+    receive_a_second();
+    EXPECT_TRUE(completion_.request({.complexity = 3}, now_));
+    const auto request = take_due();
+    ASSERT_TRUE(request);
+    EXPECT_FALSE(request->is_withdrawal);
+    EXPECT_EQ(request->config.complexity, 3u);
+    EXPECT_EQ(request->config.bitrate, 320000u);
+    EXPECT_EQ(request->config.stream.frame_size, 480u);
+    EXPECT_FALSE(take_due()) << "it is returned once";
+}
+
+TEST_F(EncoderRequestCompletionTest, WaitsUntilASecondOfTheStreamIsReceived)
+{
+    EXPECT_TRUE(completion_.request({.complexity = 3}, now_));
+    EXPECT_TRUE(completion_.request({.dtx = true}, now_));
+    EXPECT_FALSE(take_due());
+    receive_a_second();
+    const auto request = take_due();
+    ASSERT_TRUE(request);
+    EXPECT_EQ(request->config.complexity, 3u);
+    EXPECT_TRUE(request->config.dtx);
+    EXPECT_EQ(request->config.bitrate, 320000u);
+}
+
+TEST_F(EncoderRequestCompletionTest, WaitsForASecondWithoutFramesAtMost)
+{
+    EXPECT_TRUE(completion_.request({.complexity = 3}, now_));
+    now_ += 999ms;
+    EXPECT_FALSE(take_due());
+    now_ += 1ms;
+    EXPECT_TRUE(take_due());
+}
+
+TEST_F(EncoderRequestCompletionTest, DoesNotWaitWithACompleteRequest)
+{
+    EXPECT_TRUE(completion_.request({.sample_rate = 48000,
+                                     .channels = 2,
+                                     .frame_size = 960,
+                                     .bitrate = 64000,
+                                     .complexity = 1,
+                                     .vbr = true,
+                                     .signal = wire::EncoderConfig::signal_auto,
+                                     .bandwidth = 1105,
+                                     .dtx = false},
+                                    now_));
+    EXPECT_TRUE(take_due());
+}
+
+TEST_F(EncoderRequestCompletionTest, KeepsTheFieldsOfEarlierRequests)
+{
+    receive_a_second();
+    completion_.request({.bitrate = 64000}, now_);
+    EXPECT_TRUE(take_due());
+    completion_.on_connected(now_);
+    completion_.request({.complexity = 7}, now_);
+    const auto request = take_due();
+    ASSERT_TRUE(request);
+    EXPECT_EQ(request->config.bitrate, 64000u);
+    EXPECT_EQ(request->config.complexity, 7u);
+}
+
+TEST_F(EncoderRequestCompletionTest, WithdrawsToTheSettingsBeforeTheFirstRequest)
+{
+    receive_a_second();
+    completion_.request({.bitrate = 64000}, now_);
+    EXPECT_TRUE(take_due());
+    completion_.withdraw({}, now_);
+    const auto withdrawal = take_due();
+    ASSERT_TRUE(withdrawal);
+    EXPECT_TRUE(withdrawal->is_withdrawal);
+    EXPECT_EQ(withdrawal->config.bitrate, 320000u);
+}
+
+TEST_F(EncoderRequestCompletionTest, IgnoresARequestThatContradictsTheStream)
+{
+    receive_a_second();
+    EXPECT_FALSE(completion_.request({.frame_size = 21}, now_)) << "below 2.5 ms at 48 kHz";
+    EXPECT_FALSE(completion_.request({.sample_rate = 44100}, now_));
+    EXPECT_FALSE(take_due());
+}
+
+TEST(EncoderConfigFields, SampleRateAloneKeepsTheDurationOfAFrame)
+{
+    const auto config = wire::EncoderConfigFields{.sample_rate = 24000}.applied_to({});
+    EXPECT_EQ(config.stream.sample_rate, 24000u);
+    EXPECT_EQ(config.stream.frame_size, 480u);
+}
+
+} // namespace
+} // namespace jkvm
