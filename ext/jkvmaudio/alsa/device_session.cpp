@@ -155,11 +155,12 @@ void DeviceSession::pause()
 
 void DeviceSession::report()
 {
+    const bool is_blocked = supervisor_.state() == DeviceState::blocked;
     const bool is_open = supervisor_.is_open();
     stream_.on_device_changed({.state = supervisor_.state(),
                                .trouble = supervisor_.trouble(),
                                .device = is_open ? device_ : error_.subject,
-                               .detail = is_open ? std::string() : error_.detail});
+                               .detail = is_open && !is_blocked ? std::string() : error_.detail});
 }
 
 void DeviceSession::lose(DeviceTrouble trouble, const char *reason)
@@ -183,6 +184,13 @@ void DeviceSession::lose(DeviceTrouble trouble, const Error &error)
     supervisor_.on_failed(trouble, monotonic_now());
     if (is_new)
         report();
+}
+
+void DeviceSession::block()
+{
+    error_ = {ErrorKind::device_lost, device_, "the device reports no error but does not play"};
+    supervisor_.on_blocked();
+    report();
 }
 
 void DeviceSession::suspend()

@@ -62,6 +62,8 @@ public:
     void suspend();
     /// Closes the device and opens one again, for another configuration.
     void reopen(MonotonicTime now);
+    /// The playback device stands still; it stays open.
+    void block();
     /// The device was restarted after an xrun.
     void on_restarted(MonotonicTime now) { supervisor_.on_restarted(now); }
     /// The device moved a frame of this length. Returns whether it is the first one since the

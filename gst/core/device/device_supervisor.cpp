@@ -7,7 +7,8 @@ namespace jkvm {
 
 const char *name_of(DeviceState state)
 {
-    return std::array{"search", "open", "run", "lost"}.at(static_cast<std::size_t>(state));
+    return std::array{"search", "open", "run", "lost", "blocked"}.at(
+        static_cast<std::size_t>(state));
 }
 
 const char *name_of(DeviceTrouble trouble)
@@ -35,6 +36,13 @@ void DeviceSupervisor::on_failed(DeviceTrouble trouble, MonotonicTime now)
         trouble_ = trouble;
     if (is_open())
         state_ = DeviceState::lost;
+}
+
+void DeviceSupervisor::on_blocked()
+{
+    state_ = DeviceState::blocked;
+    trouble_ = DeviceTrouble::frozen;
+    due_ = MonotonicTime::max();
 }
 
 bool DeviceSupervisor::on_frame(nanoseconds frame, MonotonicTime now)

@@ -10,10 +10,11 @@
 namespace jkvm {
 
 enum class DeviceState {
-    search, ///< no device could be opened yet
-    open,   ///< a device is open and started but has moved no samples yet
-    run,    ///< samples flow
-    lost,   ///< samples flowed; the device is gone or of no use
+    search,  ///< no device could be opened yet
+    open,    ///< a device is open and started but has moved no samples yet
+    run,     ///< samples flow
+    lost,    ///< samples flowed; the device is gone or of no use
+    blocked, ///< a playback device is open and stands still, as a USB gadget whose host sleeps
 };
 
 enum class DeviceTrouble {
@@ -61,12 +62,15 @@ public:
     /// The device moved a frame; the next one is due after `frame`. Returns whether it is the first
     /// one since the device was opened.
     bool on_frame(nanoseconds frame, MonotonicTime now);
+    /// The open device stands still and stays open until it moves, which on_frame() reports.
+    void on_blocked();
     /// The open device was restarted and is given time to start.
     void on_restarted(MonotonicTime now) { due_ = now + start_patience; }
 
     [[nodiscard]] bool is_open() const
     {
-        return state_ == DeviceState::open || state_ == DeviceState::run;
+        return state_ == DeviceState::open || state_ == DeviceState::run ||
+               state_ == DeviceState::blocked;
     }
     [[nodiscard]] bool wants_open(MonotonicTime now) const { return !is_open() && now >= due_; }
     /// Whether the open device has not moved a frame for too long.

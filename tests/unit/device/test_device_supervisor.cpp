@@ -150,5 +150,20 @@ TEST(DeviceSupervisor, AudioReturnsWithinHalfASecondAfterEachOfAThousandUnplugs)
     EXPECT_LT(worst, 500ms);
 }
 
+TEST(DeviceSupervisor, KeepsABlockedDeviceOpenUntilItMoves)
+{
+    DeviceSupervisor device(1);
+    const MonotonicTime start{1h};
+    device.on_opened(start);
+    device.on_frame(20ms, start);
+    device.on_blocked();
+    EXPECT_EQ(device.state(), DeviceState::blocked);
+    EXPECT_EQ(device.trouble(), DeviceTrouble::frozen);
+    EXPECT_FALSE(device.wants_open(start + 24h));
+    EXPECT_FALSE(device.is_frozen(start + 24h));
+    EXPECT_TRUE(device.on_frame(20ms, start + 24h));
+    EXPECT_EQ(device.state(), DeviceState::run);
+}
+
 } // namespace
 } // namespace jkvm

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Plays packets on an ALSA device, each at its due time, whatever the device does.
+#pragma once
+
+#include "alsa/device_session.h"
+#include "alsa/playback_pcm.h"
+#include "core/playback/ring_target.h"
+#include "playback/playback_output.h"
+#include "playback/playback_queue.h"
+#include "playback/stream_decoder.h"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace jkvm {
+
+/// Owns the device and the stream's decoder and resampler. A device that is missing, blocked or
+/// lost is a state: packets are dropped until it plays again, and then the newest ones are played.
+/// Bound to one thread, which calls step() whenever it says so or an item was queued.
+class PlaybackEngine final : private DeviceSession::Stream {
+public:
+    struct Config {
+        std::vector<std::string> devices;
+        nanoseconds period = std::chrono::milliseconds(10);
+        nanoseconds buffer_time = std::chrono::milliseconds(200);
+    };
+    /// Called by step().
+    class Host {
+    public:
+        virtual void on_device_changed(const DeviceReport &report) = 0;
+        /// latency() has changed.
+        virtual void on_latency_changed() = 0;
+
+    protected:
+        ~Host() = default;
+    };
+    struct Counters {
+        std::uint64_t packets = 0; ///< played
+        std::uint64_t bytes = 0;
+        std::uint64_t underruns = 0;         ///< times that the ring ran out of audio
+        std::uint64_t dropped_late = 0;      ///< packets whose due time had passed
+        std::uint64_t dropped_no_device = 0; ///< packets while no device played
+        std::uint64_t realignments = 0;      ///< playout errors that were corrected at once
+        OpusFrameDecoder::Counters decoder;
+        std::array<std::uint64_t, device_troubles> recoveries{}; ///< by the trouble before
+    };
+    struct Snapshot {
+        DeviceState state = DeviceState::search;
+        DeviceTrouble trouble = DeviceTrouble::none;
+        std::string device;        ///< open; else empty
+        AlsaDevice::Format format; ///< of the open device
+        double ratio_ppm = 0;      ///< of the resampler, less 1
+        double drift_ppm = 0;      ///< of the device
+        nanoseconds playout_error{0};
+        nanoseconds depth{0}; ///< written and not yet played
+        nanoseconds ring_target{0};
+        MonotonicTime playout_end{}; ///< when the last sample is played; in the past: nothing plays
+        Counters counters;
+    };
+
+    /// `queue` and `host` outlive the engine.
+    PlaybackEngine(Config config, PlaybackQueue &queue, Host &host);
+
+    /// Does what is due. Returns when it is to be called again at the latest.
+    MonotonicTime step();
+    /// Discards what was written and not yet played.
+    void flush();
+    /// Applies from the next packet on, ramped over it; 1 = unchanged.
+    void set_gain(double gain) { gain_target_ = gain; }
+
+    /// Whether every item that was taken from the queue has been played or dropped.
+    [[nodiscard]] bool is_idle() const { return !item_ && !gap_; }
+    [[nodiscard]] Snapshot snapshot() const;
+    /// How long before its due time a packet is to be queued.
+    [[nodiscard]] nanoseconds latency() const;
+
+private:
+    struct Gap {
+        MonotonicTime due;
+        nanoseconds duration;
+        PlaybackFormat format;
+    };
+
+    Status open_stream(const std::string &pcm_name) override;
+    Status start_stream() override { return output_.start(); }
+    void stop_stream() override { output_.stop(); }
+    AlsaDevice::Resumed resume_stream() override { return output_.resume(); }
+    void close_stream() override { output_.close(); }
+    void on_stream_opened() override { host_.on_latency_changed(); }
+    void on_device_changed(const DeviceReport &report) override { host_.on_device_changed(report); }
+
+    [[nodiscard]] const DeviceSupervisor &supervisor() const { return session_.supervisor(); }
+    /// Reads the pointer of the open device and handles its errors.
+    void update_device();
+    void on_underrun();
+    void check_progress(MonotonicTime now);
+    /// Returns whether the item is done with.
+    bool play(MonotonicTime now);
+    bool play_audio(MonotonicTime now);
+    /// Conceals the pending gap, with FEC from `next` if there is one.
+    void resolve_gap(std::span<const std::byte> next);
+    void learn_target(MonotonicTime due, MonotonicTime now);
+
+    Config config_;
+    PlaybackQueue &queue_;
+    Host &host_;
+    DeviceSession session_;
+    PlaybackOutput output_;
+    StreamDecoder decoder_;
+    RingTarget target_;
+    std::optional<PlaybackItem> item_; // taken from the queue and not yet played
+    PlaybackItem spare_;               // its memory between items
+    std::optional<Gap> gap_;
+    bool is_stream_active_ = false; // audio follows on what was written
+    double gain_target_ = 1;
+    Counters counters_;
+};
+
+} // namespace jkvm

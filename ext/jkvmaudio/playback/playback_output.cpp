@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "playback/playback_output.h"
+
+#include <algorithm>
+#include <array>
+
+namespace jkvm {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// So much silence is in the ring while the clock is unknown: more than a coarse pointer hides.
+constexpr nanoseconds unlocked_reserve = 45ms;
+// Interval of the searches for an edge of the pointer.
+constexpr nanoseconds search_interval = 15ms;
+// What the hardware may have fetched already is not taken back.
+constexpr nanoseconds rewind_margin = 3ms;
+
+} // namespace
+
+Status PlaybackOutput::open(const AlsaDevice::Config &config)
+{
+    auto pcm = PlaybackPcm::open(config);
+    if (!pcm)
+        return pcm.error();
+    pcm_.emplace(std::move(*pcm));
+    // The same device has the same clock; another one is learnt soon enough.
+    const auto rate = pcm_->format().rate;
+    if (clock_.rate() != rate) {
+        clock_ = PlaybackClock(rate);
+        edges_ = PointerEdgeDetector(rate);
+    }
+    resampler_.reset();
+    stall_ = PointerStallDetector(pcm_->format().is_coarse ? pcm_->format().period : 0ns);
+    return Done{};
+}
+
+Status PlaybackOutput::start()
+{
+    clock_.restart();
+    edges_.restart();
+    stall_.restart();
+    control_.realign();
+    next_due_.reset();
+    search_from_ = {};
+    if (resampler_)
+        resampler_->reset();
+    auto started = pcm_->start(unlocked_reserve);
+    silence_tail_ = static_cast<std::size_t>(pcm_->written());
+    return started;
+}
+
+AlsaDevice::Resumed PlaybackOutput::resume()
+{
+    const auto resumed = pcm_->resume();
+    if (resumed != AlsaDevice::Resumed::running)
+        return resumed;
+    return start() ? AlsaDevice::Resumed::running : AlsaDevice::Resumed::failed;
+}
+
+PlaybackPcm::Outcome PlaybackOutput::update()
+{
+    const auto outcome = pcm_->update();
+    if (outcome != PlaybackPcm::Outcome::ready)
+        return outcome;
+    const auto now = monotonic_now();
+    stall_.on_reading(pcm_->pointer(), now);
+    if (const auto edge = edges_.on_reading(pcm_->pointer(), now)) {
+        clock_.observe(pcm_->pointer(), *edge);
+        search_from_ = is_ready() ? now + search_interval : now;
+    }
+    return outcome;
+}
+
+MonotonicTime PlaybackOutput::next_update(MonotonicTime now) const
+{
+    return std::max(edges_.next_reading(clock_, search_from_),
+                    now + PointerEdgeDetector::resolution);
+}
+
+nanoseconds PlaybackOutput::ahead(MonotonicTime now) const
+{
+    return clock_.time_of(pcm_->written()) - now;
+}
+
+bool PlaybackOutput::has_room(std::size_t stream_frames) const
+{
+    const auto frames = stream_frames * pcm_->format().rate / VariableResampler::rate;
+    // The ratio is off by 0.1 % and the resampler releases what it holds.
+    return pcm_->room() >= frames + frames / 100 + 64;
+}
+
+void PlaybackOutput::add_silence(std::size_t frames)
+{
+    silence_tail_ += pcm_->write_silence(frames);
+}
+
+bool PlaybackOutput::keep_playing(MonotonicTime now)
+{
+    if (!is_ready()) {
+        const auto queued = pcm_->written() - pcm_->pointer();
+        const auto wanted = pcm_->to_frames(unlocked_reserve);
+        if (queued < wanted)
+            add_silence(wanted - queued);
+        return false;
+    }
+    const auto left = ahead(now);
+    if (left >= reserve)
+        return false;
+    const bool was_audio = silence_tail_ == 0;
+    add_silence(pcm_->to_frames(reserve + 5ms - left));
+    if (was_audio)
+        control_.realign();
+    return was_audio;
+}
+
+std::size_t PlaybackOutput::shift(std::int64_t silence, MonotonicTime now)
+{
+    if (silence >= 0) {
+        add_silence(static_cast<std::size_t>(silence));
+        return 0;
+    }
+    const auto late = static_cast<std::size_t>(-silence);
+    const auto margin = rewind_margin + (edges_.is_exact() ? 0ns : pcm_->format().period);
+    const auto safe = pcm_->to_frames(ahead(now) - margin);
+    const auto taken = pcm_->rewind(std::min({late, silence_tail_, safe}));
+    silence_tail_ -= taken;
+    return late - taken;
+}
+
+bool PlaybackOutput::prepare_resampler(unsigned channels)
+{
+    if (resampler_ && channels_ == channels)
+        return true;
+    resampler_.reset();
+    if (auto made = VariableResampler::create(channels, pcm_->format().rate))
+        resampler_.emplace(std::move(*made));
+    channels_ = channels;
+    return resampler_.has_value();
+}
+
+bool PlaybackOutput::write(std::span<const float> samples, unsigned channels,
+                           std::optional<MonotonicTime> due)
+{
+    if (!prepare_resampler(channels))
+        return false;
+    const auto now = monotonic_now();
+    const auto stream_time = [](double frames) {
+        return std::chrono::duration_cast<nanoseconds>(
+            std::chrono::duration<double>(frames / VariableResampler::rate));
+    };
+    if (due && (!next_due_ || std::chrono::abs(*due - *next_due_) > largest_step))
+        control_.realign();
+    const auto duration = stream_time(static_cast<double>(samples.size() / channels));
+    // The next sample that the resampler puts out was taken a little earlier.
+    const auto held = stream_time(resampler_->held());
+    const auto begin = due ? *due - held : clock_.time_of(pcm_->written());
+    next_due_ = (due ? *due : begin) + duration;
+    const auto step = control_.next(clock_, pcm_->written(), begin);
+    ratio_ = step.ratio;
+    if (step.silence != 0) {
+        ++realignments_;
+        const auto late = shift(step.silence, now) * VariableResampler::rate / pcm_->format().rate;
+        if (late * channels >= samples.size()) {
+            control_.realign();
+            return false;
+        }
+        samples = samples.subspan(late * channels);
+    }
+    resampler_->set_ratio(step.ratio);
+    write_resampled(samples);
+    return true;
+}
+
+void PlaybackOutput::write_resampled(std::span<const float> samples)
+{
+    while (!samples.empty()) {
+        const auto chunk =
+            samples.first(std::min(samples.size(), VariableResampler::largest_input * channels_));
+        pcm_->write(resampler_->process(chunk), channels_);
+        samples = samples.subspan(chunk.size());
+    }
+    silence_tail_ = 0;
+}
+
+void PlaybackOutput::finish()
+{
+    if (!resampler_ || silence_tail_ > 0)
+        return;
+    constexpr std::size_t frames = 64; // more than it holds
+    constexpr std::array<float, 2 * frames> zeros{};
+    write_resampled(std::span(zeros).first(frames * channels_));
+    resampler_->reset();
+    control_.realign();
+    next_due_.reset();
+}
+
+void PlaybackOutput::discard()
+{
+    if (!is_ready())
+        return;
+    const auto safe = pcm_->to_frames(ahead(monotonic_now()) - rewind_margin);
+    pcm_->rewind(safe);
+    silence_tail_ = 0;
+    if (resampler_)
+        resampler_->reset();
+    control_.realign();
+    next_due_.reset();
+}
+
+MonotonicTime PlaybackOutput::playout_end() const
+{
+    if (!is_ready())
+        return MonotonicTime::min();
+    return clock_.time_of(pcm_->written() - silence_tail_);
+}
+
+nanoseconds PlaybackOutput::delay()
+{
+    return (resampler_ ? resampler_->delay() : 0ns) + (pcm_ ? pcm_->driver_delay() : 0ns);
+}
+
+} // namespace jkvm

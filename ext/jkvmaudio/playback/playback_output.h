@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A playback device and its control loop: writes samples so that each one plays at its due time.
+#pragma once
+
+#include "alsa/playback_pcm.h"
+#include "core/playback/playback_clock.h"
+#include "core/playback/playback_control.h"
+#include "core/playback/pointer_edge_detector.h"
+#include "core/playback/pointer_stall_detector.h"
+#include "playback/variable_resampler.h"
+
+#include <optional>
+#include <span>
+
+namespace jkvm {
+
+/// The device always runs: without audio it plays silence. After a start the loop first learns the
+/// device's clock from three movements of its pointer. Thread-bound.
+class PlaybackOutput {
+public:
+    /// Silence is added when the ring holds less than this.
+    static constexpr nanoseconds reserve = std::chrono::milliseconds(10);
+    /// A step of the timestamps beyond this is corrected at once, a smaller one by resampling.
+    static constexpr nanoseconds largest_step = std::chrono::milliseconds(5);
+
+    Status open(const AlsaDevice::Config &config);
+    void close() { pcm_.reset(); }
+    [[nodiscard]] bool is_open() const { return pcm_.has_value(); }
+
+    /// Starts the open device, or restarts it; what was written is discarded.
+    Status start();
+    void stop() { pcm_->stop(); }
+    /// Resumes the device; the ring's content is old and is discarded.
+    AlsaDevice::Resumed resume();
+
+    /// Reads the pointer.
+    PlaybackPcm::Outcome update();
+    [[nodiscard]] const Error &error() const { return pcm_->error(); }
+    /// Whether the device's clock is known, so that audio can be written.
+    [[nodiscard]] bool is_ready() const { return pcm_ && clock_.observations() >= needed_edges; }
+    /// Whether the pointer has moved since the last start.
+    [[nodiscard]] bool has_moved() const { return pcm_ && pcm_->pointer() > 0; }
+    [[nodiscard]] bool is_stalled(MonotonicTime now) const { return stall_.is_stalled(now); }
+
+    /// How much longer the device plays what was written, silence included. If is_ready().
+    [[nodiscard]] nanoseconds ahead(MonotonicTime now) const;
+    /// Whether that many frames of the stream fit into the ring.
+    [[nodiscard]] bool has_room(std::size_t stream_frames) const;
+    /// Adds silence if the ring runs low. Returns whether it did so after audio.
+    bool keep_playing(MonotonicTime now);
+    /// Writes samples of the stream, the first of them due at that time. Returns false if all of
+    /// them are late and were dropped. If is_ready().
+    bool write(std::span<const float> samples, unsigned channels, std::optional<MonotonicTime> due);
+    /// Plays what the resampler holds; the stream does not go on.
+    void finish();
+    /// Takes back what can be taken back of what was written.
+    void discard();
+
+    /// When the pointer is to be read again.
+    [[nodiscard]] MonotonicTime next_update(MonotonicTime now) const;
+    /// When the last sample of the stream is played.
+    [[nodiscard]] MonotonicTime playout_end() const;
+    [[nodiscard]] nanoseconds delay();
+    [[nodiscard]] const AlsaDevice::Format &format() const { return pcm_->format(); }
+    [[nodiscard]] double ratio_ppm() const { return 1e6 * (ratio_ - 1); }
+    [[nodiscard]] double drift_ppm() const { return clock_.ppm(); }
+    [[nodiscard]] nanoseconds playout_error() const { return control_.error(); }
+    [[nodiscard]] std::uint64_t realignments() const { return realignments_; }
+
+private:
+    static constexpr unsigned needed_edges = 3;
+
+    bool prepare_resampler(unsigned channels);
+    /// Makes that much room in time: positive: inserts silence; negative: takes silence back.
+    /// Returns how many frames have to be dropped in addition.
+    std::size_t shift(std::int64_t silence, MonotonicTime now);
+    void add_silence(std::size_t frames);
+    void write_resampled(std::span<const float> samples);
+
+    std::optional<PlaybackPcm> pcm_;
+    std::optional<VariableResampler> resampler_;
+    unsigned channels_ = 0; // of the resampler
+    PlaybackClock clock_{48000};
+    PointerEdgeDetector edges_{48000};
+    PointerStallDetector stall_{nanoseconds(0)};
+    PlaybackControl control_;
+    MonotonicTime search_from_{};           // of the next edge
+    std::optional<MonotonicTime> next_due_; // of the sample behind those that were written
+    std::size_t silence_tail_ = 0;          // frames of silence at the end of what was written
+    double ratio_ = 1;
+    std::uint64_t realignments_ = 0;
+};
+
+} // namespace jkvm

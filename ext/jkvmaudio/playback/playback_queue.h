@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Passes packets from the streaming thread to the thread that owns the device.
+#pragma once
+
+#include "core/base/time.h"
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace jkvm {
+
+/// What the sink pad's caps say. Raw audio is interleaved at 48 kHz.
+struct PlaybackFormat {
+    enum class Coding { opus, s16, f32 };
+    Coding coding = Coding::opus;
+    unsigned channels = 2; ///< 1 or 2
+
+    bool operator==(const PlaybackFormat &) const = default;
+};
+
+struct PlaybackItem {
+    enum class Kind {
+        audio,
+        gap, ///< lost or absent audio of that duration
+        end, ///< of the stream: what the resampler holds is to be played
+    };
+    Kind kind = Kind::audio;
+    PlaybackFormat format;
+    std::vector<std::byte> data;      ///< of Kind::audio
+    std::optional<MonotonicTime> due; ///< of the first sample; nothing: as soon as possible
+    nanoseconds duration{0};          ///< of Kind::gap
+};
+
+/// A bounded queue whose items keep their memory. Any thread.
+class PlaybackQueue {
+public:
+    static constexpr std::size_t capacity = 32;
+
+    /// Adds an item. `data` is copied. Returns false if the queue is full.
+    bool push(const PlaybackItem &item, std::span<const std::byte> data);
+    /// Blocks until the queue has room, is_interrupted() or the time is over.
+    void wait_for_room(nanoseconds limit);
+    /// Ends the current wait and every later one until this is called with false.
+    void interrupt(bool is_interrupted);
+
+    /// Swaps the oldest item into `item`. Returns false if there is none.
+    bool pop(PlaybackItem &item);
+    void clear();
+    [[nodiscard]] bool is_empty() const;
+
+private:
+    mutable std::mutex mutex_; // guards all below
+    std::condition_variable changed_;
+    bool is_interrupted_ = false;
+    std::deque<PlaybackItem> items_;
+    std::vector<PlaybackItem> spare_; // with the memory of earlier items
+};
+
+} // namespace jkvm

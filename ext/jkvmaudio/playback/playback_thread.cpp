@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "playback/playback_thread.h"
+
+#include "core/base/guarded.h"
+#include "core/base/wait_control.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace jkvm {
+
+using namespace std::chrono_literals;
+
+/// What the owner and the thread have in common.
+struct PlaybackThread::Shared final : PlaybackEngine::Host {
+    PlaybackQueue queue;
+    WaitControl control;
+    std::atomic<double> gain{1};
+    std::atomic<nanoseconds> latency{RingTarget::initial};
+    std::atomic<ThreadPriority::Granted> scheduling{ThreadPriority::Granted::normal};
+    std::atomic<bool> is_idle{true};
+    Guarded<PlaybackEngine::Snapshot> snapshot;
+    // Held while the host is called, so that the destructor returns after the last call.
+    Guarded<PlaybackEngine::Host *> host{nullptr};
+
+    std::mutex mutex; // guards has_ended
+    std::condition_variable ended;
+    bool has_ended = false;
+
+    void on_device_changed(const DeviceReport &report) override
+    {
+        if (const auto access = host.lock(); *access != nullptr)
+            (*access)->on_device_changed(report);
+    }
+    void on_latency_changed() override { latency_changed = true; }
+
+    bool latency_changed = false; // of the thread; reported after the new value is published
+};
+
+PlaybackThread::PlaybackThread(Config config, PlaybackEngine::Host &host)
+    : shared_(std::make_shared<Shared>())
+{
+    *shared_->host.lock() = &host;
+    std::thread([shared = shared_, config = std::move(config)] { run(shared, config); }).detach();
+}
+
+PlaybackThread::~PlaybackThread()
+{
+    *shared_->host.lock() = nullptr;
+    shared_->queue.interrupt(true);
+    shared_->control.interrupt();
+    std::unique_lock lock(shared_->mutex);
+    shared_->ended.wait_for(lock, longest_stop, [this] { return shared_->has_ended; });
+}
+
+void PlaybackThread::run(const std::shared_ptr<Shared> &shared, const Config &config)
+{
+    ThreadPriority priority;
+    if (config.priority > 0)
+        shared->scheduling = priority.raise(config.priority);
+    {
+        PlaybackEngine engine(config.engine, shared->queue, *shared);
+        for (;;) {
+            if (shared->control.take_restart())
+                engine.flush();
+            (void)shared->control.take_wake_up();
+            if (shared->control.is_set())
+                break; // neither of the two: it was interrupted
+            engine.set_gain(shared->gain);
+            const auto next = engine.step();
+            shared->latency = engine.latency();
+            *shared->snapshot.lock() = engine.snapshot();
+            shared->is_idle = engine.is_idle() && shared->queue.is_empty();
+            if (std::exchange(shared->latency_changed, false)) {
+                if (const auto access = shared->host.lock(); *access != nullptr)
+                    (*access)->on_latency_changed();
+            }
+            shared->control.sleep_until(next);
+        }
+    }
+    const std::lock_guard lock(shared->mutex);
+    shared->has_ended = true;
+    shared->ended.notify_all();
+}
+
+void PlaybackThread::push(const PlaybackItem &item, std::span<const std::byte> data)
+{
+    shared_->is_idle = false;
+    (void)shared_->queue.push(item, data);
+    shared_->control.request_wake_up();
+}
+
+void PlaybackThread::wait_for_room()
+{
+    shared_->queue.wait_for_room(100ms);
+}
+
+void PlaybackThread::interrupt(bool is_interrupted)
+{
+    shared_->queue.interrupt(is_interrupted);
+}
+
+void PlaybackThread::flush()
+{
+    shared_->queue.clear();
+    shared_->control.request_restart();
+}
+
+void PlaybackThread::set_gain(double gain)
+{
+    shared_->gain = gain;
+}
+
+bool PlaybackThread::is_idle() const
+{
+    return shared_->is_idle;
+}
+
+PlaybackEngine::Snapshot PlaybackThread::snapshot() const
+{
+    return shared_->snapshot.snapshot();
+}
+
+nanoseconds PlaybackThread::latency() const
+{
+    return shared_->latency;
+}
+
+ThreadPriority::Granted PlaybackThread::scheduling() const
+{
+    return shared_->scheduling;
+}
+
+} // namespace jkvm

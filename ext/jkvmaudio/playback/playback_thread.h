@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Runs a PlaybackEngine in a thread of its own, because opening a device may block.
+#pragma once
+
+#include "core/base/thread_priority.h"
+#include "playback/playback_engine.h"
+
+#include <memory>
+#include <span>
+
+namespace jkvm {
+
+/// Functions may be called from any thread. None of them waits for the device.
+class PlaybackThread {
+public:
+    struct Config {
+        PlaybackEngine::Config engine;
+        int priority = 0; ///< SCHED_FIFO priority requested for the thread; 0: none
+    };
+    /// How long the destructor waits for a thread that is blocked in a driver before it abandons
+    /// it.
+    static constexpr nanoseconds longest_stop = std::chrono::seconds(1);
+
+    /// `host` is called on the thread, and never after the destructor.
+    PlaybackThread(Config config, PlaybackEngine::Host &host);
+    ~PlaybackThread();
+    PlaybackThread(const PlaybackThread &) = delete;
+    PlaybackThread &operator=(const PlaybackThread &) = delete;
+
+    /// Queues an item; if it has a due time, at latency() before it. Drops the item if the queue is
+    /// full.
+    void push(const PlaybackItem &item, std::span<const std::byte> data);
+    /// Blocks while the queue is full. Returns early after interrupt(true).
+    void wait_for_room();
+    void interrupt(bool is_interrupted);
+    /// Discards queued items and what the device has not played yet.
+    void flush();
+    void set_gain(double gain);
+    /// Whether all items were written or dropped.
+    [[nodiscard]] bool is_idle() const;
+
+    /// As of the thread's last step.
+    [[nodiscard]] PlaybackEngine::Snapshot snapshot() const;
+    /// How long before its due time an item is to be queued.
+    [[nodiscard]] nanoseconds latency() const;
+    [[nodiscard]] ThreadPriority::Granted scheduling() const;
+
+private:
+    struct Shared;
+    static void run(const std::shared_ptr<Shared> &shared, const Config &config);
+
+    std::shared_ptr<Shared> shared_; // an abandoned thread keeps it
+};
+
+} // namespace jkvm

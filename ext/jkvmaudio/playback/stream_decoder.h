@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Turns packets of any format that jkvmaudiosink accepts into float samples, and applies the
+// volume.
+#pragma once
+
+#include "codec/opus_decoder.h"
+#include "playback/playback_queue.h"
+
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace jkvm {
+
+/// Returned samples are interleaved at 48 kHz and valid until the next call. Thread-bound.
+class StreamDecoder {
+public:
+    /// Decodes the data of an item. Empty if it holds no whole frame.
+    std::span<const float> decode(const PlaybackFormat &format, std::span<const std::byte> data);
+    /// Conceals lost audio of an Opus stream; see OpusFrameDecoder::conceal(). Empty for raw audio.
+    std::span<const float> conceal(const PlaybackFormat &format, nanoseconds duration,
+                                   std::span<const std::byte> next);
+    /// The next packet does not continue the stream.
+    void reset();
+
+    /// Factor of the volume, reached at the end of the next packet.
+    void set_gain(double gain) { gain_target_ = static_cast<float>(gain); }
+
+    /// Of the decoders so far.
+    [[nodiscard]] OpusFrameDecoder::Counters counters() const;
+
+private:
+    OpusFrameDecoder *opus(unsigned channels);
+    std::span<const float> apply_gain(std::span<const float> samples, unsigned channels);
+
+    std::optional<OpusFrameDecoder> opus_;
+    OpusFrameDecoder::Counters earlier_; // of decoders with other channels
+    std::vector<float> raw_;
+    std::vector<float> scaled_;
+    float gain_ = 1;
+    float gain_target_ = 1;
+};
+
+} // namespace jkvm

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Resamples a stream at a ratio that changes all the time.
+#pragma once
+
+#include "core/base/result.h"
+#include "core/base/time.h"
+
+#include <gst/audio/audio.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace jkvm {
+
+/// GstAudioResampler, in the configuration that neither clicks nor allocates when the ratio
+/// changes. Thread-bound.
+class VariableResampler {
+public:
+    static constexpr unsigned rate = 48000; ///< Hz, of the input
+    /// Frames that one call takes at most: 5 ms.
+    static constexpr std::size_t largest_input = rate / 200;
+
+    /// `device_rate`: of the output at ratio 1. Errors: out_of_resources.
+    static Result<VariableResampler> create(unsigned channels, unsigned device_rate);
+
+    /// `ratio`: output frames per input frame, relative to the nominal rates. One step is 0.42 ppm.
+    void set_ratio(double ratio);
+    /// Takes interleaved input of at most largest_input frames. Output: valid until the next call.
+    std::span<const float> process(std::span<const float> input);
+    /// Input frames that were taken and whose output is still to come.
+    [[nodiscard]] double held() const { return held_; }
+    [[nodiscard]] nanoseconds delay() const;
+    /// Forgets the stream so far.
+    void reset();
+
+private:
+    struct Free {
+        void operator()(GstAudioResampler *resampler) const { gst_audio_resampler_free(resampler); }
+    };
+    VariableResampler() = default;
+
+    std::unique_ptr<GstAudioResampler, Free> handle_;
+    unsigned channels_ = 0;
+    int out_rate_ = 0;
+    double input_per_output_ = 1; // frames
+    double held_ = 0;
+    std::vector<float> output_;
+};
+
+} // namespace jkvm
