@@ -52,27 +52,25 @@ struct ChirpAccount {
 };
 std::ostream &operator<<(std::ostream &stream, const ChirpAccount &account);
 
-/// Accuracy of the analysis, which depends on the path of the signal.
+/// Properties of the path that the signal took.
 struct ChirpTolerance {
-    /// Part of an unrecognised stretch that is due to the transition at its ends. A stretch that is
-    /// not longer counts as a jump without concealment.
+    /// Unrecognised audio that is due to the transition at a jump.
     Samples transition;
-    /// Lengths of concealment are multiples of this.
-    Samples quantum;
+    /// Missing and repeated parts of the signal are multiples of this; 0 = they may have any
+    /// length.
+    Samples frame;
     /// Maximum duration of a concealment that may itself repeat parts of the signal, as a decoder's
-    /// packet loss concealment does: if the recording continues as before within this time, all of
-    /// the audio until then is concealment.
+    /// packet loss concealment does: shorter repetitions count as concealment.
     Samples concealment;
 };
 /// For samples that were not encoded.
-inline constexpr ChirpTolerance pcm_tolerance{.transition = std::chrono::milliseconds(1),
-                                              .quantum = std::chrono::milliseconds(1),
-                                              .concealment = Samples(0)};
-/// For a decoder of Opus that conceals whole frames of this duration.
+inline constexpr ChirpTolerance pcm_tolerance{
+    .transition = std::chrono::milliseconds(1), .frame = Samples(0), .concealment = Samples(0)};
+/// For a path that encodes to Opus, loses frames of this duration, and conceals by any duration.
 constexpr ChirpTolerance opus_tolerance(std::chrono::milliseconds frame)
 {
     return {.transition = std::chrono::milliseconds(4),
-            .quantum = frame,
+            .frame = frame,
             .concealment = std::chrono::milliseconds(200)};
 }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 namespace jkvm::testing {
@@ -19,6 +20,7 @@ constexpr Position window = 10 * block;        // decides whether a stretch foll
 constexpr Position search_window = 20 * block; // for the search in the whole signal
 constexpr Position step = chirp_rate / 400;    // Opus frames are multiples of 2.5 ms
 constexpr double block_threshold = 0.6;        // correlation of a single block
+constexpr double recovery_threshold = 0.35;    // the same, for the blocks before a stretch
 constexpr double window_threshold = 0.75;
 constexpr float silence = 30; // RMS in 16-bit units
 
@@ -56,6 +58,8 @@ public:
         std::optional<Stretch> found = find_first();
         while (found) {
             found->end = follow(*found);
+            if (!stretches.empty())
+                found->begin = follow_back(*found, stretches.back().end);
             stretches.push_back(*found);
             found = find_next(*found);
         }
@@ -105,6 +109,16 @@ private:
         auto at = stretch.begin;
         while (at + block <= size_ && correlate(at, block, stretch.offset) >= block_threshold)
             at += block;
+        return at;
+    }
+
+    /// Returns the begin of a stretch, not before `limit`. Behind a loss a decoder recovers slowly.
+    [[nodiscard]] Position follow_back(const Stretch &stretch, Position limit) const
+    {
+        auto at = stretch.begin;
+        while (at - block >= limit &&
+               correlate(at - block, block, stretch.offset) >= recovery_threshold)
+            at -= block;
         return at;
     }
 
@@ -176,7 +190,25 @@ private:
         const auto last = at + window - block;
         while (at < last && correlate(at, block, offset) < block_threshold)
             at += block;
-        return {at, at, offset};
+        const auto exact = refine(at, offset);
+        return {at, at, exact};
+    }
+
+    /// Returns the exact offset near one that may be some samples off.
+    [[nodiscard]] Position refine(Position at, Position offset) const
+    {
+        constexpr Position reach = 4;
+        const auto count = std::min(search_window, size_ - at);
+        auto best = offset;
+        double highest = 0;
+        for (auto candidate = offset - reach; candidate <= offset + reach; ++candidate) {
+            const auto correlation = correlate(at, count, candidate);
+            if (correlation > highest) {
+                highest = correlation;
+                best = candidate;
+            }
+        }
+        return best;
     }
 
     std::vector<float> signal_; // with its begin repeated, so that a window does not wrap around
@@ -186,26 +218,53 @@ private:
     const Position concealment_;
 };
 
-/// Moves the begin of each stretch so that the concealment before it is a multiple of the quantum,
-/// and joins stretches without a deviation between them.
+/// Removes short stretches that only repeat audio: the decoder made them to conceal a loss.
+void remove_repetitions(std::vector<Stretch> &stretches, Samples concealment)
+{
+    auto newest = std::numeric_limits<Position>::min();
+    std::erase_if(stretches, [&](const Stretch &stretch) {
+        const auto end = stretch.end + stretch.offset;
+        if (end <= newest && stretch.end - stretch.begin < concealment.count())
+            return true;
+        newest = std::max(newest, end);
+        return false;
+    });
+}
+
+/// Returns the duration of the concealment between two stretches. Both offsets are exact, so it
+/// follows exactly from the missing part of the signal, which is known to be whole frames.
+Position find_concealment(const Stretch &before, const Stretch &after,
+                          const ChirpTolerance &tolerance)
+{
+    const auto gap = after.begin - before.end;
+    const auto jump = after.offset - before.offset;
+    const auto transition = tolerance.transition.count();
+    if (tolerance.frame == Samples(0))
+        return gap <= transition ? 0 : gap;
+    // Half of a transition is inside the concealment on average.
+    const auto missing = static_cast<double>(std::max<Position>(0, gap - transition / 2) + jump);
+    const auto frame = tolerance.frame.count();
+    auto frames = std::llround(missing / static_cast<double>(frame));
+    if (jump > -tolerance.concealment.count())
+        frames = std::max(frames, 0LL); // a decoder may repeat audio to conceal a loss
+    return std::max<Position>(0, frames * frame - jump);
+}
+
+/// Moves the begin of each stretch to the end of the concealment before it, and joins stretches
+/// without a deviation between them.
 std::vector<Stretch> remove_transitions(const std::vector<Stretch> &stretches,
                                         const ChirpTolerance &tolerance)
 {
-    const auto transition = tolerance.transition.count();
-    const auto quantum = tolerance.quantum.count();
     std::vector<Stretch> result;
     for (auto stretch : stretches) {
         if (!result.empty()) {
             auto &before = result.back();
-            const auto gap = stretch.begin - before.end;
-            // Half of the transition is inside the concealment on average.
-            const auto concealed =
-                gap <= transition ? 0 : (gap - transition / 2 + quantum / 2) / quantum * quantum;
-            stretch.begin = before.end + concealed;
+            const auto concealed = find_concealment(before, stretch, tolerance);
             if (concealed == 0 && stretch.offset == before.offset) {
                 before.end = stretch.end;
                 continue;
             }
+            stretch.begin = before.end + concealed;
             stretch.end = std::max(stretch.begin, stretch.end);
         }
         result.push_back(stretch);
@@ -261,7 +320,9 @@ ChirpAccount analyse_chirp(std::span<const std::int16_t> recording, unsigned cha
                            const ChirpTolerance &tolerance)
 {
     Analysis analysis(recording, channels, tolerance);
-    const auto stretches = remove_transitions(analysis.find_stretches(), tolerance);
+    auto found = analysis.find_stretches();
+    remove_repetitions(found, tolerance.concealment);
+    const auto stretches = remove_transitions(found, tolerance);
     ChirpAccount account;
     Appeared appeared;
     const Stretch *before = nullptr;

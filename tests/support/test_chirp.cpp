@@ -176,7 +176,7 @@ TEST(ChirpAnalysis, RecognisesNothingInOtherAudio)
 }
 
 /// Encodes the signal in frames and decodes it; `is_lost` and `is_dropped` choose frames that are
-/// concealed by the decoder, or left out.
+/// concealed by the decoder, or left out, and `inserted_before` adds concealment before a frame.
 class OpusPath {
 public:
     OpusPath(unsigned channels, int bitrate, std::chrono::milliseconds frame)
@@ -190,7 +190,10 @@ public:
     }
 
     using Choice = std::function<bool(int)>;
-    Recording run(int frames, const Choice &is_lost, const Choice &is_dropped)
+    using Insertion = std::function<Samples(int)>;
+    Recording run(
+        int frames, const Choice &is_lost, const Choice &is_dropped,
+        const Insertion &inserted_before = [](int) { return Samples(0); })
     {
         Recording result;
         Recording output(static_cast<std::size_t>(frame_) * channels_);
@@ -205,6 +208,7 @@ public:
                 opus_encode(encoder_.get(), input.data(), frame_, packet.data(), packet.size());
             if (is_dropped(number))
                 continue;
+            conceal(result, inserted_before(number));
             EXPECT_EQ(opus_decode(decoder_.get(), is_lost(number) ? nullptr : packet.data(), size,
                                   output.data(), frame_, 0),
                       frame_);
@@ -214,6 +218,16 @@ public:
     }
 
 private:
+    void conceal(Recording &result, Samples duration)
+    {
+        if (duration == Samples(0))
+            return;
+        Recording output(static_cast<std::size_t>(duration.count()) * channels_);
+        const auto samples = static_cast<int>(duration.count());
+        EXPECT_EQ(opus_decode(decoder_.get(), nullptr, 0, output.data(), samples, 0), samples);
+        append(result, output);
+    }
+
     struct Destroy {
         void operator()(OpusEncoder *encoder) const { opus_encoder_destroy(encoder); }
         void operator()(OpusDecoder *decoder) const { opus_decoder_destroy(decoder); }
@@ -241,6 +255,7 @@ protected:
         const auto recording = path.run(frames, is_lost, is_dropped);
         return analyse_chirp(recording, GetParam().channels, opus_tolerance(frame()));
     }
+    [[nodiscard]] Samples samples() const { return frame(); }
     static bool none(int) { return false; }
     static bool some(int number) { return number == 50 || number == 70 || number == 110; }
     static bool runs(int number) { return number == 50 || number == 51 || number == 100; }
@@ -269,6 +284,17 @@ TEST_P(CodedChirp, CountsConcealedFrames)
     EXPECT_EQ(account.missing, 3 * frame()) << account;
     EXPECT_EQ(account.concealed, 3 * frame()) << account;
     EXPECT_EQ(account.repeated + account.stale, 0ms) << account;
+}
+
+TEST_P(CodedChirp, CountsConcealmentOfAnyDuration)
+{
+    OpusPath path(GetParam().channels, GetParam().bitrate, frame());
+    const auto recording = path.run(frames, none, none, [this](int number) {
+        return number == 60 ? Samples(5ms) : number == 90 ? samples() + Samples(10ms) : Samples(0);
+    });
+    const auto account = analyse_chirp(recording, GetParam().channels, opus_tolerance(frame()));
+    EXPECT_EQ(account.missing, 0ms) << account;
+    EXPECT_EQ(account.concealed, samples() + Samples(15ms)) << account;
 }
 
 INSTANTIATE_TEST_SUITE_P(Coding, CodedChirp,
