@@ -58,6 +58,7 @@ private:
     void on_latency_changed() override;
     void on_overrun(nanoseconds lost) override;
     void on_ring_grown(nanoseconds buffer_time) override;
+    void on_rate_changed(const CaptureFrameReader::RateReport &report) override;
     void on_device_position(nanoseconds position, MonotonicTime captured) override;
 
     /// Applies the settings changed since the last frame. False: they are invalid, an error was

@@ -84,6 +84,26 @@ void AudioSrc::on_ring_grown(nanoseconds buffer_time)
     xruns_.post("ring-grown", Fields().set("buffer-time", buffer_time));
 }
 
+void AudioSrc::on_rate_changed(const CaptureFrameReader::RateReport &report)
+{
+    device_clock_->lock()->restart();
+    const auto device = engine_->device();
+    stats_.lock()->device = device;
+    const bool is_wrong = report.measured != report.reported;
+    devices_.post(
+        is_wrong ? "rate-mismatch" : "running",
+        Fields()
+            .set("state", std::string(name_of(device.state)))
+            .set("device", device.name)
+            .set("detail",
+                 std::string(is_wrong ? "the device runs at another rate than it reports"
+                                      : "the device runs at the rate that it reports again"))
+            .set("measured-rate", report.measured)
+            .set("reported-rate", report.reported));
+    GST_WARNING_OBJECT(element_, "%s reports %u Hz, measured %.1f Hz", device.name.c_str(),
+                       report.reported, report.measured);
+}
+
 void AudioSrc::on_device_position(nanoseconds position, MonotonicTime captured)
 {
     device_clock_->lock()->update(position, captured);

@@ -16,7 +16,7 @@ enum class OnDeviceLost { silence, error, eos };
 struct CaptureSettings {
     std::string device = "hw:0,0";
     nanoseconds latency_time = std::chrono::milliseconds(10);
-    nanoseconds buffer_time = std::chrono::milliseconds(80);
+    nanoseconds buffer_time = std::chrono::milliseconds(500);
     bool provide_clock = false;
     SlaveMethod slave_method = SlaveMethod::skew;
     OnDeviceLost on_device_lost = OnDeviceLost::silence;

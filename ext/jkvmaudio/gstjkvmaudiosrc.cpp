@@ -50,6 +50,19 @@
  * A consumer that is slower than real time causes overruns: the ring bounds the delay, and audio
  * continues after each gap. Three overruns within a minute double the ring, up to 500 ms.
  *
+ * A device that delivers no samples for a moment is not closed before it paused for twice as long as
+ * its longest pause so far, at least 250 ms and at most 400 ms.
+ *
+ * ## Devices that run at another rate than they report
+ *
+ * Some capture chips deliver 44.1 kHz and report 48 kHz. The element measures the rate of each device
+ * against the clock. A rate that is wrong by 0.5 % or more, up to a factor of three, is detected
+ * within 0.5 s, one that is wrong by 0.2 % within 5 s. From then on the element resamples from the
+ * measured rate, which is refined to 50 ppm within 30 s, follows changes and ends the resampling when
+ * the device runs at the reported rate again. Stalls, overruns and stolen CPU time are not taken for
+ * a rate. The position of some devices moves in steps of more than 2 ms; their rate takes 5 s to
+ * detect, and errors below 1 % may stay undetected. A smaller error is corrected in the timestamps.
+ *
  * ## Timestamps
  *
  * Timestamps count samples: each buffer starts where the last one ended. While the clocks of device
@@ -99,6 +112,7 @@
  * | converted | gboolean | whether its samples are converted |
  * | driver-timestamps | gboolean | whether the driver's timestamps are used; FALSE after several implausible ones |
  * | drift-ppm | gdouble | how much faster the device's clock is than the pipeline's |
+ * | measured-rate | gdouble | rate of the device, Hz: measured if it differs from device-rate |
  * | overruns | guint64 | times that samples were lost because they were not read in time |
  * | lost-time | guint64 | duration of the samples lost that way, ns |
  * | resyncs | guint64 | times that timestamps were more than 40 ms behind the pipeline's clock and jumped to it |
@@ -128,6 +142,11 @@
  * unsupported, unplugged, io-error, rate-changed (the source has another rate), suspended (the
  * machine was suspended), frozen (neither samples nor an error), free-running (samples faster than
  * real time), stuck (the same non-zero value for half a second).
+ *
+ * With the reason rate-mismatch the device runs at another rate than it reports: the fields
+ * measured-rate (gdouble) and reported-rate (guint) have both in Hz. This is posted once for each rate
+ * detected. The reason running with these fields reports that the device runs at the reported rate
+ * again.
  *
  * The element message jkvm-xrun reports lost samples (reason overrun, lost-time in ns) or a larger
  * ring (reason ring-grown, buffer-time in ns).

@@ -2,6 +2,7 @@
 #include "alsa/capture_pcm.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace jkvm {
@@ -18,7 +19,8 @@ constexpr int max_repeats = 3;
 
 nanoseconds CapturePcm::to_time(std::size_t samples) const
 {
-    return nanoseconds(std::chrono::seconds(samples)) / format().rate;
+    constexpr double second = 1e9; // ns
+    return nanoseconds(std::llround(static_cast<double>(samples) * second / rate_));
 }
 
 Result<CapturePcm> CapturePcm::open(const AlsaDevice::Config &config)
@@ -29,21 +31,28 @@ Result<CapturePcm> CapturePcm::open(const AlsaDevice::Config &config)
     return CapturePcm(std::move(*device));
 }
 
-Status CapturePcm::start()
+void CapturePcm::restart_count()
 {
     measured_at_.reset();
+    consumed_ = 0;
+    rate_check_.restart();
+}
+
+Status CapturePcm::start()
+{
+    restart_count();
     return device_.start();
 }
 
 AlsaDevice::Resumed CapturePcm::resume()
 {
-    measured_at_.reset();
+    restart_count();
     return device_.resume();
 }
 
 CapturePcm::Outcome CapturePcm::recover(int code)
 {
-    measured_at_.reset();
+    restart_count();
     switch (device_.recover(code)) {
     case AlsaDevice::Recovery::restarted:
         return Outcome::overrun;
@@ -52,6 +61,14 @@ CapturePcm::Outcome CapturePcm::recover(int code)
     default:
         return Outcome::failed;
     }
+}
+
+void CapturePcm::check_rate(snd_pcm_sframes_t available, MonotonicTime now, MonotonicTime due)
+{
+    const auto position = consumed_ + static_cast<std::uint64_t>(std::max(0L, available));
+    const auto event = rate_check_.observe(position, now, now - due);
+    if (event != RateCheck::Event::none)
+        rate_event_ = event;
 }
 
 void CapturePcm::measure_age(snd_pcm_sframes_t available, snd_pcm_sframes_t delay,
@@ -91,7 +108,9 @@ CapturePcm::Outcome CapturePcm::wait(const WaitControl &control, std::size_t sam
         return recover(code);
     // After a frame the time of the next one is known; until then only time is waited for and the
     // device is left alone. The price: an unplugged or overrun device is noticed that much later.
-    control.sleep_until(std::min(complete_at(samples), deadline));
+    const auto planned = std::min(complete_at(samples), deadline);
+    auto due = std::max(planned, monotonic_now());
+    control.sleep_until(planned);
     // The device wakes the thread at the end of a period, which need not be the end of the samples
     // requested. So the position is polled when they should be complete, then at growing intervals.
     auto pause = 0ns;
@@ -109,14 +128,19 @@ CapturePcm::Outcome CapturePcm::wait(const WaitControl &control, std::size_t sam
             // A clock read long after the position would make the samples appear younger.
             if (now - before > max_reading_time && ++repeats <= max_repeats)
                 continue;
+            check_rate(available, now, due);
             measure_age(available, delay, now);
             return Outcome::ready;
         }
         if (now >= deadline)
             return Outcome::timed_out;
+        if (now - before <= max_reading_time)
+            check_rate(available, now, due);
         const auto missing = samples - static_cast<std::size_t>(std::max(0L, available));
         pause = pause == 0ns ? to_time(missing) + 50us : std::max<nanoseconds>(1ms, 2 * pause);
-        device_.poll(control, std::min<nanoseconds>(deadline - now, pause));
+        const auto timeout = std::min<nanoseconds>(deadline - now, pause);
+        due = now + timeout;
+        device_.poll(control, timeout);
     }
 }
 
@@ -138,6 +162,7 @@ std::span<const std::byte> CapturePcm::peek(std::size_t samples)
 void CapturePcm::commit(std::size_t samples)
 {
     device_.on_transfer();
+    consumed_ += samples;
     unread_ -= std::min(unread_, samples);
     // Fails only after an overrun, which the next wait() reports.
     snd_pcm_mmap_commit(device_.handle(), offset_, samples);

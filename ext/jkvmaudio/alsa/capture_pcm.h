@@ -4,9 +4,11 @@
 
 #include "alsa/alsa_device.h"
 #include "core/device/driver_timestamps.h"
+#include "core/device/rate_check.h"
 
 #include <optional>
 #include <span>
+#include <utility>
 
 namespace jkvm {
 
@@ -53,11 +55,26 @@ public:
     [[nodiscard]] const AlsaDevice::Format &format() const { return device_.format(); }
     [[nodiscard]] std::size_t bytes_per_sample() const { return device_.bytes_per_sample(); }
     [[nodiscard]] bool uses_driver_timestamps() const { return driver_timestamps_.are_used(); }
+    /// What RateCheck found since the last call.
+    RateCheck::Event take_rate_event()
+    {
+        return std::exchange(rate_event_, RateCheck::Event::none);
+    }
+    /// Rate that RateCheck measured, Hz.
+    [[nodiscard]] double measured_rate() const { return rate_check_.rate(); }
+    /// Sets the rate (Hz) with which samples are converted to time, at first that of format().
+    void set_rate(double rate) { rate_ = rate; }
     [[nodiscard]] nanoseconds to_time(std::size_t samples) const;
 
 private:
-    explicit CapturePcm(AlsaDevice device) : device_(std::move(device)) {}
+    explicit CapturePcm(AlsaDevice device)
+        : device_(std::move(device)), rate_check_(format().rate), rate_(format().rate)
+    {}
 
+    /// The device counts from 0 again.
+    void restart_count();
+    /// Passes a reading of the position to RateCheck. `due`: when it was planned for.
+    void check_rate(snd_pcm_sframes_t available, MonotonicTime now, MonotonicTime due);
     void measure_age(snd_pcm_sframes_t available, snd_pcm_sframes_t delay, MonotonicTime now);
     /// When the device should have that many unread samples; the distant past if unknown.
     [[nodiscard]] MonotonicTime complete_at(std::size_t samples) const;
@@ -71,6 +88,10 @@ private:
     std::optional<MonotonicTime> measured_at_; // when the device had unread_ samples
     std::size_t unread_ = 0;                   // less the samples committed since then
     int peek_error_ = 0;                       // an ALSA error code
+    std::uint64_t consumed_ = 0;               // samples committed since the start
+    RateCheck rate_check_;
+    RateCheck::Event rate_event_ = RateCheck::Event::none;
+    double rate_; // Hz
 };
 
 } // namespace jkvm

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace jkvm {
 
@@ -117,7 +118,8 @@ bool SampleConverter::is_needed(const AlsaDevice::Format &from, unsigned channel
 }
 
 Result<SampleConverter> SampleConverter::create(const std::string &device,
-                                                const AlsaDevice::Format &from, unsigned channels)
+                                                const AlsaDevice::Format &from, unsigned channels,
+                                                bool is_adjustable)
 {
     GstAudioInfo in;
     GstAudioInfo out;
@@ -127,15 +129,25 @@ Result<SampleConverter> SampleConverter::create(const std::string &device,
                               nullptr);
     SampleConverter converter;
     auto *options = from.channels > 2 ? mix_options(from, channels) : nullptr;
-    converter.handle_.reset(
-        gst_audio_converter_new(GST_AUDIO_CONVERTER_FLAG_NONE, &in, &out, options));
+    converter.handle_.reset(gst_audio_converter_new(
+        is_adjustable ? GST_AUDIO_CONVERTER_FLAG_VARIABLE_RATE : GST_AUDIO_CONVERTER_FLAG_NONE, &in,
+        &out, options));
     if (!converter.handle_)
         return Error{ErrorKind::device_unsupported, device, "gst_audio_converter_new failed"};
+    converter.input_rate_ = from.rate;
+    converter.is_adjustable_ = is_adjustable;
     converter.input_bytes_ = static_cast<std::size_t>(GST_AUDIO_INFO_BPF(&in));
     converter.delay_ = nanoseconds(std::chrono::seconds(
                            gst_audio_converter_get_max_latency(converter.handle_.get()))) /
                        from.rate;
     return converter;
+}
+
+void SampleConverter::set_input_rate(unsigned input_rate)
+{
+    if (std::exchange(input_rate_, input_rate) != input_rate)
+        gst_audio_converter_update_config(handle_.get(), static_cast<gint>(input_rate), rate,
+                                          nullptr);
 }
 
 std::size_t SampleConverter::input_for(std::size_t output) const

@@ -20,8 +20,13 @@ public:
     /// Whether the format differs from 16-bit samples at 48 kHz with that many channels.
     static bool is_needed(const AlsaDevice::Format &from, unsigned channels);
     /// `channels`: of the output. Errors: device_unsupported, naming `device`.
+    /// `is_adjustable`: the input rate may be changed later, which takes more CPU time.
     static Result<SampleConverter> create(const std::string &device, const AlsaDevice::Format &from,
-                                          unsigned channels);
+                                          unsigned channels, bool is_adjustable = false);
+
+    /// Changes the input rate (Hz) of an adjustable converter without a gap.
+    void set_input_rate(unsigned input_rate);
+    [[nodiscard]] bool is_adjustable() const { return is_adjustable_; }
 
     /// Input samples needed for that many more output samples, at least 1. May be a few short.
     [[nodiscard]] std::size_t input_for(std::size_t output) const;
@@ -40,6 +45,8 @@ private:
     std::unique_ptr<GstAudioConverter, Free> handle_;
     std::size_t input_bytes_ = 0; // of one sample, all channels
     nanoseconds delay_{0};
+    unsigned input_rate_ = rate;
+    bool is_adjustable_ = false;
 };
 
 } // namespace jkvm

@@ -9,6 +9,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
+// A device that was started at the beginning delivers its first frame within this time.
+constexpr nanoseconds first_frame_time = 100ms;
 // A running device delivers a frame within this time after the frame is complete.
 constexpr nanoseconds hand_over_time = 5ms;
 
@@ -100,9 +102,23 @@ void CaptureEngine::on_stream_opened()
     host_.on_latency_changed();
 }
 
+void CaptureEngine::on_rate_changed(const CaptureFrameReader::RateReport &report)
+{
+    timeline_.on_rate_changed();
+    health_.restart();
+    host_.on_rate_changed(report);
+    host_.on_latency_changed();
+}
+
 void CaptureEngine::on_overrun()
 {
     const auto now = monotonic_now();
+    if (!is_running()) {
+        // Some drivers report an overrun after a resume. Nothing that was to be read is lost.
+        timeline_.restart_device();
+        session_.on_restarted(now);
+        return;
+    }
     progress_ = Progress::interrupted;
     timeline_.expect_hole();
     timeline_.restart_device();
@@ -126,7 +142,7 @@ nanoseconds CaptureEngine::silence_due() const
         return timeline_.next().value_or(begin_) + complete;
     // A device that has just been opened is given time to start.
     if (!timeline_.next())
-        return begin_ + DeviceSupervisor::patience + complete;
+        return begin_ + first_frame_time + complete;
     // A device that starts after silence delivers its frame a little later than silence would be
     // due. Silence must not take the place of that frame: it would take that of every later one.
     const bool has_delivered = progress_ == Progress::aligning || progress_ == Progress::steady;
@@ -240,6 +256,8 @@ std::optional<CaptureEngine::Event> CaptureEngine::take_frame()
 {
     if (progress_ == Progress::none)
         progress_ = Progress::aligning;
+    if (const auto report = reader_->take_rate_report())
+        on_rate_changed(*report);
     const auto now = host_.now();
     const auto position = reader_->position();
     const auto measured = now.running - (now.monotonic - reader_->captured());
@@ -280,6 +298,7 @@ void CaptureEngine::count(const CaptureTimeline::Stamp &stamp, bool is_first)
     counters_.lost_time += has_lost ? stamp.hole : 0ns;
     counters_.resyncs += stamp.discontinuity && !has_lost && !is_first ? 1 : 0;
     counters_.backlog = reader_->backlog();
+    counters_.device_rate = reader_->device_rate();
     if (has_lost)
         host_.on_overrun(stamp.hole);
 }

@@ -38,6 +38,8 @@ public:
         /// `lost`: duration of the lost samples.
         virtual void on_overrun(nanoseconds lost) = 0;
         virtual void on_ring_grown(nanoseconds buffer_time) = 0;
+        /// The real rate differs from the reported one, or not any more; audio is resampled.
+        virtual void on_rate_changed(const CaptureFrameReader::RateReport &report) = 0;
         /// The sample at `position`, counted since the device was started, was captured then.
         virtual void on_device_position(nanoseconds position, MonotonicTime captured) = 0;
 
@@ -60,6 +62,7 @@ public:
         double drift_ppm = 0;
         nanoseconds backlog{0}; ///< unread audio when the last frame was taken
         bool uses_driver_timestamps = false;
+        double device_rate = 0; ///< measured if it differs from the reported one, Hz
     };
 
     /// A frame that is valid until release().
@@ -128,6 +131,7 @@ private:
     /// Handles what wait() returned. Returns a frame if there is one to output.
     std::optional<Event> handle(CapturePcm::Outcome outcome);
     void on_overrun();
+    void on_rate_changed(const CaptureFrameReader::RateReport &report);
     Frame make_silence();
     /// Checks and places the reader's frame. Nothing if it is not to be output.
     std::optional<Event> take_frame();

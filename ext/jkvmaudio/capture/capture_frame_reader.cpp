@@ -2,6 +2,7 @@
 #include "capture/capture_frame_reader.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <numeric>
 
@@ -41,6 +42,8 @@ Result<CaptureFrameReader> CaptureFrameReader::open(const AlsaDevice::Config &co
 void CaptureFrameReader::restart_count()
 {
     position_ = consumed_ = 0;
+    position_base_ = consumed_base_ = 0;
+    read_ahead_base_ = 0ns;
     staged_ = remembered_ = 0;
     frame_ = {};
     if (converter_)
@@ -65,6 +68,11 @@ void CaptureFrameReader::set_frame(std::size_t samples)
         return;
     frame_size_ = samples;
     frame_ = {};
+    set_wake_threshold();
+}
+
+void CaptureFrameReader::set_wake_threshold()
+{
     // The device wakes the thread once there are certainly enough samples; CapturePcm::wait() looks
     // earlier by itself. If the device refuses the threshold, it wakes the thread more often.
     (void)pcm_.set_wake_threshold(frame_size_ * pcm_.format().rate / rate +
@@ -83,13 +91,47 @@ CapturePcm::Outcome CaptureFrameReader::wait(const WaitControl &control, Monoton
             restart_count();
         if (outcome != CapturePcm::Outcome::ready)
             return outcome;
+        if (const auto event = pcm_.take_rate_event(); event != RateCheck::Event::none) {
+            on_rate_event(event);
+            continue;
+        }
         // Samples read but not output yet are older than those that the device holds.
-        captured_ = pcm_.captured() - (pcm_.to_time(consumed_) - to_time(position_));
+        captured_ = pcm_.captured() - read_ahead();
         // A failure to read is reported by the next wait().
         if (!take_in_place())
             take_staged();
     }
     return CapturePcm::Outcome::ready;
+}
+
+void CaptureFrameReader::on_rate_event(RateCheck::Event event)
+{
+    const auto measured = pcm_.measured_rate();
+    // Close to 48 kHz the timeline's slewing replaces the conversion.
+    const bool is_usual = std::abs(measured / rate - 1) < RateCheck::restored_threshold;
+    set_device_rate(is_usual ? rate : measured);
+    if (event != RateCheck::Event::refined)
+        rate_report_ = {measured, format().rate};
+}
+
+void CaptureFrameReader::set_device_rate(double device_rate)
+{
+    read_ahead_base_ = read_ahead();
+    position_base_ = position_;
+    consumed_base_ = consumed_;
+    pcm_.set_rate(device_rate);
+    auto from = format();
+    from.rate = static_cast<unsigned>(std::lround(device_rate));
+    if (!SampleConverter::is_needed(from, channels_)) {
+        converter_.reset();
+    } else if (converter_ && converter_->is_adjustable()) {
+        converter_->set_input_rate(from.rate);
+    } else {
+        auto created = SampleConverter::create({}, from, channels_, true);
+        if (created)
+            converter_ = std::move(*created);
+    }
+    set_wake_threshold();
 }
 
 bool CaptureFrameReader::take_in_place()

@@ -6,6 +6,7 @@
 #include "alsa/sample_converter.h"
 
 #include <optional>
+#include <utility>
 
 namespace jkvm {
 
@@ -55,6 +56,16 @@ public:
     /// The history_samples before the frame; empty if fewer are known.
     [[nodiscard]] std::span<const std::int16_t> history() const;
 
+    /// A rate of the device that is not the reported one, or not any more.
+    struct RateReport {
+        double measured;   ///< Hz; the reported rate if it is right again
+        unsigned reported; ///< Hz
+    };
+    /// The report since the last call, if any. The frames are converted from the measured rate.
+    std::optional<RateReport> take_rate_report() { return std::exchange(rate_report_, {}); }
+    /// The device's rate, Hz: the reported one, or the measured one if that differs.
+    [[nodiscard]] double device_rate() const { return pcm_.measured_rate(); }
+
     /// Duration of the unread samples when wait() returned.
     [[nodiscard]] nanoseconds backlog() const { return pcm_.to_time(pcm_.available()); }
     [[nodiscard]] const AlsaDevice::Format &format() const { return pcm_.format(); }
@@ -72,6 +83,16 @@ private:
         return nanoseconds(std::chrono::seconds(samples)) / rate;
     }
     void restart_count();
+    /// Adapts the conversion to the measured rate.
+    void on_rate_event(RateCheck::Event event);
+    void set_device_rate(double device_rate);
+    void set_wake_threshold();
+    /// Duration of the samples read from the device that are not output yet.
+    [[nodiscard]] nanoseconds read_ahead() const
+    {
+        return read_ahead_base_ + pcm_.to_time(consumed_ - consumed_base_) -
+               to_time(position_ - position_base_);
+    }
     void remember(std::span<const std::int16_t> samples);
     /// Takes the frame from the device's memory if it is contiguous there.
     bool take_in_place();
@@ -83,6 +104,11 @@ private:
     std::size_t frame_size_ = 0;
     std::uint64_t position_ = 0; // of the next frame, in samples
     std::uint64_t consumed_ = 0; // device samples read
+    // Values of the last change of the device's rate.
+    std::uint64_t position_base_ = 0;
+    std::uint64_t consumed_base_ = 0;
+    nanoseconds read_ahead_base_{0};
+    std::optional<RateReport> rate_report_;
     std::span<const std::int16_t> frame_;
     bool is_in_place_ = false;
     MonotonicTime captured_{};

@@ -58,6 +58,7 @@ void add_capture(Fields &fields, const CaptureEngine::Counters &stats)
 {
     fields.set("driver-timestamps", stats.uses_driver_timestamps)
         .set("drift-ppm", stats.drift_ppm)
+        .set("measured-rate", stats.device_rate)
         .set("overruns", stats.overruns)
         .set("lost-time", stats.lost_time)
         .set("resyncs", stats.resyncs)

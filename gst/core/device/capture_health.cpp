@@ -33,8 +33,9 @@ DeviceTrouble CaptureHealth::check(nanoseconds position, nanoseconds captured, n
         return DeviceTrouble::none;
     const auto time = captured - window_->captured;
     window_ = Moment{position, captured};
-    has_kept_pace_ = time >= audio / 2;
-    return has_kept_pace_ ? DeviceTrouble::none : DeviceTrouble::free_running;
+    has_kept_pace_ = time >= audio / 4;
+    fast_windows_ = has_kept_pace_ ? 0 : fast_windows_ + 1;
+    return fast_windows_ >= max_fast_windows ? DeviceTrouble::free_running : DeviceTrouble::none;
 }
 
 bool CaptureHealth::is_cleared_of(DeviceTrouble trouble) const

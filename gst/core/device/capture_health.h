@@ -13,9 +13,11 @@ namespace jkvm {
 /// Checks every frame of a device. Does not allocate.
 class CaptureHealth {
 public:
-    /// A device that delivers this much audio in less than half of the time is free-running:
-    /// scheduling and a coarse position cannot explain that.
+    /// A device that delivers this much audio in less than a quarter of the time, several times in
+    /// a row, is free-running. A late measurement, or a device that catches up after a stall, does
+    /// so once; a wrong rate is at most three times the right one.
     static constexpr nanoseconds pace_window = std::chrono::milliseconds(100);
+    static constexpr int max_fast_windows = 3;
     /// A device whose samples have the same non-zero value for this long is stuck: even hum or an
     /// offset has noise.
     static constexpr nanoseconds max_constant_time = std::chrono::milliseconds(500);
@@ -36,6 +38,7 @@ private:
     };
     std::optional<Moment> window_; // its start
     bool has_kept_pace_ = false;   // in the last window
+    int fast_windows_ = 0;         // in a row
     std::optional<std::int16_t> constant_;
     nanoseconds constant_time_{0}; // how long every sample has had that value
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/device/device_supervisor.h"
 
+#include <algorithm>
 #include <array>
 
 namespace jkvm {
@@ -51,8 +52,11 @@ bool DeviceSupervisor::on_frame(nanoseconds frame, MonotonicTime now)
     if (is_first) {
         state_ = DeviceState::run;
         run_since_ = now;
+    } else {
+        const auto stall = now - (due_ - patience_);
+        patience_ = std::clamp(2 * stall, patience_, max_patience);
     }
-    due_ = now + frame + patience;
+    due_ = now + frame + patience_;
     return is_first;
 }
 

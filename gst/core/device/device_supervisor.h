@@ -47,8 +47,11 @@ public:
     static constexpr nanoseconds longest_pause = std::chrono::milliseconds(300);
     /// A device that ran for less than this keeps its back-off interval.
     static constexpr nanoseconds success = std::chrono::seconds(1);
-    /// How long after the end of a frame a running device may take to deliver the next one.
-    static constexpr nanoseconds patience = std::chrono::milliseconds(100);
+    /// How long after the end of a frame a running device may take to deliver the next one: twice
+    /// its longest stall so far, within these bounds. With the upper bound, and the time to reopen
+    /// a device and to capture a frame, audio is back within half a second.
+    static constexpr nanoseconds min_patience = std::chrono::milliseconds(250);
+    static constexpr nanoseconds max_patience = std::chrono::milliseconds(400);
     /// The same for a device that has just been opened.
     static constexpr nanoseconds start_patience = std::chrono::seconds(1);
 
@@ -89,6 +92,7 @@ private:
     DeviceTrouble trouble_ = DeviceTrouble::none;
     MonotonicTime due_{};       // of the next attempt, or of the next frame; in the past: at once
     MonotonicTime run_since_{}; // in state run
+    nanoseconds patience_ = min_patience;
 };
 
 } // namespace jkvm

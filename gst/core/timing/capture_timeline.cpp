@@ -2,10 +2,18 @@
 #include "core/timing/capture_timeline.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace jkvm {
 
 using namespace std::chrono_literals;
+
+namespace {
+
+// What slewing corrects soon enough after a change of the rate.
+constexpr nanoseconds max_rate_lag = 5ms;
+
+} // namespace
 
 nanoseconds CaptureTimeline::slew(nanoseconds error, nanoseconds frame)
 {
@@ -37,7 +45,9 @@ CaptureTimeline::Stamp CaptureTimeline::place(nanoseconds position, nanoseconds 
         const auto lag = captured - *next_;
         min_lag_ = lag_time_ > 0ns ? std::min(min_lag_, lag) : lag;
         lag_time_ = lag > max_slew ? lag_time_ + frame : 0ns;
-        const bool has_stepped = follows_ && lag_time_ >= step_time;
+        const bool has_stepped =
+            follows_ && (lag_time_ >= step_time ||
+                         (std::exchange(rate_has_changed_, false) && lag > max_rate_lag));
         if (hole_expected_ || has_stepped) {
             // Timestamps never run backwards. A single measurement of the step may be late.
             stamp.hole = std::max(hole_expected_ ? lag : min_lag_, 0ns);
@@ -70,6 +80,13 @@ CaptureTimeline::Stamp CaptureTimeline::place_silence(nanoseconds start, nanosec
 void CaptureTimeline::skip_to(nanoseconds time)
 {
     skip_to_ = time;
+}
+
+void CaptureTimeline::on_rate_changed()
+{
+    drift_ = {};
+    rate_has_changed_ = true;
+    lag_time_ = 0ns;
 }
 
 void CaptureTimeline::reset()

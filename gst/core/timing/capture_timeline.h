@@ -40,6 +40,9 @@ public:
 
     /// The device counts from 0 again.
     void restart_device() { drift_.restart(); }
+    /// The device counts at another rate from now on. The next frame takes its own capture time if
+    /// that is later.
+    void on_rate_changed();
     /// Samples are known to be lost before the next frame, which takes its own capture time however
     /// small the difference.
     void expect_hole() { hole_expected_ = true; }
@@ -62,6 +65,7 @@ private:
     std::optional<nanoseconds> next_;
     bool follows_ = true;
     bool hole_expected_ = false;
+    bool rate_has_changed_ = false;
     bool is_slewing_ = false;
     nanoseconds lag_time_{0}; // duration of successive frames that were late by more than max_slew
     nanoseconds min_lag_{0};  // of these frames

@@ -15,6 +15,12 @@ nanoseconds DeviceClock::at(MonotonicTime now) const
                static_cast<nanoseconds::rep>(static_cast<double>(elapsed.count()) * ppm_ * 1e-6));
 }
 
+void DeviceClock::restart()
+{
+    drift_ = {};
+    position_ = 0ns;
+}
+
 void DeviceClock::update(nanoseconds position, MonotonicTime captured)
 {
     // Before that the estimate follows every jitter. No clock of a sound card is off by more.

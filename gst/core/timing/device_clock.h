@@ -15,6 +15,8 @@ public:
     /// last one means that the device was restarted.
     void update(nanoseconds position, MonotonicTime captured);
 
+    /// The device counts at another rate from now on.
+    void restart();
     [[nodiscard]] nanoseconds at(MonotonicTime now) const;
 
 private:

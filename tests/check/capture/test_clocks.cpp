@@ -71,7 +71,7 @@ TEST_F(CaptureClock, IsNotOfferedUnasked)
 
 TEST_F(CaptureClock, ThirdOverrunWithinAMinuteMakesTheRingLargerAndSaysSo)
 {
-    open_samples();
+    open_samples("buffer-time=80000");
     follow();
     for (guint64 overrun = 1; overrun <= 3; ++overrun) {
         pcm_.send("xrun");

@@ -211,6 +211,23 @@ TEST_P(CaptureSuspended, DeviceGoesOnWithoutAHoleInTime)
     EXPECT_EQ(stat("overruns"), 0u);
 }
 
+TEST_F(CaptureDevice, OverrunThatADriverReportsAfterAResumeIsNotCounted)
+{
+    open_samples();
+    for (int i = 0; i < 10; ++i)
+        follow();
+    testing::set_resume_results({-EAGAIN, -EAGAIN});
+    pcm_.send("suspend");
+    pipeline_->wait_for_element_message("jkvm-device", "suspended");
+    pcm_.send("err EPIPE"); // of the first read after the resume
+    while (recoveries_from("suspended") == 0)
+        follow();
+    follow_until([](const Pulled &pulled) { return !pulled.is_silence(); });
+    EXPECT_GE(pcm_.count_log("start"), 2u);
+    EXPECT_EQ(stat("overruns"), 0u);
+    EXPECT_EQ(stat("lost-time"), 0u);
+}
+
 INSTANTIATE_TEST_SUITE_P(Resume, CaptureSuspended,
                          ::testing::Values(Resume{"Works", {}},
                                            Resume{"NotYet", {-EAGAIN, -EAGAIN, -EAGAIN}},

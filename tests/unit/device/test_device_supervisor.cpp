@@ -74,10 +74,33 @@ TEST(DeviceSupervisor, DeviceWithoutFramesIsFrozen)
     EXPECT_FALSE(supervisor.is_frozen(start + 999ms));
     EXPECT_TRUE(supervisor.is_frozen(start + 1s));
     supervisor.on_frame(frame, start + 1s);
-    EXPECT_FALSE(supervisor.is_frozen(start + 1s + frame + 99ms));
-    EXPECT_TRUE(supervisor.is_frozen(start + 1s + frame + 100ms));
+    EXPECT_FALSE(supervisor.is_frozen(start + 1s + frame + 249ms));
+    EXPECT_TRUE(supervisor.is_frozen(start + 1s + frame + 250ms));
     supervisor.on_restarted(start + 2s);
     EXPECT_FALSE(supervisor.is_frozen(start + 2500ms));
+}
+
+TEST(DeviceSupervisor, WaitsTwiceAsLongAsTheLongestStall)
+{
+    DeviceSupervisor supervisor(1);
+    supervisor.on_opened(start);
+    auto now = start;
+    const auto stall = [&](nanoseconds duration) {
+        now += frame + duration;
+        EXPECT_FALSE(supervisor.is_frozen(now));
+        supervisor.on_frame(frame, now);
+    };
+    const auto patience = [&] { return supervisor.next_event() - now - frame; };
+    stall(0ms);
+    stall(120ms);
+    EXPECT_EQ(patience(), 250ms);
+    stall(160ms);
+    EXPECT_EQ(patience(), 320ms);
+    stall(10ms);
+    EXPECT_EQ(patience(), 320ms);
+    stall(300ms);
+    // Reopening must leave time for audio within half a second.
+    EXPECT_EQ(patience(), 400ms);
 }
 
 TEST(DeviceSupervisor, NamesStatesAndTroubles)

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "core/device/rate_check.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace jkvm {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr double recent_interval = 0.008; // s
+constexpr double check_interval = 0.035;
+constexpr double history_interval = 0.1;
+constexpr double fit_interval = 0.5;
+// Fewer points do not show a line.
+constexpr std::size_t min_points = 6;
+constexpr double window_tolerance = 1.3;
+// A deviation must exceed the spread of the points around the line by this factor.
+constexpr double min_clarity = 8;
+// Readings of a device that does not pause are this close to a line, s.
+constexpr double max_spread = 0.002;
+constexpr double max_unsure_step = 0.004;
+constexpr double max_fine_step = 0.002;
+constexpr double min_coarse_window = 3;
+// A ramp must be longer than this number of steps of the position.
+constexpr double max_beat = 1.6;
+constexpr double max_granularity = 0.03; // s; a longer rest is a stall
+constexpr double max_rest = 0.005;
+constexpr double granularity_decay_time = 10;
+// A step in the readings that is larger than this is a stall or lost samples.
+constexpr double max_step = 0.003; // s
+constexpr double first_refinement = 0.4;
+constexpr double longest_refinement_pause = 4;
+constexpr double min_refinement = 5e-6;
+constexpr double max_line_error = 0.001; // s
+
+double seconds(nanoseconds time)
+{
+    return std::chrono::duration<double>(time).count();
+}
+
+/// The start value of a correction: the next standard rate, if the estimate is close to one.
+double snap_to_standard(double rate)
+{
+    constexpr std::array standard{32000.0, 44100.0, 48000.0, 88200.0, 96000.0};
+    constexpr double tolerance = 0.0015;
+    for (const double candidate : standard)
+        if (std::abs(rate / candidate - 1) < tolerance)
+            return candidate;
+    return rate;
+}
+
+double median(std::span<double> values)
+{
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
+}
+
+} // namespace
+
+template <std::size_t capacity>
+void RateCheck::History<capacity>::add(const Reading &reading, double interval, double rate)
+{
+    if (count_ > 0 && reading.time - interval_start_ < interval) {
+        auto &newest = readings_[(begin_ + count_ - 1) % capacity];
+        const bool is_disturbed = newest.is_disturbed || reading.is_disturbed;
+        if (reading.time - reading.samples / rate < newest.time - newest.samples / rate)
+            newest = reading;
+        newest.is_disturbed = is_disturbed;
+        return;
+    }
+    interval_start_ = reading.time;
+    if (count_ == capacity) {
+        begin_ = (begin_ + 1) % capacity;
+        --count_;
+    }
+    readings_[(begin_ + count_++) % capacity] = reading;
+}
+
+template <std::size_t capacity>
+RateCheck::Points RateCheck::newest(const History<capacity> &history, nanoseconds window)
+{
+    Points points;
+    const auto count = history.count();
+    std::size_t first = count;
+    while (first > 0 && history.at(count - 1).time - history.at(first - 1).time <=
+                            seconds(window) * window_tolerance)
+        --first;
+    if (count - first < min_points ||
+        history.at(count - 1).time - history.at(first).time < seconds(window))
+        return points;
+    for (auto i = first; i < count; ++i)
+        points.points[points.count++] = history.at(i);
+    return points;
+}
+
+std::optional<double> RateCheck::find_deviation(const Points &points, double threshold) const
+{
+    if (points.count < min_points)
+        return std::nullopt;
+    const auto &first = points.points[0];
+    const auto &last = points.points[points.count - 1];
+    const double duration = last.time - first.time;
+    // A cheap test first: most devices are never suspicious.
+    const double ends = (last.samples - first.samples) / rate_ / duration - 1;
+    if (std::abs(ends) < threshold / 2)
+        return std::nullopt;
+
+    // Lead over the clock at each point, and its slope by least squares.
+    const auto lead = [&](const Reading &point) {
+        return (point.samples - first.samples) / rate_ - (point.time - first.time);
+    };
+    double mean_time = 0;
+    double mean_lead = 0;
+    for (std::size_t i = 0; i < points.count; ++i) {
+        mean_time += (points.points[i].time - first.time) / static_cast<double>(points.count);
+        mean_lead += lead(points.points[i]) / static_cast<double>(points.count);
+    }
+    double covariance = 0;
+    double variance = 0;
+    for (std::size_t i = 0; i < points.count; ++i) {
+        const double time = points.points[i].time - first.time - mean_time;
+        covariance += time * (lead(points.points[i]) - mean_lead);
+        variance += time * time;
+    }
+    const double slope = covariance / variance;
+    const double ratio = rate_ * (1 + slope) / reported_;
+    if (std::abs(slope) < threshold || ratio < min_ratio || ratio > max_ratio)
+        return std::nullopt;
+
+    double lowest = 0;
+    double highest = 0;
+    for (std::size_t i = 0; i < points.count; ++i) {
+        const auto &point = points.points[i];
+        const double residual =
+            lead(point) - mean_lead - slope * (point.time - first.time - mean_time);
+        lowest = std::min(lowest, residual);
+        highest = std::max(highest, residual);
+    }
+    // A position that moves in steps beats with the readings: a slow ramp of up to one step.
+    const double step = granularity();
+    // A pause looks like a step, too, so only the certain part of it excuses a spread.
+    const double certain =
+        std::max(static_cast<double>(common_step_ - 1) / rate_, std::min(step, max_unsure_step));
+    const double spread = std::max(0.0, highest - lowest - certain);
+    // In a short window a position that moves in large steps shows too little.
+    if ((step > max_fine_step && duration < min_coarse_window) || spread > max_spread ||
+        std::abs(slope) * duration < min_clarity * spread + max_beat * step)
+        return std::nullopt;
+    // Most of the window must run at that rate, not only a few steps in it. Parts of it show that
+    // if their deviation is longer than the steps of the position.
+    const double part =
+        2 * step / std::abs(slope) / duration * static_cast<double>(points.count - 1);
+    const auto lag = static_cast<std::size_t>(std::max(1.0, std::ceil(part)));
+    if (lag > points.count / 2)
+        return std::nullopt;
+    std::array<double, max_points> slopes{};
+    std::size_t found = 0;
+    std::size_t undisturbed = 0; // points in a row
+    for (std::size_t i = 0; i < points.count; ++i) {
+        undisturbed = points.points[i].is_disturbed ? 0 : undisturbed + 1;
+        if (undisturbed <= lag)
+            continue;
+        const auto &from = points.points[i - lag];
+        const auto &to = points.points[i];
+        slopes[found++] = (lead(to) - lead(from)) / (to.time - from.time);
+    }
+    if (found < (points.count - lag) / 2 || found == 0)
+        return std::nullopt;
+    const double typical = median(std::span(slopes).first(found));
+    if (typical * slope <= 0 || std::abs(typical) < std::abs(slope) / 2)
+        return std::nullopt;
+    return slope;
+}
+
+bool RateCheck::estimate_granularity(std::uint64_t samples, double time)
+{
+    if (common_step_ != 1)
+        common_step_ = std::gcd(common_step_, samples);
+    if (samples != last_samples_) {
+        last_samples_ = samples;
+        moved_at_ = time;
+        return false;
+    }
+    unmoved_time_ *= std::exp((decayed_at_ - time) / granularity_decay_time);
+    decayed_at_ = time;
+    const double unmoved = time - moved_at_;
+    unmoved_time_ = std::clamp(unmoved, unmoved_time_, max_granularity);
+    return unmoved > max_rest + 1.5 * static_cast<double>(common_step_ - 1) / rate_;
+}
+
+double RateCheck::granularity() const
+{
+    return std::max(unmoved_time_, static_cast<double>(common_step_ - 1) / rate_);
+}
+
+std::optional<double> RateCheck::detect(double now)
+{
+    if (now < next_check_)
+        return std::nullopt;
+    next_check_ = now + check_interval;
+    if (const auto found = find_deviation(newest(recent_, short_window), short_threshold))
+        return found;
+    if (now < next_long_check_)
+        return std::nullopt;
+    next_long_check_ = now + history_interval;
+    if (const auto found = find_deviation(newest(history_, middle_window), short_threshold))
+        return found;
+    return find_deviation(newest(history_, long_window), long_threshold);
+}
+
+RateCheck::Event RateCheck::observe(std::uint64_t samples, MonotonicTime time, nanoseconds lateness)
+{
+    const auto position = static_cast<double>(samples);
+    if (!base_time_) {
+        base_time_ = time;
+        base_samples_ = position;
+    }
+    Reading reading{position - base_samples_, seconds(time - *base_time_), false};
+    const bool has_paused = estimate_granularity(samples, reading.time);
+    reading.is_disturbed = has_paused || lateness > max_lateness;
+    recent_.add(reading, recent_interval, rate_);
+    history_.add(reading, history_interval, rate_);
+    if (const auto deviation = detect(reading.time))
+        return apply(rate_ * (1 + *deviation));
+    if (!is_mismatched_)
+        return Event::none;
+    add_to_fit(reading);
+    if (reading.time < next_refinement_ || !refine())
+        return Event::none;
+    if (std::abs(rate_ / reported_ - 1) < restored_threshold && refinement_pause_ >= 1)
+        return apply(reported_);
+    return Event::refined;
+}
+
+RateCheck::Event RateCheck::apply(double rate)
+{
+    const double now = history_.at(history_.count() - 1).time;
+    recent_.clear();
+    history_.clear();
+    fit_.clear();
+    last_fitted_.reset();
+    removed_ = 0;
+    next_refinement_ = now + first_refinement;
+    refinement_pause_ = first_refinement;
+    is_mismatched_ = std::abs(rate / reported_ - 1) >= restored_threshold;
+    rate_ = is_mismatched_ ? snap_to_standard(rate) : reported_;
+    return is_mismatched_ ? Event::mismatched : Event::restored;
+}
+
+void RateCheck::add_to_fit(const Reading &reading)
+{
+    if (last_fitted_) {
+        const double step =
+            (reading.time - last_fitted_->time) - (reading.samples - last_fitted_->samples) / rate_;
+        if (std::abs(step) > max_step + 2 * granularity())
+            removed_ += step;
+    }
+    last_fitted_ = reading;
+    fit_.add({reading.samples, reading.time - removed_, false}, fit_interval, rate_);
+}
+
+bool RateCheck::refine()
+{
+    const auto count = fit_.count();
+    refinement_pause_ = std::min(2 * refinement_pause_, longest_refinement_pause);
+    next_refinement_ = last_fitted_->time + refinement_pause_;
+    if (count < 2)
+        return false;
+    // Theil and Sen: the median of all slopes that span at least half of the readings.
+    std::array<double, max_points> slopes{};
+    std::size_t found = 0;
+    const auto span = count / 2;
+    for (std::size_t i = 0; i + span < count; ++i) {
+        const auto &from = fit_.at(i);
+        const auto &to = fit_.at(i + span);
+        slopes[found++] = (to.samples - from.samples) / (to.time - from.time);
+    }
+    const double rate = median(std::span(slopes).first(found));
+    const bool is_new = std::abs(rate / rate_ - 1) > min_refinement &&
+                        rate > min_ratio * reported_ && rate < max_ratio * reported_;
+    if (is_new)
+        rate_ = rate;
+    return is_new;
+}
+
+void RateCheck::restart()
+{
+    base_time_.reset();
+    recent_.clear();
+    history_.clear();
+    fit_.clear();
+    last_fitted_.reset();
+    removed_ = 0;
+    last_samples_ = 0;
+    moved_at_ = decayed_at_ = 0;
+    next_check_ = next_long_check_ = 0;
+    next_refinement_ = is_mismatched_ ? refinement_pause_ : 0;
+}
+
+} // namespace jkvm
