@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// How a test talks to the test PCM: command lines, and the control directory they arrive in.
+// Commands to the test PCM, and the control directory through which tests send them.
 #include "alsa/commands.h"
 
 #include <fcntl.h>

@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// How a test talks to the test PCM: command lines, and the control directory they arrive in.
+// Commands to the test PCM, and the control directory through which tests send them.
 //
 // A control directory serves one open PCM at a time (two readers of one FIFO would each get some
 // of the commands) and holds:
-//   cmd         FIFO, one command per line, made by the PCM if missing; taken at once
-//   log         what happened, one line each: seconds (CLOCK_MONOTONIC), process, event
-//   open_errno  as long as it is there, opening fails with the error it names, e.g. EBUSY
+//   cmd         FIFO, one command per line, created by the PCM if missing; executed at once
+//   log         events, one line each: seconds (CLOCK_MONOTONIC), process, event
+//   open_errno  while it exists, opening fails with the error that it names, e.g. EBUSY
 //   rate        only this rate is offered, in Hz; read when the PCM is opened
 //   channels    only this number of channels is offered; read when the PCM is opened
 //   format      only these formats are offered, e.g. "S16_LE S32_LE"; read when opened
-//   at_open     commands, one a line, that every open begins with: a fault that reopening does not
-//               cure; those that need a running stream are ignored
+//   at_open     commands, one per line, executed by each open: a fault that reopening does not
+//               end; commands that need a running stream are ignored
 //   record      as long as it is there when a PCM is opened for playback, what it plays is appended
 //   to
 //               the file "played": 32-bit samples, interleaved, little endian
-//   continue    the content goes on in real time across re-opens; holds the time it started at
+//   continue    the content continues in real time across reopens; contains its start time
 //               (CLOCK_MONOTONIC in ns); an empty file is filled in by the next open. Without
 //               it, every open starts at the beginning.
 //
-// The source plays on in real time while the stream is stopped, suspended or in an xrun: what went
-// by is missing afterwards.
+// The source continues in real time while the stream is stopped, suspended or in an xrun: that part
+// of it is missing afterwards.
 //
 // Commands:
 //   xrun            an overrun or underrun now; needs a running stream
 //   suspend         SUSPENDED until resumed or prepared; needs a running stream
 //   unplug          the device is gone: DISCONNECTED, and open_errno says ENODEV until removed
-//   freeze MS       the device's clock stands still, nothing else; 0 thaws it
+//   freeze MS       stops the device's clock and nothing else; 0 thaws it
 //   err ERRNO       one transfer fails, e.g. err EIO
 //   errs ERRNO|0    every transfer fails, until 0
 //   srcrate HZ|0    the source's true rate while the PCM claims its own; eight times that or more
@@ -102,7 +102,7 @@ struct Command {
 /// "EBUSY", or the digits of a number that has no name.
 [[nodiscard]] std::string errno_name(int number);
 
-/// Puts bytes together to lines, however they were cut.
+/// Assembles lines from chunks of bytes.
 class LineSplitter {
 public:
     /// Calls `take` for each line that `bytes` completes, without its end; empty lines are left
@@ -114,8 +114,8 @@ private:
     std::string begun_;
 };
 
-/// One process's end of a control directory. Nothing here fails: what cannot be opened is absent.
-/// Not thread-safe; its owner locks.
+/// One process's end of a control directory. Nothing here fails: a file that cannot be opened
+/// counts as missing. Not thread-safe; its owner locks.
 class ControlDirectory {
 public:
     /// Without a directory (`path` empty): no commands, no log.
@@ -129,17 +129,17 @@ public:
     /// To be polled for POLLIN; -1 when there is none.
     [[nodiscard]] int command_fd() const { return commands_.get(); }
 
-    /// Takes all the commands that are there; never blocks.
+    /// Takes all pending commands; never blocks.
     void read_commands(const std::function<void(std::string_view)> &take);
 
     /// Appends one line to the log.
     void log(std::string_view event);
 
-    /// The file's content without surrounding white space; nullopt if it is not there.
+    /// The file's content without surrounding white space; nullopt if it does not exist.
     [[nodiscard]] std::optional<std::string> read(const char *name) const;
     void write(const char *name, std::string_view content);
 
-    /// The number in a file; nullopt if it is not there or holds no positive number.
+    /// The number in a file; nullopt if it does not exist or holds no positive number.
     [[nodiscard]] std::optional<unsigned> read_number(const char *name) const;
 
 private:

@@ -8,8 +8,8 @@
 
 namespace jkvm::testing {
 
-/// Two counts are kept apart. The *content position* is where the source is; it runs from the
-/// first start on, also while the stream is stopped, suspended or in an xrun. The *frames* are
+/// Two counts are kept apart. The *content position* is where the source is; it advances from
+/// the first start on, also while the stream is stopped, suspended or in an xrun. The *frames* are
 /// what the stream has delivered since its last start. Their difference is what was lost.
 ///
 /// Every time is CLOCK_MONOTONIC in nanoseconds, given by the caller, and must not run backwards.
@@ -25,19 +25,20 @@ public:
     /// The rate negotiated for the stream, in Hz.
     void set_rate(double rate, int64_t now);
 
-    /// The true rate of the source in Hz, while the stream still claims its own; 0 ends that.
+    /// Sets the real rate of the source (Hz), while the stream keeps reporting its own; 0 ends
+    /// that.
     void set_source_rate(double rate, int64_t now);
 
     /// How much faster the clock is than its rate says, in parts per million.
     void set_drift(double ppm, int64_t now);
 
-    /// Stops the clock for `duration` ns, then it goes on where it was; 0 thaws it at once.
+    /// Stops the clock for `duration` ns; then it continues where it was. 0 thaws it at once.
     void freeze(int64_t duration, int64_t now);
 
     /// Lets the source have run since `epoch`. Call before the first start.
     void run_since(int64_t epoch);
 
-    /// Begins a stream: frame 0 is the source's content at `now`.
+    /// Starts a stream: frame 0 is the source's content at `now`.
     void start(int64_t now);
 
     /// Loses the next `frames` of the content after what the last advance() counted: they are

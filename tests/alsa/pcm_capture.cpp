@@ -123,7 +123,7 @@ snd_pcm_sframes_t PcmCapture::read(snd_pcm_uframes_t most, Bytes &to)
     const snd_pcm_channel_area_t *areas = nullptr;
     snd_pcm_uframes_t offset = 0;
     snd_pcm_uframes_t frames = std::min(most, static_cast<snd_pcm_uframes_t>(count));
-    // Twice: what is handed out the second time must be the same.
+    // Twice: a repeated read must return the same samples.
     for (int i = 0; i < 2; i++) {
         if (const int error = snd_pcm_mmap_begin(pcm_, &areas, &offset, &frames); error < 0)
             return error;

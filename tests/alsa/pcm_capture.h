@@ -48,8 +48,7 @@ public:
     /// Waits for an error event without reading; the state then.
     snd_pcm_state_t wait_for_error(std::chrono::milliseconds timeout);
 
-    /// Reads what is there, at most `most` frames, and appends it to `to`. The frames read, which
-    /// may be 0.
+    /// Reads up to `most` available frames and appends them to `to`. Returns the number of frames.
     snd_pcm_sframes_t read(snd_pcm_uframes_t most, Bytes &to);
 
     /// Reads `frames` frames, waiting for them; 0, or the first error.

@@ -26,13 +26,13 @@ constexpr unsigned max_periods = 1024;
 struct Options {
     std::string file;
     std::string directory;
-    double frequency = 997; // not 1000: a hole of whole cycles would not show
-    unsigned rate = 0;      // 0 = every one
+    double frequency = 997; // not 1000: a hole of whole cycles would be invisible
+    unsigned rate = 0;      // 0 = all
     unsigned channels = 0;
     std::string format;
 };
 
-/// What is offered to programs.
+/// The configurations offered to programs.
 struct Offer {
     std::vector<unsigned> rates;
     std::vector<unsigned> channels;
@@ -127,7 +127,7 @@ std::vector<unsigned> find_channels(unsigned native, unsigned only)
 Offer make_offer(const Options &options, const ControlDirectory &control, const Signal &signal)
 {
     Offer offer;
-    // A rate asked for is offered whatever the file says: the source has changed it.
+    // The file "rate" overrides that of the WAV file: the source has changed its rate.
     unsigned rate = control.read_number("rate").value_or(options.rate);
     if (rate == 0)
         rate = signal.native_rate();

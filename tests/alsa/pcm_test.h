@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the tests of the test PCM share: a PCM, a capture program, in both access modes.
+// Test fixture for the test PCM: a PCM and a capture program, in both access modes.
 //
-// The source's own speed is used to come quickly to what takes long, and a frozen clock to have
-// nothing happen; nothing here sleeps.
+// Tests raise the speed of the source instead of waiting, and freeze its clock instead of sleeping.
 #pragma once
 
 #include "alsa/pcm_capture.h"
@@ -23,7 +22,7 @@ using Bytes = PcmCapture::Bytes;
 
 constexpr milliseconds patience{10'000};
 
-/// For snd_lib_error_set_handler(), around what is meant to fail.
+/// For snd_lib_error_set_handler(), around calls that are expected to fail.
 inline void ignore_error(const char *, int, const char *, int, const char *, ...) {}
 
 /// Every test runs in read/write mode and in mmap mode.
@@ -31,7 +30,7 @@ class PcmTest : public ::testing::TestWithParam<bool> {
 protected:
     PcmTest() { settings_.mmap = GetParam(); }
 
-    // What is cached for the process would show up as a leak.
+    // The process-wide cache would be reported as a leak.
     static void TearDownTestSuite() { snd_config_update_free_global(); }
 
     void open_running()
@@ -50,7 +49,7 @@ protected:
         return channel_of(bytes, settings_.channels);
     }
 
-    /// Sends a command to the running stream and sees to it that it is taken.
+    /// Sends a command to the running stream and waits until it is executed.
     void send(const char *command)
     {
         test_.send(command);
@@ -58,7 +57,7 @@ protected:
         ASSERT_EQ(test_.count_log(std::string("cmd ") + command), 1u);
     }
 
-    /// Reads until nothing is left of what was there when the clock was stopped.
+    /// Reads all frames captured before the clock was stopped.
     void freeze_and_drain()
     {
         send("freeze 3600000");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the test PCM plays: a WAV file in a loop, or a sine.
+// The content of the test PCM: a WAV file in a loop, or a sine.
 #include "alsa/signal.h"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace {
 constexpr size_t max_file_bytes = size_t{512} << 20;
 constexpr unsigned max_channels = 8;
 constexpr unsigned format_pcm = 1;
-constexpr unsigned format_extensible = 0xFFFE; // the real format then stands in the sub-format
+constexpr unsigned format_extensible = 0xFFFE; // the sub-format has the real format
 
 /// A view on the bytes not yet read; every read is checked.
 class Reader {
@@ -103,7 +103,7 @@ Wave parse_wave(std::span<const unsigned char> file)
 {
     Reader in{file};
     const bool riff = in.take_tag("RIFF", "the header");
-    in.take_u32("the header"); // its length: what counts is what is there
+    in.take_u32("the header"); // its length is ignored
     if (!riff || !in.take_tag("WAVE", "the header"))
         throw SignalError("this is not a RIFF WAVE file");
     Wave wave;

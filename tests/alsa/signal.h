@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the test PCM plays: a WAV file in a loop, or a sine.
+// The content of the test PCM: a WAV file in a loop, or a sine.
 #pragma once
 
 #include <cstddef>

@@ -63,7 +63,7 @@ TEST(ParseErrno, TakesNamesAndNumbers)
     EXPECT_EQ(parse_errno(""), std::nullopt);
 }
 
-TEST(LineSplitter, PutsLinesTogetherHoweverTheyAreCut)
+TEST(LineSplitter, AssemblesLinesFromChunks)
 {
     LineSplitter lines;
     std::vector<std::string> taken;

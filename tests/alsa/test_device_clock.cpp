@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The clock of the virtual capture device, with times made up.
+// The clock of the virtual capture device, with artificial times.
 #include "alsa/device_clock.h"
 
 #include <gtest/gtest.h>
@@ -61,7 +61,7 @@ TEST_F(DeviceClockTest, FollowsTheTrueRateOfItsSource)
     EXPECT_EQ(frames_after(2000), 92100u);
 }
 
-TEST_F(DeviceClockTest, StandsStillWhileFrozenAndGoesOnWithoutAHole)
+TEST_F(DeviceClockTest, StopsWhileFrozenAndContinuesWithoutAHole)
 {
     frames_after(100);
     clock_.freeze(500 * ms, begin + 100 * ms);
@@ -99,7 +99,7 @@ TEST_F(DeviceClockTest, LeavesAHoleInTheContentBetweenTwoStarts)
     EXPECT_EQ(clock_.content_position(480), 7680u);
 }
 
-TEST_F(DeviceClockTest, BeginsAtZeroHoweverLateItIsStarted)
+TEST_F(DeviceClockTest, StartsAtZeroHoweverLateItIsStarted)
 {
     EXPECT_EQ(clock_.content_position(0), 0u);
 }
@@ -124,7 +124,7 @@ TEST(DeviceClock, CanBeFrozenBeforeItIsStarted)
     EXPECT_EQ(clock.advance(begin + 2 * second, no_limit), 48000u);
 }
 
-TEST(DeviceClock, NeverComesToFramesWithoutAStart)
+TEST(DeviceClock, DeliversNoFramesWithoutAStart)
 {
     DeviceClock clock;
     clock.set_rate(48000, begin);
@@ -132,7 +132,7 @@ TEST(DeviceClock, NeverComesToFramesWithoutAStart)
     EXPECT_EQ(clock.advance(begin + second, no_limit), 0u);
 }
 
-TEST_F(DeviceClockTest, LosesContentForAsLongAsItTakesToGoBy)
+TEST_F(DeviceClockTest, LosesContentForItsDuration)
 {
     frames_after(100);
     clock_.lose(480);
@@ -143,7 +143,7 @@ TEST_F(DeviceClockTest, LosesContentForAsLongAsItTakesToGoBy)
     EXPECT_EQ(clock_.content_position(4800), 5280u);
 }
 
-TEST_F(DeviceClockTest, AddsUpItsHoles)
+TEST_F(DeviceClockTest, AccumulatesHoles)
 {
     frames_after(100);
     clock_.lose(100);

@@ -106,12 +106,12 @@ TEST_P(PcmTest, OverrunsAReaderThatIsTooSlow)
     ASSERT_EQ(capture_.restart(), 0);
     auto samples = read_samples(480);
     EXPECT_EQ(count_breaks(samples, 48000, 997), 0u);
-    // What went by in the meantime is missing.
+    // The content of the meantime is missing.
     samples.insert(samples.begin(), before.begin(), before.end());
     EXPECT_EQ(count_breaks(samples, 48000, 997), 2u);
 }
 
-TEST_P(PcmTest, KeepsRunningWhenItIsNotToStop)
+TEST_P(PcmTest, KeepsRunningWithoutAStopThreshold)
 {
     settings_.buffer_us = 20'000;
     ASSERT_EQ(capture_.open(test_.device(), settings_), 0);
@@ -129,7 +129,7 @@ TEST_P(PcmTest, KeepsRunningWhenItIsNotToStop)
     EXPECT_EQ(snd_pcm_state(capture_.pcm()), SND_PCM_STATE_RUNNING);
 }
 
-TEST_P(PcmTest, WakesUpExactlyForWhatWasAskedFor)
+TEST_P(PcmTest, WakesUpAtTheThreshold)
 {
     open_running();
     freeze_and_drain();
@@ -183,7 +183,7 @@ TEST_P(PcmTest, CountsAvailAndDelay)
     EXPECT_EQ(delay, there - 100);
 }
 
-TEST_P(PcmTest, ContentCanGoOnAcrossReopens)
+TEST_P(PcmTest, ContentCanContinueAcrossReopens)
 {
     test_.continue_content();
     open_running();
@@ -193,7 +193,7 @@ TEST_P(PcmTest, ContentCanGoOnAcrossReopens)
     EXPECT_EQ(test_.count_log("start at="), 2u);
 }
 
-TEST_P(PcmTest, ContentBeginsAnewByDefault)
+TEST_P(PcmTest, ContentRestartsByDefault)
 {
     open_running();
     const auto first = read_samples(480);

@@ -53,7 +53,7 @@ TEST_P(PcmFaultTest, SuspendEndsWithPrepare)
     EXPECT_EQ(count_breaks(read_samples(2400), 48000, 997), 0u);
 }
 
-TEST_P(PcmFaultTest, UnplugIsForEver)
+TEST_P(PcmFaultTest, UnpluggedDeviceNeverReturns)
 {
     open_running();
     send("unplug");
@@ -86,7 +86,7 @@ TEST_P(PcmFaultTest, CommandsWakeABlockedPoll)
     sender.join();
 }
 
-TEST_P(PcmFaultTest, FreezeLeavesTheStreamRunningAndSilent)
+TEST_P(PcmFaultTest, FreezeLeavesTheStreamRunningWithoutSamples)
 {
     open_running();
     auto samples = read_samples(480);
@@ -224,7 +224,7 @@ TEST_P(PcmFaultTest, RunsAtTheTrueRateOfItsSource)
     EXPECT_NEAR((48000 + static_cast<double>(delay)) / seconds, 96000, 0.2 * 96000);
 }
 
-TEST_P(PcmFaultTest, DriftsAsTold)
+TEST_P(PcmFaultTest, DriftsOnCommand)
 {
     test_.send("ppm 500000");
     open_running();
@@ -252,7 +252,7 @@ TEST_P(PcmFaultTest, GapLosesFramesWithoutAnError)
     EXPECT_NEAR(samples[24000], 16383.5 * std::sin(angle), 3);
 }
 
-TEST_P(PcmFaultTest, EveryOpenBeginsWithTheCommandsForThat)
+TEST_P(PcmFaultTest, EachOpenExecutesItsCommands)
 {
     test_.set_at_open("constant -0.5\namp 0.25");
     for (int i = 0; i < 2; i++) {
@@ -277,7 +277,7 @@ TEST_P(PcmFaultTest, LogsCommandsItCannotFollow)
     EXPECT_EQ(count_breaks(read_samples(480), 48000, 997), 0u);
 }
 
-TEST_P(PcmFaultTest, OffersAfterwardsOnlyTheRateTheSourceChangedTo)
+TEST_P(PcmFaultTest, OffersOnlyTheNewRateOfTheSource)
 {
     open_running();
     test_.set_rate(44100);

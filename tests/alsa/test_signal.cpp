@@ -129,7 +129,7 @@ TEST(Wave, TakesTheExtensibleFormat)
     EXPECT_EQ(parse_wave(riff({format, data_chunk({5})})).samples, std::vector<int16_t>{5});
 }
 
-TEST(Wave, SaysWhatIsWrongWithAFile)
+TEST(Wave, ReportsWhyAFileIsInvalid)
 {
     const Bytes format = format_chunk({});
     const Bytes data = data_chunk({1, 2});

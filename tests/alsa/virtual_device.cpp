@@ -16,7 +16,7 @@ namespace {
 constexpr int64_t ns_per_ms = 1'000'000;
 constexpr size_t chunk_frames = 512;
 
-/// When the content began, where the directory asks for content that goes on across re-opens.
+/// Start time of the content, if the directory requests content that continues across reopens.
 std::optional<int64_t> content_epoch(ControlDirectory &control, int64_t now)
 {
     const auto text = control.read("continue");
@@ -182,7 +182,7 @@ void VirtualDevice::apply_to_stream(const Command &command, int64_t now)
     snd_pcm_ioplug_set_state(&io_, suspended ? SND_PCM_STATE_SUSPENDED : SND_PCM_STATE_XRUN);
 }
 
-// alsa-lib lets nothing but a close happen to a PCM in this state.
+// In this state alsa-lib only allows a close.
 void VirtualDevice::disconnect()
 {
     control_.write("open_errno", "ENODEV\n");

@@ -18,8 +18,8 @@ namespace jkvm::testing {
 
 /// The state of one open PCM. It is owned by the PCM: alsa-lib's close callback deletes it.
 ///
-/// Its public functions are alsa-lib's callbacks. Some come with the PCM locked and some without,
-/// from any thread of the program; mutex_ is the only lock taken here and is taken last.
+/// Its public functions are alsa-lib's callbacks. Some are called with the PCM locked and some
+/// without, from any thread of the program; mutex_ is the only lock taken here and is taken last.
 class VirtualDevice {
 public:
     VirtualDevice(ControlDirectory control, Signal signal);
@@ -67,8 +67,8 @@ private:
     snd_pcm_uframes_t boundary_ = 0;
     SampleFormat format_ = SampleFormat::s16_le;
 
-    uint64_t visible_ = 0; // frames alsa-lib was told of; never decreases until prepared
-    uint64_t short_ = 0;   // at most so many unread frames visible; 0 = all
+    uint64_t visible_ = 0; // frames reported to alsa-lib; never decreases until prepared
+    uint64_t short_ = 0;   // maximum number of unread frames visible; 0 = all
     int read_error_ = 0;
     bool read_error_stays_ = false;
     bool frozen_ = false;

@@ -25,7 +25,7 @@ void note()
 {
     if (!watch.is_on)
         return;
-    watch.is_on = false; // what is called here may allocate
+    watch.is_on = false; // the calls below may allocate
     if (watch.count < watch.stacks.size()) {
         auto &stack = watch.stacks.at(watch.count++);
         stack.fill(nullptr);
@@ -51,7 +51,7 @@ namespace jkvm::testing {
 void watch_allocations()
 {
     void *first = nullptr;
-    backtrace(&first, 1); // loads what it needs, the first time
+    backtrace(&first, 1); // the first call loads a library
     watch.count = 0;
     watch.is_on = true;
 }

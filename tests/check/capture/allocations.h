@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Who allocates and frees memory on one thread. The program that links this stands before the C
-// library, and is not for sanitizers, which want that place themselves.
+// Records which code allocates and frees memory on one thread. The program that links this
+// overrides the C library's functions, which sanitizers do as well, so the two exclude each other.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace jkvm::testing {
 
-/// From now on what this thread allocates and frees is noted. libasound and its plugins are left
-/// out: the test device allocates where a card would not.
+/// Starts recording this thread. libasound and its plugins are ignored: the test device allocates
+/// where a sound card does not.
 void watch_allocations();
-/// The places of those calls, as library and function; at most 32.
+/// The recorded calls, as library and function; at most 32.
 std::vector<std::string> stop_watching_allocations();
 
 } // namespace jkvm::testing

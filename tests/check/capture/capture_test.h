@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// jkvmaudiosrc in front of an appsink that keeps everything.
+// Test fixture: jkvmaudiosrc with an appsink that keeps all buffers.
 #pragma once
 
 #include "support/alsa_device.h"
@@ -13,7 +13,7 @@
 
 namespace jkvm {
 
-/// A buffer that came out.
+/// A buffer pulled from the sink.
 struct Pulled {
     GstRef<GstSample> sample;
 
@@ -28,7 +28,7 @@ struct Pulled {
         gst_buffer_extract(buffer(), 0, bytes.data(), bytes.size());
         return bytes;
     }
-    /// Of raw sound.
+    /// Samples of a raw buffer.
     [[nodiscard]] std::vector<std::int16_t> samples() const
     {
         std::vector<std::int16_t> samples(gst_buffer_get_size(buffer()) / 2);
@@ -53,7 +53,7 @@ class CaptureTest : public ::testing::Test {
 protected:
     static constexpr GstClockTime look_ahead = 6500 * GST_USECOND;
 
-    /// Opus comes out; with `as_samples` what the device gave, in 16 bits.
+    /// The output is Opus, or raw 16-bit samples with `as_samples`.
     void open(const std::string &properties = {}, bool as_samples = false)
     {
         make(properties, as_samples);
@@ -79,10 +79,10 @@ protected:
     {
         Pulled pulled{GstRef<GstSample>::adopt(gst_app_sink_try_pull_sample(
             GST_APP_SINK(pipeline_->element("sink")), 20 * GST_SECOND))};
-        EXPECT_TRUE(pulled.sample) << "no sound came";
+        EXPECT_TRUE(pulled.sample) << "no buffer arrived";
         return pulled;
     }
-    /// The next buffer; it must follow the last one that was pulled with this.
+    /// Pulls the next buffer, which must continue the last one pulled with this function.
     Pulled follow()
     {
         auto pulled = pull();
@@ -93,7 +93,7 @@ protected:
         end_ = pulled.end();
         return pulled;
     }
-    /// Follows until a buffer is what is wanted.
+    /// Follows until a buffer meets the condition, and returns it.
     template <typename Wanted>
     Pulled follow_until(Wanted wanted)
     {
@@ -103,7 +103,7 @@ protected:
             if (wanted(pulled) || HasFatalFailure())
                 return pulled;
             if (g_get_monotonic_time() - begin > 20 * G_TIME_SPAN_SECOND) {
-                ADD_FAILURE() << "it never came";
+                ADD_FAILURE() << "no buffer met the condition";
                 return pulled;
             }
         }

@@ -31,7 +31,7 @@ std::size_t resume_results_left()
 
 } // namespace jkvm::testing
 
-// The program stands before libasound where the plugins look for the function.
+// The dynamic linker finds the program's function before that of libasound.
 extern "C" __attribute__((visibility("default"))) int snd_pcm_resume(snd_pcm_t *pcm)
 {
     {

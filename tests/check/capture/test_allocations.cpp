@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The streaming thread of jkvmaudiosrc allocates nothing once it runs.
+// The streaming thread of jkvmaudiosrc does not allocate once it runs.
 #include "capture/watching_pad.h"
 #include "support/alsa_device.h"
 #include "support/gst_test.h"
@@ -19,7 +19,7 @@ TEST_P(CaptureAllocations, NoneForAFrame)
     auto *const src = element.get();
     testing::WatchingPad pad(src);
     g_object_set(src, "device", pcm.device().c_str(), "buffer-time", gint64{1000000},
-                 "stats-interval", 0, nullptr); // a report is made of small pieces
+                 "stats-interval", 0, nullptr); // a report allocates
     gst_util_set_object_arg(G_OBJECT(src), "frame-size", "5");
     if (*GetParam() != 0)
         g_object_set(src, "volume", 0.5, nullptr);

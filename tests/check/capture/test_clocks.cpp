@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// jkvmaudiosrc and time: a device whose clock is off, one that overruns, and who sets the pace.
+// jkvmaudiosrc and time: drifting devices, overruns, clocks and scheduling.
 #include "capture/capture_test.h"
 
 #include <gst/audio/audio.h>
@@ -11,7 +11,7 @@ namespace {
 
 using CaptureClock = CaptureTest;
 
-TEST_F(CaptureClock, DeviceThatIsATenthOfAPercentOffIsFollowedWithoutAHole)
+TEST_F(CaptureClock, FollowsATenthOfAPercentOfDriftWithoutAHole)
 {
     for (const char *ppm : {"ppm 1000", "ppm -1000"}) {
         pcm_.send(ppm);
@@ -36,7 +36,7 @@ TEST_F(CaptureClock, DeviceThatIsATenthOfAPercentOffIsFollowedWithoutAHole)
     }
 }
 
-TEST_F(CaptureClock, WithoutSlavingOnlySamplesCount)
+TEST_F(CaptureClock, CountsSamplesOnlyWithoutSlaving)
 {
     pcm_.send("ppm 1000");
     open_samples("buffer-time=1000000 slave-method=none");
@@ -44,7 +44,7 @@ TEST_F(CaptureClock, WithoutSlavingOnlySamplesCount)
         EXPECT_EQ(follow().duration(), 20 * GST_MSECOND);
 }
 
-TEST_F(CaptureClock, OfTheDeviceIsThePipelinesWhereThatIsWanted)
+TEST_F(CaptureClock, OfTheDeviceIsUsedByThePipelineOnRequest)
 {
     make("provide-clock=true");
     const auto clock = GstRef<GstClock>::adopt(gst_element_provide_clock(src()));
@@ -59,7 +59,7 @@ TEST_F(CaptureClock, OfTheDeviceIsThePipelinesWhereThatIsWanted)
     EXPECT_GT(gst_clock_get_time(used.get()), 0u);
 }
 
-TEST_F(CaptureClock, IsNotOfferedUnasked)
+TEST_F(CaptureClock, IsNotOfferedByDefault)
 {
     make({});
     EXPECT_EQ(gst_element_provide_clock(src()), nullptr);
@@ -69,7 +69,7 @@ TEST_F(CaptureClock, IsNotOfferedUnasked)
     EXPECT_FALSE(GST_IS_AUDIO_CLOCK(used.get()));
 }
 
-TEST_F(CaptureClock, ThirdOverrunWithinAMinuteMakesTheRingLargerAndSaysSo)
+TEST_F(CaptureClock, ThirdOverrunWithinAMinuteEnlargesTheRing)
 {
     open_samples("buffer-time=80000");
     follow();
@@ -129,11 +129,11 @@ TEST_F(CaptureClock, ConsumerSlowerThanRealTimeGetsAudioWithABoundedDelay)
     EXPECT_LT(account.worst_delay, ring + 145 * static_cast<GstClockTimeDiff>(GST_MSECOND));
 }
 
-TEST_F(CaptureClock, PriorityIsAskedForAndWhatWasGrantedIsSaid)
+TEST_F(CaptureClock, ReportsThePriorityThatWasGranted)
 {
     open("priority=7");
     follow();
-    // What root, or a limit, would permit decides what is granted.
+    // The result depends on the resource limits of the test process.
     rlimit realtime{};
     rlimit nice{};
     getrlimit(RLIMIT_RTPRIO, &realtime);
@@ -152,7 +152,7 @@ TEST_F(CaptureClock, PriorityIsAskedForAndWhatWasGrantedIsSaid)
     EXPECT_EQ(text_stat("scheduling"), "normal");
 }
 
-TEST_F(CaptureClock, PoolHasAReadyBufferForEveryFrameAndCountsThoseThatAreHeld)
+TEST_F(CaptureClock, PoolHasABufferForEachFrameAndCountsHeldOnes)
 {
     open();
     for (int i = 0; i < 20; ++i)
@@ -169,7 +169,7 @@ TEST_F(CaptureClock, PoolHasAReadyBufferForEveryFrameAndCountsThoseThatAreHeld)
     EXPECT_LT(double_stat("pool-hit-percent"), 100);
 }
 
-TEST_F(CaptureClock, StreamersFieldsMeanWhatTheySay)
+TEST_F(CaptureClock, StreamerFieldsAreConsistent)
 {
     open("buffer-time=160000");
     for (int i = 0; i < 10; ++i)

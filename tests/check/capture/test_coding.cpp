@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// How jkvmaudiosrc codes, and that all of it can be changed while it plays.
+// How jkvmaudiosrc encodes, and changes of its settings while playing.
 #include "capture/capture_test.h"
 #include "core/opus/opus_packet.h"
 #include "core/opus/quality_preset.h"
@@ -24,7 +24,7 @@ OpusPacketFacts facts_of(const Pulled &pulled)
 
 class CaptureCoding : public CaptureTest {
 protected:
-    /// Follows until a packet is so long; the last one.
+    /// Follows until a packet has this duration, and returns it.
     Pulled follow_to_length(nanoseconds length)
     {
         return follow_until([length](const Pulled &pulled) {
@@ -66,7 +66,7 @@ struct Expected {
 
 class CaptureQuality : public CaptureCoding, public ::testing::WithParamInterface<Expected> {};
 
-TEST_P(CaptureQuality, IsWhatComesOut)
+TEST_P(CaptureQuality, DeterminesThePackets)
 {
     const auto &expected = GetParam();
     pcm_.send("freq 997");
@@ -88,7 +88,7 @@ TEST_P(CaptureQuality, IsWhatComesOut)
         bytes += pulled.bytes().size();
         time += pulled.duration();
     }
-    // A tone takes less than it may; constrained VBR does not go far beyond it.
+    // A tone needs less than the target; constrained VBR does not exceed it by much.
     EXPECT_LT(static_cast<double>(bytes) * 8, 1.2 * expected.bitrate);
     EXPECT_GT(static_cast<double>(bytes) * 8, 0.4 * expected.bitrate);
 }
@@ -105,7 +105,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Expected{"microphone", "ultra", 10ms, 1, 48000, 256000, Bandwidth::fullband}),
     [](const auto &info) { return std::string(info.param.direction) + "_" + info.param.quality; });
 
-TEST_F(CaptureCoding, QualityChangesWhilePlayingAndTheCapsFollow)
+TEST_F(CaptureCoding, CapsFollowAChangeOfQualityWhilePlaying)
 {
     open("buffer-time=1000000 quality=low");
     EXPECT_EQ(follow().int_of_caps("channels"), 1);
@@ -128,7 +128,7 @@ TEST_F(CaptureCoding, QualityChangesWhilePlayingAndTheCapsFollow)
     EXPECT_EQ(pcm_.count_log("opened"), 1u);
 }
 
-TEST_F(CaptureCoding, OneSettingMakesTheQualityCustomAndThePropertiesTell)
+TEST_F(CaptureCoding, OneSettingMakesTheQualityCustomAndNotifies)
 {
     std::vector<std::string> notified;
     open();
@@ -148,7 +148,7 @@ TEST_F(CaptureCoding, OneSettingMakesTheQualityCustomAndThePropertiesTell)
     EXPECT_EQ(std::ranges::count(notified, "dtx"), 0);
 }
 
-TEST_F(CaptureCoding, NamesNicksAndRangesAreThoseOfOpusenc)
+TEST_F(CaptureCoding, NamesNicksAndRangesMatchOpusenc)
 {
     make({});
     auto *opusenc = gst_element_factory_make("opusenc", nullptr);
@@ -181,7 +181,7 @@ TEST_F(CaptureCoding, NamesNicksAndRangesAreThoseOfOpusenc)
     gst_object_unref(opusenc);
 }
 
-TEST_F(CaptureCoding, EveryFrameSizeFollowsTheOtherWithoutAHoleAndWithinItsLatency)
+TEST_F(CaptureCoding, FrameSizesChangeWithoutAHoleAndWithinTheLatency)
 {
     open("buffer-time=1000000");
     const std::pair<const char *, nanoseconds> sizes[] = {
@@ -195,7 +195,7 @@ TEST_F(CaptureCoding, EveryFrameSizeFollowsTheOtherWithoutAHoleAndWithinItsLaten
     EXPECT_EQ(stat("overruns"), 0u);
 }
 
-TEST_F(CaptureCoding, SettingsShowInThePackets)
+TEST_F(CaptureCoding, SettingsTakeEffectInThePackets)
 {
     open("buffer-time=1000000 bitrate-type=cbr bitrate=64000");
     for (int i = 0; i < 5; ++i)
@@ -213,7 +213,7 @@ TEST_F(CaptureCoding, SettingsShowInThePackets)
     EXPECT_EQ(latency(), 22500 * GST_USECOND); // 2.5 ms of look-ahead
 }
 
-TEST_F(CaptureCoding, ContradictionIsAWarningAndPlaysOn)
+TEST_F(CaptureCoding, ContradictionIsAWarning)
 {
     open();
     follow();
@@ -228,7 +228,7 @@ TEST_F(CaptureCoding, ContradictionIsAWarningAndPlaysOn)
     follow();
 }
 
-TEST_F(CaptureCoding, RequestOfAReceiverIsFollowedWithinTheLimits)
+TEST_F(CaptureCoding, AppliesAReceiversRequestWithinTheLimits)
 {
     open("buffer-time=1000000 min-bitrate=24000 max-bitrate=128000");
     follow();
@@ -238,14 +238,14 @@ TEST_F(CaptureCoding, RequestOfAReceiverIsFollowedWithinTheLimits)
     follow_until([&](const Pulled &) { return bitrate_stat() == 24000; });
     send_request("frame-size", G_TYPE_UINT, 2880);
     follow_to_length(60ms);
-    EXPECT_EQ(int_property("bitrate"), 96000); // the owner's is as it was
+    EXPECT_EQ(int_property("bitrate"), 96000); // the owner's setting is unchanged
     EXPECT_EQ(int_property("quality"), static_cast<int>(Quality::medium));
     gst_util_set_object_arg(G_OBJECT(src()), "quality", "high");
     follow_to_length(20ms);
     EXPECT_EQ(bitrate_stat(), 192000u);
 }
 
-TEST_F(CaptureCoding, WithdrawnRequestLeavesWhatTheOwnerSet)
+TEST_F(CaptureCoding, WithdrawnRequestRestoresTheOwnersSettings)
 {
     open("buffer-time=1000000 quality=high");
     send_request("bitrate", G_TYPE_UINT, 40000);
@@ -269,7 +269,7 @@ TEST_F(CaptureCoding, RequestEndsWithTheSession)
     EXPECT_EQ(bitrate_stat(), 96000u);
 }
 
-TEST_F(CaptureCoding, TimeOfTheEncoderIsALatencyAndIsToldWithAFrame)
+TEST_F(CaptureCoding, ReportsTheEncodeTime)
 {
     open("buffer-time=1000000 stats-interval=1");
     follow();
@@ -282,7 +282,7 @@ TEST_F(CaptureCoding, TimeOfTheEncoderIsALatencyAndIsToldWithAFrame)
     EXPECT_GE(stat("encode-time-sum"), stat("encode-time-max"));
 }
 
-TEST_F(CaptureCoding, RequestForOneThingLeavesTheOwnersBitrateAlone)
+TEST_F(CaptureCoding, PartialRequestKeepsTheOwnersBitrate)
 {
     open("buffer-time=1000000 max-bitrate=64000 bitrate=128000");
     follow();
@@ -292,20 +292,20 @@ TEST_F(CaptureCoding, RequestForOneThingLeavesTheOwnersBitrateAlone)
     EXPECT_EQ(bitrate_stat(), 128000u);
 }
 
-TEST_F(CaptureCoding, ExpectedLossThatIsAskedForTurnsTheCopiesOn)
+TEST_F(CaptureCoding, RequestedLossEnablesFec)
 {
     open("buffer-time=1000000 audio-type=voice signal=voice bitrate=24000 inband-fec=true "
          "packet-loss-percentage=0");
     follow();
     send_request("packet-loss-percentage", G_TYPE_UINT, 20);
-    // The second bit of a SILK packet of 20 ms says that a copy of the last frame is in it (RFC
+    // The second bit of a 20 ms SILK packet flags a copy of the last frame (RFC
     // 6716, 4.2.3).
     follow_until([](const Pulled &p) {
         return facts_of(p).mode == OpusMode::silk && (p.bytes().at(1) & 0x40) != 0;
     });
 }
 
-TEST_F(CaptureCoding, SettingsFromManyThreadsHurtNobody)
+TEST_F(CaptureCoding, SettingsMayChangeFromManyThreads)
 {
     open("buffer-time=1000000");
     std::atomic<bool> is_over{false};
@@ -328,7 +328,7 @@ TEST_F(CaptureCoding, SettingsFromManyThreadsHurtNobody)
     EXPECT_EQ(stat("overruns"), 0u);
 }
 
-TEST_F(CaptureCoding, MuteIsCodedSilenceWithinOneFrameAndChangesNoCaps)
+TEST_F(CaptureCoding, MuteIsEncodedSilenceWithinOneFrame)
 {
     open("buffer-time=1000000");
     auto *const caps = gst_sample_get_caps(follow().sample.get());
@@ -353,7 +353,7 @@ TEST_F(CaptureCoding, VolumeFadesWithinOneFrame)
         peaks.push_back(peak(p));
         return peaks.back() < 4200;
     });
-    // All frames but one are as before.
+    // All frames but one are unchanged.
     peaks.pop_back();
     EXPECT_LE(std::ranges::count_if(peaks, [](int p) { return p < 16000; }), 1);
     EXPECT_NEAR(peak(follow()), 4096, 40);
@@ -364,7 +364,7 @@ TEST_F(CaptureCoding, VolumeFadesWithinOneFrame)
     follow_until([&](const Pulled &p) { return peak(p) > 16000; });
 }
 
-TEST_F(CaptureCoding, LevelsAreThoseOfTheTone)
+TEST_F(CaptureCoding, LevelsMatchTheTone)
 {
     open_samples();
     for (int i = 0; i < 3; ++i)
@@ -382,14 +382,14 @@ TEST_F(CaptureCoding, LevelsAreThoseOfTheTone)
     }
 }
 
-TEST_F(CaptureCoding, DownstreamThatTakesNoOpusGetsSamples)
+TEST_F(CaptureCoding, PushesSamplesIfDownstreamDoesNotAcceptOpus)
 {
     open_samples();
     const auto pulled = follow();
     EXPECT_EQ(pulled.int_of_caps("rate"), 48000);
     EXPECT_EQ(pulled.int_of_caps("channels"), 2);
     EXPECT_EQ(pulled.samples().size(), 2u * 960);
-    EXPECT_EQ(latency(), 20 * GST_MSECOND); // no encoder looks ahead
+    EXPECT_EQ(latency(), 20 * GST_MSECOND); // without the look-ahead of an encoder
 }
 
 } // namespace

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Devices that do not have what jkvmaudiosrc wants, and what is measured of any: the tone whole and
-// at its pitch, and each buffer on time.
+// Devices whose format has to be converted: pitch, continuity and latency of a tone.
 #include "capture/capture_test.h"
 #include "support/tone.h"
 
@@ -19,7 +18,7 @@ struct Device {
 
 class CaptureConversion : public CaptureTest, public ::testing::WithParamInterface<Device> {};
 
-TEST_P(CaptureConversion, ToneComesOutWholeAndOnTime)
+TEST_P(CaptureConversion, ToneIsCompleteAndOnTime)
 {
     const auto &device = GetParam();
     if (device.rate > 0)
@@ -43,7 +42,7 @@ TEST_P(CaptureConversion, ToneComesOutWholeAndOnTime)
     }
     const std::vector<double> settled(left.begin() + 2400, left.end());
     EXPECT_NEAR(testing::measure_frequency(settled, 48000, 997), 997, 0.01);
-    // A resampler and dither add a little.
+    // Resampler and dither add a small error.
     EXPECT_EQ(testing::count_breaks(settled, 48000, 997, 12), 0u);
     EXPECT_NEAR(std::ranges::max(settled), 16384, 200);
     EXPECT_GE(least, static_cast<GstClockTimeDiff>(latency()) - GST_MSECOND);
@@ -76,12 +75,12 @@ struct Size {
 };
 class CaptureLatency : public CaptureTest, public ::testing::WithParamInterface<Size> {};
 
-// The machine may be late, never early; of many frames some come through undisturbed.
-TEST_P(CaptureLatency, IsWhatTheQuerySaysWithinOneMillisecond)
+// A busy machine may be late but never early; the best of many frames counts.
+TEST_P(CaptureLatency, MatchesTheQueryWithinOneMillisecond)
 {
     open("buffer-time=1000000 frame-size=" + std::string(GetParam().nick));
     GstClockTime time = 0;
-    // Measured where the buffer leaves the element, on its own thread.
+    // Measured on the streaming thread where the buffer leaves the element.
     struct Arrival {
         GstElement *src;
         std::atomic<GstClockTimeDiff> least{G_MAXINT64};

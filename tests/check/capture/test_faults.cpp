@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a sound card can do to jkvmaudiosrc, one row each: silence at once, without a hole in time,
-// a message that says why, and sound again when there is some.
+// Faults of a sound card, one row each: immediate silence without a gap in the timestamps, a
+// message with the reason, and audio again when the fault ends.
 #include "capture/capture_test.h"
 #include "capture/resume_results.h"
 
@@ -27,22 +27,22 @@ constexpr auto half_a_second = 500 * GST_MSECOND;
 struct Fault {
     const char *name;
     const char *reason;
-    std::function<void(TestPcm &)> strike;
-    std::function<void(TestPcm &)> mend;
+    std::function<void(TestPcm &)> begin;
+    std::function<void(TestPcm &)> end;
 };
 
-/// A fault that also strikes whoever opens the device anew, until it is mended.
+/// A fault that reopening the device does not end.
 Fault lasting(const char *name, const char *reason, const std::string &command,
-              const std::string &cure)
+              const std::string &end)
 {
     return {name, reason,
             [command](TestPcm &pcm) {
                 pcm.set_at_open(command);
                 pcm.send(command);
             },
-            [cure](TestPcm &pcm) {
+            [end](TestPcm &pcm) {
                 pcm.set_at_open("");
-                pcm.send(cure);
+                pcm.send(end);
             }};
 }
 
@@ -85,7 +85,7 @@ protected:
         pipeline_->wait_for_element_message("jkvm-device", GetParam().reason);
         follow_until([](const Pulled &pulled) { return pulled.is_silence(); });
     }
-    /// A second of silence, at the pace of the clock, for next to no CPU time.
+    /// Expects a second of silence at the pace of the clock, with little CPU time.
     void expect_idle_silence()
     {
         timespec before{};
@@ -101,12 +101,12 @@ protected:
         EXPECT_LT(GST_CLOCK_DIFF(end_, now), static_cast<GstClockTimeDiff>(GST_SECOND));
         EXPECT_GT(GST_CLOCK_DIFF(end_, now), -static_cast<GstClockTimeDiff>(frame));
     }
-    void expect_sound_after_the_mending()
+    void expect_audio_after_the_fault()
     {
-        const auto mended = gst_element_get_current_running_time(src());
-        GetParam().mend(pcm_);
-        const auto sound = follow_until([](const Pulled &pulled) { return !pulled.is_silence(); });
-        EXPECT_LT(GST_CLOCK_DIFF(mended, sound.time()),
+        const auto ended = gst_element_get_current_running_time(src());
+        GetParam().end(pcm_);
+        const auto audio = follow_until([](const Pulled &pulled) { return !pulled.is_silence(); });
+        EXPECT_LT(GST_CLOCK_DIFF(ended, audio.time()),
                   static_cast<GstClockTimeDiff>(half_a_second));
         EXPECT_EQ(text_stat("device-state"), "run");
     }
@@ -114,7 +114,7 @@ protected:
 
 class CaptureFaultWhilePlaying : public CaptureFault {};
 
-TEST_P(CaptureFaultWhilePlaying, IsSilenceUntilItIsMended)
+TEST_P(CaptureFaultWhilePlaying, IsSilenceUntilItEnds)
 {
     open_samples("buffer-time=500000");
     follow_until([](const Pulled &pulled) { return !pulled.is_silence(); });
@@ -122,33 +122,33 @@ TEST_P(CaptureFaultWhilePlaying, IsSilenceUntilItIsMended)
         EXPECT_FALSE(follow().is_silence());
     const auto descriptors = testing::open_descriptors();
 
-    GetParam().strike(pcm_);
+    GetParam().begin(pcm_);
     expect_silence_and_a_reason();
     expect_idle_silence();
     EXPECT_NE(text_stat("device-state"), "run");
-    expect_sound_after_the_mending();
+    expect_audio_after_the_fault();
 
     EXPECT_EQ(recoveries_from(GetParam().reason), 1u);
     EXPECT_EQ(testing::open_descriptors(), descriptors);
     EXPECT_EQ(stat("overruns"), 0u);
 }
 
-TEST_P(CaptureFaultWhilePlaying, IsOneErrorWhereThatIsWanted)
+TEST_P(CaptureFaultWhilePlaying, IsOneErrorIfConfigured)
 {
     open_samples("buffer-time=500000 on-device-lost=error");
     follow();
-    GetParam().strike(pcm_);
+    GetParam().begin(pcm_);
     const auto error = pipeline_->wait_for_error();
     EXPECT_EQ(error.domain, GST_RESOURCE_ERROR);
     EXPECT_EQ(error.code, GST_RESOURCE_ERROR_READ);
     EXPECT_NE(error.text.find(pcm_.device()), std::string::npos) << error.text;
 }
 
-TEST_P(CaptureFaultWhilePlaying, IsTheEndOfTheStreamWhereThatIsWanted)
+TEST_P(CaptureFaultWhilePlaying, IsEosIfConfigured)
 {
     open_samples("buffer-time=500000 on-device-lost=eos");
     follow();
-    GetParam().strike(pcm_);
+    GetParam().begin(pcm_);
     pipeline_->wait_for_eos();
 }
 
@@ -159,13 +159,13 @@ INSTANTIATE_TEST_SUITE_P(Fault, CaptureFaultWhilePlaying, ::testing::ValuesIn(wh
 
 class CaptureFaultAtStart : public CaptureFault {};
 
-TEST_P(CaptureFaultAtStart, IsSilenceUntilItIsMended)
+TEST_P(CaptureFaultAtStart, IsSilenceUntilItEnds)
 {
-    GetParam().strike(pcm_);
+    GetParam().begin(pcm_);
     open_samples("buffer-time=500000");
     expect_silence_and_a_reason();
     expect_idle_silence();
-    expect_sound_after_the_mending();
+    expect_audio_after_the_fault();
     EXPECT_EQ(recoveries_from(GetParam().reason), 1u);
 }
 
@@ -173,7 +173,7 @@ INSTANTIATE_TEST_SUITE_P(Fault, CaptureFaultAtStart, ::testing::ValuesIn(at_star
 
 using CaptureDevice = CaptureTest;
 
-TEST_F(CaptureDevice, SourceThatChangesItsRateIsHeardAtTheNewOne)
+TEST_F(CaptureDevice, CapturesAtTheNewRateOfTheSource)
 {
     open_samples("buffer-time=500000");
     for (int i = 0; i < 10; ++i)
@@ -187,16 +187,16 @@ TEST_F(CaptureDevice, SourceThatChangesItsRateIsHeardAtTheNewOne)
     guint rate = 0;
     gst_structure_get_uint(testing::stats_of(src()).get(), "device-rate", &rate);
     EXPECT_EQ(rate, 44100u);
-    EXPECT_LT(stat("silent-frames"), 100u) << "silence is always a little earlier than the sound";
+    EXPECT_LT(stat("silent-frames"), 100u) << "silence keeps taking the place of audio";
 }
 
 struct Resume {
     const char *name;
-    std::vector<int> results; ///< of snd_pcm_resume, before the real one is called
+    std::vector<int> results; ///< of snd_pcm_resume() before the real function is called
 };
 class CaptureSuspended : public CaptureTest, public ::testing::WithParamInterface<Resume> {};
 
-TEST_P(CaptureSuspended, DeviceGoesOnWithoutAHoleInTime)
+TEST_P(CaptureSuspended, ContinuesWithoutAHole)
 {
     open_samples("buffer-time=500000");
     for (int i = 0; i < 10; ++i)
@@ -234,7 +234,7 @@ INSTANTIATE_TEST_SUITE_P(Resume, CaptureSuspended,
                                            Resume{"Unknown", {-ENOSYS}}),
                          name_of_case);
 
-TEST_F(CaptureDevice, ThatComesAndGoesLeavesNothingBehind)
+TEST_F(CaptureDevice, LeaksNothingAcrossUnplugs)
 {
     open_samples("buffer-time=500000");
     follow_until([](const Pulled &pulled) { return !pulled.is_silence(); });
@@ -253,7 +253,7 @@ TEST_F(CaptureDevice, ThatComesAndGoesLeavesNothingBehind)
     EXPECT_LT(mallinfo2().uordblks, memory + 50'000);
 }
 
-/// By how much a tone of 50 Hz is ahead of the buffer's timestamp, in ms of its 20.
+/// Phase of a 50 Hz tone at the buffer's timestamp, in ms of its period of 20 ms.
 double phase_of(const Pulled &pulled)
 {
     const double turn = 2 * std::numbers::pi * 50;
@@ -267,10 +267,10 @@ double phase_of(const Pulled &pulled)
     return std::arg(sum) / turn * 1000;
 }
 
-TEST(CaptureReturn, SoundStandsWhereItWasCapturedAlsoAfterSilence)
+TEST(CaptureReturn, AudioHasItsCaptureTimeAfterSilence)
 {
     TestPcm pcm({.frequency = 50});
-    pcm.continue_content(); // the tone goes on while nobody has the device open
+    pcm.continue_content(); // the tone continues while the device is closed
     testing::Pipeline pipeline("jkvmaudiosrc name=src buffer-time=500000 device=" + pcm.device() +
                                " ! audio/x-raw ! appsink name=sink sync=false");
     pipeline.play();
@@ -278,27 +278,27 @@ TEST(CaptureReturn, SoundStandsWhereItWasCapturedAlsoAfterSilence)
         return Pulled{GstRef<GstSample>::adopt(
             gst_app_sink_try_pull_sample(GST_APP_SINK(pipeline.element("sink")), 20 * GST_SECOND))};
     };
-    auto sound = pull();
+    auto audio = pull();
     std::array<double, 5> moved{};
     for (auto &by : moved) {
         for (int i = 0; i < 5; ++i)
-            sound = pull();
-        const auto before = phase_of(sound);
+            audio = pull();
+        const auto before = phase_of(audio);
         pcm.send("unplug");
         while (!pull().is_silence()) {
         }
         pcm.clear_open_errno();
         while (pull().is_silence()) {
         }
-        sound = pull(); // a whole frame of sound
-        by = std::abs(std::remainder(phase_of(sound) - before, 20));
+        audio = pull(); // a whole frame of audio
+        by = std::abs(std::remainder(phase_of(audio) - before, 20));
     }
-    // The machine may disturb one or two measurements.
+    // A busy machine may disturb one or two measurements.
     std::ranges::sort(moved);
     EXPECT_LT(moved[2], 0.1);
 }
 
-TEST_F(CaptureDevice, IsNotBlamedForAPipelineThatIsHeldUp)
+TEST_F(CaptureDevice, StaysOpenWhileThePipelineIsBlocked)
 {
     make("buffer-time=2000000", true);
     std::atomic<int> buffers{0};
@@ -317,7 +317,7 @@ TEST_F(CaptureDevice, IsNotBlamedForAPipelineThatIsHeldUp)
     pipeline_->set_state(GST_STATE_NULL);
 }
 
-TEST_F(CaptureDevice, IsTheFirstOfTheListThatWorks)
+TEST_F(CaptureDevice, IsTheFirstWorkingOneOfTheList)
 {
     TestPcm second({.frequency = 500});
     pcm_.set_open_errno("EBUSY");
@@ -326,7 +326,7 @@ TEST_F(CaptureDevice, IsTheFirstOfTheListThatWorks)
     pipeline_->play();
     follow_until([](const Pulled &pulled) { return !pulled.is_silence(); });
     EXPECT_EQ(text_stat("device"), second.device());
-    // Without the second the first one is taken, as soon as it is there.
+    // Without the second device the first one is used as soon as it can be opened.
     pcm_.clear_open_errno();
     second.send("unplug");
     pipeline_->wait_for_element_message("jkvm-device", "unplugged");
@@ -335,7 +335,7 @@ TEST_F(CaptureDevice, IsTheFirstOfTheListThatWorks)
     follow_until([](const Pulled &pulled) { return !pulled.is_silence(); });
 }
 
-TEST_F(CaptureDevice, ThatDoesNotExistIsSilenceAndAMessageThatNamesIt)
+TEST_F(CaptureDevice, MissingDeviceIsSilenceAndAMessage)
 {
     pipeline_ = std::make_unique<testing::Pipeline>(
         "jkvmaudiosrc name=src device=nosuch ! appsink name=sink sync=false");
@@ -394,7 +394,7 @@ TEST_F(CaptureDevice, MissingDevicePrintsNothingToStderr)
     EXPECT_EQ(capture.text(), "");
 }
 
-TEST_F(CaptureDevice, ThatDoesNotExistIsAnErrorThatListsThoseThatDo)
+TEST_F(CaptureDevice, MissingDeviceIsAnErrorThatListsExistingOnes)
 {
     testing::Pipeline pipeline("jkvmaudiosrc device=nosuch on-device-lost=error ! fakesink");
     EXPECT_EQ(pipeline.set_state(GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
@@ -405,7 +405,7 @@ TEST_F(CaptureDevice, ThatDoesNotExistIsAnErrorThatListsThoseThatDo)
     EXPECT_NE(error.debug.find("jkvmtest"), std::string::npos) << error.debug;
 }
 
-TEST_F(CaptureDevice, ThatIsMissingAtTheStartIsTheEndOfTheStreamWhereThatIsWanted)
+TEST_F(CaptureDevice, MissingDeviceIsEosIfConfigured)
 {
     testing::Pipeline pipeline("jkvmaudiosrc device=nosuch on-device-lost=eos ! fakesink");
     pipeline.play();
@@ -418,7 +418,7 @@ struct BadDevice {
 };
 class CaptureBadDevice : public CaptureTest, public ::testing::WithParamInterface<BadDevice> {};
 
-TEST_P(CaptureBadDevice, IsOneErrorThatNamesItWhereThatIsWanted)
+TEST_P(CaptureBadDevice, IsOneErrorThatNamesTheDevice)
 {
     pcm_.set_open_errno(GetParam().open_errno);
     make("on-device-lost=error");

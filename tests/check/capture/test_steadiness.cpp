@@ -12,8 +12,7 @@ namespace {
 
 constexpr int decoded_rate = 48000;
 
-/// One decoder for the whole stream, as a browser has it: whatever the packets are, it puts out
-/// stereo at 48 kHz.
+/// One decoder for the whole stream, as in a browser: its output is always stereo at 48 kHz.
 class Decoder {
 public:
     Decoder() : decoder_(opus_decoder_create(decoded_rate, 2, nullptr)) {}
@@ -41,7 +40,7 @@ private:
 
 using CaptureSteadiness = CaptureTest;
 
-TEST_F(CaptureSteadiness, ToneIsWholeForAMinuteWhileTheQualityChangesEverySecond)
+TEST_F(CaptureSteadiness, ToneIsCompleteWhileTheQualityChangesEverySecond)
 {
     open("buffer-time=2000000 slave-method=none");
     const char *const qualities[] = {"low", "medium", "high", "ultra"};
@@ -64,11 +63,11 @@ TEST_F(CaptureSteadiness, ToneIsWholeForAMinuteWhileTheQualityChangesEverySecond
     EXPECT_EQ(stat("silent-frames"), 0u);
     const std::vector<double> settled(left.begin() + decoded_rate / 10, left.end());
     EXPECT_NEAR(testing::measure_frequency(settled, decoded_rate, 997), 997, 0.005);
-    // What the codec adds is far below this; a missing or doubled sample is far above.
+    // Codec noise is far below this, a missing or repeated sample far above.
     EXPECT_EQ(testing::count_breaks(settled, decoded_rate, 997, 300), 0u);
 }
 
-TEST_F(CaptureSteadiness, ChangeOfTheAudioTypeIsHeardByNobody)
+TEST_F(CaptureSteadiness, ChangeOfTheAudioTypeIsInaudible)
 {
     open("buffer-time=1000000 slave-method=none bitrate=192000");
     Decoder decoder;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A sink pad that sees what a source's streaming thread allocates for a frame.
+// A sink pad that records what a source's streaming thread allocates for a frame.
 #pragma once
 
 #include <gst/gst.h>
@@ -10,11 +10,11 @@
 
 namespace jkvm::testing {
 
-/// Between a buffer that was taken and the next one that arrives lies all that the element does.
+/// All work of the element happens between the return of its push and the next buffer.
 class WatchingPad {
 public:
-    static constexpr int settling = 50; ///< frames that are not watched
-    static constexpr int watched = 200; ///< frames behind them; then the stream ends
+    static constexpr int settling = 50; ///< frames before the recording starts
+    static constexpr int watched = 200; ///< frames recorded; then the stream ends
 
     explicit WatchingPad(GstElement *source);
     WatchingPad(const WatchingPad &) = delete;
@@ -22,7 +22,7 @@ public:
     /// The source has stopped by then.
     ~WatchingPad();
 
-    /// Waits until all frames have come. Fails the test for each place that allocates.
+    /// Waits for all frames. Fails the test for each call that allocates.
     void expect_nothing();
 
 private:

@@ -16,7 +16,7 @@ using testing::TestPcm;
 constexpr GstClockTime frame = 20 * GST_MSECOND;
 constexpr GstClockTime look_ahead = 6500 * GST_USECOND;
 
-/// The element in front of an appsink that keeps everything.
+/// The element with an appsink that keeps all buffers.
 class JkvmAudioSrc : public ::testing::Test {
 protected:
     void open(const std::string &properties = {})
@@ -31,7 +31,7 @@ protected:
     {
         auto sample = GstRef<GstSample>::adopt(gst_app_sink_try_pull_sample(
             GST_APP_SINK(pipeline_->element("sink")), 20 * GST_SECOND));
-        EXPECT_TRUE(sample) << "no sound came";
+        EXPECT_TRUE(sample) << "no buffer arrived";
         return sample;
     }
     static GstBuffer *buffer_of(const GstRef<GstSample> &sample)
@@ -43,9 +43,9 @@ protected:
     std::unique_ptr<Pipeline> pipeline_;
 };
 
-TEST_F(JkvmAudioSrc, EachFrameFollowsTheLastByExactlyTwentyMilliseconds)
+TEST_F(JkvmAudioSrc, FramesFollowEachOtherByTwentyMilliseconds)
 {
-    open("buffer-time=1000000"); // whatever else the machine does
+    open("buffer-time=1000000"); // a busy machine must not cause overruns
     auto sample = pull();
     EXPECT_TRUE(GST_BUFFER_IS_DISCONT(buffer_of(sample)));
     auto expected = GST_BUFFER_PTS(buffer_of(sample));
@@ -60,7 +60,7 @@ TEST_F(JkvmAudioSrc, EachFrameFollowsTheLastByExactlyTwentyMilliseconds)
     EXPECT_EQ(stat(src(), "overruns"), 0u);
 }
 
-TEST_F(JkvmAudioSrc, CapsAreThoseOfOpusenc)
+TEST_F(JkvmAudioSrc, CapsMatchOpusenc)
 {
     open();
     const auto sample = pull();
@@ -92,7 +92,7 @@ TEST_F(JkvmAudioSrc, CapsAreThoseOfOpusenc)
         << gst_caps_to_string(ours.get()) << " and " << gst_caps_to_string(theirs.get());
 }
 
-TEST_F(JkvmAudioSrc, LatencyIsOneFrameAndTheLookAhead)
+TEST_F(JkvmAudioSrc, ReportsOneFrameAndTheLookAheadAsLatency)
 {
     open();
     pull();
@@ -107,7 +107,7 @@ TEST_F(JkvmAudioSrc, LatencyIsOneFrameAndTheLookAhead)
     EXPECT_EQ(maximum, minimum + 80 * GST_MSECOND);
 }
 
-TEST_F(JkvmAudioSrc, BufferArrivesAfterTheLatencyThatItReports)
+TEST_F(JkvmAudioSrc, BufferArrivesAfterTheReportedLatency)
 {
     open();
     GstClockTimeDiff least = G_MAXINT64;
@@ -116,12 +116,12 @@ TEST_F(JkvmAudioSrc, BufferArrivesAfterTheLatencyThatItReports)
         const auto now = gst_element_get_current_running_time(src());
         least = std::min(least, GST_CLOCK_DIFF(GST_BUFFER_PTS(buffer_of(sample)), now));
     }
-    // The machine may be late, never early; of 25 frames one comes through undisturbed.
+    // A busy machine may be late but never early; the best of 25 frames counts.
     EXPECT_GE(least, static_cast<GstClockTimeDiff>(frame + look_ahead - GST_MSECOND));
     EXPECT_LE(least, static_cast<GstClockTimeDiff>(frame + look_ahead + 10 * GST_MSECOND));
 }
 
-TEST_F(JkvmAudioSrc, OverrunIsADiscontinuityOfItsTrueLength)
+TEST_F(JkvmAudioSrc, OverrunIsADiscontinuityOfItsRealLength)
 {
     open();
     const auto first = pull();
@@ -140,7 +140,7 @@ TEST_F(JkvmAudioSrc, OverrunIsADiscontinuityOfItsTrueLength)
     EXPECT_FALSE(GST_BUFFER_IS_DISCONT(buffer_of(pull())));
 }
 
-TEST_F(JkvmAudioSrc, StopsAtOnceWhenTheDeviceIsSilent)
+TEST_F(JkvmAudioSrc, StopsAtOnceWhileTheDeviceIsFrozen)
 {
     open();
     pull();
@@ -150,7 +150,7 @@ TEST_F(JkvmAudioSrc, StopsAtOnceWhenTheDeviceIsSilent)
     EXPECT_TRUE(pcm_.wait_for_log("close", testing::patience));
 }
 
-TEST_F(JkvmAudioSrc, AfterAPauseSoundIsNewAndTheClockGoesOn)
+TEST_F(JkvmAudioSrc, AudioIsNewAfterAPause)
 {
     open();
     pull();
@@ -167,7 +167,7 @@ TEST_F(JkvmAudioSrc, AfterAPauseSoundIsNewAndTheClockGoesOn)
     EXPECT_EQ(stat(src(), "overruns"), 0u);
 }
 
-TEST_F(JkvmAudioSrc, ClockOfTheDeviceThatDriftsIsFollowedAndIsNoLoss)
+TEST_F(JkvmAudioSrc, FollowsADriftingDeviceWithoutLoss)
 {
     open();
     pull();
@@ -180,13 +180,13 @@ TEST_F(JkvmAudioSrc, ClockOfTheDeviceThatDriftsIsFollowedAndIsNoLoss)
     EXPECT_EQ(stat(src(), "lost-time"), 0u);
 }
 
-TEST_F(JkvmAudioSrc, BeginsWhenTheTimeOfThePipelineBegins)
+TEST_F(JkvmAudioSrc, StartsAtRunningTimeZero)
 {
     pipeline_ = std::make_unique<Pipeline>("jkvmaudiosrc name=src device=" + pcm_.device() +
                                            " ! appsink name=sink sync=false");
     gst_pipeline_set_delay(GST_PIPELINE(pipeline_->get()), 300 * GST_MSECOND);
     pipeline_->play();
-    // What was captured before that is not pushed.
+    // Earlier samples are not pushed.
     EXPECT_LT(GST_BUFFER_PTS(buffer_of(pull())), frame);
 }
 
@@ -200,7 +200,7 @@ TEST_F(JkvmAudioSrc, WorksWithoutAClockToo)
     EXPECT_EQ(GST_BUFFER_PTS(buffer_of(pull())), first + frame);
 }
 
-TEST_F(JkvmAudioSrc, EndOfStreamThatIsSentBeforeTheStartEndsIt)
+TEST_F(JkvmAudioSrc, EndsAtAnEosSentBeforeTheStart)
 {
     Pipeline pipeline("jkvmaudiosrc name=src device=" + pcm_.device() + " ! fakesink");
     gst_element_send_event(pipeline.element("src"), gst_event_new_eos());
@@ -210,7 +210,7 @@ TEST_F(JkvmAudioSrc, EndOfStreamThatIsSentBeforeTheStartEndsIt)
     pipeline.wait_for_eos();
 }
 
-TEST_F(JkvmAudioSrc, RingIsAsLargeAsAskedForInWholeFrames)
+TEST_F(JkvmAudioSrc, RingHasTheConfiguredSizeInWholeFrames)
 {
     open("buffer-time=130000");
     pull();
@@ -222,7 +222,7 @@ TEST_F(JkvmAudioSrc, RingIsAsLargeAsAskedForInWholeFrames)
     EXPECT_EQ(latency_time, 10000);
 }
 
-TEST_F(JkvmAudioSrc, StartAndStopLeaveNothingBehind)
+TEST_F(JkvmAudioSrc, LeaksNothingAcrossStartsAndStops)
 {
     open();
     pull();
