@@ -43,9 +43,14 @@ AudioSrc::AudioSrc(GstJkvmAudioSrc *element)
 
 // --- properties ---
 
-gint64 AudioSrc::actual_time(nanoseconds AlsaDevice::Format::*time) const
+gint64 AudioSrc::actual_buffer_time() const
 {
-    return (stats_.lock()->device.format.*time) / 1us;
+    return stats_.lock()->device.format.buffer_time / 1us;
+}
+
+gint64 AudioSrc::actual_latency_time() const
+{
+    return stats_.lock()->device.format.period / 1us;
 }
 
 GstStructure *AudioSrc::stats() const
@@ -60,11 +65,10 @@ const PropertyTable<AudioSrc> &AudioSrc::live_properties()
         computed<AudioSrc>(
             "actual-buffer-time", "Actual buffer time",
             "Size of the ring that the device granted (us); 0 while no device is open", any_time,
-            [](const AudioSrc &src) { return src.actual_time(&AlsaDevice::Format::buffer_time); }),
-        computed<AudioSrc>(
-            "actual-latency-time", "Actual latency time",
-            "Period that the device granted (us); 0 while no device is open", any_time,
-            [](const AudioSrc &src) { return src.actual_time(&AlsaDevice::Format::period); }),
+            &AudioSrc::actual_buffer_time),
+        computed<AudioSrc>("actual-latency-time", "Actual latency time",
+                           "Period that the device granted (us); 0 while no device is open",
+                           any_time, &AudioSrc::actual_latency_time),
         computed<AudioSrc>("stats", "Statistics", "Counters, and times in nanoseconds", AnyValue{},
                            &AudioSrc::stats),
     };

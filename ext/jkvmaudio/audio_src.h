@@ -79,7 +79,8 @@ private:
     /// Whether downstream accepts raw samples but not Opus.
     bool prefers_samples();
     void post_device_error(Error error);
-    [[nodiscard]] gint64 actual_time(nanoseconds AlsaDevice::Format::*time) const;
+    [[nodiscard]] gint64 actual_buffer_time() const;
+    [[nodiscard]] gint64 actual_latency_time() const;
     [[nodiscard]] GstStructure *stats() const;
 
     GstElement *element_;
