@@ -148,7 +148,7 @@ void ControlDirectory::open_commands()
         return;
     const std::string fifo = path_ + "/cmd";
     mkfifo(fifo.c_str(), 0600);
-    // Also for writing: the FIFO then never reports a hang-up when a sender goes.
+    // Also for writing: the FIFO then never reports a hang-up when a sender closes it.
     UniqueFd fd{open(fifo.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC)};
     struct stat status = {};
     if (fd && fstat(fd.get(), &status) == 0 && S_ISFIFO(status.st_mode))

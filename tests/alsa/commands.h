@@ -24,11 +24,10 @@
 // Commands:
 //   xrun            an overrun or underrun now; needs a running stream
 //   suspend         SUSPENDED until resumed or prepared; needs a running stream
-//   unplug          the device is gone: DISCONNECTED, and open_errno says ENODEV until removed
-//   freeze MS       stops the device's clock and nothing else; 0 thaws it
-//   err ERRNO       one transfer fails, e.g. err EIO
-//   errs ERRNO|0    every transfer fails, until 0
-//   srcrate HZ|0    the source's true rate while the PCM claims its own; eight times that or more
+//   unplug          removes the device: DISCONNECTED, and open_errno has ENODEV until the file is
+//   deleted freeze MS       stops the device's clock and nothing else; 0 thaws it err ERRNO one
+//   transfer fails, e.g. err EIO errs ERRNO|0    every transfer fails, until 0 srcrate HZ|0    the
+//   source's true rate while the PCM claims its own; eight times that or more
 //                   is free-running: as fast as it is read, without overruns
 //   ppm X           the clock is this much too fast, in parts per million
 //

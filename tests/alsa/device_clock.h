@@ -29,7 +29,7 @@ public:
     /// that.
     void set_source_rate(double rate, int64_t now);
 
-    /// How much faster the clock is than its rate says, in parts per million.
+    /// How much faster the clock is than its rate, in parts per million.
     void set_drift(double ppm, int64_t now);
 
     /// Stops the clock for `duration` ns; then it continues where it was. 0 thaws it at once.
@@ -45,7 +45,7 @@ public:
     /// never delivered, and nothing is delivered while they go by.
     void lose(uint64_t frames);
 
-    /// Between these two calls the content that goes by is lost.
+    /// The content between these two calls is lost.
     void suspend(int64_t now);
     void resume(int64_t now);
 

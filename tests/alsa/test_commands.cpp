@@ -181,7 +181,7 @@ TEST(TestPcm, CountsAndWaitsForLinesOfTheLog)
     std::thread writer([directory = test.directory()] {
         ControlDirectory control{directory};
         control.log("start");
-        for (int i = 0; i < 1000; i++) // so that it is still waited for when it comes
+        for (int i = 0; i < 1000; i++) // so that the wait has begun before the event
             control.log("stop");
         control.log("start again");
     });

@@ -153,7 +153,7 @@ TEST_P(PcmFaultTest, ShortReadsGiveFewFramesAtATimeAndLoseNone)
         const snd_pcm_sframes_t there = snd_pcm_avail(capture_.pcm());
         EXPECT_LE(there, 7);
         was_short = was_short || there == 7;
-        Bytes bytes; // snd_pcm_readi() goes on by itself as long as it finds more
+        Bytes bytes; // snd_pcm_readi() continues by itself while it finds more
         const snd_pcm_sframes_t count = capture_.read(480, bytes);
         ASSERT_GE(count, 0);
         const auto part = channel_of(bytes, 1);
@@ -246,7 +246,7 @@ TEST_P(PcmFaultTest, GapLosesFramesWithoutAnError)
     const auto after = read_samples(24000);
     samples.insert(samples.end(), after.begin(), after.end());
     EXPECT_EQ(count_breaks(samples, 48000, 997), 2u);
-    // The phase tells how many.
+    // The phase shows how many.
     const double moved = 997.0 * (24000 + 100) / 48000;
     const double angle = 2 * std::numbers::pi * (moved - std::floor(moved));
     EXPECT_NEAR(samples[24000], 16383.5 * std::sin(angle), 3);

@@ -13,17 +13,17 @@ Error refused(const std::string &setting, int code)
     return {ErrorKind::encoder_setup, setting, std::string("libopus: ") + opus_strerror(code)};
 }
 
-/// What of the sound a stream of that rate can carry.
-opus_int32 widest(const EncoderSettings &settings)
+/// The maximum bandwidth: that of the settings, limited by the rate of the stream.
+opus_int32 max_bandwidth(const EncoderSettings &settings)
 {
     const auto of_rate = settings.rate <= 8000    ? Bandwidth::narrowband
                          : settings.rate <= 12000 ? Bandwidth::mediumband
                          : settings.rate <= 16000 ? Bandwidth::wideband
                          : settings.rate <= 24000 ? Bandwidth::superwideband
                                                   : Bandwidth::fullband;
-    const auto wanted =
+    const auto configured =
         settings.bandwidth == Bandwidth::automatic ? Bandwidth::fullband : settings.bandwidth;
-    return static_cast<opus_int32>(std::min(of_rate, wanted));
+    return static_cast<opus_int32>(std::min(of_rate, configured));
 }
 
 } // namespace
@@ -62,7 +62,7 @@ Status OpusFrameEncoder::apply(const EncoderSettings &settings)
         {"constrained vbr", OPUS_SET_VBR_CONSTRAINT_REQUEST,
          settings.bitrate_type == BitrateType::constrained_vbr},
         {"signal", OPUS_SET_SIGNAL_REQUEST, static_cast<opus_int32>(settings.signal)},
-        {"bandwidth", OPUS_SET_MAX_BANDWIDTH_REQUEST, widest(settings)},
+        {"bandwidth", OPUS_SET_MAX_BANDWIDTH_REQUEST, max_bandwidth(settings)},
         {"channels", OPUS_SET_FORCE_CHANNELS_REQUEST, static_cast<opus_int32>(settings.channels)},
         {"dtx", OPUS_SET_DTX_REQUEST, settings.dtx},
         {"inband-fec", OPUS_SET_INBAND_FEC_REQUEST, settings.inband_fec},

@@ -94,13 +94,13 @@ protected:
         return pulled;
     }
     /// Follows until a buffer meets the condition, and returns it.
-    template <typename Wanted>
-    Pulled follow_until(Wanted wanted)
+    template <typename Condition>
+    Pulled follow_until(Condition condition)
     {
         const auto begin = g_get_monotonic_time();
         for (;;) {
             auto pulled = follow();
-            if (wanted(pulled) || HasFatalFailure())
+            if (condition(pulled) || HasFatalFailure())
                 return pulled;
             if (g_get_monotonic_time() - begin > 20 * G_TIME_SPAN_SECOND) {
                 ADD_FAILURE() << "no buffer met the condition";
@@ -137,9 +137,9 @@ protected:
     {
         const auto query = GstRef<GstQuery>::adopt(gst_query_new_latency());
         EXPECT_TRUE(gst_element_query(src(), query.get()));
-        GstClockTime least = 0;
-        gst_query_parse_latency(query.get(), nullptr, &least, nullptr);
-        return least;
+        GstClockTime minimum = 0;
+        gst_query_parse_latency(query.get(), nullptr, &minimum, nullptr);
+        return minimum;
     }
 
     testing::TestPcm pcm_;

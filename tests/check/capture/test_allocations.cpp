@@ -37,7 +37,7 @@ TEST_P(CaptureAllocations, NoneForAFrame)
 
 INSTANTIATE_TEST_SUITE_P(Of, CaptureAllocations, ::testing::Values("", "volume"),
                          [](const auto &info) {
-                             return *info.param == 0 ? "Sound" : "SoundTurnedDown";
+                             return *info.param == 0 ? "Unchanged" : "WithVolume";
                          });
 
 } // namespace

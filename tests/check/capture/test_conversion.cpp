@@ -28,7 +28,7 @@ TEST_P(CaptureConversion, ToneIsCompleteAndOnTime)
     pcm_.set_format(device.format);
     open_samples("buffer-time=1000000");
     std::vector<double> left;
-    GstClockTimeDiff least = G_MAXINT64;
+    GstClockTimeDiff minimum = G_MAXINT64;
     for (int i = 0; i < 50; ++i) {
         const auto pulled = follow();
         EXPECT_EQ(pulled.int_of_caps("channels"), 2);
@@ -37,16 +37,16 @@ TEST_P(CaptureConversion, ToneIsCompleteAndOnTime)
         ASSERT_EQ(samples.size(), 2u * 960);
         for (std::size_t s = 0; s < samples.size(); s += 2)
             left.push_back(samples[s]);
-        least = std::min(
-            least, GST_CLOCK_DIFF(pulled.time(), gst_element_get_current_running_time(src())));
+        minimum = std::min(
+            minimum, GST_CLOCK_DIFF(pulled.time(), gst_element_get_current_running_time(src())));
     }
     const std::vector<double> settled(left.begin() + 2400, left.end());
     EXPECT_NEAR(testing::measure_frequency(settled, 48000, 997), 997, 0.01);
     // Resampler and dither add a small error.
     EXPECT_EQ(testing::count_breaks(settled, 48000, 997, 12), 0u);
     EXPECT_NEAR(std::ranges::max(settled), 16384, 200);
-    EXPECT_GE(least, static_cast<GstClockTimeDiff>(latency()) - GST_MSECOND);
-    EXPECT_LE(least, static_cast<GstClockTimeDiff>(latency()) + 5 * GST_MSECOND);
+    EXPECT_GE(minimum, static_cast<GstClockTimeDiff>(latency()) - GST_MSECOND);
+    EXPECT_LE(minimum, static_cast<GstClockTimeDiff>(latency()) + 5 * GST_MSECOND);
 
     const auto stats = testing::stats_of(src());
     guint rate = 0;
@@ -83,23 +83,23 @@ TEST_P(CaptureLatency, MatchesTheQueryWithinOneMillisecond)
     // Measured on the streaming thread where the buffer leaves the element.
     struct Arrival {
         GstElement *src;
-        std::atomic<GstClockTimeDiff> least{G_MAXINT64};
+        std::atomic<GstClockTimeDiff> minimum{G_MAXINT64};
     } arrival{src()};
     const auto measure = +[](GstPad *, GstPadProbeInfo *info, gpointer data) {
         auto &to = *static_cast<Arrival *>(data);
         const auto now = gst_element_get_current_running_time(to.src);
         const auto late = GST_CLOCK_DIFF(GST_BUFFER_PTS(GST_PAD_PROBE_INFO_BUFFER(info)), now);
-        to.least = std::min(to.least.load(), late);
+        to.minimum = std::min(to.minimum.load(), late);
         return GST_PAD_PROBE_OK;
     };
     const auto pad = GstRef<GstPad>::adopt(gst_element_get_static_pad(src(), "src"));
     gst_pad_add_probe(pad.get(), GST_PAD_PROBE_TYPE_BUFFER, measure, &arrival, nullptr);
     while (time < 2 * GST_SECOND)
         time += follow().duration();
-    const auto least = arrival.least.load();
+    const auto minimum = arrival.minimum.load();
     EXPECT_EQ(latency(), GetParam().length + look_ahead);
-    EXPECT_GE(least, static_cast<GstClockTimeDiff>(latency() - GST_MSECOND));
-    EXPECT_LE(least, static_cast<GstClockTimeDiff>(latency() + GST_MSECOND));
+    EXPECT_GE(minimum, static_cast<GstClockTimeDiff>(latency() - GST_MSECOND));
+    EXPECT_LE(minimum, static_cast<GstClockTimeDiff>(latency() + GST_MSECOND));
     pipeline_->set_state(GST_STATE_NULL);
 }
 

@@ -110,15 +110,15 @@ TEST_F(JkvmAudioSrc, ReportsOneFrameAndTheLookAheadAsLatency)
 TEST_F(JkvmAudioSrc, BufferArrivesAfterTheReportedLatency)
 {
     open();
-    GstClockTimeDiff least = G_MAXINT64;
+    GstClockTimeDiff minimum = G_MAXINT64;
     for (int i = 0; i < 25; ++i) {
         const auto sample = pull();
         const auto now = gst_element_get_current_running_time(src());
-        least = std::min(least, GST_CLOCK_DIFF(GST_BUFFER_PTS(buffer_of(sample)), now));
+        minimum = std::min(minimum, GST_CLOCK_DIFF(GST_BUFFER_PTS(buffer_of(sample)), now));
     }
     // A busy machine may be late but never early; the best of 25 frames counts.
-    EXPECT_GE(least, static_cast<GstClockTimeDiff>(frame + look_ahead - GST_MSECOND));
-    EXPECT_LE(least, static_cast<GstClockTimeDiff>(frame + look_ahead + 10 * GST_MSECOND));
+    EXPECT_GE(minimum, static_cast<GstClockTimeDiff>(frame + look_ahead - GST_MSECOND));
+    EXPECT_LE(minimum, static_cast<GstClockTimeDiff>(frame + look_ahead + 10 * GST_MSECOND));
 }
 
 TEST_F(JkvmAudioSrc, OverrunIsADiscontinuityOfItsRealLength)
