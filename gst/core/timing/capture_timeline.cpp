@@ -84,7 +84,7 @@ void CaptureTimeline::skip_to(nanoseconds time)
 
 void CaptureTimeline::on_rate_changed()
 {
-    drift_ = {};
+    drift_ = DeviceClockFilter();
     rate_has_changed_ = true;
     lag_time_ = 0ns;
 }

@@ -17,7 +17,7 @@ nanoseconds DeviceClock::at(MonotonicTime now) const
 
 void DeviceClock::restart()
 {
-    drift_ = {};
+    drift_ = DeviceClockFilter();
     position_ = 0ns;
 }
 
