@@ -15,8 +15,8 @@
  * timestamp-mode=arrival it is the time of arrival minus the packet's duration. Each buffer starts where
  * the previous one ended. If the server's sample clock drifts, buffers become up to 0.2 % longer or
  * shorter, so that drift causes neither gaps nor losses. With timestamp-mode=capture-even buffers keep the
- * exact duration of their packet, as RTP payloaders need it, and every 40 ms of drift cause a gap or a
- * dropped frame.
+ * exact duration of their packet, as RTP payloaders need it, and follow the clock only when they are off by
+ * 500 ms.
  *
  * A capture time that is later than expected by more than 40 ms is a hole; among even capture times one
  * missing frame is enough. A hole is announced with a GAP event, and the next buffer is marked DISCONT.
@@ -41,6 +41,7 @@
  *
  * |[
  * gst-launch-1.0 jkvmipcsrc socket-path=$XDG_RUNTIME_DIR/a.sock ! jkvmadaptivequeue ! opusdec plc=true ! audioconvert ! autoaudiosink
+ * gst-launch-1.0 jkvmipcsrc socket-path=$XDG_RUNTIME_DIR/a.sock timestamp-mode=capture-even ! rtpopuspay ! udpsink host=192.168.0.2 port=5004
  * gst-launch-1.0 -e jkvmipcsrc socket-path=$XDG_RUNTIME_DIR/a.sock ! oggmux ! filesink location=a.ogg
  * ]|
  *

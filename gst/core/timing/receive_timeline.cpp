@@ -31,14 +31,11 @@ std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::place(nanoseconds capture
     if (!next_ || hole_expected_) {
         jitter_.reset();
         transit_.reset();
-        stamp = place_behind_hole(captured, duration);
+        stamp = place_behind_known_hole(captured, duration);
     } else if (is_hole(error, captured, duration, arrived)) {
         stamp = place_behind_hole(captured, duration);
-        if (stamp) {
-            stamp->hole = error;
-            stamp->is_pause = count_frames(error, duration) > 1 && transit_.count() > 0 &&
-                              transit - duration < transit_.minimum();
-        }
+        stamp->is_pause = count_frames(error, duration) > 1 && transit_.count() > 0 &&
+                          transit - duration < transit_.minimum();
     } else if (error >= -max_step_back) {
         jitter_.add(std::chrono::abs(error));
         stamp = append(captured, duration);
@@ -76,7 +73,7 @@ std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::place_arrival(nanoseconds
     const bool was_lagging = std::exchange(is_lagging_, lag > tolerance_);
     is_lag_with_burst_ = was_lagging && (is_lag_with_burst_ || is_burst);
     if (!next_ || hole_expected_)
-        return place_behind_hole(arrived, duration);
+        return place_behind_known_hole(arrived, duration);
     if (!is_lagging_)
         return lag >= -max_step_back ? append(arrived, duration) : std::nullopt;
     if (lag <= longest_stall && (is_burst || !was_lagging)) {
@@ -85,55 +82,84 @@ std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::place_arrival(nanoseconds
         return finish({.time = *next_, .duration = duration}, duration);
     }
     auto stamp = place_behind_hole(arrived, duration);
-    if (stamp)
-        stamp->is_pause = !is_lag_with_burst_;
+    stamp.is_pause = !is_lag_with_burst_;
     return stamp;
 }
 
 std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::append(nanoseconds captured,
                                                               nanoseconds duration)
 {
-    const auto error = captured - expected();
+    const bool has_stepped = detect_step(captured - expected(), duration);
+    if (has_stepped) {
+        restart_filter();
+        jitter_.reset();
+    }
+    filter_.update(position_, captured);
+    drift_.add(position_, filter_.time());
+    position_ += duration;
+    const auto ahead = filter_.time() - *next_;
+    const bool is_exact = spacing_ == FrameSpacing::exact;
+    if ((has_stepped && ahead > tolerance_) || (is_exact && ahead > max_exact_drift)) {
+        Stamp stamp{.time = filter_.time(), .discontinuity = true};
+        stamp.gap = cover(stamp.time);
+        return finish(stamp, duration);
+    }
+    if (is_exact && ahead < -max_exact_drift)
+        return std::nullopt;
+    return finish({.time = *next_}, duration + slew(ahead, duration));
+}
+
+bool ReceiveTimeline::detect_step(nanoseconds error, nanoseconds duration)
+{
     if (error > tolerance_)
         off_time_ = std::max(off_time_, 0ns) + duration;
     else if (error < -tolerance_)
         off_time_ = std::min(off_time_, 0ns) - duration;
     else
         off_time_ = 0ns;
-    const bool has_stepped = std::chrono::abs(off_time_) >= step_time;
-    if (has_stepped) {
-        off_time_ = 0ns;
-        restart_filter();
-    }
-    filter_.update(position_, captured);
-    drift_.add(position_, filter_.time());
-    const auto ahead = filter_.time() - *next_;
-    position_ += duration;
-    if (ahead > tolerance_ && (has_stepped || spacing_ == FrameSpacing::exact)) {
-        Stamp stamp{.time = filter_.time(), .discontinuity = true};
-        stamp.gap = cover(stamp.time);
-        return finish(stamp, duration);
-    }
-    if (ahead < -tolerance_ && spacing_ == FrameSpacing::exact)
-        return std::nullopt;
-    return finish({.time = *next_}, duration + slew(ahead, duration));
+    if (std::chrono::abs(off_time_) < step_time)
+        return false;
+    off_time_ = 0ns;
+    return true;
 }
 
-std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::place_behind_hole(nanoseconds captured,
-                                                                         nanoseconds duration)
+std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::place_behind_known_hole(nanoseconds captured,
+                                                                               nanoseconds duration)
 {
-    Stamp stamp{.time = captured, .discontinuity = true};
-    if (covered_until_) {
-        if (captured < *covered_until_ - tolerance_)
-            return std::nullopt;
-        stamp.time = std::max(captured, *covered_until_);
-        stamp.hole = next_ ? stamp.time - *next_ : 0ns;
+    const bool is_announced = covered_until_ && covered_until_ != next_;
+    if (is_announced && captured < *covered_until_ - tolerance_)
+        return std::nullopt;
+    if (next_ && captured < *next_ - max_step_back)
+        return std::nullopt;
+    Stamp stamp{.time = std::max(captured, covered_until_.value_or(captured)),
+                .discontinuity = true};
+    stamp.hole = next_ ? stamp.time - *next_ : 0ns;
+    if (covered_until_)
         stamp.gap = cover(stamp.time);
-    }
-    hole_expected_ = is_slewing_ = false;
+    hole_expected_ = false;
+    follow_across_hole(captured, duration);
+    return finish(stamp, duration);
+}
+
+ReceiveTimeline::Stamp ReceiveTimeline::place_behind_hole(nanoseconds captured,
+                                                          nanoseconds duration)
+{
+    const auto missing = captured - expected();
+    Stamp stamp{
+        .time = std::max(captured, *next_), .discontinuity = true, .hole = std::max(missing, 0ns)};
+    if (spacing_ == FrameSpacing::exact)
+        stamp.time = *next_ + std::max(count_frames(missing, duration), std::int64_t{1}) * duration;
+    stamp.gap = cover(stamp.time);
+    follow_across_hole(captured, duration);
+    return finish(stamp, duration);
+}
+
+void ReceiveTimeline::follow_across_hole(nanoseconds captured, nanoseconds duration)
+{
+    is_slewing_ = false;
     off_time_ = 0ns;
-    const auto missing = next_ ? captured - expected() : 0ns;
-    if (next_ && missing >= 0ns) {
+    const auto missing = next_ ? captured - expected() : -1ns;
+    if (missing >= 0ns) {
         // At the measured rate, so that the hole does not look like drift.
         const auto media =
             std::chrono::duration<double, std::nano>(missing) * (1 + filter_.ppm() / 1e6);
@@ -144,7 +170,6 @@ std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::place_behind_hole(nanosec
     filter_.update(position_, captured);
     drift_.add(position_, filter_.time());
     position_ += duration;
-    return finish(stamp, duration);
 }
 
 ReceiveTimeline::Stamp ReceiveTimeline::finish(Stamp stamp, nanoseconds duration)

@@ -20,7 +20,7 @@ struct Gap {
 /// How a timeline follows a sender whose sample clock drifts against this host's clock.
 enum class FrameSpacing {
     slewed, ///< frames become up to 0.2 % longer or shorter
-    exact,  ///< frames keep their duration; every 40 ms of drift are a gap or a dropped frame
+    exact,  ///< frames keep their duration; drift accumulates up to `max_exact_drift`
 };
 
 /// Each frame is placed where the previous one ended. A DeviceClockFilter compares the media time
@@ -42,6 +42,8 @@ public:
     static constexpr nanoseconds step_time = std::chrono::milliseconds(200);
     /// A longer time without arrivals is not a stall, see place_arrival().
     static constexpr nanoseconds longest_stall = std::chrono::seconds(1);
+    /// Difference between frames and capture times at which exact spacing gives way.
+    static constexpr nanoseconds max_exact_drift = std::chrono::milliseconds(500);
 
     explicit ReceiveTimeline(nanoseconds tolerance, FrameSpacing spacing = FrameSpacing::slewed)
         : tolerance_(tolerance), spacing_(spacing)
@@ -93,7 +95,13 @@ private:
     [[nodiscard]] bool is_hole(nanoseconds error, nanoseconds captured, nanoseconds duration,
                                nanoseconds arrived) const;
     std::optional<Stamp> append(nanoseconds captured, nanoseconds duration);
-    std::optional<Stamp> place_behind_hole(nanoseconds captured, nanoseconds duration);
+    /// Behind a hole that was announced, or is known from expect_hole().
+    std::optional<Stamp> place_behind_known_hole(nanoseconds captured, nanoseconds duration);
+    Stamp place_behind_hole(nanoseconds captured, nanoseconds duration);
+    /// Lets the filter skip the time of a hole.
+    void follow_across_hole(nanoseconds captured, nanoseconds duration);
+    /// Returns true once the error has been beyond the tolerance, on one side, for `step_time`.
+    bool detect_step(nanoseconds error, nanoseconds duration);
     Stamp finish(Stamp stamp, nanoseconds duration);
     [[nodiscard]] nanoseconds slew(nanoseconds error, nanoseconds duration);
     void restart_filter();

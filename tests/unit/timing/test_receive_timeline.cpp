@@ -251,23 +251,52 @@ TEST_F(ReceiveTimelineTest, KeepsToJitteringCaptureTimesForAnHour)
     }
 }
 
-TEST_F(ReceiveTimelineTest, KeepsDurationsExactIfRequested)
+TEST_F(ReceiveTimelineTest, AdvancesByExactDurationsIfRequested)
 {
-    timeline_ = ReceiveTimeline(40ms, FrameSpacing::exact);
-    int holes = 0;
-    std::optional<nanoseconds> end;
-    for (int i = 0; i < 50 * 400; ++i) { // 200 ppm of 400 s are 80 ms
-        const auto captured = i * (frame + 4us);
-        const auto stamp = place(captured);
-        EXPECT_EQ(stamp.duration, frame);
-        EXPECT_EQ(stamp.hole, 0ns) << "drift is not a loss";
-        if (stamp.discontinuity)
-            ++holes;
-        else
-            EXPECT_EQ(stamp.time, *end);
-        end = stamp.time + frame;
+    for (const auto drift : {-2us, 2us}) { // 100 ppm
+        timeline_ = ReceiveTimeline(40ms, FrameSpacing::exact);
+        auto end = place(0ns).time + frame;
+        for (int i = 1; i < 600 * 50; ++i) {
+            const auto stamp = place(i * (frame + drift));
+            ASSERT_FALSE(stamp.discontinuity) << i;
+            ASSERT_EQ(stamp.time, end);
+            ASSERT_EQ(stamp.duration, frame);
+            end += frame;
+        }
+        const auto stamp = place(600 * 50 * (frame + drift) + frame); // behind a lost frame
+        EXPECT_EQ(stamp.time, end + frame) << "also across a loss";
+        EXPECT_NEAR(milliseconds_of(stamp.hole), 20, 0.1);
     }
-    EXPECT_EQ(holes, 2) << "the first frame, and one for 40 ms of drift";
+}
+
+TEST_F(ReceiveTimelineTest, BoundsTheDriftOfExactDurations)
+{
+    for (const auto drift : {-1ms, 1ms}) { // 5 %
+        timeline_ = ReceiveTimeline(40ms, FrameSpacing::exact);
+        int count = 0;
+        for (int i = 0; i < 5000; ++i) {
+            const auto captured = i * (frame + drift);
+            const auto stamp = timeline_.place(captured, frame, captured + usual_transit);
+            if (!stamp)
+                continue;
+            ++count;
+            EXPECT_LT(std::chrono::abs(stamp->time - captured),
+                      ReceiveTimeline::max_exact_drift + 2 * frame);
+            EXPECT_EQ(stamp->hole, 0ns) << "drift is not a loss";
+        }
+        EXPECT_GT(count, 4700);
+    }
+}
+
+TEST_F(ReceiveTimelineTest, KeepsAFrameBehindALossAfterCaptureTimesSteppedBack)
+{
+    auto next = place_even(50);
+    for (int i = 0; i < 50; ++i, next += frame)
+        place(next - 300ms);
+    const auto stamp = timeline_.place(next + 100ms - 300ms, frame, next + 200ms);
+    ASSERT_TRUE(stamp) << "it is late, but follows the previous frame";
+    EXPECT_TRUE(stamp->discontinuity);
+    EXPECT_NEAR(milliseconds_of(stamp->hole), 100, 1);
 }
 
 TEST_F(ReceiveTimelineTest, ReturnsAHoleAsAGap)

@@ -19,7 +19,7 @@ namespace jkvm {
 enum class TimestampMode {
     capture,      ///< the capture time sent with the frame, if it is plausible
     arrival,      ///< the frame's arrival
-    capture_even, ///< as capture, but frames keep their exact duration
+    capture_even, ///< as capture, but with FrameSpacing::exact
 };
 
 /// Thread-bound; the statistics can be copied out.

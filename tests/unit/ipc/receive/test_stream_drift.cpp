@@ -19,6 +19,7 @@ using namespace std::chrono_literals;
 constexpr WallTime epoch{1'700'000'000s};
 constexpr nanoseconds frame = 20ms;
 constexpr int one_hour = 3600 * 50; // frames
+constexpr int ten_minutes = one_hour / 6;
 
 /// A sender, the stream that receives its frames, and the drift estimator of a queue behind it.
 class DriftingSender {
@@ -87,12 +88,12 @@ TEST_P(StreamDrift, LosesNothingInAnHourOfEvenCaptureTimes)
     EXPECT_LE(sender.largest_error(), 2ms);
 }
 
-TEST_P(StreamDrift, LosesNothingInAnHourBehindASourceThatSlews)
+TEST_P(StreamDrift, LosesNothingBehindASourceThatSlews)
 {
     // jkvmaudiosrc steps its own timestamps by up to 1 ms.
     DriftingSender sender;
     CaptureTimeline source;
-    for (int i = 0; i < one_hour; ++i)
+    for (int i = 0; i < ten_minutes; ++i)
         sender.send(source.place(i * frame, capture_time(i, GetParam()), frame).time,
                     jittered_transit());
     expect_no_loss(sender);
@@ -100,10 +101,10 @@ TEST_P(StreamDrift, LosesNothingInAnHourBehindASourceThatSlews)
     EXPECT_NEAR(sender.queue_ppm(), 0, 30);
 }
 
-TEST_P(StreamDrift, LosesNothingInAnHourWithoutTimestamps)
+TEST_P(StreamDrift, LosesNothingWithoutTimestamps)
 {
     DriftingSender sender(TimestampMode::arrival);
-    for (int i = 0; i < one_hour; ++i)
+    for (int i = 0; i < ten_minutes; ++i)
         sender.send(capture_time(i, GetParam()), jittered_transit());
     expect_no_loss(sender);
 }
@@ -111,7 +112,7 @@ TEST_P(StreamDrift, LosesNothingInAnHourWithoutTimestamps)
 TEST_P(StreamDrift, ReportsDriftAfterAMinuteAndHidesItFromTheQueue)
 {
     DriftingSender sender;
-    for (int i = 0; i < one_hour / 6; ++i) {
+    for (int i = 0; i < 150 * 50; ++i) {
         sender.send(capture_time(i, GetParam()), jittered_transit());
         if (i < 60 * 50)
             continue;
@@ -124,7 +125,7 @@ TEST_P(StreamDrift, CountsExactlyTheFramesThatAreLost)
 {
     DriftingSender sender;
     unsigned lost = 0;
-    for (int i = 0; i < one_hour / 6; ++i) {
+    for (int i = 0; i < ten_minutes; ++i) {
         const bool is_lost = i % 1000 == 500;
         lost += is_lost ? 1 : 0;
         if (!is_lost)
