@@ -74,8 +74,8 @@ public:
         pushed_ += frame != nullptr ? 1 : 0;
         check(pushed_ + stats.dropped_invalid + stats.dropped_early + stats.dropped_late == frames_,
               "a frame is pushed, or counted under one reason");
-        check(stream_.latency() >= 0ns && stream_.latency() <= SourceLatencyReport::longest,
-              "nobody makes the latency longer than it may be");
+        check(stream_.latency() >= 0ns && stream_.latency() <= SourceLatencyReport::max_latency,
+              "the latency is bounded");
         if (frame == nullptr) {
             announce_gap();
             return;

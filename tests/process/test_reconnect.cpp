@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Two gst-launch-1.0 processes, as a user types them, one of which dies.
+// Kills one of two gst-launch-1.0 processes and starts it again.
 #include "support/alsa_device.h"
 #include "support/program.h"
 #include "support/temporary_directory.h"
@@ -23,12 +23,12 @@ protected:
         receiver_.emplace(gst_launch("-m -e jkvmipcsrc stats-interval=20 socket-path=" + path_ +
                                      " ! oggmux ! filesink location=" + directory_.file("a.ogg")));
     }
-    /// Waits for sound at the receiver, new since the last call.
+    /// Waits until the receiver reports frames that arrived since the last call.
     void expect_audio()
     {
         constexpr auto stats = "x-jkvm-ipcsrc-stats, connected=(boolean)true";
-        sounds_ += 3;
-        ASSERT_TRUE(receiver_->wait_for_output(stats, sounds_)) << receiver_->output();
+        reports_ += 3;
+        ASSERT_TRUE(receiver_->wait_for_output(stats, reports_)) << receiver_->output();
     }
 
     TestPcm pcm_;
@@ -36,15 +36,15 @@ protected:
     std::string path_ = directory_.file("a.sock");
     std::optional<Program> sender_;
     std::optional<Program> receiver_;
-    int sounds_ = 0;
+    int reports_ = 0;
 };
 
-TEST_F(Reconnect, ReceiverMayBeKilledAndStartedAgainAtWill)
+TEST_F(Reconnect, ServesAReceiverThatIsKilledAndRestarted)
 {
     start_sender();
     for (int i = 0; i < 3; ++i) {
         start_receiver();
-        sounds_ = 0;
+        reports_ = 0;
         expect_audio();
         receiver_->send(SIGKILL);
         EXPECT_EQ(receiver_->wait(), 128 + SIGKILL);
@@ -57,12 +57,12 @@ TEST_F(Reconnect, ReceiverMayBeKilledAndStartedAgainAtWill)
     EXPECT_EQ(sender_->output().find("ERROR"), std::string::npos) << sender_->output();
 }
 
-TEST_F(Reconnect, SenderThatIsKilledIsComeBackTo)
+TEST_F(Reconnect, ReconnectsAfterSenderIsKilled)
 {
     start_receiver(); // before there is a server
     ASSERT_TRUE(receiver_->wait_for_output("jkvm-link, reason=(string)unreachable"));
     for (int i = 0; i < 3; ++i) {
-        start_sender(); // each time over the socket that the killed one left
+        start_sender(); // over the socket file that the killed one left behind
         expect_audio();
         sender_->send(SIGKILL);
         EXPECT_EQ(sender_->wait(), 128 + SIGKILL);
@@ -72,7 +72,7 @@ TEST_F(Reconnect, SenderThatIsKilledIsComeBackTo)
     EXPECT_NE(receiver_->output().find("Got EOS"), std::string::npos) << receiver_->output();
 }
 
-TEST_F(Reconnect, SecondSenderOnThePathSaysSoAndEnds)
+TEST_F(Reconnect, FailsASecondSenderOnThePath)
 {
     start_sender();
     start_receiver();

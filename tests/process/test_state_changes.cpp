@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// An application starts and stops its pipeline again and again while others are connected.
+// Starts and stops a pipeline repeatedly while peers are connected.
 #include "element_process.h"
 #include "fault_counts.h"
 #include "support/footprint.h"
@@ -14,8 +14,8 @@ namespace {
 
 class StateChanges : public ::testing::Test {
 protected:
-    /// From NULL to PLAYING and back, many times. `attach` connects a peer and waits for sound if
-    /// it is told to; it returns the connection.
+    /// Changes the state from NULL to PLAYING and back, many times. `attach` returns a connection
+    /// to a peer, and waits for a frame first if its argument is true.
     template <typename Attach>
     void change_states(Pipeline &pipeline, Attach attach)
     {
@@ -42,30 +42,30 @@ protected:
         return static_cast<bool>(
             GstRef<GstMessage>::adopt(gst_bus_pop_filtered(bus.get(), GST_MESSAGE_ERROR)));
     }
-    static void send_frames_until_heard(int connection, bool is_output, GstElement *source)
+    static void send_frames_until_received(int connection, bool is_output, GstElement *source)
     {
-        const auto is_heard = [&] {
+        const auto is_received = [&] {
             send_all(connection, frame_of(3, is_output));
             return stat(source, "frames") > 0;
         };
-        ASSERT_TRUE(eventually(is_heard));
+        ASSERT_TRUE(eventually(is_received));
     }
 
     TemporaryDirectory directory_;
     std::string path_ = directory_.file("a.sock");
 };
 
-TEST_F(StateChanges, OfAListeningSinkWithClients)
+TEST_F(StateChanges, LeakNothingInAListeningSink)
 {
-    // A real one too, which comes back whenever it can. Its start takes longer than many changes.
+    // Another process reconnects whenever it can. Its start takes longer than many state changes.
     Program other(gst_launch("-m jkvmipcsrc socket-path=" + path_ + " ! fakesink"));
     Pipeline pipeline("audiotestsrc is-live=true samplesperbuffer=960 ! opusenc ! "
                       "jkvmipcsink socket-path=" +
                       path_);
     ASSERT_TRUE(other.wait_for_output("New clock")) << other.output();
-    change_states(pipeline, [&](bool is_with_sound) {
+    change_states(pipeline, [&](bool with_frame) {
         auto peer = connect_to(path_);
-        if (is_with_sound) {
+        if (with_frame) {
             EXPECT_NE(capture_time_of_next_frame(peer.get()), 0);
         }
         return peer;
@@ -76,42 +76,42 @@ TEST_F(StateChanges, OfAListeningSinkWithClients)
     EXPECT_EQ(other.wait(), 0) << other.output();
 }
 
-TEST_F(StateChanges, OfAListeningSourceWithAClient)
+TEST_F(StateChanges, LeakNothingInAListeningSource)
 {
     Pipeline pipeline("jkvmipcsrc name=ipc direction=microphone socket-path=" + path_ +
                       " ! fakesink");
     auto *source = pipeline.element("ipc");
-    change_states(pipeline, [&](bool is_with_sound) {
+    change_states(pipeline, [&](bool with_frame) {
         auto peer = connect_to(path_);
-        if (is_with_sound)
-            send_frames_until_heard(peer.get(), false, source);
+        if (with_frame)
+            send_frames_until_received(peer.get(), false, source);
         return peer;
     });
 }
 
-TEST_F(StateChanges, OfAConnectingSourceWithAServer)
+TEST_F(StateChanges, LeakNothingInAConnectingSource)
 {
     const auto listener = listen_at(path_);
     Pipeline pipeline("jkvmipcsrc name=ipc socket-path=" + path_ + " ! fakesink");
     auto *source = pipeline.element("ipc");
-    change_states(pipeline, [&](bool is_with_sound) {
+    change_states(pipeline, [&](bool with_frame) {
         auto peer = accept_from(listener.get());
-        if (is_with_sound)
-            send_frames_until_heard(peer.get(), true, source);
+        if (with_frame)
+            send_frames_until_received(peer.get(), true, source);
         return peer;
     });
 }
 
-TEST_F(StateChanges, OfAConnectingSinkWithAServer)
+TEST_F(StateChanges, LeakNothingInAConnectingSink)
 {
     const auto listener = listen_at(path_);
     Pipeline pipeline("audiotestsrc is-live=true samplesperbuffer=960 ! opusenc ! "
                       "jkvmipcsink direction=microphone socket-path=" +
                       path_);
-    change_states(pipeline, [&](bool is_with_sound) {
+    change_states(pipeline, [&](bool with_frame) {
         auto peer = accept_from(listener.get());
-        if (is_with_sound) {
-            EXPECT_EQ(receive(peer.get(), 46).size(), 46u) << "a Config, and a frame's header";
+        if (with_frame) {
+            EXPECT_EQ(receive(peer.get(), 46).size(), 46u) << "a Config and the header of a frame";
         }
         return peer;
     });

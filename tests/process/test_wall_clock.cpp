@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The machine's wall clock is stepped under both ends, as when it first hears of the right time.
+// Steps the wall clock of sender and receiver, as NTP does after booting.
 //
 // Environment: JKVM_FAULTS is the path of the library that fakes the clock.
 #include "element_process.h"
@@ -22,7 +22,8 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
 
-/// How much the wall clock of the programs that were started with it is off. The test's own is not.
+/// Offset of the wall clock of all programs started with environment(). The test's own is
+/// unaffected.
 class FakeWallClock {
 public:
     explicit FakeWallClock(const std::string &path)
@@ -50,7 +51,7 @@ private:
     void *memory_ = nullptr;
 };
 
-/// The timestamps that a fakesink printed, seconds.
+/// Returns the timestamps printed by a fakesink (s).
 std::vector<double> timestamps_in(const std::string &output)
 {
     std::vector<double> times;
@@ -67,7 +68,7 @@ std::vector<double> timestamps_in(const std::string &output)
     return times;
 }
 
-TEST(WallClock, SteppedByAnHourDoesNotMoveTheSound)
+TEST(WallClock, StepOfAnHourDoesNotMoveTimestamps)
 {
     const char *faults = std::getenv("JKVM_FAULTS"); // NOLINT(concurrency-mt-unsafe): one thread
     ASSERT_NE(faults, nullptr);
@@ -88,13 +89,13 @@ TEST(WallClock, SteppedByAnHourDoesNotMoveTheSound)
         const auto is_captured_after = [&](nanoseconds time) {
             return nanoseconds(capture_time_of_next_frame(watcher.get())) >= time;
         };
-        // A frame is on its way when it happens.
+        // Frames are in flight during the step.
         source.send(SIGSTOP);
         const auto stopped = nanoseconds(wall_clock_ns()) + before;
         ASSERT_TRUE(eventually([&] { return is_captured_after(stopped); }));
         clock.set_offset(offset);
         source.send(SIGCONT);
-        // The sender's clock is the stepped one now: nearer to that than to any other.
+        // The sender sees the step: its clock is closer to this offset than to any other.
         const auto is_stepped = [&] {
             const auto captured = nanoseconds(capture_time_of_next_frame(watcher.get()));
             return std::chrono::abs(captured - nanoseconds(wall_clock_ns()) - offset) < 30min;

@@ -9,13 +9,11 @@ namespace jkvm {
 
 namespace {
 
-// The mean of the first slopes, then an exponential one of about as many: it is there from the
-// first slope on, and smooth.
-constexpr int most_slopes = 10;
+// Slopes that are averaged: the mean of the first ones, then an exponential average.
+constexpr int averaged_slopes = 10;
 
-// How many more of the slopes must have one sign than the other, in standard deviations of what
-// chance gives.
-constexpr double least_agreement = 2.5;
+// Minimum excess of one sign among the slopes, in standard deviations of a random distribution.
+constexpr double min_agreement = 2.5;
 
 } // namespace
 
@@ -43,26 +41,26 @@ void ArrivalDriftEstimator::close_bucket(nanoseconds now)
         ++count_;
     else
         begin_ = (begin_ + 1) % window;
-    // What is older than the window does not count, however rarely frames came.
+    // Buckets older than the window are dropped, however rare the frames were.
     while (full(0).start < now - window * bucket_length) {
         begin_ = (begin_ + 1) % window;
         if (--count_ == 0)
             break;
     }
-    least_full_ = nanoseconds::max();
+    min_level_ = nanoseconds::max();
     for (int i = 0; i < count_; ++i)
-        least_full_ = std::min(least_full_, full(i).level);
+        min_level_ = std::min(min_level_, full(i).level);
 
     rebase(now);
     if (const auto slope = measured_slope()) {
-        slopes_ = std::min(slopes_ + 1, most_slopes);
+        slopes_ = std::min(slopes_ + 1, averaged_slopes);
         slope_ += (*slope - slope_) / slopes_;
     }
 }
 
 std::optional<double> ArrivalDriftEstimator::measured_slope() const
 {
-    if (count_ < least_window)
+    if (count_ < min_buckets)
         return std::nullopt;
     const auto half = count_ / 2;
     std::array<double, window> slopes{};
@@ -73,15 +71,15 @@ std::optional<double> ArrivalDriftEstimator::measured_slope() const
         slopes[i] = static_cast<double>((late.transit - early.transit).count()) /
                     static_cast<double>((late.at - early.at).count());
     }
-    // Without drift they point up and down by turns; then chance is not followed.
+    // Without drift the signs are random.
     const auto up = std::count_if(slopes.begin(), slopes.begin() + pairs,
                                   [](double slope) { return slope > 0; });
     const auto lead = static_cast<double>(std::abs(2 * up - pairs));
-    if (lead < least_agreement * std::sqrt(pairs))
+    if (lead < min_agreement * std::sqrt(pairs))
         return 0.0;
     const auto middle = slopes.begin() + pairs / 2;
     std::nth_element(slopes.begin(), middle, slopes.begin() + pairs);
-    if (std::abs(*middle) > steepest)
+    if (std::abs(*middle) > max_drift)
         return std::nullopt;
     return *middle;
 }
@@ -107,17 +105,17 @@ void ArrivalDriftEstimator::set_following(bool following, nanoseconds now)
 
 nanoseconds ArrivalDriftEstimator::minimum() const
 {
-    return open_ ? std::min(least_full_, open_->level) : nanoseconds(0);
+    return open_ ? std::min(min_level_, open_->level) : nanoseconds(0);
 }
 
 nanoseconds ArrivalDriftEstimator::recent_minimum() const
 {
     if (!open_)
         return nanoseconds(0);
-    auto least = open_->level;
+    auto minimum = open_->level;
     if (count_ > 0)
-        least = std::min(least, full(count_ - 1).level);
-    return least;
+        minimum = std::min(minimum, full(count_ - 1).level);
+    return minimum;
 }
 
 void ArrivalDriftEstimator::reset()

@@ -10,9 +10,9 @@ namespace {
 
 nanoseconds with_margin(nanoseconds latency)
 {
-    const auto bounded = std::clamp(latency, nanoseconds(0), SourceLatencyReport::longest);
+    const auto bounded = std::clamp(latency, nanoseconds(0), SourceLatencyReport::max_latency);
     const auto needed =
-        std::min(bounded + SourceLatencyReport::margin, SourceLatencyReport::longest);
+        std::min(bounded + SourceLatencyReport::margin, SourceLatencyReport::max_latency);
     return (needed + SourceLatencyReport::step - nanoseconds(1)) / SourceLatencyReport::step *
            SourceLatencyReport::step;
 }
@@ -25,17 +25,17 @@ void SourceLatencyReport::record(nanoseconds latency)
 {
     if (std::exchange(is_first_, false)) {
         count_ = 0;
-        take(latency);
+        update(latency);
         return;
     }
-    least_ = count_ == 0 ? latency : std::min(least_, latency);
+    minimum_ = count_ == 0 ? latency : std::min(minimum_, latency);
     if (++count_ < window)
         return;
     count_ = 0;
-    take(least_);
+    update(minimum_);
 }
 
-void SourceLatencyReport::take(nanoseconds latency)
+void SourceLatencyReport::update(nanoseconds latency)
 {
     const auto needed = with_margin(latency);
     if (needed > value_ || needed <= value_ - 2 * step)

@@ -1,40 +1,41 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The latency that a live source tells the pipeline, made from latencies that jitter.
+// Derives the latency that a live source reports from the measured latencies of its frames.
 #pragma once
 
 #include "core/base/time.h"
 
 namespace jkvm {
 
-/// A change of the reported latency makes every sink of the pipeline adjust, which can be heard. So
-/// what is reported is the latency without its jitter (the least of some frames), plus a margin,
-/// rounded up to steps; it rises when that has risen, and falls when it has by two steps.
+/// A change of the reported latency makes every sink of the pipeline adjust, which is audible. The
+/// value is therefore the minimum latency of several frames, which is free of jitter, plus a
+/// margin, rounded up to a step. It rises with that minimum, and falls once that has fallen by two
+/// steps.
 class SourceLatencyReport {
 public:
     static constexpr nanoseconds step = std::chrono::milliseconds(10);
-    /// What scheduling on a busy machine may add.
+    /// Allowance for scheduling on a busy machine.
     static constexpr nanoseconds margin = std::chrono::milliseconds(10);
 
-    /// No more is ever reported: whoever sends timestamps must not hold up a pipeline for longer.
-    static constexpr nanoseconds longest = std::chrono::seconds(1);
+    /// Upper bound: a peer must not delay the pipeline by more with its timestamps.
+    static constexpr nanoseconds max_latency = std::chrono::seconds(1);
 
-    /// `expected`: of the first frame; that is what is reported until then.
+    /// `expected`: latency of the first frame, reported until that arrives.
     explicit SourceLatencyReport(nanoseconds expected);
 
-    /// Of each frame.
+    /// Records the latency of a frame.
     void record(nanoseconds latency);
-    /// Another sender: its first frame counts at once.
+    /// Another sender follows: its first frame takes effect at once.
     void restart() { is_first_ = true; }
     [[nodiscard]] nanoseconds value() const { return value_; }
 
 private:
-    void take(nanoseconds latency);
+    void update(nanoseconds latency);
 
     static constexpr unsigned window = 50; // frames
 
     nanoseconds value_;
-    nanoseconds least_{0}; // of this window
-    unsigned count_ = 0;   // in this window
+    nanoseconds minimum_{0}; // in this window
+    unsigned count_ = 0;     // in this window
     bool is_first_ = true;
 };
 

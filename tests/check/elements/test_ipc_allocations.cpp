@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Neither jkvmipcsink nor jkvmipcsrc allocates anything for a frame, once frames flow.
+// Checks that jkvmipcsink and jkvmipcsrc do not allocate memory for a frame.
 #include "capture/allocations.h"
 #include "capture/watching_pad.h"
 #include "common/opus_caps.h"
@@ -37,7 +37,7 @@ GstRef<GstElement> make(const char *factory, const std::string &path)
     return GstRef<GstElement>::adopt(element);
 }
 
-TEST(IpcAllocations, NoneForAFrameThatIsSent)
+TEST(IpcAllocations, NoneForASentFrame)
 {
     const testing::TemporaryDirectory directory;
     const auto path = directory.file("s");
@@ -46,7 +46,7 @@ TEST(IpcAllocations, NoneForAFrameThatIsSent)
     const auto client = testing::connect_to(path);
     ASSERT_TRUE(client);
 
-    // This thread is the streaming thread.
+    // This thread acts as the streaming thread.
     const auto pad =
         GstRef<GstPad>::adopt(GST_PAD(gst_object_ref_sink(gst_pad_new("src", GST_PAD_SRC))));
     gst_pad_set_active(pad.get(), TRUE);
@@ -62,7 +62,7 @@ TEST(IpcAllocations, NoneForAFrameThatIsSent)
     const auto push = [&](bool is_watched) {
         auto *buffer = gst_buffer_new_memdup(packet.data(), packet.size());
         GST_BUFFER_PTS(buffer) = 0;
-        const auto kept = GstRef<GstBuffer>::share(buffer); // it is freed when nobody watches
+        const auto kept = GstRef<GstBuffer>::share(buffer); // freed outside of the watched section
         if (is_watched)
             testing::watch_allocations();
         gst_pad_push(pad.get(), buffer);
@@ -78,14 +78,14 @@ TEST(IpcAllocations, NoneForAFrameThatIsSent)
     gst_element_set_state(sink.get(), GST_STATE_NULL);
 }
 
-TEST(IpcAllocations, NoneForAFrameThatIsReceived)
+TEST(IpcAllocations, NoneForAReceivedFrame)
 {
     const testing::TemporaryDirectory directory;
     const auto path = directory.file("s");
     auto listener = testing::listen_at(path);
     const auto src = make("jkvmipcsrc", path);
     WatchingPad pad(src.get());
-    // What was captured some seconds ago lies within the running time.
+    // The base time is in the past, so that frames captured some seconds ago have a running time.
     const auto clock = GstRef<GstClock>::adopt(gst_system_clock_obtain());
     gst_element_set_clock(src.get(), clock.get());
     gst_element_set_base_time(src.get(), gst_clock_get_time(clock.get()) - 20 * GST_SECOND);

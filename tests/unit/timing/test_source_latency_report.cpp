@@ -19,14 +19,14 @@ protected:
     SourceLatencyReport report_{26500us};
 };
 
-TEST_F(SourceLatencyReportTest, IsWhatIsExpectedUntilTheFirstFrame)
+TEST_F(SourceLatencyReportTest, ReturnsTheExpectedLatencyBeforeTheFirstFrame)
 {
     EXPECT_EQ(report_.value(), 40ms) << "with the margin, rounded up";
     report_.record(47ms);
     EXPECT_EQ(report_.value(), 60ms);
 }
 
-TEST_F(SourceLatencyReportTest, JitterAndAStallDoNotChangeIt)
+TEST_F(SourceLatencyReportTest, IgnoresJitterAndAStall)
 {
     record(27ms);
     for (int i = 0; i < 1000; ++i) {
@@ -38,24 +38,24 @@ TEST_F(SourceLatencyReportTest, JitterAndAStallDoNotChangeIt)
     EXPECT_EQ(report_.value(), 40ms);
 }
 
-TEST_F(SourceLatencyReportTest, LongerFramesRaiseItWithinSeconds)
+TEST_F(SourceLatencyReportTest, RisesWithLongerFrames)
 {
     record(27ms);
     record(47ms);
     EXPECT_EQ(report_.value(), 60ms);
 }
 
-TEST_F(SourceLatencyReportTest, ComesDownWhenThatIsWorthIt)
+TEST_F(SourceLatencyReportTest, FallsByTwoStepsOrMore)
 {
     record(47ms);
     EXPECT_EQ(report_.value(), 60ms);
     record(37ms);
-    EXPECT_EQ(report_.value(), 60ms) << "one step is not worth a glitch";
+    EXPECT_EQ(report_.value(), 60ms) << "one step is too small";
     record(27ms);
     EXPECT_EQ(report_.value(), 40ms);
 }
 
-TEST_F(SourceLatencyReportTest, AnotherSendersFirstFrameCountsAtOnce)
+TEST_F(SourceLatencyReportTest, FollowsTheFirstFrameOfAnotherSenderAtOnce)
 {
     record(27ms);
     report_.restart();
@@ -66,7 +66,7 @@ TEST_F(SourceLatencyReportTest, AnotherSendersFirstFrameCountsAtOnce)
     EXPECT_EQ(report_.value(), 40ms);
 }
 
-TEST_F(SourceLatencyReportTest, ReconnectsDoNotMakeItFlap)
+TEST_F(SourceLatencyReportTest, IsStableAcrossReconnects)
 {
     record(29ms);
     report_.restart();
@@ -79,13 +79,13 @@ TEST_F(SourceLatencyReportTest, ReconnectsDoNotMakeItFlap)
     }
 }
 
-TEST_F(SourceLatencyReportTest, NobodyCanRaiseItWithoutLimit)
+TEST_F(SourceLatencyReportTest, IsBounded)
 {
     record(9900ms);
-    EXPECT_EQ(report_.value(), SourceLatencyReport::longest);
+    EXPECT_EQ(report_.value(), SourceLatencyReport::max_latency);
 }
 
-TEST_F(SourceLatencyReportTest, ClockThatDisagreesMakesNoNegativeLatency)
+TEST_F(SourceLatencyReportTest, IsNeverNegative)
 {
     record(50ms);
     record(-5s);

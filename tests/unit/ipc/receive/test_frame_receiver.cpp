@@ -26,21 +26,21 @@ protected:
     {
         config.endpoint.path = path_;
         if (!config.dialect)
-            config.dialect = wire::Dialect::v1; // the timestamps here are not those of a clock
+            config.dialect = wire::Dialect::v1; // its timestamps are not those of a clock
         if (config.first_pause == 50ms)
             config.first_pause = config.longest_pause = 1ms;
         auto receiver = FrameReceiver::open(std::move(config), control_);
         EXPECT_TRUE(receiver) << receiver.error().detail;
         return std::move(*receiver);
     }
-    /// A listening server and our receiver connected to it.
+    /// A listening server and a receiver connected to it.
     void connect()
     {
         listener_ = listen_at(path_);
         ASSERT_EQ(receiver_->wait(), Event::connected);
         server_ = accept_from(listener_.get());
     }
-    /// wait(), but for failed tries.
+    /// wait(), without failed attempts to connect.
     Event wait_past_tries()
     {
         auto event = receiver_->wait();
@@ -49,7 +49,7 @@ protected:
         return event;
     }
 
-    /// The server sends one, and it is received.
+    /// Sends a frame from the server and receives it.
     [[nodiscard]] wire::OpusFrame frame() const
     {
         const auto *frame = std::get_if<wire::OpusFrame>(&receiver_->message());
@@ -71,7 +71,7 @@ protected:
     const std::vector<std::uint8_t> packet_{0xFC, 1, 2, 3};
 };
 
-TEST_F(FrameReceiverTest, ReceivesWhatTheServerSends)
+TEST_F(FrameReceiverTest, ReceivesFramesOfItsServer)
 {
     connect();
     send_all(server_.get(), message_v1("UOKJ", 0, 42, packet_));
@@ -82,7 +82,7 @@ TEST_F(FrameReceiverTest, ReceivesWhatTheServerSends)
     EXPECT_EQ(frame().packet[3], std::byte{3});
 }
 
-TEST_F(FrameReceiverTest, MayStartBeforeTheServer)
+TEST_F(FrameReceiverTest, StartsBeforeItsServer)
 {
     ASSERT_EQ(receiver_->wait(), Event::unreachable);
     EXPECT_EQ(receiver_->error().kind, ErrorKind::peer_unreachable);
@@ -91,7 +91,7 @@ TEST_F(FrameReceiverTest, MayStartBeforeTheServer)
     EXPECT_EQ(wait_past_tries(), Event::connected);
 }
 
-TEST_F(FrameReceiverTest, WaitsNoLongerThanAskedFor)
+TEST_F(FrameReceiverTest, TimesOutAtTheDeadline)
 {
     receiver_ = make({.endpoint = {.role = Role::connect}, .first_pause = 1h, .longest_pause = 2h});
     ASSERT_EQ(receiver_->wait(), Event::unreachable);
@@ -106,7 +106,7 @@ TEST_F(FrameReceiverTest, WaitsNoLongerThanAskedFor)
     EXPECT_EQ(receiver_->wait(monotonic_now() + 20s), Event::message);
 }
 
-TEST_F(FrameReceiverTest, ConnectsAgainWhenTheServerComesBack)
+TEST_F(FrameReceiverTest, ReconnectsToARestartedServer)
 {
     connect();
     server_.reset();
@@ -120,7 +120,7 @@ TEST_F(FrameReceiverTest, ConnectsAgainWhenTheServerComesBack)
     next_message();
 }
 
-TEST_F(FrameReceiverTest, HalfAMessageOfTheOldConnectionIsForgotten)
+TEST_F(FrameReceiverTest, DiscardsAPartialMessageOnReconnect)
 {
     connect();
     const auto whole = message_v1("UOKJ", 0, 1, packet_);
@@ -133,7 +133,7 @@ TEST_F(FrameReceiverTest, HalfAMessageOfTheOldConnectionIsForgotten)
     EXPECT_EQ(receiver_->wait(), Event::message);
 }
 
-TEST_F(FrameReceiverTest, GarbageCostsTheConnection)
+TEST_F(FrameReceiverTest, ClosesTheConnectionOnGarbage)
 {
     connect();
     send_all(server_.get(), std::vector<std::uint8_t>(17, 0x20));
@@ -143,7 +143,7 @@ TEST_F(FrameReceiverTest, GarbageCostsTheConnection)
     EXPECT_TRUE(testing::is_closed_by_peer(server_.get()));
 }
 
-TEST_F(FrameReceiverTest, UnknownTypeIsHandedOutAndTheStreamStaysInStep)
+TEST_F(FrameReceiverTest, ReturnsUnknownMessagesAndStaysInStep)
 {
     connect();
     send_all(server_.get(), message_v1("UOKJ", 77, 1, std::vector<std::uint8_t>(4096, 1)));
@@ -154,7 +154,7 @@ TEST_F(FrameReceiverTest, UnknownTypeIsHandedOutAndTheStreamStaysInStep)
     EXPECT_TRUE(std::holds_alternative<wire::OpusFrame>(receiver_->message()));
 }
 
-TEST_F(FrameReceiverTest, InterruptEndsTheWaitForAFrame)
+TEST_F(FrameReceiverTest, StopsWaitingForAFrameWhenInterrupted)
 {
     connect();
     std::thread other([this] { control_.interrupt(); });
@@ -165,7 +165,7 @@ TEST_F(FrameReceiverTest, InterruptEndsTheWaitForAFrame)
     next_message();
 }
 
-TEST_F(FrameReceiverTest, InterruptEndsTheWaitForAServer)
+TEST_F(FrameReceiverTest, StopsWaitingForAServerWhenInterrupted)
 {
     const auto patient =
         make({.endpoint = {.role = Role::connect}, .first_pause = 1h, .longest_pause = 1h});
@@ -175,10 +175,10 @@ TEST_F(FrameReceiverTest, InterruptEndsTheWaitForAServer)
     other.join();
 }
 
-TEST_F(FrameReceiverTest, RestartMakesANewConnectionHoweverLateItIsNoticed)
+TEST_F(FrameReceiverTest, ReplacesTheConnectionOnRestart)
 {
     connect();
-    send_all(server_.get(), message_v1("UOKJ", 0, 1, packet_)); // old: must not come out
+    send_all(server_.get(), message_v1("UOKJ", 0, 1, packet_)); // outdated: must not be returned
     control_.request_restart();
     control_.interrupt();
     control_.resume();
@@ -191,7 +191,7 @@ TEST_F(FrameReceiverTest, RestartMakesANewConnectionHoweverLateItIsNoticed)
     EXPECT_EQ(frame().captured.time_since_epoch(), 2ns);
 }
 
-TEST_F(FrameReceiverTest, InterruptCountsMoreThanARestart)
+TEST_F(FrameReceiverTest, ReportsAnInterruptBeforeARestart)
 {
     connect();
     control_.request_restart();
@@ -200,7 +200,7 @@ TEST_F(FrameReceiverTest, InterruptCountsMoreThanARestart)
     EXPECT_EQ(receiver_->wait(), Event::interrupted);
 }
 
-/// A listening microphone source, as JetKVM's playback process is one.
+/// A listening microphone receiver, like JetKVM's playback process.
 class ListeningReceiverTest : public FrameReceiverTest {
 protected:
     ListeningReceiverTest()
@@ -216,7 +216,7 @@ protected:
     }
 };
 
-TEST_F(ListeningReceiverTest, ReceivesWhatItsClientSends)
+TEST_F(ListeningReceiverTest, ReceivesFramesOfItsClient)
 {
     const auto client = add_client();
     send_all(client.get(), message_v1("IMKJ", 0, 42, packet_));
@@ -224,11 +224,11 @@ TEST_F(ListeningReceiverTest, ReceivesWhatItsClientSends)
     EXPECT_EQ(receiver_->peer().pid, ::getpid());
 }
 
-TEST_F(ListeningReceiverTest, AnswersHeartbeatAndConfigWithAnAck)
+TEST_F(ListeningReceiverTest, AcknowledgesHeartbeatAndConfig)
 {
     const auto client = add_client();
-    const std::vector<std::uint8_t> nonsense(12, 0xFF); // is not answered
-    send_all(client.get(), message_v1("IMKJ", 1, 0, nonsense));
+    const std::vector<std::uint8_t> invalid(12, 0xFF); // not acknowledged
+    send_all(client.get(), message_v1("IMKJ", 1, 0, invalid));
     ASSERT_EQ(receiver_->wait(), Event::message);
     const std::vector<std::uint8_t> config{0x80, 0xBB, 0, 0, 2, 0, 0, 0, 0xC0, 3, 0, 0};
     for (const auto &message : {message_v1("IMKJ", 3, 0, {}), message_v1("IMKJ", 1, 0, config)}) {
@@ -242,7 +242,7 @@ TEST_F(ListeningReceiverTest, AnswersHeartbeatAndConfigWithAnAck)
     EXPECT_TRUE(testing::receive(client.get(), 1).empty()) << "two answers, no more";
 }
 
-TEST_F(ListeningReceiverTest, ClientThatDoesNotReadItsAcksIsStillHeard)
+TEST_F(ListeningReceiverTest, ReceivesFromAClientThatDoesNotReadItsAcks)
 {
     const auto client = add_client();
     for (int i = 0; i < 10000; ++i) {
@@ -254,7 +254,7 @@ TEST_F(ListeningReceiverTest, ClientThatDoesNotReadItsAcksIsStillHeard)
     EXPECT_TRUE(std::holds_alternative<wire::OpusFrame>(receiver_->message()));
 }
 
-TEST_F(ListeningReceiverTest, NewestClientTakesThePlaceOfTheOldOne)
+TEST_F(ListeningReceiverTest, ReplacesItsClientByANewerOne)
 {
     const auto old = add_client();
     const auto newest = add_client();
@@ -263,7 +263,7 @@ TEST_F(ListeningReceiverTest, NewestClientTakesThePlaceOfTheOldOne)
     EXPECT_EQ(receiver_->wait(), Event::message);
 }
 
-TEST_F(ListeningReceiverTest, ClientThatMayNotConnectDisturbsNobody)
+TEST_F(ListeningReceiverTest, KeepsItsClientWhenAnotherIsRejected)
 {
     receiver_.reset();
     bool is_open = true;
@@ -278,11 +278,11 @@ TEST_F(ListeningReceiverTest, ClientThatMayNotConnectDisturbsNobody)
     EXPECT_EQ(receiver_->wait(), Event::message);
 }
 
-TEST_F(FrameReceiverTest, AsksForAnotherEncodingOnceTheDialectIsKnownToHaveThat)
+TEST_F(FrameReceiverTest, SendsEncoderRequestOnceTheDialectIsKnown)
 {
     receiver_ = make({.endpoint = {.role = Role::connect}, .dialect = wire::Dialect::v2});
-    control_.request_encoder({.bitrate = 64000}); // before there is anyone
-    control_.request_encoder({.bitrate = 32000}); // the newest counts
+    control_.request_encoder({.bitrate = 64000}); // before the connection
+    control_.request_encoder({.bitrate = 32000}); // replaces the first
     connect();
     send_all(server_.get(), message_v1("UOKJ", 0, 1, packet_));
     ASSERT_EQ(receiver_->wait(), Event::message);
@@ -292,13 +292,13 @@ TEST_F(FrameReceiverTest, AsksForAnotherEncodingOnceTheDialectIsKnownToHaveThat)
     EXPECT_EQ(request[17 + 12] | request[17 + 13] << 8, 32000);
 }
 
-TEST_F(FrameReceiverTest, AsksEachNewServerForThatEncodingUntilItIsWithdrawn)
+TEST_F(FrameReceiverTest, SendsEncoderRequestToEachServerUntilWithdrawn)
 {
     receiver_ = make({.endpoint = {.role = Role::connect}, .dialect = wire::Dialect::v2});
     connect();
     control_.request_encoder({.bitrate = 32000});
     next_message();
-    next_message(); // nothing is said twice
+    next_message(); // nothing is sent twice
     server_.reset();
     ASSERT_EQ(receiver_->wait(), Event::disconnected);
     ASSERT_EQ(wait_past_tries(), Event::connected);
@@ -308,7 +308,7 @@ TEST_F(FrameReceiverTest, AsksEachNewServerForThatEncodingUntilItIsWithdrawn)
     next_message();
     control_.request_restart();
     ASSERT_EQ(receiver_->wait(), Event::restarted);
-    // The request again, what is believed to have been before, and the withdrawal.
+    // The request again, the estimated former settings, and the withdrawal.
     const auto bitrate = [this] {
         const auto message = testing::receive(server_.get(), 17 + 36);
         return message.size() == 17u + 36u && message[4] == 2
@@ -321,7 +321,7 @@ TEST_F(FrameReceiverTest, AsksEachNewServerForThatEncodingUntilItIsWithdrawn)
     ASSERT_EQ(config.size(), 17u + 12u);
     EXPECT_EQ(config[4], 1);
     EXPECT_TRUE(testing::receive(server_.get(), 1).empty());
-    // The next one is left alone.
+    // The next server receives no request.
     ASSERT_EQ(receiver_->wait(), Event::connected);
     server_ = accept_from(listener_.get());
     next_message();
@@ -329,11 +329,11 @@ TEST_F(FrameReceiverTest, AsksEachNewServerForThatEncodingUntilItIsWithdrawn)
     EXPECT_TRUE(testing::receive(server_.get(), 1).empty());
 }
 
-TEST_F(FrameReceiverTest, AsksAgainWhenTheServerHadNoRoomForTheRequest)
+TEST_F(FrameReceiverTest, RetriesEncoderRequestThatDidNotFitIntoTheSocket)
 {
     receiver_ = make({.endpoint = {.role = Role::connect}, .dialect = wire::Dialect::v2});
     connect();
-    // More than any buffer holds.
+    // More than any socket buffer holds.
     constexpr std::uint32_t requests = 20000;
     for (std::uint32_t bitrate = 1; bitrate <= requests; ++bitrate) {
         control_.request_encoder({.bitrate = bitrate});
@@ -360,7 +360,7 @@ TEST_F(FrameReceiverTest, AsksAgainWhenTheServerHadNoRoomForTheRequest)
               requests);
 }
 
-TEST_F(FrameReceiverTest, NeverSendsTheFirstDialectAMessageThatItDoesNotHave)
+TEST_F(FrameReceiverTest, NeverSendsOpusConfigToAV1Server)
 {
     connect();
     control_.request_encoder({.bitrate = 32000});
@@ -370,7 +370,7 @@ TEST_F(FrameReceiverTest, NeverSendsTheFirstDialectAMessageThatItDoesNotHave)
     EXPECT_TRUE(testing::receive(server_.get(), 1).empty());
 }
 
-TEST_F(FrameReceiverTest, SendsHeartbeatsWhenToldSo)
+TEST_F(FrameReceiverTest, SendsHeartbeatsIfConfigured)
 {
     receiver_ = make({.endpoint = {.role = Role::connect}, .heartbeat_interval = 1ms});
     connect();
@@ -380,7 +380,7 @@ TEST_F(FrameReceiverTest, SendsHeartbeatsWhenToldSo)
     other.join();
 }
 
-TEST_F(FrameReceiverTest, PeerThatSaysNothingForThreeHeartbeatsIsGivenUp)
+TEST_F(FrameReceiverTest, ClosesTheConnectionToASilentPeer)
 {
     receiver_ = make({.endpoint = {.role = Role::connect}, .heartbeat_interval = 2ms});
     connect();
@@ -390,7 +390,7 @@ TEST_F(FrameReceiverTest, PeerThatSaysNothingForThreeHeartbeatsIsGivenUp)
     EXPECT_EQ(receiver_->error().kind, ErrorKind::peer_gone);
 }
 
-TEST_F(FrameReceiverTest, PeerIsNotSilentBecauseNobodyListened)
+TEST_F(FrameReceiverTest, KeepsTheConnectionAfterNotBeingCalled)
 {
     receiver_ = make({.endpoint = {.role = Role::connect}, .heartbeat_interval = 1ms});
     connect();
