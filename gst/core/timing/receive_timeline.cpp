@@ -37,11 +37,14 @@ std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::place(nanoseconds capture
         stamp->is_pause = count_frames(error, duration) > 1 && transit_.count() > 0 &&
                           transit - duration < transit_.minimum();
     } else if (error >= -max_step_back) {
-        jitter_.add(std::chrono::abs(error));
+        jitter_.add(std::chrono::abs(captured - captured_end_));
         stamp = append(captured, duration);
+        captured_end_ = captured + duration; // also of a frame that append() dropped
     }
-    if (stamp)
+    if (stamp) {
         transit_.add(transit);
+        captured_end_ = captured + duration;
+    }
     return stamp;
 }
 
@@ -58,10 +61,11 @@ bool ReceiveTimeline::is_hole(nanoseconds error, nanoseconds captured, nanosecon
     if (error > tolerance_)
         return true;
     // A shorter hole stands out from even capture times only.
-    if (jitter_.count() < known_jitter || jitter_.maximum() > duration / 8)
+    if (jitter_.count() < known_jitter || jitter_.maximum() > duration / 8 || error < duration / 2)
         return false;
-    const auto missing = count_frames(error, duration);
-    return missing > 0 && std::chrono::abs(error - missing * duration) <= duration / 4;
+    const auto step = captured - captured_end_;
+    const auto missing = count_frames(step, duration);
+    return missing > 0 && std::chrono::abs(step - missing * duration) <= duration / 4;
 }
 
 std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::place_arrival(nanoseconds arrived,

@@ -112,8 +112,9 @@ private:
     std::optional<nanoseconds> covered_until_; // by frames and announced gaps
     DeviceClockFilter filter_{std::chrono::milliseconds(100)};
     LongTermDrift drift_;
-    nanoseconds position_{0}; // media time of the next frame
-    RecentRange jitter_{32};  // of |capture time - expected|, per frame
+    nanoseconds position_{0};     // media time of the next frame
+    nanoseconds captured_end_{0}; // capture time of the end of the last frame
+    RecentRange jitter_{32};      // of |capture time - end of the frame before|, per frame
     RecentRange transit_{50};
     /// Duration of the consecutive frames that were beyond the tolerance; below 0: too early.
     nanoseconds off_time_{0};

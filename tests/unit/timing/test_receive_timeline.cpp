@@ -85,6 +85,25 @@ TEST_F(ReceiveTimelineTest, FindsOneMissingFrameOfAnyDurationInEvenCaptureTimes)
     }
 }
 
+TEST_F(ReceiveTimelineTest, FindsOneMissingFrameWhileTheSenderSlews)
+{
+    // Like jkvmaudiosrc at 50 ppm: no slewing until it is 1 ms off, then 0.2 % for half a second.
+    constexpr nanoseconds duration = 2500us;
+    nanoseconds captured = 1s;
+    nanoseconds clock = captured;
+    bool is_slewing = false;
+    int holes = 0;
+    for (int i = 0; i < 400 * 60; ++i) {
+        const bool is_lost = i % 4000 == 3999;
+        if (!is_lost)
+            holes += timeline_.place(captured, duration, captured + usual_transit)->discontinuity;
+        is_slewing = clock - captured > (is_slewing ? 50us : 1ms);
+        captured += duration + (is_slewing ? 5us : 0us);
+        clock += duration + 125ns;
+    }
+    EXPECT_EQ(holes, 6) << "the first frame, and five lost ones";
+}
+
 TEST_F(ReceiveTimelineTest, TakesOneLateCaptureTimeAmongJitterForJitter)
 {
     std::mt19937 random(1);
