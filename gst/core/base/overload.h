@@ -13,4 +13,8 @@ struct Overload : Handlers... {
     using Handlers::operator()...;
 };
 
+// Implicit in C++20, but not in clang before version 17.
+template <typename... Handlers>
+Overload(Handlers...) -> Overload<Handlers...>;
+
 } // namespace jkvm
