@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// An element's running time and the wall clock, read together.
+// Reads an element's running time together with the wall clock.
 #pragma once
 
 #include "common/gst_ref.h"
@@ -7,25 +7,25 @@
 
 namespace jkvm {
 
-/// What makes a running time of an element's clock. There is no clock before the first PLAYING, and
-/// in a pipeline that was told to do without.
+/// An element's clock and base time. The clock is null before the first PLAYING and in a pipeline
+/// without one.
 struct ElementClock {
     GstRef<GstClock> clock;
     GstClockTimeDiff base_time;
 };
 
-/// Both under one lock: asked one by one they are among the dearest things that an element does
-/// with a buffer.
+/// Reads both under one lock: two separate calls would be among the most expensive steps of
+/// handling a buffer.
 inline ElementClock clock_of(GstElement *element)
 {
     GST_OBJECT_LOCK(element);
-    ElementClock found{GstRef<GstClock>::share(GST_ELEMENT_CLOCK(element)), element->base_time};
+    ElementClock result{GstRef<GstClock>::share(GST_ELEMENT_CLOCK(element)), element->base_time};
     GST_OBJECT_UNLOCK(element);
-    return found;
+    return result;
 }
 
-/// Negative before the pipeline's base time, which may lie ahead. Without a clock, the time is that
-/// of the system's monotonic one.
+/// Returns the running time, negative before the base time. Without a clock, the system's monotonic
+/// clock is used.
 inline nanoseconds running_now(GstElement *element)
 {
     const auto of = clock_of(element);
@@ -34,6 +34,7 @@ inline nanoseconds running_now(GstElement *element)
     return nanoseconds(static_cast<GstClockTimeDiff>(now) - of.base_time);
 }
 
+/// Returns the running time and the wall-clock time of the same instant.
 inline ClockPair read_clocks(GstElement *element)
 {
     const auto [running, wall] =

@@ -19,7 +19,7 @@ void ElementMessages::post(const char *reason, const Fields &fields)
         limit.last = now;
         suppressed = std::exchange(limit.suppressed, 0);
     }
-    // The reason comes first, for those who read it.
+    // The reason is the first field, for readability.
     auto *structure =
         Fields().set("reason", reason).set("suppressed", suppressed).append(fields).release(name_);
     gst_element_post_message(element_, gst_message_new_element(GST_OBJECT(element_), structure));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The jkvm-... element messages: at most one of a kind per second, none lost without a count.
+// Posts element messages at a limited rate and counts those that were suppressed.
 #pragma once
 
 #include "common/fields.h"
@@ -11,16 +11,17 @@
 
 namespace jkvm {
 
-/// Posts messages of one name. Thread-safe. A message that comes within a second of the last one
-/// with the same reason is not posted; the next one with that reason carries their number in the
-/// field `suppressed` (guint).
+/// Posts messages of one name, at most one per second and reason. The field `suppressed` (guint) is
+/// the number of messages with the same reason that were not posted since the last one.
+/// Thread-safe.
 class ElementMessages {
 public:
-    /// `name`: of the structure, "jkvm-client"; it and the element outlive this object.
+    /// `name`: name of the structure, such as "jkvm-client". It and the element must outlive this
+    /// object.
     ElementMessages(GstElement *element, const char *name) : element_(element), name_(name) {}
 
-    /// `reason`: a nick, "closed"; a literal. Must be called with no lock held: the application may
-    /// answer in a sync handler.
+    /// `reason`: a nick, such as "closed"; a string literal. Must be called without a lock, because
+    /// a sync handler may call back into the element.
     void post(const char *reason, const Fields &fields);
 
 private:

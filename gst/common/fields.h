@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Builds the GstStructures of statistics and messages with the right type for each field.
+// Builds the GstStructures of statistics and messages; the type of a field follows from its value.
 #pragma once
 
 #include "core/base/time.h"
@@ -22,7 +22,7 @@ class Fields {
 public:
     Fields() : structure_(gst_structure_new_empty("fields")) {}
 
-    /// As gboolean, gint, guint, gint64 or guint64, by the type of the value.
+    /// Stores a gboolean, gint, guint, gint64 or guint64, depending on the type of the value.
     template <std::integral T>
     Fields &set(const char *name, T value)
     {
@@ -38,18 +38,18 @@ public:
             gst_structure_set(get(), name, G_TYPE_UINT64, static_cast<guint64>(value), nullptr);
         return *this;
     }
-    /// As gdouble.
+    /// Stores a gdouble.
     Fields &set(const char *name, double value)
     {
         gst_structure_set(get(), name, G_TYPE_DOUBLE, value, nullptr);
         return *this;
     }
-    /// As guint64, in nanoseconds; a negative time as 0.
+    /// Stores a guint64 in nanoseconds; a negative time becomes 0.
     Fields &set(const char *name, nanoseconds value)
     {
         return set(name, static_cast<guint64>(std::max(value, nanoseconds(0)).count()));
     }
-    /// As a GstValueArray of guint64.
+    /// Stores a GstValueArray of guint64.
     Fields &set(const char *name, std::span<const std::uint64_t> values)
     {
         GValue array = G_VALUE_INIT;
@@ -65,13 +65,13 @@ public:
     }
     Fields &set(const char *name, const std::string &value)
     {
-        // A path need not be UTF-8, a GstStructure's strings must be.
+        // Strings in a GstStructure must be UTF-8, unlike paths.
         gchar *valid = g_utf8_make_valid(value.c_str(), static_cast<gssize>(value.size()));
         gst_structure_set(get(), name, G_TYPE_STRING, valid, nullptr);
         g_free(valid);
         return *this;
     }
-    /// As a GstStructure named `inner_name`.
+    /// Stores a GstStructure named `inner_name`.
     Fields &set(const char *name, const char *inner_name, Fields inner)
     {
         GValue value = G_VALUE_INIT;
@@ -80,7 +80,7 @@ public:
         gst_structure_take_value(get(), name, &value);
         return *this;
     }
-    /// As a GstValueArray of GstStructure, each named `entry_name`.
+    /// Stores a GstValueArray of GstStructure, each named `entry_name`.
     Fields &set(const char *name, const char *entry_name, std::vector<Fields> entries)
     {
         GValue array = G_VALUE_INIT;
@@ -95,7 +95,7 @@ public:
         return *this;
     }
 
-    /// All fields of another one, behind those that are there.
+    /// Appends all fields of another object.
     Fields &append(const Fields &other)
     {
         const auto copy = [](GQuark id, const GValue *value, gpointer to) noexcept -> gboolean {
@@ -106,7 +106,7 @@ public:
         return *this;
     }
 
-    /// Hands the structure, under its final name, to the caller.
+    /// Names the structure and transfers it to the caller.
     [[nodiscard]] GstStructure *release(const char *name)
     {
         gst_structure_set_name(get(), name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Owned references to GStreamer objects; whether one is taken over or added shows at the call.
+// Owned references to GStreamer objects; adopt() takes a reference over, share() adds one.
 #pragma once
 
 #include <gst/gst.h>
@@ -10,14 +10,14 @@
 namespace jkvm {
 
 /// A reference to a GstObject (GstClock, GstElement, GstBufferPool ...) or a GstMiniObject
-/// (GstBuffer, GstCaps, GstEvent ...) that is given back at the end of its life.
+/// (GstBuffer, GstCaps, GstEvent ...) that is released on destruction.
 template <typename T>
 class GstRef {
 public:
     GstRef() = default;
-    /// Takes over a reference that the caller owns ("transfer full").
+    /// Takes over a reference from the caller ("transfer full").
     [[nodiscard]] static GstRef adopt(T *object) { return GstRef(object); }
-    /// Adds a reference of its own to a borrowed object ("transfer none").
+    /// Adds a reference to a borrowed object ("transfer none").
     [[nodiscard]] static GstRef share(T *object)
     {
         if (object != nullptr)
@@ -39,7 +39,7 @@ public:
     }
 
     [[nodiscard]] T *get() const { return object_; }
-    /// Hands the reference to the caller.
+    /// Transfers the reference to the caller.
     [[nodiscard]] T *release() { return std::exchange(object_, nullptr); }
     explicit operator bool() const { return object_ != nullptr; }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The fields that every element's statistics have for a latency.
+// Converts latencies to fields of an element's statistics.
 #pragma once
 
 #include "common/fields.h"
@@ -7,15 +7,15 @@
 
 namespace jkvm {
 
-/// A trend's nick.
+/// Returns "stable", "increasing", "decreasing" or "volatile".
 const char *nick(LatencyTrend trend);
 
-/// PREFIX-current, -average, -min, -max, -jitter, -p50, -p95, -p99: guint64, ns; 0 without a
-/// sample. PREFIX-samples: guint64. PREFIX-trend: a nick.
+/// Returns PREFIX-current, -average, -min, -max, -jitter, -p50, -p95 and -p99 (guint64, ns; 0
+/// without a sample), PREFIX-samples (guint64) and PREFIX-trend (a nick).
 Fields latency_fields(const LatencyMonitor &monitor, const std::string &prefix = "latency");
 
-/// PREFIX-buckets: GstValueArray of guint64, of each bucket of LatencyHistogram alone. PREFIX-sum:
-/// guint64, ns.
+/// Returns PREFIX-buckets (GstValueArray of guint64, not cumulative, one for each bucket of
+/// LatencyHistogram) and PREFIX-sum (guint64, ns).
 Fields histogram_fields(const LatencyHistogram &histogram, const std::string &prefix = "latency");
 
 } // namespace jkvm

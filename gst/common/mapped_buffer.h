@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A GstBuffer's memory as a span, for as long as the mapping lives.
+// Maps a GstBuffer and gives access to its memory as a span.
 #pragma once
 
 #include <gst/gst.h>
@@ -9,9 +9,10 @@
 
 namespace jkvm {
 
+/// Maps the buffer for the lifetime of this object.
 class MappedBuffer {
 public:
-    /// The buffer must outlive the mapping. To write, it has to be writable, and so has its memory.
+    /// The buffer must outlive the mapping. For writing, buffer and memory must be writable.
     MappedBuffer(GstBuffer *buffer, GstMapFlags flags)
         : buffer_(buffer), memory_(only_memory(buffer)),
           is_mapped_((memory_ != nullptr ? gst_memory_map(memory_, &info_, flags)
@@ -34,20 +35,19 @@ public:
     }
 
 private:
-    /// Of most buffers, which is mapped without all that several take.
+    /// Returns the memory of a buffer that has a single one, which is cheaper to map; else null.
     static GstMemory *only_memory(GstBuffer *buffer)
     {
         return gst_buffer_n_memory(buffer) == 1 ? gst_buffer_peek_memory(buffer, 0) : nullptr;
     }
 
     GstBuffer *buffer_;
-    GstMemory *memory_; // null: several, or none
+    GstMemory *memory_; // null unless the buffer has a single memory
     GstMapInfo info_{};
     bool is_mapped_;
 };
 
-/// Of a buffer from a pool, whose one memory nobody else has: the first `size` bytes of it are
-/// used.
+/// Sets the size of a pooled buffer, whose single memory has no other owner.
 inline void set_used_size(GstBuffer *buffer, std::size_t size)
 {
     gst_memory_resize(gst_buffer_peek_memory(buffer, 0), 0, size);

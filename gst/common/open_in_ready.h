@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// When an element opens and closes what it works on.
+// Opens and closes an element's device or socket on state changes.
 #pragma once
 
 #include <gst/gst.h>
 
 namespace jkvm {
 
-/// The change_state of an element whose `impl` has open(), which may fail after it posted why, and
-/// close(); and, in a live source, restart(), because what came while the pipeline was paused is
-/// old.
+/// Implements change_state of an element whose `impl` has open(), which posts an error if it fails,
+/// and close(). A live source also has restart(), called on the way to PLAYING, which discards data
+/// that arrived while the pipeline was paused.
 ///
-/// The base classes' start() would not do: GstBaseSink calls it before READY, where properties may
-/// still change, and both post an error of their own behind ours.
+/// The base classes' start() is not suitable: GstBaseSink calls it before READY, where properties
+/// may still change, and both base classes post a second error when it fails.
 template <typename Impl>
 GstStateChangeReturn open_in_ready(Impl &impl, gpointer parent_class, GstElement *self,
                                    GstStateChange transition)

@@ -11,7 +11,7 @@ namespace jkvm {
 
 GstRef<GstCaps> make_opus_caps(const OpusStream &stream, const char *vendor)
 {
-    // Channel mapping family 0 (RFC 7845, 5.1.1.1): one stream, coupled when it is stereo.
+    // Channel mapping family 0 (RFC 7845, section 5.1.1.1): one stream, coupled if stereo.
     const auto head = GstRef<GstBuffer>::adopt(gst_codec_utils_opus_create_header(
         static_cast<guint32>(stream.rate), static_cast<guint8>(stream.channels), 0, 1,
         stream.channels == 2 ? 1 : 0, nullptr, static_cast<guint16>(stream.pre_skip), 0));

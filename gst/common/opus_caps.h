@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Opus caps as opusenc makes them, so that muxers, payloaders and decoders link.
+// Makes Opus caps like opusenc's, which muxers, payloaders and decoders accept.
 #pragma once
 
 #include "common/gst_ref.h"
 
 namespace jkvm {
 
+/// The parameters of an OpusHead.
 struct OpusStream {
-    int rate = 48000; ///< of the sound before coding, Hz; decoding is always possible at 48000
+    int rate = 48000; ///< sample rate of the encoder's input (Hz); informative
     int channels = 2; ///< 1 or 2
-    int pre_skip = 0; ///< samples at 48000 Hz that a player of the whole stream leaves out
+    int pre_skip = 0; ///< samples at 48 kHz that a player skips at the start
 };
 
-/// audio/x-opus with the OpusHead and OpusTags as streamheader. `vendor` goes into the OpusTags.
+/// Returns audio/x-opus caps with the OpusHead and OpusTags as streamheader. `vendor`: vendor
+/// string of the OpusTags.
 GstRef<GstCaps> make_opus_caps(const OpusStream &stream, const char *vendor);
 
 } // namespace jkvm

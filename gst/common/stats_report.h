@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// An element's statistics, told now and then: one INFO line and one element message.
+// Reports an element's statistics at intervals: as an INFO line and an element message.
 #pragma once
 
 #include "common/property_table.h"
@@ -7,8 +7,8 @@
 
 namespace jkvm {
 
-/// Belongs to the streaming thread. An element has the property, keeps its value, and asks with
-/// each frame:
+/// Belongs to the streaming thread. The element has the property stats-interval and checks for each
+/// frame:
 ///
 ///     if (report_.is_due(interval, monotonic_now()))
 ///         report_.post(stats());
@@ -19,15 +19,15 @@ public:
     /// For elements without a PropertyTable.
     static GParamSpec *property();
 
-    /// `category`: of the INFO line.
+    /// `category`: debug category of the INFO line.
     StatsReport(GstElement *element, GstDebugCategory *category)
         : element_(element), category_(category)
     {}
 
-    /// At the first call, and then once an interval; never when that is 0.
+    /// Returns true at the first call and then once per interval; never if the interval is 0.
     [[nodiscard]] bool is_due(nanoseconds interval, MonotonicTime now);
-    /// Takes the structure over. Must be called with no lock held: the application may answer in a
-    /// sync handler.
+    /// Logs and posts the structure, and takes it over. Must be called without a lock, because a
+    /// sync handler may call back into the element.
     void post(GstStructure *stats) const;
 
 private:
@@ -36,7 +36,7 @@ private:
     MonotonicTime next_{};
 };
 
-/// The property stats-interval, stored in a member of Owner.
+/// Returns the property stats-interval, stored in a member of Owner.
 template <typename Owner>
 PropertyRow<Owner> stats_interval_row(nanoseconds Owner::*member)
 {

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The account of a stream of frames under the names that JetKVM's users know.
+// Converts the counters of a stream to fields with the names of JetKVM's own statistics.
 #pragma once
 
 #include "common/fields.h"
 
 namespace jkvm {
 
-/// What an element did with the frames that it got. The times are guint64, ns; the last frame's is
-/// the wall clock's, since the Unix epoch.
+/// Counters of the frames that an element received.
 struct StreamRecord {
     std::uint64_t received = 0;    ///< frames
-    std::uint64_t processed = 0;   ///< frames that went on
-    std::uint64_t dropped = 0;     ///< frames that did not
-    std::uint64_t bytes = 0;       ///< of Opus received
-    std::uint64_t disconnects = 0; ///< connections that ended
-    WallTime last_frame{};         ///< when it was received
+    std::uint64_t processed = 0;   ///< forwarded frames
+    std::uint64_t dropped = 0;     ///< dropped frames
+    std::uint64_t bytes = 0;       ///< received bytes of Opus
+    std::uint64_t disconnects = 0; ///< closed connections
+    WallTime last_frame{};         ///< arrival of the last frame; 0 = none
     nanoseconds average_latency{0};
 };
 
-/// frames-received, frames-dropped, bytes-processed, connection-drops, last-frame-time,
-/// average-latency; processed_frames, dropped_frames, drop_rate_percent (gdouble, of both).
+/// Returns frames-received, frames-dropped, bytes-processed, connection-drops, last-frame-time (ns
+/// since the Unix epoch), average-latency (ns), processed_frames, dropped_frames (all guint64) and
+/// drop_rate_percent (gdouble, dropped frames of both).
 Fields record_fields(const StreamRecord &record);
 
 } // namespace jkvm
