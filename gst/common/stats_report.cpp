@@ -3,15 +3,6 @@
 
 namespace jkvm {
 
-GParamSpec *StatsReport::property()
-{
-    struct Settings {
-        nanoseconds interval = default_interval;
-    };
-    const Settings defaults;
-    return stats_interval_row(&Settings::interval).make_spec(&defaults);
-}
-
 bool StatsReport::is_due(nanoseconds interval, MonotonicTime now)
 {
     if (interval == nanoseconds(0) || now < next_)

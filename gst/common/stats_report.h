@@ -16,9 +16,6 @@ class StatsReport {
 public:
     static constexpr nanoseconds default_interval = std::chrono::seconds(5);
 
-    /// For elements without a PropertyTable.
-    static GParamSpec *property();
-
     /// `category`: debug category of the INFO line.
     StatsReport(GstElement *element, GstDebugCategory *category)
         : element_(element), category_(category)
