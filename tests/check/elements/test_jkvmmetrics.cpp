@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Tests the conversion of statistics to metrics, and the HTTP server.
+// Tests the conversion of statistics to metrics.
 #include "collector.h"
 #include "core/stats/latency_histogram.h"
-#include "metric_server.h"
 #include "metric_table.h"
 #include "support/alsa_device.h"
 #include "support/gst_test.h"
-#include "support/http.h"
 #include "support/raw_socket.h"
 #include "support/temporary_directory.h"
 
@@ -16,9 +14,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <map>
-#include <regex>
 #include <set>
 #include <sstream>
 #include <thread>
@@ -140,47 +136,6 @@ GstRef<GstElement> make_element_with(const char *stats,
     reinterpret_cast<GstJkvmTestElement *>(element)->stats =
         gst_structure_from_string(stats, nullptr);
     return GstRef<GstElement>::adopt(GST_ELEMENT(gst_object_ref_sink(element)));
-}
-
-TEST(MetricTable, HasTheNamesOfJetkvmsDashboards)
-{
-    std::set<std::string> names;
-    for (const auto &metric : metric_table())
-        names.insert(metric.name);
-    for (const char *adaptive :
-         {"input_buffer_size_bytes", "output_buffer_size_bytes", "buffer_adjustments_total",
-          "system_cpu_percent", "system_memory_percent"})
-        EXPECT_TRUE(names.contains(std::string("jetkvm_adaptive_") + adaptive)) << adaptive;
-    for (const char *socket : {"size_bytes", "utilization_percent", "overflow_total"})
-        EXPECT_TRUE(names.contains(std::string("jetkvm_audio_socket_buffer_") + socket)) << socket;
-    EXPECT_TRUE(names.contains("jetkvm_audio_frames_received_total"));
-    EXPECT_TRUE(names.contains("jetkvm_microphone_frames_sent_total"));
-    for (const std::string path : {"jetkvm_audio_", "jetkvm_microphone_"}) {
-        for (const char *name :
-             {"frames_dropped_total", "bytes_processed_total", "connection_drops_total",
-              "average_latency_seconds", "last_frame_timestamp_seconds", "process_cpu_percent",
-              "process_memory_percent", "process_memory_rss_bytes", "process_memory_vms_bytes",
-              "process_running", "config_quality", "config_bitrate_kbps", "config_sample_rate_hz",
-              "config_channels"})
-            EXPECT_TRUE(names.contains(path + name)) << path << name;
-    }
-}
-
-TEST(MetricTable, HasAdjacentRowsForEachName)
-{
-    std::set<std::string> seen;
-    const Metric *last = nullptr;
-    for (const auto &metric : metric_table()) {
-        const std::string name = metric.name;
-        if (last == nullptr || name != last->name) {
-            EXPECT_TRUE(seen.insert(name).second) << name << " occurs in two places";
-            EXPECT_STRNE(metric.help, "") << name;
-        } else {
-            EXPECT_EQ(metric.kind, last->kind) << name;
-        }
-        EXPECT_EQ(name.ends_with("_total"), metric.kind == MetricKind::counter) << name;
-        last = &metric;
-    }
 }
 
 TEST(Metrics, DisappearWithTheElement)
@@ -421,143 +376,6 @@ TEST(Metrics, HaveAHistogramForEachStage)
         EXPECT_EQ(bucket.cumulative_count, expected) << bucket.upper_bound;
     }
     EXPECT_TRUE(std::isinf(metric.histogram.bucket.back().upper_bound));
-}
-
-class MetricServerTest : public ::testing::Test {
-protected:
-    void SetUp() override
-    {
-        collector_->add(element_.get());
-        auto server = MetricServer::start("127.0.0.1:0", collector_);
-        ASSERT_TRUE(server);
-        server_ = std::move(*server);
-    }
-    [[nodiscard]] UniqueFd connect() const
-    {
-        auto fd = testing::http_connect(server_->port());
-        EXPECT_TRUE(fd);
-        return fd;
-    }
-    /// The first line of the response to a request.
-    [[nodiscard]] std::string status_of(const std::string &request) const
-    {
-        const auto fd = connect();
-        EXPECT_TRUE(testing::http_send(fd.get(), request));
-        const auto response = testing::http_receive(fd.get());
-        return response.substr(0, response.find('\r'));
-    }
-    [[nodiscard]] std::string page() const
-    {
-        return testing::http_get(server_->port(), "/metrics");
-    }
-
-    static constexpr const char *line_ = "\njkvm_rejects_total{element=\"test\",pipeline=\"\"} 3\n";
-    GstRef<GstElement> element_ =
-        make_element_with("application/x-jkvm-test-stats, rejects=(guint64)3;");
-    std::shared_ptr<Collector> collector_ = std::make_shared<Collector>();
-    std::unique_ptr<MetricServer> server_;
-};
-
-TEST_F(MetricServerTest, ServesTheMetrics)
-{
-    EXPECT_NE(page().find(line_), std::string::npos) << page();
-}
-
-TEST_F(MetricServerTest, AnswersWhileOtherRequestsAreIncomplete)
-{
-    std::vector<UniqueFd> halves;
-    for (int i = 0; i < 4; ++i) {
-        halves.push_back(connect());
-        ASSERT_TRUE(testing::http_send(halves.back().get(), "GET /metrics HTT"));
-    }
-    const auto begin = monotonic_now();
-    EXPECT_NE(page().find(line_), std::string::npos);
-    EXPECT_LT(monotonic_now() - begin, MetricServer::request_timeout);
-}
-
-TEST_F(MetricServerTest, AnswersBesideHundredsOfIdleConnections)
-{
-    std::vector<UniqueFd> idle;
-    for (int i = 0; i < 300; ++i)
-        idle.push_back(connect());
-    const auto begin = monotonic_now();
-    EXPECT_NE(page().find(line_), std::string::npos);
-    EXPECT_LT(monotonic_now() - begin, MetricServer::request_timeout);
-    EXPECT_EQ(testing::http_receive(idle.front().get()), "") << "the oldest is still open";
-}
-
-TEST_F(MetricServerTest, ClosesAConnectionWithoutARequest)
-{
-    const auto idle = connect();
-    const auto begin = monotonic_now();
-    EXPECT_EQ(testing::http_receive(idle.get()), ""); // until the server closes it
-    EXPECT_GE(monotonic_now() - begin,
-              MetricServer::request_timeout - std::chrono::milliseconds(1));
-}
-
-TEST_F(MetricServerTest, RefusesForeignHostsOnLoopback)
-{
-    const auto status_for = [this](const std::string &host) {
-        return status_of("GET /metrics HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
-    };
-    for (const char *host : {"localhost", "LocalHost:9464", "127.0.0.1", "127.0.0.1:9464",
-                             "127.1.2.3:80", "[::1]:9464"})
-        EXPECT_EQ(status_for(host), "HTTP/1.1 200 OK") << host;
-    for (const char *host : {"evil.example", "evil.example:9464", "localhost.evil.example",
-                             "127.0.0.1.evil.example", "192.168.1.1", "[::2]:9464", "[]", ""})
-        EXPECT_EQ(status_for(host), "HTTP/1.1 403 Forbidden") << host;
-}
-
-TEST_F(MetricServerTest, RejectsOtherRequests)
-{
-    const std::string host = "\r\nHost: localhost\r\n\r\n";
-    EXPECT_EQ(status_of("GET /other HTTP/1.1" + host), "HTTP/1.1 404 Not Found");
-    EXPECT_EQ(status_of("POST /metrics HTTP/1.1" + host), "HTTP/1.1 405 Method Not Allowed");
-    EXPECT_EQ(status_of("GET /metrics?a=b HTTP/1.1" + host), "HTTP/1.1 200 OK");
-    EXPECT_EQ(status_of("GET /metrics HTTP/1.0\r\n\r\n"), "HTTP/1.1 200 OK");
-    for (const char *bad :
-         {"GET /metrics HTTP/1.1\r\n\r\n", "\r\n\r\n", "GET\r\n\r\n", "GET  \r\n\r\n",
-          "GET /metrics HTTP/1.1\r\nHost: localhost\r\nhost: localhost\r\n\r\n",
-          "GET /metrics SPDY/1\r\nHost: localhost\r\n\r\n"})
-        EXPECT_EQ(status_of(bad), "HTTP/1.1 400 Bad Request") << bad;
-    EXPECT_EQ(status_of("GET /metrics HTTP/1.1\r\nX: " + std::string(8192, 'x')),
-              "HTTP/1.1 431 Request Header Fields Too Large");
-}
-
-TEST(MetricServer, ReportsWhyItCannotServe)
-{
-    const auto collector = std::make_shared<Collector>();
-    auto first = MetricServer::start("127.0.0.1:0", collector);
-    ASSERT_TRUE(first);
-    const auto taken = "127.0.0.1:" + std::to_string((*first)->port());
-    const auto second = MetricServer::start(taken, collector);
-    ASSERT_FALSE(second);
-    EXPECT_NE(second.error().detail.find("Address already in use"), std::string::npos)
-        << second.error().detail;
-    for (const char *address : {"", "9464", "127.0.0.1", "localhost:9464", "127.0.0.1:9464,9465",
-                                "+9464", "127.0.0.1:9464s", "[::1:9464", "::1:9464"}) {
-        const auto server = MetricServer::start(address, collector);
-        ASSERT_FALSE(server) << address;
-        EXPECT_NE(server.error().detail.find("ADDRESS:PORT"), std::string::npos) << address;
-    }
-}
-
-TEST(MetricExamples, DashboardUsesExistingMetrics)
-{
-    std::set<std::string> known;
-    for (const auto &metric : metric_table())
-        known.insert(metric.name);
-    for (const char *part : {"_bucket", "_sum", "_count"})
-        known.insert(std::string(stage_metric_name) + part);
-    std::ifstream file(JKVM_DASHBOARD);
-    const std::string text((std::istreambuf_iterator<char>(file)), {});
-    static const std::regex name("(jetkvm|jkvm)_[a-z_]+[a-z]");
-    std::set<std::string> drawn;
-    for (std::sregex_iterator i(text.begin(), text.end(), name); i != std::sregex_iterator(); ++i)
-        drawn.insert(i->str());
-    EXPECT_GE(drawn.size(), 20u);
-    for (const auto &metric : drawn)
-        EXPECT_TRUE(known.contains(metric)) << metric;
 }
 
 } // namespace

@@ -1,91 +1,30 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Tests the supervised source with real workers. The environment variable JKVM_WORKER is the path
 // of the worker program.
-#include "support/gst_test.h"
-#include "support/raw_socket.h"
+#include "supervised_source.h"
 #include "support/temporary_directory.h"
 
-#include "core/base/guarded.h"
 #include "core/ipc/socket/connection.h"
 
-#include <gst/app/gstappsink.h>
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include <algorithm>
 #include <csignal>
 
 namespace jkvm {
 namespace {
 
+using testing::immediate_restarts;
+using testing::live_source;
+using testing::number_field;
 using testing::Pipeline;
 using testing::stat;
+using testing::text_field;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool is_sanitized = true;
-#else
-constexpr bool is_sanitized = false;
-#endif
-
-constexpr const char *live_source = "audiotestsrc is-live=true samplesperbuffer=960 ! opusenc";
-constexpr const char *immediate_restarts = "restart-delay=0 max-restart-delay=0";
-
-std::string text_field(const GstRef<GstMessage> &message, const char *field)
-{
-    const auto *structure = gst_message_get_structure(message.get());
-    const char *text = gst_structure_get_string(structure, field);
-    return text != nullptr ? text : "";
-}
-
-int number_field(const GstRef<GstMessage> &message, const char *field)
-{
-    gint number = -1;
-    EXPECT_TRUE(gst_structure_get_int(gst_message_get_structure(message.get()), field, &number));
-    return number;
-}
-
-/// `jkvmsupervisedsrc name=s launch="..." ! appsink`
-class JkvmSupervisedSrc : public ::testing::Test {
-protected:
-    void play(const std::string &launch, const std::string &properties = "")
-    {
-        pipeline_.emplace("jkvmsupervisedsrc name=s launch=\"" + launch + "\" " + properties +
-                          " ! appsink name=sink sync=false");
-        element_ = pipeline_->element("s");
-        sink_ = GST_APP_SINK(pipeline_->element("sink"));
-        pipeline_->play();
-    }
-    GstRef<GstSample> pull()
-    {
-        const auto timeout =
-            static_cast<GstClockTime>(std::chrono::nanoseconds(testing::patience).count());
-        return GstRef<GstSample>::adopt(gst_app_sink_try_pull_sample(sink_, timeout));
-    }
-    void expect_audio(int frames)
-    {
-        for (int i = 0; i < frames; ++i)
-            ASSERT_TRUE(pull()) << "no audio";
-    }
-    GstRef<GstMessage> wait_for(const char *reason)
-    {
-        return pipeline_->wait_for_element_message("jkvm-child", reason);
-    }
-    pid_t wait_for_start() { return number_field(wait_for("started"), "pid"); }
-
-    pid_t worker()
-    {
-        gint pid = 0;
-        gst_structure_get_int(testing::stats_of(element_).get(), "pid", &pid);
-        return pid;
-    }
-
-    std::optional<Pipeline> pipeline_;
-    GstElement *element_ = nullptr;
-    GstAppSink *sink_ = nullptr;
-};
+using JkvmSupervisedSrc = testing::SupervisedSource;
 
 TEST_F(JkvmSupervisedSrc, NeedsALaunchLine)
 {
@@ -148,151 +87,6 @@ TEST_F(JkvmSupervisedSrc, ReportsTheWorkersStateAndUsage)
     EXPECT_GT(stat(element_, "heartbeats"), 0u);
 }
 
-/// A buffer or GAP event that passed a pad.
-struct Passed {
-    GstClockTime start;
-    GstClockTime duration;
-    bool is_gap;
-    bool is_discontinuity;
-};
-using PassedList = Guarded<std::vector<Passed>>;
-
-GstPadProbeReturn note(GstPad *, GstPadProbeInfo *info, gpointer list)
-{
-    Passed passed{};
-    if ((info->type & GST_PAD_PROBE_TYPE_BUFFER) != 0) {
-        const auto *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
-        passed = {GST_BUFFER_PTS(buffer), GST_BUFFER_DURATION(buffer), false,
-                  GST_BUFFER_IS_DISCONT(buffer) != FALSE};
-    } else if (GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)) == GST_EVENT_GAP) {
-        passed.is_gap = true;
-        gst_event_parse_gap(GST_PAD_PROBE_INFO_EVENT(info), &passed.start, &passed.duration);
-    } else {
-        return GST_PAD_PROBE_OK;
-    }
-    static_cast<PassedList *>(list)->lock()->push_back(passed);
-    return GST_PAD_PROBE_OK;
-}
-
-/// Observes the timestamps, which must be continuous: GAP events fill an outage.
-class JkvmSupervisedSrcTimeline : public JkvmSupervisedSrc {
-protected:
-    void watch()
-    {
-        const auto pad =
-            GstRef<GstPad>::adopt(gst_element_get_static_pad(GST_ELEMENT(sink_), "sink"));
-        gst_pad_add_probe(pad.get(),
-                          static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER |
-                                                       GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM),
-                          note, &list_, nullptr);
-    }
-    void expect_discontinuity()
-    {
-        for (;;) {
-            const auto sample = pull();
-            ASSERT_TRUE(sample) << "no audio";
-            if (GST_BUFFER_IS_DISCONT(gst_sample_get_buffer(sample.get())))
-                return;
-        }
-    }
-    /// Checks all timestamps and returns the total duration of the GAP events.
-    GstClockTime sum_gaps()
-    {
-        const auto passed = list_.snapshot();
-        GstClockTime sum = 0;
-        for (std::size_t i = 0; i < passed.size(); ++i) {
-            sum += passed[i].is_gap ? passed[i].duration : 0;
-            if (i == 0)
-                continue;
-            const auto &before = passed[i - 1];
-            EXPECT_EQ(passed[i].start, before.start + before.duration) << i;
-            EXPECT_TRUE(passed[i].is_gap || !before.is_gap || passed[i].is_discontinuity) << i;
-        }
-        return sum;
-    }
-
-    /// Returns the duration of the outage before each discontinuity.
-    std::vector<GstClockTime> outages()
-    {
-        std::vector<GstClockTime> result;
-        std::optional<GstClockTime> end; // of the last buffer
-        for (const auto &passed : list_.snapshot()) {
-            if (passed.is_gap)
-                continue;
-            if (end && passed.is_discontinuity)
-                result.push_back(passed.start - *end);
-            end = passed.start + passed.duration;
-        }
-        return result;
-    }
-
-    PassedList list_;
-};
-
-TEST_F(JkvmSupervisedSrcTimeline, ContinuesAfterACrashWithADiscontinuity)
-{
-    play(live_source, immediate_restarts);
-    watch();
-    constexpr int crashes = 3;
-    for (int i = 0; i < crashes; ++i) {
-        const auto pid = wait_for_start();
-        expect_discontinuity();
-        expect_audio(10);
-        ::kill(pid, SIGABRT);
-        const auto message = wait_for("killed");
-        EXPECT_EQ(number_field(message, "pid"), pid);
-        EXPECT_EQ(number_field(message, "signal"), SIGABRT);
-        EXPECT_EQ(text_field(message, "detail"), "was killed by signal 6 (Aborted)");
-    }
-    wait_for_start();
-    expect_discontinuity();
-    pipeline_->set_state(GST_STATE_PAUSED);
-    sum_gaps();
-    EXPECT_EQ(stat(element_, "kills"), 3u);
-    EXPECT_EQ(stat(element_, "restarts"), 3u);
-}
-
-TEST_F(JkvmSupervisedSrcTimeline, RecoversWithinHalfASecond)
-{
-    // With the default properties: five restarts, immediate for a healthy worker.
-    play(live_source);
-    wait_for_start();
-    expect_discontinuity();
-    watch();
-    for (int i = 0; i < 5; ++i) {
-        expect_audio(50); // a second
-        ::kill(worker(), SIGKILL);
-        wait_for("killed");
-        wait_for_start();
-        expect_discontinuity();
-    }
-    pipeline_->set_state(GST_STATE_PAUSED);
-    auto durations = outages();
-    ASSERT_GE(durations.size(), 5u);
-    // The median tolerates a busy machine; sanitizers slow down the start of programs.
-    std::sort(durations.begin(), durations.end());
-    EXPECT_LT(durations[durations.size() / 2], is_sanitized ? 5 * GST_SECOND : 500 * GST_MSECOND);
-    EXPECT_EQ(stat(element_, "kills"), 5u);
-}
-
-TEST_F(JkvmSupervisedSrcTimeline, SendsGapsAsLongAsTheOutage)
-{
-    play(live_source, std::string("hang-timeout=1000 ") + immediate_restarts);
-    const auto pid = wait_for_start();
-    expect_discontinuity();
-    expect_audio(10);
-    watch();
-    ::kill(pid, SIGSTOP);
-    const auto message = wait_for("hang");
-    EXPECT_EQ(number_field(message, "pid"), pid);
-    wait_for_start();
-    expect_discontinuity();
-    pipeline_->set_state(GST_STATE_PAUSED);
-    // The time-out starts with the last heartbeat, up to 100 ms ago.
-    EXPECT_GE(sum_gaps(), 800 * GST_MSECOND);
-    EXPECT_EQ(stat(element_, "hangs"), 1u);
-}
-
 TEST_F(JkvmSupervisedSrc, RestartsAWorkerWithABlockedSource)
 {
     // It reads audio from a pipe that contains one second.
@@ -343,9 +137,9 @@ TEST_F(JkvmSupervisedSrc, SendsGapsWithOnFailureSilence)
     for (int i = 0; i < 4; ++i)
         wait_for("exited");
     const auto pad = GstRef<GstPad>::adopt(gst_element_get_static_pad(GST_ELEMENT(sink_), "sink"));
-    PassedList list;
-    const auto probe =
-        gst_pad_add_probe(pad.get(), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, note, &list, nullptr);
+    testing::PassedList list;
+    const auto probe = gst_pad_add_probe(pad.get(), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
+                                         testing::note_passed, &list, nullptr);
     for (int i = 0; i < 4; ++i)
         wait_for("exited");
     while (list.lock()->size() < 3)

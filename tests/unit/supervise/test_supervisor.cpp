@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Tests the supervisor with shell scripts as children.
-#include "core/supervise/supervisor.h"
-
-#include "support/raw_socket.h"
-
-#include <gtest/gtest.h>
+#include "supervision.h"
 
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <csignal>
-#include <functional>
 
 /// While true, signals do not reach a child, as if it were blocked in the kernel.
 static std::atomic<bool> are_children_in_kernel{false};
@@ -73,91 +67,8 @@ bool wait_until_gone(pid_t pid)
     return true;
 }
 
-class Observer final : public Supervisor::Observer {
-public:
-    struct Calls {
-        std::vector<pid_t> started;
-        std::vector<ChildExit> ended;
-        std::optional<ChildExit> gave_up;
-    };
-
-    void on_child_started(pid_t pid) override
-    {
-        note([pid](Calls &calls) { calls.started.push_back(pid); });
-    }
-    void on_child_ended(const ChildExit &exit) override
-    {
-        note([&exit](Calls &calls) { calls.ended.push_back(exit); });
-    }
-    void on_gave_up(const ChildExit &exit) override
-    {
-        note([&exit](Calls &calls) { calls.gave_up = exit; });
-    }
-
-    /// Blocks until the condition holds and returns all calls so far.
-    Calls wait_for(const std::function<bool(const Calls &)> &condition)
-    {
-        std::unique_lock lock(mutex_);
-        EXPECT_TRUE(changed_.wait_for(lock, testing::patience, [&] { return condition(calls_); }))
-            << "timed out";
-        return calls_;
-    }
-    Calls wait_for_starts(std::size_t count)
-    {
-        return wait_for([count](const Calls &calls) { return calls.started.size() >= count; });
-    }
-    Calls wait_for_ends(std::size_t count)
-    {
-        return wait_for([count](const Calls &calls) { return calls.ended.size() >= count; });
-    }
-    Calls wait_for_gave_up()
-    {
-        return wait_for([](const Calls &calls) { return calls.gave_up.has_value(); });
-    }
-
-private:
-    void note(const std::function<void(Calls &)> &change)
-    {
-        const std::lock_guard lock(mutex_);
-        change(calls_);
-        changed_.notify_all();
-    }
-
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    Calls calls_;
-};
-
-/// Restarts without delays, which test_restart_policy tests.
-class Supervision : public ::testing::Test {
-protected:
-    void start(const std::string &script)
-    {
-        config_.command = {{"/bin/sh", "-c", script}, {"PATH=/usr/bin:/bin"}};
-        start_command();
-    }
-    void start_command()
-    {
-        config_.limits.delay = 0s;
-        config_.limits.max_delay = 0s;
-        auto started = Supervisor::start(config_, observer_);
-        ASSERT_TRUE(started);
-        supervisor_ = std::move(*started);
-    }
-    void wait_for_heartbeat()
-    {
-        const auto deadline = monotonic_now() + testing::patience;
-        while (supervisor_->stats().heartbeats == 0 && monotonic_now() < deadline)
-            std::this_thread::yield();
-        EXPECT_GT(supervisor_->stats().heartbeats, 0u);
-    }
-
-    Supervisor::Config config_;
-    Observer observer_;
-    std::unique_ptr<Supervisor> supervisor_; // destroyed before the observer
-};
-
-constexpr const char *healthy = "printf x >&3; exec sleep 1000";
+using Supervision = testing::Supervision;
+using testing::healthy;
 
 TEST_F(Supervision, RestartsAKilledChild)
 {
@@ -338,60 +249,6 @@ TEST_F(Supervision, KeepsASilentChildWithoutAHangTimeout)
     config_.hang_timeout = 0s;
     start("printf x >&3; sleep 0.2; exit 9");
     EXPECT_EQ(observer_.wait_for_ends(1).ended.front().text, "exited with status 9");
-}
-
-TEST_F(Supervision, CountsNoFailureForADeliberateStop)
-{
-    start(healthy);
-    const auto pid = observer_.wait_for_starts(1).started.front();
-    const auto stats = supervisor_->stop();
-    EXPECT_FALSE(stats.running);
-    EXPECT_EQ(stats.pid, 0);
-    EXPECT_EQ(stats.last_exit, "stopped");
-    EXPECT_EQ(stats.exits + stats.kills + stats.hangs + stats.failures, 0u);
-    EXPECT_TRUE(observer_.wait_for_starts(1).ended.empty());
-    EXPECT_NE(::kill(pid, 0), 0) << "the process or its zombie still exists";
-}
-
-TEST_F(Supervision, GivesAChildTimeToFinish)
-{
-    const auto script =
-        "trap 'echo done >&2; exit' TERM; printf x >&3; while :; do sleep 0.01; done";
-    ::testing::internal::CaptureStderr(); // the child's output is forwarded
-    start(script);
-    observer_.wait_for_starts(1);
-    wait_for_heartbeat(); // before the trap is set, SIGTERM kills it
-    supervisor_->stop();
-    EXPECT_EQ(::testing::internal::GetCapturedStderr(), "done\n");
-}
-
-TEST_F(Supervision, KillsAChildThatIgnoresSigterm)
-{
-    config_.stop_timeout = 50ms;
-    start("trap '' TERM; printf x >&3; exec sleep 1000");
-    const auto pid = observer_.wait_for_starts(1).started.front();
-    wait_for_heartbeat();
-    supervisor_->stop();
-    EXPECT_NE(::kill(pid, 0), 0);
-}
-
-TEST_F(Supervision, TerminatesAStoppedChildBeforeTheTimeout)
-{
-    config_.stop_timeout = 1h;
-    config_.hang_timeout = 0s;
-    start(healthy);
-    ::kill(observer_.wait_for_starts(1).started.front(), SIGSTOP);
-    EXPECT_EQ(supervisor_->stop().last_exit, "stopped");
-}
-
-TEST_F(Supervision, CanBeStoppedWhileARestartIsDelayed)
-{
-    config_.limits = {.delay = 1h, .max_delay = 1h};
-    config_.command = {{"/bin/sh", "-c", "exit 1"}, {}};
-    auto supervisor = Supervisor::start(config_, observer_);
-    ASSERT_TRUE(supervisor);
-    observer_.wait_for_ends(1);
-    EXPECT_EQ((*supervisor)->stop().last_exit, "exited with status 1");
 }
 
 TEST_F(Supervision, MeasuresTheUsageOfTheChild)
