@@ -15,6 +15,10 @@ METRIC_TABLE = ROOT / "ext/jkvmmetrics/metric_table.cpp"
 # Units that a blurb may have in parentheses.
 UNIT = re.compile(r"\((ns|us|ms|s|Hz|bit/s|kbit/s|bytes|frames|buffers|packets|samples|channels|dB|"
                   r"ppm|percent|%|0 to 1)\)")
+NUMBERS = ("gint", "guint", "gint64", "guint64", "gdouble")
+# Numeric properties without a unit: counts, factors and codes.
+DIMENSIONLESS = {"complexity", "current-level-buffers", "max-clients", "max-restarts",
+                 "max-size-buffers", "priority", "socket-mode", "volume"}
 STARTS_SIGNAL = re.compile(r"^\s*\* Gst\w+::([\w-]+):$")
 STARTS_PROPERTY = re.compile(r"^\s*\* Gst\w+:([\w-]+):$")
 
@@ -83,6 +87,9 @@ def property_section(description, source, element_since):
             continue
         _, name, kind, values, default, mutability, blurb = fields
         unit = UNIT.search(blurb)
+        if kind in NUMBERS and not unit and name not in DIMENSIONLESS:
+            sys.exit(f"{source}: the blurb of {name} has no unit in parentheses; "
+                     "see docs/elements/generate.py")
         meaning = re.sub(r" ?" + UNIT.pattern, "", blurb, count=1)
         since = since_of(blocks.get(name, []))
         if since and since != element_since:
