@@ -177,7 +177,11 @@ GstFlowReturn AudioSrc::create(GstBuffer **buffer)
             engine_->restart();
         } else {
             engine_->pause();
-            return GST_FLOW_FLUSHING;
+            // Returning FLUSHING for a pause would pause the task, possibly after the change back
+            // to PLAYING has already started it.
+            const auto flow = gst_base_src_wait_playing(GST_BASE_SRC(element_));
+            if (flow != GST_FLOW_OK)
+                return flow;
         }
     }
 }

@@ -117,12 +117,21 @@ GstFlowReturn IpcSrc::create(GstBuffer **buffer)
                 [&](const ReceiveEngine::Rejected &rejected) { on_event(rejected); },
                 [&](const ReceiveEngine::Disconnected &gone) { flow = on_event(gone); },
                 [&](const ReceiveEngine::SessionEnded &ended) { on_event(ended); },
-                [&](const ReceiveEngine::Interrupted &) { flow = GST_FLOW_FLUSHING; },
+                [&](const ReceiveEngine::Interrupted &) { flow = wait_playing(); },
             },
             engine_.next([this] { return read_clocks(element_); }));
         if (flow != GST_FLOW_CUSTOM_SUCCESS)
             return flow;
     }
+}
+
+/// Blocks while the element is paused; GST_FLOW_FLUSHING on a flush or a change to READY. To return
+/// FLUSHING for a pause would pause the task, possibly after the change back to PLAYING has already
+/// started it.
+GstFlowReturn IpcSrc::wait_playing()
+{
+    const auto flow = gst_base_src_wait_playing(GST_BASE_SRC(element_));
+    return flow == GST_FLOW_OK ? GST_FLOW_CUSTOM_SUCCESS : flow;
 }
 
 GstFlowReturn IpcSrc::on_event(const ReceiveEngine::Frame &frame, GstBuffer **buffer)

@@ -60,8 +60,9 @@ private:
         bool has_pushed = false; // a buffer: the caps stay as they are
     };
 
-    // One for each event of the engine, except for Interrupted. GST_FLOW_CUSTOM_SUCCESS: wait for
-    // the next event; GST_FLOW_OK: `buffer` is set.
+    // One for each event of the engine, GST_FLOW_CUSTOM_SUCCESS: wait for the next event;
+    // GST_FLOW_OK: `buffer` is set.
+    GstFlowReturn wait_playing();
     GstFlowReturn on_event(const ReceiveEngine::Frame &frame, GstBuffer **buffer);
     void on_event(const ReceiveEngine::Dropped &dropped);
     void on_event(const ReceiveEngine::Connected &connected);
