@@ -36,8 +36,8 @@ GstFlowReturn AdaptiveQueueSinkPad::on_buffer(GstRef<GstBuffer> buffer)
         state->playout->restart();
     const auto dropped = state->push(std::move(buffer), frame, now);
     // The task is woken only if it has nothing earlier to wait for: the slot of a buffer ahead of
-    // this one, or the end of the output so far.
-    if (state->awaits_arrival || dropped > 0)
+    // this one, or the end of the output so far. A buffer may advance the start of the output.
+    if (state->awaits_arrival || dropped > 0 || state->playout->is_start_pending())
         state->clock.wake();
     if (dropped > 0) {
         const auto losses = state->losses.take(state->playout->counters(), now);

@@ -61,6 +61,7 @@ void Playout::arrive(const PlayoutFrame &frame, nanoseconds now)
     ++counters_.arrived;
     if (playing_stream_ == arriving_stream_ && position_ && now > slot_of(queue_.back()))
         ++counters_.late;
+    advance_start(now);
 }
 
 void Playout::update_lateness(const TransitSample &sample, nanoseconds now)
@@ -152,6 +153,7 @@ void Playout::flush()
     restart_expected_ = true;
     finished_ = false;
     is_slot_decided_ = false;
+    is_start_pending_ = false;
 }
 
 // --- decisions ---
@@ -218,11 +220,26 @@ void Playout::begin_playing(nanoseconds now)
     dry_since_.reset();
     is_slot_decided_ = false;
     const auto limits = delay_limits(head.frame.duration);
-    const auto delay = std::clamp(policy_->start_delay(), limits.minimum, limits.maximum);
-    const auto start = std::max(head.arrival + delay, position_.value_or(nanoseconds::min()));
+    start_delay_ = std::clamp(policy_->start_delay(), limits.minimum, limits.maximum);
+    const auto start =
+        std::max(head.arrival + start_delay_, position_.value_or(nanoseconds::min()));
+    is_start_pending_ = !position_;
     if (!position_)
         position_ = start;
     set_offset(start - head.frame.media_time - drift_.reference(*position_), now);
+}
+
+// If the first frame took longer than a later one, its delay is too long, and frames would be
+// dropped to reduce it. As long as nothing has been output, starting earlier costs nothing.
+void Playout::advance_start(nanoseconds now)
+{
+    if (!is_start_pending_ || queue_.front().stream != arriving_stream_)
+        return;
+    const auto start = *position_ - (delay() - start_delay_);
+    if (start <= now || start >= *position_)
+        return;
+    set_offset(offset_ - (*position_ - start), now);
+    position_ = start;
 }
 
 Playout::Action Playout::wait_or_conceal(nanoseconds now)
@@ -373,6 +390,7 @@ Playout::Action Playout::play()
     position_ = play.output_time + play.duration;
     conceal_step_ = head.frame.conceal_step;
     is_slot_decided_ = false;
+    is_start_pending_ = false;
     queue_.pop();
     ++counters_.played;
     return play;

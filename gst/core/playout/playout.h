@@ -142,6 +142,8 @@ public:
     void arrive(const PlayoutFrame &frame, nanoseconds now);
     /// Drops the oldest frame if the queue exceeds its limits, and returns that frame's handle.
     [[nodiscard]] std::optional<Handle> drop_overflow();
+    /// Whether the first output is still to come. Arriving frames may advance it.
+    [[nodiscard]] bool is_start_pending() const { return is_start_pending_; }
     /// Whether `frame` could be queued without an overflow. True for an empty queue.
     [[nodiscard]] bool has_room_for(const PlayoutFrame &frame) const;
     /// Returns what the caller has to do now; to be called again once that is done.
@@ -190,6 +192,7 @@ private:
     void set_offset(nanoseconds offset, nanoseconds now);
 
     void begin_playing(nanoseconds now);
+    void advance_start(nanoseconds now);
     Action play_or_wait(nanoseconds now);
     Action wait_or_conceal(nanoseconds now);
     Action resume(nanoseconds now);
@@ -229,6 +232,8 @@ private:
     std::size_t late_frames_ = 0;     // oldest frames that resume() skipped, still to be dropped
     bool is_first_of_stream_ = false; // the next frame to be played
     bool is_slot_decided_ = false;    // edit() was done for the oldest frame
+    bool is_start_pending_ = false;   // the first output has a time, and nothing has been output
+    nanoseconds start_delay_{0};      // of the first output, as the policy and the limits set it
 
     PlayoutCounters counters_;
 };

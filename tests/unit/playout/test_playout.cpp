@@ -559,7 +559,7 @@ TEST_F(PlayoutTest, FinishPlaysQueuedFramesImmediately)
     arrive(1ms, 20ms);
     arrive(2ms, 60ms);
     finish();
-    EXPECT_EQ(log(), "FIRST play 0 at 40; play 20 at 60; play 60 at 100; ");
+    EXPECT_EQ(log(), "FIRST play 0 at 21; play 20 at 41; play 60 at 81; ");
 }
 
 TEST_F(PlayoutTest, FinishEndsAnUnderrun)
