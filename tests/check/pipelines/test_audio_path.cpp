@@ -63,9 +63,9 @@ class AudioPath : public ::testing::Test {
 protected:
     [[nodiscard]] std::string sender() const
     {
-        // The ring is large, so that nothing is lost on a busy machine.
+        // The ring and the queue for a client are large, so that nothing is lost on a busy machine.
         return "jkvmaudiosrc buffer-time=1000000 device=" + pcm_.device() +
-               " ! jkvmipcsink name=ipc socket-path=" + path_;
+               " ! jkvmipcsink name=ipc max-queue-time=2000 socket-path=" + path_;
     }
     [[nodiscard]] std::string receiver(const std::string &properties) const
     {

@@ -88,9 +88,10 @@ protected:
     /// Plays the path until 200 frames have been received.
     ChirpAccount run(const std::function<bool(guint64)> &is_dropped)
     {
-        // The ring and the delay are long enough for a busy machine.
+        // The ring, the sender's queue and the delay are long enough for a busy machine.
         Pipeline sending("jkvmaudiosrc name=capture bitrate=128000 buffer-time=1000000 device=" +
-                         pcm_->device() + " ! jkvmipcsink name=ipc socket-path=" + path_);
+                         pcm_->device() +
+                         " ! jkvmipcsink name=ipc max-queue-time=2000 socket-path=" + path_);
         Pipeline receiving("jkvmipcsrc name=ipc num-buffers=" + std::to_string(received_frames) +
                            " socket-path=" + path_ +
                            " ! jkvmadaptivequeue name=queue min-delay=500 max-delay=2000 "
