@@ -2,10 +2,11 @@
 /**
  * plugin-jkvmaudio:
  *
- * ALSA capture encoded to Opus.
+ * ALSA capture encoded to Opus, and playback of Opus.
  *
  * Since: 0.1
  */
+#include "gstjkvmaudiosink.h"
 #include "gstjkvmaudiosrc.h"
 
 #include <gst/audio/streamvolume.h>
@@ -15,9 +16,12 @@ static gboolean plugin_init(GstPlugin *plugin)
     // The interface describes the properties mute and volume to volume controls.
     static const GInterfaceInfo stream_volume{};
     g_type_add_interface_static(GST_TYPE_JKVM_AUDIO_SRC, GST_TYPE_STREAM_VOLUME, &stream_volume);
-    return gst_element_register(plugin, "jkvmaudiosrc", GST_RANK_NONE, GST_TYPE_JKVM_AUDIO_SRC);
+    g_type_add_interface_static(GST_TYPE_JKVM_AUDIO_SINK, GST_TYPE_STREAM_VOLUME, &stream_volume);
+    return gst_element_register(plugin, "jkvmaudiosrc", GST_RANK_NONE, GST_TYPE_JKVM_AUDIO_SRC) &&
+           gst_element_register(plugin, "jkvmaudiosink", GST_RANK_NONE, GST_TYPE_JKVM_AUDIO_SINK);
 }
 
 #define PACKAGE "jkvm"
-GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, jkvmaudio, "ALSA capture encoded to Opus",
-                  plugin_init, PACKAGE_VERSION, "LGPL", "jkvm", "Unknown package origin")
+GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, jkvmaudio,
+                  "ALSA capture and playback with Opus", plugin_init, PACKAGE_VERSION, "LGPL",
+                  "jkvm", "Unknown package origin")

@@ -217,7 +217,7 @@ void PlaybackEngine::resolve_gap(std::span<const std::byte> next)
 void PlaybackEngine::learn_target(MonotonicTime due, MonotonicTime now)
 {
     if (is_stream_active_ && target_.on_write(due - now, now))
-        host_.on_latency_changed();
+        host_.on_latency_changed(latency());
 }
 
 void PlaybackEngine::flush()

@@ -31,8 +31,7 @@ public:
     class Host {
     public:
         virtual void on_device_changed(const DeviceReport &report) = 0;
-        /// latency() has changed.
-        virtual void on_latency_changed() = 0;
+        virtual void on_latency_changed(nanoseconds latency) = 0;
 
     protected:
         ~Host() = default;
@@ -89,7 +88,7 @@ private:
     void stop_stream() override { output_.stop(); }
     AlsaDevice::Resumed resume_stream() override { return output_.resume(); }
     void close_stream() override { output_.close(); }
-    void on_stream_opened() override { host_.on_latency_changed(); }
+    void on_stream_opened() override {}
     void on_device_changed(const DeviceReport &report) override { host_.on_device_changed(report); }
 
     [[nodiscard]] const DeviceSupervisor &supervisor() const { return session_.supervisor(); }

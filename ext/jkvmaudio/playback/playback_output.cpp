@@ -87,8 +87,10 @@ nanoseconds PlaybackOutput::ahead(MonotonicTime now) const
 bool PlaybackOutput::has_room(std::size_t stream_frames) const
 {
     const auto frames = stream_frames * pcm_->format().rate / VariableResampler::rate;
-    // The ratio is off by 0.1 % and the resampler releases what it holds.
-    return pcm_->room() >= frames + frames / 100 + 64;
+    // The ratio is off by 0.1 % and the resampler releases what it holds. Of a packet that is
+    // longer than the ring, the end is lost.
+    const auto largest = pcm_->to_frames(pcm_->format().buffer_time - reserve);
+    return pcm_->room() >= std::min(frames + frames / 100 + 64, largest);
 }
 
 void PlaybackOutput::add_silence(std::size_t frames)

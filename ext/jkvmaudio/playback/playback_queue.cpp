@@ -58,6 +58,12 @@ void PlaybackQueue::clear()
     changed_.notify_all();
 }
 
+bool PlaybackQueue::is_full() const
+{
+    const std::lock_guard lock(mutex_);
+    return items_.size() >= capacity;
+}
+
 bool PlaybackQueue::is_empty() const
 {
     const std::lock_guard lock(mutex_);

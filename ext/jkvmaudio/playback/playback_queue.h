@@ -52,6 +52,7 @@ public:
     bool pop(PlaybackItem &item);
     void clear();
     [[nodiscard]] bool is_empty() const;
+    [[nodiscard]] bool is_full() const;
 
 private:
     mutable std::mutex mutex_; // guards all below

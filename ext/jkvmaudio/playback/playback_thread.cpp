@@ -8,7 +8,6 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
-#include <utility>
 
 namespace jkvm {
 
@@ -35,9 +34,12 @@ struct PlaybackThread::Shared final : PlaybackEngine::Host {
         if (const auto access = host.lock(); *access != nullptr)
             (*access)->on_device_changed(report);
     }
-    void on_latency_changed() override { latency_changed = true; }
-
-    bool latency_changed = false; // of the thread; reported after the new value is published
+    void on_latency_changed(nanoseconds changed) override
+    {
+        latency = changed;
+        if (const auto access = host.lock(); *access != nullptr)
+            (*access)->on_latency_changed(changed);
+    }
 };
 
 PlaybackThread::PlaybackThread(Config config, PlaybackEngine::Host &host)
@@ -71,13 +73,8 @@ void PlaybackThread::run(const std::shared_ptr<Shared> &shared, const Config &co
                 break; // neither of the two: it was interrupted
             engine.set_gain(shared->gain);
             const auto next = engine.step();
-            shared->latency = engine.latency();
             *shared->snapshot.lock() = engine.snapshot();
             shared->is_idle = engine.is_idle() && shared->queue.is_empty();
-            if (std::exchange(shared->latency_changed, false)) {
-                if (const auto access = shared->host.lock(); *access != nullptr)
-                    (*access)->on_latency_changed();
-            }
             shared->control.sleep_until(next);
         }
     }
@@ -91,6 +88,11 @@ void PlaybackThread::push(const PlaybackItem &item, std::span<const std::byte> d
     shared_->is_idle = false;
     (void)shared_->queue.push(item, data);
     shared_->control.request_wake_up();
+}
+
+bool PlaybackThread::is_full() const
+{
+    return shared_->queue.is_full();
 }
 
 void PlaybackThread::wait_for_room()

@@ -30,6 +30,7 @@ public:
     /// Queues an item; if it has a due time, at latency() before it. Drops the item if the queue is
     /// full.
     void push(const PlaybackItem &item, std::span<const std::byte> data);
+    [[nodiscard]] bool is_full() const;
     /// Blocks while the queue is full. Returns early after interrupt(true).
     void wait_for_room();
     void interrupt(bool is_interrupted);

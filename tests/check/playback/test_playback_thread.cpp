@@ -72,7 +72,7 @@ private:
     {
         reports_.lock()->push_back(report);
     }
-    void on_latency_changed() override {}
+    void on_latency_changed(nanoseconds) override {}
 
     MonotonicTime due_{}; // of the first packet
     WaitControl pause_;   // never set

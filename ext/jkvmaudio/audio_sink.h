@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The implementation of jkvmaudiosink: connects the playback thread to GStreamer.
+#pragma once
+
+#include "common/element_message.h"
+#include "common/stats_report.h"
+#include "core/base/guarded.h"
+#include "core/base/wait_control.h"
+#include "gstjkvmaudiosink.h"
+#include "playback/playback_stats.h"
+#include "playback/playback_thread.h"
+#include "playback_properties.h"
+
+#include <atomic>
+#include <memory>
+#include <optional>
+
+GST_DEBUG_CATEGORY_EXTERN(jkvm_audio_sink_debug);
+
+namespace jkvm {
+
+class AudioSink final : public PlaybackEngine::Host {
+public:
+    explicit AudioSink(GstJkvmAudioSink *element);
+
+    /// The properties that describe the present state of the element.
+    static const PropertyTable<AudioSink> &live_properties();
+    void set_property(guint id, const GValue *value, GParamSpec *spec);
+    void get_property(guint id, GValue *value, GParamSpec *spec);
+
+    bool open();
+    void close();
+    void unlock();
+    void unlock_stop();
+    bool set_caps(const GstCaps *caps);
+    GstFlowReturn render(GstBuffer *buffer);
+    /// Handles GAP and EOS after the base class has waited for them.
+    GstFlowReturn on_event(GstEvent *event);
+    /// Discards what has not been played.
+    void flush();
+
+private:
+    void on_device_changed(const DeviceReport &report) override;
+    void on_latency_changed(nanoseconds latency) override;
+
+    /// Waits until an item of that running time is to be queued.
+    GstFlowReturn wait(GstClockTime running);
+    /// Nothing: it is not synchronised to a clock.
+    [[nodiscard]] std::optional<MonotonicTime> due_at(GstClockTime running) const;
+    /// Waits for `running` and queues `data`.
+    GstFlowReturn play(std::span<const std::byte> data, GstClockTime running);
+    GstFlowReturn conceal(GstEvent *event);
+    GstFlowReturn drain();
+    /// What on-device-lost demands; GST_FLOW_OK to go on.
+    GstFlowReturn check_device();
+    void post_stats_if_due();
+    [[nodiscard]] PlaybackStats collect_stats() const;
+    [[nodiscard]] gint64 actual_time(nanoseconds AlsaDevice::Format::*time) const;
+    [[nodiscard]] GstStructure *stats() const { return make_structure(collect_stats()); }
+
+    GstElement *element_;
+    GstBaseSink *sink_;
+    ElementMessages devices_;
+    StatsReport report_;
+    WaitControl control_;
+    Guarded<PlaybackSettings> settings_;
+    std::atomic<double> gain_{1}; // from mute and volume
+    /// Why no device works, if on-device-lost has to react to it.
+    Guarded<std::optional<Error>> failure_;
+
+    // From open() to close(). Set and reset under the lock, which get_property() takes as well; the
+    // streaming thread uses it in between.
+    Guarded<std::unique_ptr<PlaybackThread>> playback_;
+    Guarded<PlaybackStats> last_stats_; // of the playback before
+
+    // Of the streaming thread.
+    PlaybackThread *thread_ = nullptr;
+    std::optional<PlaybackFormat> format_;
+    GstClockTime end_ = GST_CLOCK_TIME_NONE; // running time of the last buffer's end
+    OnPlaybackLost on_device_lost_ = OnPlaybackLost::discard;
+    bool is_ended_ = false; // by on-device-lost
+};
+
+} // namespace jkvm

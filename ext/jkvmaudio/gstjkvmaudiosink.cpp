@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// clang-format off
+/**
+ * SECTION:element-jkvmaudiosink
+ * @title: jkvmaudiosink
+ * @short_description: plays Opus or raw audio on an ALSA device; keeps consuming while the device is unavailable and follows its clock without clicks
+ *
+ * Decodes Opus (or takes S16LE or F32LE at 48 kHz), resamples it to the device's own clock and writes
+ * it into the device's ring, all in one thread of its own.
+ *
+ * ## Clocks
+ *
+ * Each sample is played at its running time plus the pipeline's latency. The rate of the device's clock
+ * is estimated from the moments at which its hardware pointer moves, and the resampling ratio follows
+ * it; a remaining error of the playout time is corrected within seconds, by at most 500 ppm. So a clock
+ * that is 1000 ppm off neither drops nor repeats samples. An error of more than 40 ms, or a step of the
+ * timestamps by more than 5 ms, is corrected at once, by silence or by dropping audio.
+ *
+ * The ring holds 24 ms when a packet is written. An underrun, or three close calls within a minute,
+ * raises that by half, up to half of buffer-time, and the latency with it.
+ *
+ * ## Lost packets
+ *
+ * A GAP event in an Opus stream is concealed. If the next packet arrives in time and carries in-band
+ * FEC, the last lost frame is recovered from it. Concealed audio fades out between 60 and 100 ms. A GAP
+ * event may precede the caps.
+ *
+ * ## Unavailable devices
+ *
+ * While no device works, packets are consumed at the pace of the clock and dropped. The devices are
+ * tried again at once, then after pauses of 100 to 300 ms. Nothing old is played afterwards: playback
+ * continues with the packet that is due. `on-device-lost` selects an error or EOS instead. A state
+ * change never waits for the device, which is opened in the element's own thread.
+ *
+ * A device that stands still without an error, such as a USB gadget whose host does not record, is
+ * blocked after 100 ms: its ring is emptied and it stays open. When it moves again, playback continues.
+ *
+ * |[
+ * gst-launch-1.0 jkvmipcsrc direction=microphone socket-path=/tmp/mic.sock ! jkvmadaptivequeue ! jkvmaudiosink device=hw:UAC2Gadget
+ * gst-launch-1.0 audiotestsrc is-live=true ! audioconvert ! jkvmaudiosink device=hw:0,0
+ * ]|
+ *
+ * ## Statistics
+ *
+ * The property stats is a structure application/x-jkvm-audiosink-stats with these fields. It is also
+ * logged (INFO) and posted as an element message every stats-interval, together with a buffer.
+ * Counters only grow while the element is in PAUSED or PLAYING, and stay readable afterwards.
+ *
+ * | field | type | meaning |
+ * |---|---|---|
+ * | frames | guint64 | packets played; raw audio counts in packets of up to 20 ms |
+ * | bytes | guint64 | bytes in these packets |
+ * | concealed | guint64 | samples per channel that were concealed, including the silence after the fade |
+ * | fec-recovered | guint64 | samples per channel from in-band FEC |
+ * | invalid | guint64 | packets that are not Opus; they are concealed |
+ * | underruns | guint64 | times that the ring ran out of audio |
+ * | dropped | guint64 | packets dropped: the sum of the next two |
+ * | dropped-late | guint64 | packets that arrived after their due time |
+ * | dropped-no-device | guint64 | packets dropped while no device played |
+ * | realignments | guint64 | playout errors that were corrected at once, also by the first packet |
+ * | depth | guint64 | written and not yet played, ns |
+ * | ring-target | guint64 | what the ring holds when a packet is written, ns |
+ * | ratio-ppm | gdouble | resampling ratio less 1, in parts per million |
+ * | drift-ppm | gdouble | how much faster the device's clock is than the system's, in parts per million |
+ * | playout-error-us | gdouble | estimated playout time less due time of the last packet, in microseconds |
+ * | state | gchararray | search, open, run, lost, blocked |
+ * | device | gchararray | the open device; empty if there is none |
+ * | rate, channels | guint | that the device granted |
+ * | connected | gboolean | whether a device plays |
+ * | recoveries | guint64 | times that playback returned |
+ * | recoveries-by-reason | GstStructure | the same for each reason |
+ * | scheduling | gchararray | what `priority` was granted: normal, nice, fifo |
+ *
+ * ## Messages
+ *
+ * At most one message with the same name and reason is posted per second; the next one has the
+ * number of suppressed messages in its field suppressed (guint).
+ *
+ * The element message jkvm-device has the fields reason, state, device and detail (ALSA's reason).
+ * Its reason is running when a device plays, otherwise: blocked (it stands still without an error),
+ * missing, busy, forbidden, unsupported, unplugged, io-error, rate-changed, suspended (the machine was
+ * suspended). It is posted by the element's thread; a handler must not change the element's state there.
+ *
+ * Since: 0.1
+ */
+// clang-format on
+#include "gstjkvmaudiosink.h"
+
+#include "audio_sink.h"
+#include "common/element_type.h"
+#include "common/open_in_ready.h"
+
+GST_DEBUG_CATEGORY(jkvm_audio_sink_debug);
+
+using jkvm::AudioSink;
+
+struct _GstJkvmAudioSink {
+    GstBaseSink parent;
+};
+
+JKVM_DEFINE_ELEMENT(GstJkvmAudioSink, gst_jkvm_audio_sink, GST_TYPE_BASE_SINK, AudioSink)
+
+static void configure_element(GstElementClass *klass)
+{
+    static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
+        "sink", GST_PAD_SINK, GST_PAD_ALWAYS,
+        GST_STATIC_CAPS("audio/x-opus, channel-mapping-family = (int) 0; "
+                        "audio/x-raw, format = (string) { S16LE, F32LE }, rate = (int) 48000, "
+                        "channels = (int) [ 1, 2 ], layout = (string) interleaved"));
+    gst_element_class_add_static_pad_template(klass, &sink_template);
+    gst_element_class_set_static_metadata(klass, "JetKVM audio sink", "Sink/Audio/Decoder/Hardware",
+                                          "Plays Opus or raw audio on an ALSA device",
+                                          "the jkvm developers");
+    klass->change_state = [](GstElement *self, GstStateChange transition) noexcept {
+        return jkvm::open_in_ready(impl(self), gst_jkvm_audio_sink_parent_class, self, transition);
+    };
+}
+
+static void configure_sink(GstBaseSinkClass *klass)
+{
+    // The element synchronises by itself: a packet is needed before it is due.
+    klass->get_times = [](GstBaseSink *, GstBuffer *, GstClockTime *start,
+                          GstClockTime *end) noexcept { *start = *end = GST_CLOCK_TIME_NONE; };
+    klass->unlock = [](GstBaseSink *self) noexcept -> gboolean {
+        impl(self).unlock();
+        return TRUE;
+    };
+    klass->unlock_stop = [](GstBaseSink *self) noexcept -> gboolean {
+        impl(self).unlock_stop();
+        return TRUE;
+    };
+    klass->set_caps = [](GstBaseSink *self, GstCaps *caps) noexcept -> gboolean {
+        return impl(self).set_caps(caps);
+    };
+    klass->event = [](GstBaseSink *self, GstEvent *event) noexcept -> gboolean {
+        if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP)
+            impl(self).flush();
+        return GST_BASE_SINK_CLASS(gst_jkvm_audio_sink_parent_class)->event(self, event);
+    };
+    klass->wait_event = [](GstBaseSink *self, GstEvent *event) noexcept {
+        const auto flow =
+            GST_BASE_SINK_CLASS(gst_jkvm_audio_sink_parent_class)->wait_event(self, event);
+        return flow == GST_FLOW_OK ? impl(self).on_event(event) : flow;
+    };
+    klass->render = [](GstBaseSink *self, GstBuffer *buffer) noexcept {
+        return impl(self).render(buffer);
+    };
+}
+
+static void gst_jkvm_audio_sink_configure_class(GstJkvmAudioSinkClass *klass)
+{
+    GST_DEBUG_CATEGORY_INIT(jkvm_audio_sink_debug, "jkvmaudiosink", 0, "ALSA playback");
+    AudioSink::live_properties().install(G_OBJECT_CLASS(klass));
+    jkvm::playback_properties().install(G_OBJECT_CLASS(klass));
+    configure_element(GST_ELEMENT_CLASS(klass));
+    configure_sink(GST_BASE_SINK_CLASS(klass));
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The property `stats` of jkvmaudiosink.
+#pragma once
+
+#include "core/base/thread_priority.h"
+#include "playback/playback_engine.h"
+
+#include <gst/gst.h>
+
+namespace jkvm {
+
+struct PlaybackStats {
+    PlaybackEngine::Snapshot engine;
+    ThreadPriority::Granted scheduling = ThreadPriority::Granted::normal;
+};
+
+/// Transfer full.
+GstStructure *make_structure(const PlaybackStats &stats);
+
+} // namespace jkvm

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// jkvmaudiosink in pipelines: timing, drift, faults, GAP and EOS.
+#include "playback/triangle.h"
+#include "support/gst_test.h"
+
+#include "core/base/time.h"
+#include "core/base/wait_control.h"
+
+#include <gst/app/gstappsrc.h>
+#include <gst/base/gstbasesink.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <optional>
+#include <thread>
+
+namespace jkvm {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::measure_playout;
+using testing::PlayedAudio;
+
+class AudioSinkTest : public ::testing::Test {
+protected:
+    static constexpr auto packet = 20ms;
+    static constexpr nanoseconds longest_span = 500us;
+    /// The pipeline's latency. Packets are pushed as soon as they are captured, so this is the
+    /// reserve against delays of a busy machine.
+    static constexpr auto latency = 150ms;
+
+    AudioSinkTest() { pcm_.record_playback(); }
+
+    /// A live pipeline with raw audio, in PLAYING.
+    void start(const std::string &properties = {})
+    {
+        pipeline_.emplace("appsrc name=src is-live=true format=time min-latency=" +
+                          std::to_string(nanoseconds(latency).count()) +
+                          " ! jkvmaudiosink name=sink device=" + pcm_.device() + " " + properties);
+        set_caps("audio/x-raw, format=S16LE, rate=48000, channels=1, layout=interleaved");
+        pipeline_->play();
+    }
+    void set_caps(const char *text)
+    {
+        auto *caps = gst_caps_from_string(text);
+        gst_app_src_set_caps(source(), caps);
+        gst_caps_unref(caps);
+    }
+    GstAppSrc *source() { return GST_APP_SRC(pipeline_->element("src")); }
+    GstElement *sink() { return pipeline_->element("sink"); }
+
+    /// CLOCK_MONOTONIC at running time 0, which is the time of the triangle's first frame.
+    nanoseconds base() { return nanoseconds(gst_element_get_base_time(pipeline_->get())); }
+    /// When the triangle's first frame is due.
+    nanoseconds due()
+    {
+        return base() + nanoseconds(gst_base_sink_get_latency(GST_BASE_SINK(sink())));
+    }
+    static nanoseconds now() { return monotonic_now().time_since_epoch(); }
+
+    void push_packet(nanoseconds time)
+    {
+        const auto frames = testing::triangle(static_cast<std::size_t>(time / 1ms * 48), 960);
+        auto *buffer = gst_buffer_new_memdup(frames.data(), frames.size() * 2);
+        GST_BUFFER_PTS(buffer) = static_cast<GstClockTime>(time.count());
+        GST_BUFFER_DURATION(buffer) = 20 * GST_MSECOND;
+        ASSERT_EQ(gst_app_src_push_buffer(source(), buffer), GST_FLOW_OK);
+    }
+    /// Pushes the triangle for so long, each packet when its first frame is captured.
+    void play(nanoseconds time)
+    {
+        for (const auto end = pushed_ + time; pushed_ < end; pushed_ += packet) {
+            push_packet(pushed_);
+            pause_.sleep_until(MonotonicTime(base() + pushed_));
+        }
+    }
+    /// Lets everything be played, and ends the recording.
+    PlayedAudio stop()
+    {
+        gst_app_src_end_of_stream(source());
+        pipeline_->wait_for_eos();
+        pipeline_->set_state(GST_STATE_NULL);
+        return PlayedAudio(pcm_);
+    }
+    /// Playout errors from then on. At the end of the stream, the resampler falls to 0.
+    testing::PlayoutErrors measure(const PlayedAudio &played, nanoseconds due,
+                                   nanoseconds begin) const
+    {
+        return measure_playout(played, due, begin, due + pushed_ - 5ms);
+    }
+    void wait_for_device(const char *reason)
+    {
+        (void)pipeline_->wait_for_element_message("jkvm-device", reason);
+    }
+
+    testing::TestPcm pcm_;
+    std::optional<testing::Pipeline> pipeline_;
+    nanoseconds pushed_{0};
+    WaitControl pause_; // never set
+};
+
+TEST_F(AudioSinkTest, PlaysEachSampleAtItsRunningTimePlusLatency)
+{
+    start();
+    play(2s);
+    const auto time = due();
+    const auto played = stop();
+    // Without the first packets, for which the device is not ready.
+    const auto errors = measure(played, time, time + 300ms);
+    EXPECT_GE(errors.frames, 60000u);
+    EXPECT_GE(errors.smallest, -longest_span);
+    EXPECT_LE(errors.largest, longest_span);
+    EXPECT_EQ(testing::stat(sink(), "underruns"), 0u);
+}
+
+class AudioSinkDrift : public AudioSinkTest, public ::testing::WithParamInterface<int> {};
+
+TEST_P(AudioSinkDrift, CausesNoJump)
+{
+    pcm_.set_at_open("ppm " + std::to_string(GetParam()) + "\ngranularity 48");
+    start();
+    play(12s);
+    const auto time = due();
+    const auto played = stop();
+    const auto errors = measure(played, time, time + 10s);
+    EXPECT_GE(errors.frames, 60000u);
+    EXPECT_LE(errors.span(), longest_span);
+    EXPECT_LE(testing::stat(sink(), "realignments"),
+              2u); // the first packet, and silence at the end
+    EXPECT_EQ(testing::stat(sink(), "dropped-late"), 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(BothSigns, AudioSinkDrift, ::testing::Values(-1000, 1000),
+                         [](const auto &info) { return info.param < 0 ? "Slow" : "Fast"; });
+
+TEST_F(AudioSinkTest, PlaysAgainAfterReplug)
+{
+    start();
+    play(500ms);
+    pcm_.send("unplug");
+    play(600ms);
+    wait_for_device("unplugged");
+    const auto replugged = now();
+    pcm_.clear_open_errno();
+    play(1s);
+    const auto time = due();
+    const auto played = stop();
+    const auto errors = measure(played, time, replugged);
+    EXPECT_GE(errors.frames, 20000u);
+    EXPECT_LE(errors.span(), 2 * longest_span);
+    EXPECT_LE(errors.first - replugged, 500ms);
+}
+
+TEST_F(AudioSinkTest, PlaysNothingOldAfterBlockedDeviceMoves)
+{
+    start();
+    play(500ms);
+    pcm_.send("freeze 3600000");
+    play(1300ms);
+    wait_for_device("blocked");
+    const auto thawed = now();
+    pcm_.send("freeze 0");
+    play(1s);
+    const auto time = due();
+    const auto played = stop();
+    const auto errors = measure(played, time, thawed);
+    EXPECT_GE(errors.frames, 20000u);
+    EXPECT_LE(errors.span(), 2 * longest_span);
+    EXPECT_LE(errors.first - thawed, 150ms);
+}
+
+TEST_F(AudioSinkTest, StartsWithoutADeviceAndPlaysWhenItAppears)
+{
+    pcm_.set_open_errno("ENOENT");
+    start();
+    play(400ms);
+    wait_for_device("missing");
+    pcm_.clear_open_errno();
+    play(600ms);
+    wait_for_device("running");
+    play(500ms);
+    const auto time = due();
+    const auto played = stop();
+    EXPECT_GE(measure_playout(played, time, time).frames, 10000u);
+    EXPECT_GT(testing::stat(sink(), "dropped-no-device"), 0u);
+}
+
+TEST_F(AudioSinkTest, ReturnsToNullWhileItsDeviceIsBlocked)
+{
+    pcm_.set_at_open("freeze 3600000");
+    start();
+    play(200ms);
+    const auto begin = now();
+    EXPECT_EQ(pipeline_->set_state(GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
+    EXPECT_LT(now() - begin, 2s);
+}
+
+TEST_F(AudioSinkTest, AcceptsAGapBeforeCaps)
+{
+    pipeline_.emplace("appsrc name=src format=time ! jkvmaudiosink name=sink device=" +
+                      pcm_.device());
+    auto *pad = gst_element_get_static_pad(sink(), "sink");
+    pipeline_->set_state(GST_STATE_PAUSED);
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    gst_pad_send_event(pad, gst_event_new_stream_start("test"));
+    gst_pad_send_event(pad, gst_event_new_segment(&segment));
+    std::thread sender(
+        [pad] { EXPECT_TRUE(gst_pad_send_event(pad, gst_event_new_gap(0, 20 * GST_MSECOND))); });
+    EXPECT_EQ(gst_element_get_state(sink(), nullptr, nullptr, 10 * GST_SECOND),
+              GST_STATE_CHANGE_SUCCESS);
+    pipeline_->play();
+    sender.join();
+    gst_object_unref(pad);
+}
+
+TEST_F(AudioSinkTest, WaitsForTheLastSampleAtEos)
+{
+    start();
+    play(400ms);
+    const auto time = due();
+    gst_app_src_end_of_stream(source());
+    pipeline_->wait_for_eos();
+    EXPECT_GE(now(), time + pushed_ - 1ms);
+    pipeline_->set_state(GST_STATE_NULL);
+    const PlayedAudio played(pcm_);
+    EXPECT_GT(measure_playout(played, time, time + 390ms, time + 399ms).frames, 400u);
+}
+
+TEST_F(AudioSinkTest, StopsWithAnErrorIfToldSo)
+{
+    pcm_.set_open_errno("EBUSY");
+    start("on-device-lost=error");
+    wait_for_device("busy");
+    push_packet(0ns);
+    const auto error = pipeline_->wait_for_error();
+    EXPECT_NE(error.debug.find("snd_pcm_open"), std::string::npos) << error.debug;
+}
+
+TEST_F(AudioSinkTest, PlaysOpus)
+{
+    testing::Pipeline pipeline(
+        "audiotestsrc is-live=true samplesperbuffer=960 freq=997 volume=0.5 num-buffers=100 ! "
+        "audio/x-raw,rate=48000,channels=2 ! opusenc ! jkvmaudiosink name=sink device=" +
+        pcm_.device());
+    pipeline.play();
+    pipeline.wait_for_eos();
+    EXPECT_EQ(testing::stat(pipeline.element("sink"), "invalid"), 0u);
+    pipeline.set_state(GST_STATE_NULL);
+    const PlayedAudio played(pcm_);
+    const auto samples = played.channel();
+    EXPECT_GT(*std::max_element(samples.begin(), samples.end()), 12000);
+    EXPECT_GT(played.frames() - played.first_above(8000), 60000u);
+}
+
+} // namespace
+} // namespace jkvm
