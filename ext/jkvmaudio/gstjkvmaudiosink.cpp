@@ -54,9 +54,10 @@
  * | fec-recovered | guint64 | samples per channel from in-band FEC |
  * | invalid | guint64 | packets that are not Opus; they are concealed |
  * | underruns | guint64 | times that the ring ran out of audio |
- * | dropped | guint64 | packets dropped: the sum of the next two |
+ * | dropped | guint64 | packets dropped: the sum of the next three |
  * | dropped-late | guint64 | packets that arrived after their due time |
  * | dropped-no-device | guint64 | packets dropped while no device played |
+ * | dropped-queue-full | guint64 | packets and gaps dropped because the device's thread was blocked in the driver |
  * | realignments | guint64 | playout errors that were corrected at once, also by the first packet |
  * | depth | guint64 | written and not yet played, ns |
  * | ring-target | guint64 | what the ring holds when a packet is written, ns |

@@ -39,10 +39,11 @@ public:
     struct Counters {
         std::uint64_t packets = 0; ///< played
         std::uint64_t bytes = 0;
-        std::uint64_t underruns = 0;         ///< times that the ring ran out of audio
-        std::uint64_t dropped_late = 0;      ///< packets whose due time had passed
-        std::uint64_t dropped_no_device = 0; ///< packets while no device played
-        std::uint64_t realignments = 0;      ///< playout errors that were corrected at once
+        std::uint64_t underruns = 0;          ///< times that the ring ran out of audio
+        std::uint64_t dropped_late = 0;       ///< packets whose due time had passed
+        std::uint64_t dropped_queue_full = 0; ///< items, while the device's thread was blocked
+        std::uint64_t dropped_no_device = 0;  ///< packets while no device played
+        std::uint64_t realignments = 0;       ///< playout errors that were corrected at once
         OpusFrameDecoder::Counters decoder;
         std::array<std::uint64_t, device_troubles> recoveries{}; ///< by the trouble before
     };

@@ -21,6 +21,7 @@ struct PlaybackThread::Shared final : PlaybackEngine::Host {
     std::atomic<nanoseconds> latency{RingTarget::initial};
     std::atomic<ThreadPriority::Granted> scheduling{ThreadPriority::Granted::normal};
     std::atomic<bool> is_idle{true};
+    std::atomic<std::uint64_t> dropped_queue_full{0};
     Guarded<PlaybackEngine::Snapshot> snapshot;
     // Held while the host is called, so that the destructor returns after the last call.
     Guarded<PlaybackEngine::Host *> host{nullptr};
@@ -86,7 +87,8 @@ void PlaybackThread::run(const std::shared_ptr<Shared> &shared, const Config &co
 void PlaybackThread::push(const PlaybackItem &item, std::span<const std::byte> data)
 {
     shared_->is_idle = false;
-    (void)shared_->queue.push(item, data);
+    if (!shared_->queue.push(item, data))
+        ++shared_->dropped_queue_full;
     shared_->control.request_wake_up();
 }
 
@@ -123,7 +125,9 @@ bool PlaybackThread::is_idle() const
 
 PlaybackEngine::Snapshot PlaybackThread::snapshot() const
 {
-    return shared_->snapshot.snapshot();
+    auto snapshot = shared_->snapshot.snapshot();
+    snapshot.counters.dropped_queue_full = shared_->dropped_queue_full;
+    return snapshot;
 }
 
 nanoseconds PlaybackThread::latency() const

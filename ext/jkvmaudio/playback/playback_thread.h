@@ -27,8 +27,8 @@ public:
     PlaybackThread(const PlaybackThread &) = delete;
     PlaybackThread &operator=(const PlaybackThread &) = delete;
 
-    /// Queues an item; if it has a due time, at latency() before it. Drops the item if the queue is
-    /// full.
+    /// Queues an item; if it has a due time, at latency() before it. Drops the item and counts it
+    /// if the queue is full.
     void push(const PlaybackItem &item, std::span<const std::byte> data);
     [[nodiscard]] bool is_full() const;
     /// Blocks while the queue is full. Returns early after interrupt(true).

@@ -94,8 +94,9 @@ TEST_P(Surface, StringPropertySetToNullHasItsDefault)
 }
 
 INSTANTIATE_TEST_SUITE_P(Elements, Surface,
-                         ::testing::Values("jkvmadaptivequeue", "jkvmaudiosrc", "jkvmipcsink",
-                                           "jkvmipcsrc", "jkvmsupervisedsink", "jkvmsupervisedsrc"),
+                         ::testing::Values("jkvmadaptivequeue", "jkvmaudiosink", "jkvmaudiosrc",
+                                           "jkvmipcsink", "jkvmipcsrc", "jkvmsupervisedsink",
+                                           "jkvmsupervisedsrc"),
                          [](const auto &info) { return std::string(info.param); });
 
 } // namespace

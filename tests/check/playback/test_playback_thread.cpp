@@ -27,9 +27,10 @@ protected:
 
     PlaybackThreadTest() { pcm_.record_playback(); }
 
-    void start()
+    void start() { start(pcm_); }
+    void start(const testing::TestPcm &pcm)
     {
-        playback_.emplace(PlaybackThread::Config{.engine = {.devices = {pcm_.device()}}}, *this);
+        playback_.emplace(PlaybackThread::Config{.engine = {.devices = {pcm.device()}}}, *this);
         due_ = monotonic_now() + 150ms;
     }
 
@@ -90,6 +91,47 @@ TEST_F(PlaybackThreadTest, PlaysEachSampleWhenItIsDue)
     EXPECT_GE(errors.smallest, -longest_span);
     EXPECT_LE(errors.largest, longest_span);
     EXPECT_TRUE(has_reported(DeviceState::run, DeviceTrouble::none));
+}
+
+TEST_F(PlaybackThreadTest, ConvertsToADeviceOfAnotherRate)
+{
+    for (const unsigned rate : {44100U, 96000U}) {
+        queued_ = 0ns;
+        testing::TestPcm pcm;
+        pcm.record_playback();
+        pcm.set_rate(rate);
+        start(pcm);
+        play(1s);
+        stop();
+        const auto errors = measure_playout(PlayedAudio(pcm), due(), 0ns);
+        EXPECT_GE(errors.frames, rate / 2) << rate;
+        EXPECT_LE(errors.span(), longest_span) << rate;
+        EXPECT_LE(std::chrono::abs(errors.largest), longest_span) << rate;
+    }
+}
+
+TEST_F(PlaybackThreadTest, ConvertsToADeviceOfOtherChannelsAndFormat)
+{
+    pcm_.set_channels(1);
+    pcm_.set_format("S32_LE");
+    start(pcm_);
+    play(1s);
+    stop();
+    const auto errors = measure_playout(PlayedAudio(pcm_, 1), due(), 0ns);
+    EXPECT_GE(errors.frames, 30000u);
+    EXPECT_LE(errors.span(), longest_span);
+}
+
+TEST_F(PlaybackThreadTest, DiscardsAudioOnFlush)
+{
+    start(pcm_);
+    play(500ms);
+    const auto flushed = now();
+    playback_->flush();
+    const auto played = stop();
+    // At most what the hardware may have fetched.
+    EXPECT_EQ(played.first_above(1, flushed + 30ms), played.frames());
+    EXPECT_LT(flushed, due() + 450ms);
 }
 
 struct Drift {
