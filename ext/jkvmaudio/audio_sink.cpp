@@ -66,6 +66,11 @@ gint64 AudioSink::actual_time(nanoseconds AlsaDevice::Format::*time) const
     return (collect_stats().engine.format.*time) / 1us;
 }
 
+GstStructure *AudioSink::stats() const
+{
+    return make_structure(collect_stats());
+}
+
 const PropertyTable<AudioSink> &AudioSink::live_properties()
 {
     constexpr Range<gint64> any_time{0, G_MAXINT64};
@@ -84,7 +89,7 @@ const PropertyTable<AudioSink> &AudioSink::live_properties()
                             &AudioSink::stats),
     };
     return table;
-}
+} // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): a false positive in std::function
 
 void AudioSink::set_property(guint id, const GValue *value, GParamSpec *spec)
 {
@@ -281,7 +286,7 @@ GstFlowReturn AudioSink::render(GstBuffer *buffer)
     // Raw buffers of any length, 20 ms at a time.
     constexpr std::size_t frames = VariableResampler::rate / 50;
     const std::size_t bytes =
-        (format_->coding == PlaybackFormat::Coding::s16 ? 2U : 4U) * format_->channels;
+        std::size_t{format_->channels} * (format_->coding == PlaybackFormat::Coding::s16 ? 2 : 4);
     while (data.size() >= bytes) {
         const auto part = data.first(std::min(data.size() / bytes, frames) * bytes);
         if (const auto flow = play(part, running); flow != GST_FLOW_OK)

@@ -56,7 +56,7 @@ private:
     void post_stats_if_due();
     [[nodiscard]] PlaybackStats collect_stats() const;
     [[nodiscard]] gint64 actual_time(nanoseconds AlsaDevice::Format::*time) const;
-    [[nodiscard]] GstStructure *stats() const { return make_structure(collect_stats()); }
+    [[nodiscard]] GstStructure *stats() const;
 
     GstElement *element_;
     GstBaseSink *sink_;

@@ -148,13 +148,14 @@ bool PlaybackOutput::write(std::span<const float> samples, unsigned channels,
     if (!prepare_resampler(channels))
         return false;
     const auto now = monotonic_now();
-    const auto stream_time = [](double frames) {
+    const auto stream_time = [](double count) {
         return std::chrono::duration_cast<nanoseconds>(
-            std::chrono::duration<double>(frames / VariableResampler::rate));
+            std::chrono::duration<double>(count / VariableResampler::rate));
     };
     if (due && (!next_due_ || std::chrono::abs(*due - *next_due_) > largest_step))
         control_.realign();
-    const auto duration = stream_time(static_cast<double>(samples.size() / channels));
+    const auto frames = samples.size() / channels;
+    const auto duration = stream_time(static_cast<double>(frames));
     // The next sample that the resampler puts out was taken a little earlier.
     const auto held = stream_time(resampler_->held());
     const auto begin = due ? *due - held : clock_.time_of(pcm_->written());
