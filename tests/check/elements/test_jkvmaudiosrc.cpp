@@ -104,7 +104,7 @@ TEST_F(JkvmAudioSrc, ReportsOneFrameAndTheLookAheadAsLatency)
     gst_query_parse_latency(query.get(), &is_live, &minimum, &maximum);
     EXPECT_TRUE(is_live);
     EXPECT_EQ(minimum, frame + look_ahead);
-    EXPECT_EQ(maximum, minimum + 80 * GST_MSECOND);
+    EXPECT_EQ(maximum, minimum + 500 * GST_MSECOND);
 }
 
 TEST_F(JkvmAudioSrc, BufferArrivesAfterTheReportedLatency)
@@ -167,11 +167,11 @@ TEST_F(JkvmAudioSrc, AudioIsNewAfterAPause)
     EXPECT_EQ(stat(src(), "overruns"), 0u);
 }
 
-TEST_F(JkvmAudioSrc, FollowsADriftingDeviceWithoutLoss)
+TEST_F(JkvmAudioSrc, FollowsADeviceThatPausedWithoutLoss)
 {
     open();
     pull();
-    pcm_.send("ppm 50000"); // 40 ms in less than a second
+    pcm_.send("freeze 100"); // afterwards its samples are 100 ms younger
     auto sample = pull();
     while (!GST_BUFFER_IS_DISCONT(buffer_of(sample)))
         sample = pull();
