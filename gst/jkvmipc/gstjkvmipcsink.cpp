@@ -310,7 +310,7 @@ bool IpcSink::open()
                                       .max_queue_time = settings.max_queue_time,
                                       .max_clients = settings.max_clients,
                                       .policy = settings.policy,
-                                      .seed = g_random_int()},
+                                      .pauses = {.seed = g_random_int()}},
                                      *this);
     if (!sender) {
         post_error(element_, sender.error());

@@ -129,7 +129,10 @@
  * are counted in the field suppressed (guint) of the next one.
  *
  * jkvm-link is posted when the state of the connection changes. Its fields are reason (connected,
- * unreachable, closed, violation, forbidden), socket-path and detail.
+ * unreachable, closed, violation, too-many, replaced, forbidden), socket-path and detail. too-many, replaced and
+ * forbidden are the server's reasons for turning this element away, if it sends them. forbidden is also posted
+ * for a server of a user that is not in allowed-uids and, like replaced, for a client that this element turns
+ * away where it listens.
  *
  * ## Signals
  *

@@ -114,8 +114,9 @@ PropertyTable<IpcSettings> ipc_properties(bool is_sink)
             "Group that owns a listening socket; unset = the group of the process", AnyValue{},
             mutable_ready, &S::socket_group),
         row("allowed-uids", "Allowed user ids",
-            "User ids that may connect to a listening socket, besides the user of this process; "
-            "empty = every user that the file mode admits",
+            "User ids of the processes that this element may be connected with, as server or "
+            "client, "
+            "besides the user of this process; empty = every user that the file mode admits",
             AnyValue{}, mutable_ready, &S::allowed_uids),
         stats_interval_row(&S::report_interval),
     };

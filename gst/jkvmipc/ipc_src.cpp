@@ -79,7 +79,7 @@ bool IpcSrc::open()
         engine_.open({.receiver = {.endpoint = std::move(*endpoint),
                                    .dialect = settings.ipc.spoken_dialect(),
                                    .heartbeat_interval = settings.heartbeat_interval,
-                                   .seed = g_random_int(),
+                                   .pauses = {.seed = g_random_int()},
                                    .may_connect = may_connect},
                       .timestamp_mode = settings.timestamp_mode});
     if (!opened) {
@@ -184,8 +184,8 @@ void IpcSrc::on_event(const ReceiveEngine::Unreachable &unreachable)
 
 void IpcSrc::on_event(const ReceiveEngine::Rejected &rejected)
 {
-    GST_INFO_OBJECT(element_, "turned a client away: %s", rejected.error.detail.c_str());
-    link_.post("forbidden", describe(rejected.error));
+    GST_INFO_OBJECT(element_, "turned a peer away: %s", rejected.error.detail.c_str());
+    link_.post(name_of(rejected.reason), describe(rejected.error));
 }
 
 GstFlowReturn IpcSrc::on_event(const ReceiveEngine::Disconnected &disconnected)
@@ -193,7 +193,8 @@ GstFlowReturn IpcSrc::on_event(const ReceiveEngine::Disconnected &disconnected)
     const auto &error = disconnected.error;
     requests_.lock()->on_disconnected();
     GST_INFO_OBJECT(element_, "disconnected: %s", error.detail.c_str());
-    link_.post(disconnected.is_violation ? "violation" : "closed", describe(error));
+    const char *reason = disconnected.is_violation ? "violation" : "closed";
+    link_.post(disconnected.reason ? name_of(*disconnected.reason) : reason, describe(error));
     switch (settings_.lock()->on_disconnect) {
     case OnDisconnect::eos:
         return GST_FLOW_EOS;

@@ -121,8 +121,7 @@ public:
             listener_.emplace(std::move(*ListeningSocket::open(peer_endpoint)));
         auto receiver = FrameReceiver::open({.endpoint = endpoint_,
                                              .dialect = input.dialect(),
-                                             .first_pause = 0ns,
-                                             .longest_pause = 0ns},
+                                             .pauses = {.first_pause = 0ns, .longest_pause = 0ns}},
                                             control_);
         check(static_cast<bool>(receiver), "the receiver can be opened");
         receiver_ = std::move(*receiver);

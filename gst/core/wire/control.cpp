@@ -94,6 +94,19 @@ bool EncoderConfig::is_valid() const
            bandwidth <= fullband;
 }
 
+const char *name_of(CloseReason reason)
+{
+    switch (reason) {
+    case CloseReason::too_many:
+        return "too-many";
+    case CloseReason::replaced:
+        return "replaced";
+    case CloseReason::forbidden:
+        return "forbidden";
+    }
+    return "";
+}
+
 bool EncoderConfigFields::is_complete() const
 {
     return sample_rate && channels && frame_size && bitrate && complexity && vbr && signal &&

@@ -50,6 +50,15 @@ struct EncoderConfig {
     bool operator==(const EncoderConfig &) const = default;
 };
 
+/// Why a listening end closes a connection: the optional payload of Stop, 1 byte.
+enum class CloseReason : std::uint8_t {
+    too_many = 1,  ///< no room for another client
+    replaced = 2,  ///< a newer client is served instead
+    forbidden = 3, ///< the client's user may not connect, or the application refused it
+};
+/// The nick in messages and logs: "too-many".
+const char *name_of(CloseReason reason);
+
 /// Some of the settings of an encoder; the others are unknown or stay as they are.
 struct EncoderConfigFields {
     std::optional<std::uint32_t> sample_rate; ///< Hz

@@ -3,6 +3,20 @@
 
 namespace jkvm::wire {
 
+namespace {
+
+Message decode_stop(const RawMessage &raw)
+{
+    if (raw.payload.empty())
+        return Stop{};
+    const auto reason = CloseReason{std::to_integer<std::uint8_t>(raw.payload[0])};
+    if (raw.payload.size() == 1 && *name_of(reason) != '\0')
+        return Stop{reason};
+    return Unknown{raw.type_code};
+}
+
+} // namespace
+
 Message decode(const RawMessage &raw)
 {
     const Unknown unknown{raw.type_code};
@@ -19,7 +33,7 @@ Message decode(const RawMessage &raw)
             return OpusConfig{*encoder};
         return unknown;
     case MessageType::stop:
-        return is_empty ? Message(Stop{}) : unknown;
+        return decode_stop(raw);
     case MessageType::heartbeat:
         return is_empty ? Message(Heartbeat{}) : unknown;
     case MessageType::ack:

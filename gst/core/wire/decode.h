@@ -27,8 +27,12 @@ struct OpusConfig {
     bool operator==(const OpusConfig &) const = default;
 };
 
-/// Ends a microphone session.
-struct Stop {};
+/// Ends a microphone session. With a reason it is the last message before a listening end closes
+/// the connection.
+struct Stop {
+    std::optional<CloseReason> reason = {};
+    bool operator==(const Stop &) const = default;
+};
 
 struct Heartbeat {};
 

@@ -69,8 +69,10 @@ HeaderForm recognize_header(Direction direction, std::span<const std::byte> byte
 bool is_sign_of_v2(const Header &header)
 {
     const auto opus_config = type_code(Dialect::v2, MessageType::opus_config);
+    const auto stop = type_code(Dialect::v2, MessageType::stop);
     const auto ack = type_code(Dialect::v2, MessageType::ack);
     return (header.type_code == opus_config && header.length == EncoderConfig::size) ||
+           (header.type_code == stop && header.length == sizeof(CloseReason)) ||
            header.type_code == ack;
 }
 

@@ -17,8 +17,8 @@ enum class HeaderForm {
 /// the stream was cut: fewer bytes give the same one, or need_more.
 HeaderForm recognize_header(Direction direction, std::span<const std::byte> bytes);
 
-/// Whether a message with a long header shows that its sender speaks v2: v1 has no OpusConfig, and
-/// one type less.
+/// Whether a message with a long header shows that its sender speaks v2: v1 has no OpusConfig, no
+/// Heartbeat with a payload (the number of v2's Stop), and one type less.
 bool is_sign_of_v2(const Header &header);
 
 } // namespace jkvm::wire

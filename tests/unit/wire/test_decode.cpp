@@ -59,6 +59,21 @@ TEST(Decode, MessagesWithoutAPayloadAreTheirType)
     EXPECT_TRUE(std::holds_alternative<Ack>(decode(raw(MessageType::ack))));
 }
 
+TEST(Decode, StopMayHaveAReason)
+{
+    for (const auto reason :
+         {CloseReason::too_many, CloseReason::replaced, CloseReason::forbidden}) {
+        const std::array payload{static_cast<std::byte>(reason)};
+        const auto message = decode(raw(MessageType::stop, payload));
+        ASSERT_TRUE(std::holds_alternative<Stop>(message));
+        EXPECT_EQ(std::get<Stop>(message), Stop{reason});
+    }
+    for (const auto unknown : {0, 4, 255}) {
+        const std::array payload{static_cast<std::byte>(unknown)};
+        EXPECT_TRUE(std::holds_alternative<Unknown>(decode(raw(MessageType::stop, payload))));
+    }
+}
+
 TEST(Decode, MalformedPayloadIsUnknown)
 {
     const auto bad_stream = StreamConfig{.sample_rate = 44100}.encode();

@@ -123,6 +123,7 @@ TEST(Recognizer, DistinguishesV2FromV1ByItsControlMessages)
     EXPECT_EQ(dialect_after(2, 36),
               std::pair(std::optional(Dialect::v2), MessageType::opus_config));
     EXPECT_EQ(dialect_after(5, 0), std::pair(std::optional(Dialect::v2), MessageType::ack));
+    EXPECT_EQ(dialect_after(3, 1), std::pair(std::optional(Dialect::v2), MessageType::stop));
     EXPECT_EQ(dialect_after(2, 0), std::pair(std::optional(Dialect::v1), MessageType::stop));
     EXPECT_EQ(dialect_after(0, 10), std::pair(std::optional(Dialect::v1), MessageType::opus_frame));
 }

@@ -41,7 +41,7 @@ Result<std::unique_ptr<FrameReceiver>> FrameReceiver::open(Config config, Receiv
 FrameReceiver::FrameReceiver(Config config, std::optional<ListeningSocket> socket,
                              ReceiverControl &control)
     : config_(std::move(config)), socket_(std::move(socket)), control_(control),
-      backoff_(config_.first_pause, config_.longest_pause, config_.seed),
+      schedule_(config_.pauses), watch_(config_.endpoint.path),
       parser_(config_.endpoint.direction, config_.dialect)
 {}
 
@@ -59,7 +59,8 @@ FrameReceiver::Event FrameReceiver::wait(MonotonicTime deadline)
         if (control_.take_wake_up()) {
             send_pending_request();
         } else if (control_.take_restart()) {
-            next_try_ = {};
+            schedule_.expedite();
+            newest_.on_disconnected();
             if (std::exchange(connection_, UniqueFd()))
                 return Event::restarted;
         } else if (control_.is_set()) {
@@ -79,7 +80,8 @@ FrameReceiver::Event FrameReceiver::wait_for_message()
         switch (parser_.next(raw)) {
         case wire::Parser::Outcome::message:
             message_ = wire::decode(raw);
-            backoff_.reset();
+            if (const auto *stop = std::get_if<wire::Stop>(&message_); stop != nullptr && !socket_)
+                close_reason_ = stop->reason;
             if (std::exchange(last_dialect_, parser_.dialect()) != parser_.dialect() ||
                 std::exchange(has_unsent_request_, false))
                 control_.request_wake_up(); // a request may be pending
@@ -166,13 +168,27 @@ std::optional<FrameReceiver::Event> FrameReceiver::accept_client()
         return std::nullopt;
     }
     const auto info = identify(peer_.id + 1, fd.get());
-    if (!is_allowed(config_.endpoint, info) || !config_.may_connect(info)) {
-        error_ = {ErrorKind::peer_unreachable, config_.endpoint.path,
-                  "uid " + std::to_string(info.uid) + " may not connect"};
-        return Event::rejected;
-    }
+    if (!is_allowed(config_.endpoint, info) || !config_.may_connect(info))
+        return reject(fd.get(), wire::CloseReason::forbidden,
+                      "uid " + std::to_string(info.uid) + " may not connect");
+    if (!newest_.admit(identify_process(info.pid)))
+        return reject(fd.get(), wire::CloseReason::replaced,
+                      "process " + std::to_string(info.pid) + " was replaced by a newer client");
+    if (connection_)
+        send_close_reason(connection_.get(), own_format(), wire::CloseReason::replaced);
     adopt(std::move(fd));
     return Event::connected;
+}
+
+/// The caller closes the connection `fd`.
+FrameReceiver::Event FrameReceiver::reject(int fd, wire::CloseReason reason, std::string detail)
+{
+    const auto dialect = config_.dialect.value_or(wire::Dialect::v1);
+    if (socket_)
+        send_close_reason(fd, {config_.endpoint.direction, dialect}, reason);
+    close_reason_ = reason;
+    error_ = {ErrorKind::peer_unreachable, config_.endpoint.path, std::move(detail)};
+    return Event::rejected;
 }
 
 bool FrameReceiver::is_past_deadline() const
@@ -187,22 +203,34 @@ bool FrameReceiver::may_accept() const
 
 FrameReceiver::Event FrameReceiver::wait_for_server()
 {
+    // Before an attempt to connect, so that no socket appears unnoticed after it.
+    const bool is_watching = watch_.arm();
     for (;;) {
+        if (watch_.take_appearance())
+            schedule_.on_socket_appeared(monotonic_now());
         if (control_.is_set())
             return Event::interrupted;
-        const auto left = next_try_ - monotonic_now();
+        const auto left = schedule_.next_attempt() - monotonic_now();
         if (left <= nanoseconds(0))
             break;
         if (is_past_deadline())
             return Event::interrupted;
-        pollfd control{control_.fd(), POLLIN, 0};
-        ::poll(&control, 1, milliseconds_to_deadline());
+        std::array<pollfd, 2> fds{{{control_.fd(), POLLIN, 0}, {watch_.fd(), POLLIN, 0}}};
+        ::poll(fds.data(), fds.size(), milliseconds_to_deadline());
     }
     auto connected = connect_to(config_.endpoint);
     if (!connected) {
-        next_try_ = monotonic_now() + backoff_.next();
+        schedule_.on_unreachable(monotonic_now(), is_watching);
         error_ = connected.error();
         return Event::unreachable;
+    }
+    watch_.disarm();
+    schedule_.on_connected(monotonic_now());
+    const auto info = identify(peer_.id + 1, connected->get());
+    if (!is_allowed(config_.endpoint, info)) {
+        schedule_.on_closed(monotonic_now(), true);
+        return reject(connected->get(), wire::CloseReason::forbidden,
+                      "the server's uid " + std::to_string(info.uid) + " is not allowed");
     }
     adopt(std::move(*connected));
     return Event::connected;
@@ -211,6 +239,7 @@ FrameReceiver::Event FrameReceiver::wait_for_server()
 void FrameReceiver::adopt(UniqueFd connection)
 {
     connection_ = std::move(connection);
+    close_reason_.reset();
     peer_ = identify(peer_.id + 1, connection_.get());
     buffers_ = set_buffer_sizes(config_.endpoint, connection_.get());
     parser_.reset();
@@ -227,9 +256,11 @@ void FrameReceiver::adopt(UniqueFd connection)
 FrameReceiver::Event FrameReceiver::lose_connection(Error error)
 {
     connection_.reset();
+    newest_.on_disconnected();
+    schedule_.on_closed(monotonic_now(), close_reason_.has_value());
     error_ = std::move(error);
-    // Without a pause, a server that accepts and closes at once would be asked in a loop.
-    next_try_ = monotonic_now() + backoff_.next();
+    if (close_reason_)
+        error_.detail = std::string("turned away by the peer: ") + name_of(*close_reason_);
     return Event::disconnected;
 }
 
@@ -292,18 +323,23 @@ void FrameReceiver::send_pending_request()
         request->reset();
 }
 
+/// Of the messages that this end sends on the connection.
+wire::Format FrameReceiver::own_format() const
+{
+    return {config_.endpoint.direction, parser_.dialect().value_or(wire::Dialect::v1)};
+}
+
 /// Sends the whole message or nothing, without blocking: receiving frames matters more than an
 /// answer that the peer does not read. Returns false if it was not sent.
 bool FrameReceiver::send_control(wire::MessageType type, std::span<const std::byte> payload)
 {
-    const auto dialect = parser_.dialect().value_or(wire::Dialect::v1);
-    const auto code = wire::type_code(dialect, type);
+    const auto format = own_format();
+    const auto code = wire::type_code(format.dialect, type);
     if (!code)
         return false;
-    const wire::HeaderBytes header({config_.endpoint.direction, dialect},
-                                   {.type_code = *code,
-                                    .length = static_cast<std::uint32_t>(payload.size()),
-                                    .timestamp = wall_now()});
+    const wire::HeaderBytes header(format, {.type_code = *code,
+                                            .length = static_cast<std::uint32_t>(payload.size()),
+                                            .timestamp = wall_now()});
     std::array<iovec, 2> parts{
         {{const_cast<std::byte *>(header.bytes().data()), header.bytes().size()},
          {const_cast<std::byte *>(payload.data()), payload.size()}}};
@@ -334,7 +370,7 @@ int FrameReceiver::milliseconds_to_deadline()
     if (socket_ && now < accept_again_)
         deadline = std::min(deadline, accept_again_);
     if (!socket_ && !connection_)
-        deadline = std::min(deadline, next_try_);
+        deadline = std::min(deadline, schedule_.next_attempt());
     return deadline == MonotonicTime::max() ? no_timeout : to_timeout(deadline - now);
 }
 

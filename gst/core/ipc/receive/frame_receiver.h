@@ -2,10 +2,12 @@
 // Receives messages from one peer and waits for the next one after a disconnect.
 #pragma once
 
-#include "core/base/backoff.h"
 #include "core/base/wait_control.h"
+#include "core/ipc/socket/connect_schedule.h"
 #include "core/ipc/socket/connection.h"
 #include "core/ipc/socket/listening_socket.h"
+#include "core/ipc/socket/newest_client.h"
+#include "core/ipc/socket/socket_watch.h"
 #include "core/wire/decode.h"
 #include "core/wire/parser.h"
 
@@ -39,8 +41,8 @@ private:
 
 /// Bound to the thread that calls wait().
 ///
-/// A connecting end retries indefinitely, with pauses. A listening end serves one client, the
-/// newest.
+/// A connecting end retries indefinitely, with pauses (ConnectSchedule). A listening end serves one
+/// client, the newest (NewestClient).
 class FrameReceiver {
 public:
     struct Config {
@@ -49,9 +51,7 @@ public:
         /// Interval between Heartbeats; 0 = none. The connection is closed if the peer sends
         /// neither a frame nor an Ack for `max_silent_intervals` of them.
         nanoseconds heartbeat_interval{0};
-        nanoseconds first_pause = std::chrono::milliseconds(50);
-        nanoseconds longest_pause = std::chrono::seconds(2);
-        std::uint32_t seed = 1; ///< of the random part of the pauses
+        ConnectSchedule::Config pauses;
         /// Decides on a client whose user is allowed. Called by wait().
         std::function<bool(const PeerInfo &)> may_connect = [](const PeerInfo &) { return true; };
     };
@@ -62,7 +62,7 @@ public:
         message,      ///< see message()
         connected,    ///< a connection was made
         unreachable,  ///< an attempt to connect failed; the next wait() retries after a pause
-        rejected,     ///< a client was turned away; the next wait() continues
+        rejected,     ///< a client, or a server of another user, was turned away
         restarted,    ///< the connection was closed on request; the next wait() makes a new one
         disconnected, ///< the connection ended; the next wait() waits for a new one
         timed_out,    ///< the deadline has passed
@@ -78,6 +78,9 @@ public:
     [[nodiscard]] const wire::Message &message() const { return message_; }
     /// The reason for Event::unreachable, rejected or disconnected.
     [[nodiscard]] const Error &error() const { return error_; }
+    /// Why this end closed the connection after Event::rejected, or why the peer said that it
+    /// closes it, after Event::disconnected.
+    [[nodiscard]] std::optional<wire::CloseReason> close_reason() const { return close_reason_; }
     /// The peer of the current or last connection.
     [[nodiscard]] const PeerInfo &peer() const { return peer_; }
     [[nodiscard]] BufferSizes buffers() const { return buffers_; }
@@ -96,12 +99,14 @@ private:
     bool is_past_deadline() const;
     bool is_peer_silent() const;
     Event lose_connection(Error error);
+    Event reject(int fd, wire::CloseReason reason, std::string detail);
     void adopt(UniqueFd connection);
     std::optional<Event> accept_client();
     bool may_accept() const;
     std::optional<Error> read_some();
 
     void acknowledge_message();
+    [[nodiscard]] wire::Format own_format() const;
     void send_pending_request();
     bool send_control(wire::MessageType type, std::span<const std::byte> payload);
     int milliseconds_to_deadline();
@@ -109,9 +114,10 @@ private:
     Config config_;
     std::optional<ListeningSocket> socket_; // of a listening end only
     ReceiverControl &control_;
-    Backoff backoff_;
+    ConnectSchedule schedule_; // of a connecting end
+    SocketWatch watch_;        // armed while a connecting end has no connection
+    NewestClient newest_;      // of a listening end
     MonotonicTime deadline_ = MonotonicTime::max(); // of this wait()
-    MonotonicTime next_try_{};
     MonotonicTime next_heartbeat_{};
     int unanswered_heartbeats_ = 0; // since the last message
     bool has_unsent_request_ = false;
@@ -123,6 +129,7 @@ private:
     wire::Parser parser_;
     std::optional<wire::Dialect> last_dialect_; // at the previous message
     wire::Message message_ = wire::Unknown{};
+    std::optional<wire::CloseReason> close_reason_;
     Error error_{ErrorKind::peer_unreachable, {}, {}};
 };
 

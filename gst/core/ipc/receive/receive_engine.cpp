@@ -72,7 +72,8 @@ std::optional<ReceiveEngine::Event> ReceiveEngine::wait(
         return Unreachable{receiver_->error()};
     case FrameReceiver::Event::rejected:
         ++received_.lock()->rest.rejects;
-        return Rejected{receiver_->error()};
+        return Rejected{receiver_->error(),
+                        receiver_->close_reason().value_or(wire::CloseReason::forbidden)};
     case FrameReceiver::Event::restarted:
         received_.lock()->stream.end_connection(false);
         is_server_expected_ = true;
@@ -106,7 +107,7 @@ ReceiveEngine::Event ReceiveEngine::on_disconnected()
     received->stream.end_connection(is_violation);
     ++received->rest.disconnects;
     next_gap_ = monotonic_now();
-    return Disconnected{error, is_violation};
+    return Disconnected{error, is_violation, receiver_->close_reason()};
 }
 
 std::optional<ReceiveEngine::Event> ReceiveEngine::on_message(const ClockPair &now)

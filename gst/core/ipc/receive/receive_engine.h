@@ -45,13 +45,15 @@ public:
     struct Unreachable {
         Error error;
     };
-    /// A client was turned away.
+    /// A client, or a server of another user, was turned away.
     struct Rejected {
         Error error;
+        wire::CloseReason reason;
     };
     struct Disconnected {
         Error error;
-        bool is_violation; ///< the peer violated the protocol
+        bool is_violation;                       ///< the peer violated the protocol
+        std::optional<wire::CloseReason> reason; ///< if the server turned this end away
     };
     /// The sender ended its session with a Stop.
     struct SessionEnded {};

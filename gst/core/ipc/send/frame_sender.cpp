@@ -37,7 +37,7 @@ Result<std::unique_ptr<FrameSender>> FrameSender::start(const Config &config, Ob
 
 FrameSender::FrameSender(Config config, Observer &observer, std::optional<ListeningSocket> socket)
     : config_(std::move(config)), observer_(observer), socket_(std::move(socket)),
-      backoff_(config_.first_pause, config_.longest_pause, config_.seed),
+      schedule_(config_.pauses), watch_(config_.endpoint.path),
       peers_(poll_, wire::Format{config_.endpoint.direction, config_.dialect},
              config_.max_queue_time)
 {}

@@ -2,12 +2,14 @@
 // Sends frames to every connected peer without ever blocking: the engine of jkvmipcsink.
 #pragma once
 
-#include "core/base/backoff.h"
 #include "core/base/guarded.h"
 #include "core/base/wake_event.h"
 #include "core/ipc/send/event_poll.h"
 #include "core/ipc/send/peer_table.h"
+#include "core/ipc/socket/connect_schedule.h"
 #include "core/ipc/socket/listening_socket.h"
+#include "core/ipc/socket/newest_client.h"
+#include "core/ipc/socket/socket_watch.h"
 
 #include <memory>
 #include <thread>
@@ -17,7 +19,7 @@ namespace jkvm {
 /// Which clients a listening end serves.
 enum class ClientPolicy {
     share,   ///< up to `max_clients`; more are turned away
-    replace, ///< only the newest, as JetKVM's own processes do
+    replace, ///< only the newest, as JetKVM's own processes do (NewestClient)
     reject,  ///< only the first; others are turned away while it is connected
 };
 
@@ -31,10 +33,7 @@ public:
         nanoseconds max_queue_time = default_max_queue_time; ///< of each peer
         std::size_t max_clients = 8;                         ///< of a listening end
         ClientPolicy policy = ClientPolicy::share;           ///< of a listening end
-        // Of a connecting end.
-        nanoseconds first_pause = std::chrono::milliseconds(50);
-        nanoseconds longest_pause = std::chrono::seconds(2);
-        std::uint32_t seed = 1; ///< of the random part of the pauses
+        ConnectSchedule::Config pauses;                      ///< of a connecting end
     };
     using Stats = SenderStats;
 
@@ -86,9 +85,10 @@ private:
     [[nodiscard]] std::optional<MonotonicTime> next_deadline() const;
     void accept_client();
     void try_to_connect();
-    /// Adds the peer, or returns why not.
-    std::optional<RemovalReason> admit(const PeerInfo &info, UniqueFd connection);
-    void remove_all_for_newest();
+    bool watch_for_server();
+    void stop_watching();
+    std::optional<RemovalReason> admit(const PeerInfo &info, UniqueFd &connection);
+    void replace_peers();
     void handle_peer(std::uint64_t id, std::uint32_t events);
     void tend_peers();
     void report_encoder_request();
@@ -105,8 +105,9 @@ private:
     // Service thread only.
     std::uint64_t next_id_ = 1;
     std::optional<MonotonicTime> accept_again_; // after accept() failed for lack of descriptors
-    Backoff backoff_;
-    MonotonicTime next_try_{}; // of a connecting end without a connection
+    ConnectSchedule schedule_;                  // of a connecting end
+    SocketWatch watch_;                         // armed while a connecting end has no connection
+    NewestClient newest_;                       // with ClientPolicy::replace
     std::optional<wire::EncoderConfig> reported_request_;
     bool has_new_request_ = false; // received since the last report, even if it is the same
 

@@ -14,9 +14,25 @@ namespace {
 constexpr std::uint64_t token_listener = 0;
 constexpr std::uint64_t token_end = UINT64_MAX;
 constexpr std::uint64_t token_tend = UINT64_MAX - 1;
+constexpr std::uint64_t token_watch = UINT64_MAX - 2;
 
 // Without a free descriptor accept() fails immediately, and would do so endlessly.
 constexpr std::chrono::milliseconds accept_pause{100};
+
+/// Nothing if the peer is not told why its connection is closed.
+std::optional<wire::CloseReason> close_reason_of(RemovalReason reason)
+{
+    switch (reason) {
+    case RemovalReason::replaced:
+        return wire::CloseReason::replaced;
+    case RemovalReason::too_many:
+        return wire::CloseReason::too_many;
+    case RemovalReason::forbidden:
+        return wire::CloseReason::forbidden;
+    default:
+        return std::nullopt;
+    }
+}
 
 } // namespace
 
@@ -46,6 +62,8 @@ void FrameSender::serve()
             case token_listener:
                 accept_client();
                 break;
+            case token_watch:
+                break; // try_to_connect() reads it
             default:
                 handle_peer(event.data.u64, event.events);
             }
@@ -63,7 +81,7 @@ std::optional<MonotonicTime> FrameSender::next_deadline() const
         deadline = std::min(deadline.value_or(MonotonicTime::max()), time);
     };
     if (!socket_ && peers->size() == 0)
-        take_earlier(next_try_);
+        take_earlier(schedule_.next_attempt());
     if (const auto next = peers->next_deadline(monotonic_now()))
         take_earlier(*next);
     return deadline;
@@ -84,32 +102,66 @@ void FrameSender::accept_client()
     if (!is_allowed(config_.endpoint, info) || !observer_.may_connect(info))
         refusal = RemovalReason::forbidden;
     else
-        refusal = admit(info, std::move(connection));
-    if (refusal) {
-        ++peers_.lock()->counters().rejects;
-        report({info, *refusal, {}});
-    }
+        refusal = admit(info, connection);
+    if (!refusal)
+        return;
+    if (const auto reason = close_reason_of(*refusal))
+        send_close_reason(connection.get(), {config_.endpoint.direction, config_.dialect}, *reason);
+    ++peers_.lock()->counters().rejects;
+    report({info, *refusal, {}});
 }
 
 void FrameSender::try_to_connect()
 {
-    if (monotonic_now() < next_try_ || peers_.lock()->size() > 0)
+    if (peers_.lock()->size() > 0)
         return;
-    next_try_ = monotonic_now() + backoff_.next();
+    // Before an attempt to connect, so that no socket appears unnoticed after it.
+    const bool is_watching = watch_for_server();
+    if (watch_.take_appearance())
+        schedule_.on_socket_appeared(monotonic_now());
+    if (monotonic_now() < schedule_.next_attempt())
+        return;
     auto connection = connect_to(config_.endpoint);
     if (!connection) {
+        schedule_.on_unreachable(monotonic_now(), is_watching);
         observer_.on_peer_unreachable(connection.error());
         return;
     }
+    stop_watching();
+    schedule_.on_connected(monotonic_now());
     const auto info = identify(next_id_++, connection->get());
-    if (const auto refusal = admit(info, std::move(*connection)))
+    if (!is_allowed(config_.endpoint, info)) {
+        schedule_.on_closed(monotonic_now(), true);
+        report({info, RemovalReason::forbidden,
+                "the server's uid " + std::to_string(info.uid) + " is not allowed"});
+    } else if (const auto refusal = admit(info, *connection)) {
+        schedule_.on_closed(monotonic_now(), false);
         report({info, *refusal, {}});
+    }
 }
 
-std::optional<RemovalReason> FrameSender::admit(const PeerInfo &info, UniqueFd connection)
+bool FrameSender::watch_for_server()
 {
-    if (socket_ && config_.policy == ClientPolicy::replace)
-        remove_all_for_newest();
+    if (watch_.is_armed())
+        return true;
+    return watch_.arm() && poll_.add(watch_.fd(), EPOLLIN, token_watch);
+}
+
+void FrameSender::stop_watching()
+{
+    if (watch_.is_armed())
+        poll_.remove(watch_.fd());
+    watch_.disarm();
+}
+
+/// Takes the connection if it adds the peer.
+std::optional<RemovalReason> FrameSender::admit(const PeerInfo &info, UniqueFd &connection)
+{
+    if (socket_ && config_.policy == ClientPolicy::replace) {
+        if (!newest_.admit(identify_process(info.pid)))
+            return RemovalReason::replaced;
+        replace_peers();
+    }
     const auto buffers = set_buffer_sizes(config_.endpoint, connection.get());
     {
         auto peers = peers_.lock();
@@ -123,7 +175,7 @@ std::optional<RemovalReason> FrameSender::admit(const PeerInfo &info, UniqueFd c
     return std::nullopt;
 }
 
-void FrameSender::remove_all_for_newest()
+void FrameSender::replace_peers()
 {
     std::vector<Removal> removals;
     {
@@ -158,8 +210,6 @@ void FrameSender::handle_peer(std::uint64_t id, std::uint32_t events)
         result = peers->on_event(id, events);
         if (!result)
             return;
-        if (result->read.has_message)
-            backoff_.reset();
         has_new_request_ |= result->read.encoder_request.has_value();
         if (result->removal)
             remove(*peers, *result->removal);
@@ -179,11 +229,10 @@ void FrameSender::report_encoder_request()
 
 void FrameSender::remove(PeerTable &peers, const Removal &removal)
 {
-    const auto counters = peers.remove(removal);
-    // A connection that carried audio is restored without a long pause.
-    if (counters.frames > 0)
-        backoff_.reset();
-    next_try_ = monotonic_now() + backoff_.next();
+    peers.remove(removal);
+    schedule_.on_closed(monotonic_now(), close_reason_of(removal.reason).has_value());
+    if (removal.reason != RemovalReason::replaced)
+        newest_.on_disconnected();
 }
 
 void FrameSender::report(const Removal &removal)

@@ -20,6 +20,8 @@ public:
         /// The last request, and whether an earlier one was withdrawn before it.
         std::optional<wire::EncoderConfig> encoder_request;
         bool has_withdrawn_request = false;
+        /// Why the peer said that it closes the connection.
+        std::optional<wire::CloseReason> close_reason;
         /// `peer_gone` or `protocol_violation`: the connection is over.
         std::optional<Error> end;
     };

@@ -44,6 +44,19 @@ wire::EncoderConfig cheapest(wire::EncoderConfig config, const wire::EncoderConf
     return config;
 }
 
+RemovalReason removal_reason_of(wire::CloseReason reason)
+{
+    switch (reason) {
+    case wire::CloseReason::too_many:
+        return RemovalReason::too_many;
+    case wire::CloseReason::replaced:
+        return RemovalReason::replaced;
+    case wire::CloseReason::forbidden:
+        return RemovalReason::forbidden;
+    }
+    return RemovalReason::closed;
+}
+
 } // namespace
 
 bool PeerTable::add(const PeerInfo &info, UniqueFd connection, BufferSizes buffers)
@@ -57,28 +70,30 @@ bool PeerTable::add(const PeerInfo &info, UniqueFd connection, BufferSizes buffe
                                               .buffers = buffers,
                                               .dialogue = PeerDialogue(format_),
                                               .encoder_request = {},
+                                              .close_reason = {},
                                               .last_progress = monotonic_now()})
                       .first->second;
     announce_stream(entry);
     return true;
 }
 
-Peer::Counters PeerTable::remove(const Removal &removal)
+void PeerTable::remove(const Removal &removal)
 {
     const auto found = peers_.find(removal.peer.id);
     if (found == peers_.end())
-        return {};
+        return;
     const auto &peer = found->second.peer;
-    auto counters = peer.counters();
     add_final_counters(stats_, peer);
     ++stats_.disconnects;
     stats_.protocol_errors += removal.reason == RemovalReason::violation ? 1 : 0;
     stats_.slow_peers += removal.reason == RemovalReason::slow ? 1 : 0;
+    const bool is_own_decision = !found->second.close_reason;
+    if (removal.reason == RemovalReason::replaced && is_own_decision && !peer.is_waiting())
+        send_close_reason(peer.fd(), format_, wire::CloseReason::replaced);
     // A forked child may hold a copy of the descriptor, so closing alone has no effect on either.
     poll_.remove(peer.fd());
     ::shutdown(peer.fd(), SHUT_RDWR);
     peers_.erase(found);
-    return counters;
 }
 
 std::vector<PeerInfo> PeerTable::infos() const
@@ -167,17 +182,20 @@ std::optional<PeerTable::EventResult> PeerTable::on_event(std::uint64_t id, std:
         read = entry.dialogue.receive(entry.peer);
     if (read.encoder_request || read.has_withdrawn_request)
         entry.encoder_request = read.encoder_request;
+    if (read.close_reason)
+        entry.close_reason = read.close_reason;
+    const auto closed =
+        entry.close_reason ? removal_reason_of(*entry.close_reason) : RemovalReason::closed;
     // What the peer sent before it hung up is handled first.
-    if (read.end)
+    if (read.end) {
+        const bool is_violation = read.end->kind == ErrorKind::protocol_violation;
         result.removal =
-            Removal{entry.info,
-                    read.end->kind == ErrorKind::protocol_violation ? RemovalReason::violation
-                                                                    : RemovalReason::closed,
-                    read.end->detail};
-    else if ((events & (EPOLLHUP | EPOLLERR)) != 0 || !entry.peer.flush(wall_now()))
-        result.removal = Removal{entry.info, RemovalReason::closed, {}};
-    else
+            Removal{entry.info, is_violation ? RemovalReason::violation : closed, read.end->detail};
+    } else if ((events & (EPOLLHUP | EPOLLERR)) != 0 || !entry.peer.flush(wall_now())) {
+        result.removal = Removal{entry.info, closed, {}};
+    } else {
         update_poll(entry);
+    }
     return result;
 }
 

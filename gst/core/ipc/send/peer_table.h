@@ -12,13 +12,15 @@
 
 namespace jkvm {
 
+/// Of a client that was served, or turned away by a listening end. The server's reason for turning
+/// a connecting end away is one of the same.
 enum class RemovalReason {
-    closed,    ///< the peer closed the connection
+    closed,    ///< the connection ended
     violation, ///< the peer sent something that is not this protocol
     slow,      ///< the peer lost too many frames in a row, or read nothing for too long
-    replaced,  ///< a newer client took its place
-    too_many,  ///< there is no room for the client; it was never added
-    forbidden, ///< its user may not connect, or the application refused it; it was never added
+    replaced,  ///< a newer client is served instead
+    too_many,  ///< there is no room for the client
+    forbidden, ///< its user is not allowed, or the application refused it
     ended,     ///< this end stops
 };
 
@@ -72,8 +74,9 @@ public:
 
     /// False: the poll cannot take another descriptor, and the connection is closed.
     bool add(const PeerInfo &info, UniqueFd connection, BufferSizes buffers);
-    /// Closes the connection and counts what was lost with it. Returns the removed peer's counters.
-    Peer::Counters remove(const Removal &removal);
+    /// Closes the connection and counts the frames that were lost with it. A peer that is replaced
+    /// is told so.
+    void remove(const Removal &removal);
     [[nodiscard]] std::size_t size() const { return peers_.size(); }
     [[nodiscard]] std::vector<PeerInfo> infos() const;
 
@@ -118,6 +121,7 @@ private:
         BufferSizes buffers;
         PeerDialogue dialogue;
         std::optional<wire::EncoderConfig> encoder_request; // until it is withdrawn
+        std::optional<wire::CloseReason> close_reason;      // that the server sent
         bool is_writable_awaited = false;
         std::uint64_t last_bytes = 0;     // sent when the kernel last took something ...
         MonotonicTime last_progress = {}; // ... and when that was, or when nothing waited

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 namespace jkvm {
@@ -67,11 +68,23 @@ int bytes_to_read(int fd)
     return bytes;
 }
 
+void send_close_reason(int fd, wire::Format format, wire::CloseReason reason)
+{
+    const auto code = wire::type_code(format.dialect, wire::MessageType::stop);
+    const wire::HeaderBytes header(
+        format, {.type_code = code.value_or(0), .length = 1, .timestamp = wall_now()});
+    std::array<std::byte, wire::max_header_size + 1> message{};
+    const auto end = std::ranges::copy(header.bytes(), message.begin()).out;
+    *end = static_cast<std::byte>(reason);
+    // Without room it is not sent, not even in part: such a small write is atomic.
+    ::send(fd, message.data(), header.bytes().size() + 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 BufferSizes set_buffer_sizes(const Endpoint &endpoint, int fd)
 {
-    const int wanted = endpoint.buffer_size;
-    ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted);
-    ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &wanted, sizeof wanted);
+    const int requested = endpoint.buffer_size;
+    ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &requested, sizeof requested);
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &requested, sizeof requested);
     BufferSizes sizes;
     socklen_t size = sizeof(int);
     ::getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sizes.send, &size);

@@ -1,35 +1,41 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What is done to a socket on its way to become a connection, in both roles.
+// Makes, identifies and configures connections, for both roles.
 #pragma once
 
 #include "core/base/result.h"
 #include "core/base/unique_fd.h"
 #include "core/ipc/socket/endpoint.h"
+#include "core/wire/control.h"
+#include "core/wire/header.h"
 
 namespace jkvm {
 
-/// What the kernel granted, in bytes; it counts its own overhead too.
+/// Sizes that the kernel granted, in bytes, which include its own overhead.
 struct BufferSizes {
     int send = 0;
     int receive = 0;
 };
 
-/// A non-blocking connection to the endpoint's path. Errors: `peer_unreachable`, `path_unusable`,
-/// `out_of_resources`.
+/// Makes a non-blocking connection to the endpoint's path. Errors: `peer_unreachable`,
+/// `path_unusable`, `out_of_resources`.
 Result<UniqueFd> connect_to(const Endpoint &endpoint);
-/// The next connection that waits at the listening socket, non-blocking; empty, with errno, if
-/// there is none or none can be had.
+/// Accepts the next pending connection, non-blocking. Empty, with errno, if there is none or it
+/// cannot be accepted.
 UniqueFd accept_from(int listening_fd);
 
 PeerInfo identify(std::uint64_t id, int fd);
-/// Whether the endpoint lets this user in. The user that this process runs as always may.
+/// Whether the endpoint may be connected with a process of this user: always with the user of this
+/// process.
 bool is_allowed(const Endpoint &endpoint, const PeerInfo &peer);
-/// How much of the send buffer is taken by what the other end has not read, in bytes, as the kernel
-/// counts.
+/// Returns how much of the send buffer is occupied by data that the peer has not read, in bytes as
+/// the kernel counts.
 int send_buffer_used(int fd);
-/// How much the other end has sent that was not yet read, bytes.
+/// Returns how much data of the peer is unread, in bytes.
 int bytes_to_read(int fd);
-/// Asks for the endpoint's buffer size and reads back what became of it.
+/// Sends a Stop with the reason for closing the connection, if the socket has room for it. No part
+/// of another message may be pending.
+void send_close_reason(int fd, wire::Format format, wire::CloseReason reason);
+/// Requests the endpoint's buffer size and returns the sizes that the kernel granted.
 BufferSizes set_buffer_sizes(const Endpoint &endpoint, int fd);
 
 } // namespace jkvm

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/ipc/receive/frame_receiver.h"
 
+#include "core/ipc/socket/socket_address.h"
+#include "support/client_process.h"
 #include "support/raw_socket.h"
 #include "support/temporary_directory.h"
 
@@ -27,8 +29,8 @@ protected:
         config.endpoint.path = path_;
         if (!config.dialect)
             config.dialect = wire::Dialect::v1; // its timestamps are not those of a clock
-        if (config.first_pause == 50ms)
-            config.first_pause = config.longest_pause = 1ms;
+        if (config.pauses.first_pause == 50ms)
+            config.pauses = {.first_pause = 1ms, .longest_pause = 1ms};
         auto receiver = FrameReceiver::open(std::move(config), control_);
         EXPECT_TRUE(receiver) << receiver.error().detail;
         return std::move(*receiver);
@@ -93,7 +95,8 @@ TEST_F(FrameReceiverTest, StartsBeforeItsServer)
 
 TEST_F(FrameReceiverTest, TimesOutAtTheDeadline)
 {
-    receiver_ = make({.endpoint = {.role = Role::connect}, .first_pause = 1h, .longest_pause = 2h});
+    receiver_ = make(
+        {.endpoint = {.role = Role::connect}, .pauses = {.first_pause = 1h, .longest_pause = 2h}});
     ASSERT_EQ(receiver_->wait(), Event::unreachable);
     EXPECT_EQ(receiver_->wait(monotonic_now() + 1ms), Event::timed_out) << "without a server";
 
@@ -167,8 +170,8 @@ TEST_F(FrameReceiverTest, StopsWaitingForAFrameWhenInterrupted)
 
 TEST_F(FrameReceiverTest, StopsWaitingForAServerWhenInterrupted)
 {
-    const auto patient =
-        make({.endpoint = {.role = Role::connect}, .first_pause = 1h, .longest_pause = 1h});
+    const auto patient = make(
+        {.endpoint = {.role = Role::connect}, .pauses = {.first_pause = 1h, .longest_pause = 1h}});
     ASSERT_EQ(patient->wait(), Event::unreachable);
     std::thread other([this] { control_.interrupt(); });
     EXPECT_EQ(patient->wait(), Event::interrupted);
@@ -276,6 +279,90 @@ TEST_F(ListeningReceiverTest, KeepsItsClientWhenAnotherIsRejected)
     EXPECT_TRUE(testing::is_closed_by_peer(refused.get()));
     send_all(client.get(), message_v1("IMKJ", 0, 42, packet_));
     EXPECT_EQ(receiver_->wait(), Event::message);
+}
+
+TEST_F(ListeningReceiverTest, TurnsAwayADisplacedProcessWhileTheNewestIsConnected)
+{
+    testing::ClientProcess old_process;
+    testing::ClientProcess new_process;
+    const auto old = old_process.connect(path_);
+    ASSERT_EQ(receiver_->wait(), Event::connected);
+    auto newest = new_process.connect(path_);
+    ASSERT_EQ(receiver_->wait(), Event::connected);
+    const std::vector<std::uint8_t> replaced{2};
+    auto stop = message_v1("IMKJ", 2, 0, replaced);
+    auto received = testing::receive(old.get(), 18);
+    ASSERT_EQ(received.size(), 18u);
+    std::fill(received.begin() + 9, received.begin() + 17, std::uint8_t{0}); // the timestamp
+    EXPECT_EQ(received, stop);
+    EXPECT_TRUE(testing::is_closed_by_peer(old.get()));
+
+    const auto again = old_process.connect(path_);
+    ASSERT_EQ(receiver_->wait(), Event::rejected);
+    EXPECT_EQ(receiver_->close_reason(), wire::CloseReason::replaced);
+    EXPECT_TRUE(testing::is_closed_by_peer(again.get()));
+    send_all(newest.get(), message_v1("IMKJ", 0, 42, packet_));
+    EXPECT_EQ(receiver_->wait(), Event::message);
+
+    newest.reset();
+    ASSERT_EQ(receiver_->wait(), Event::disconnected);
+    const auto back = old_process.connect(path_);
+    EXPECT_EQ(receiver_->wait(), Event::connected);
+}
+
+TEST_F(FrameReceiverTest, ReportsWhyTheServerTurnsItAway)
+{
+    connect();
+    const std::vector<std::uint8_t> too_many{1};
+    send_all(server_.get(), message_v1("UOKJ", 2, testing::wall_clock_ns(), too_many));
+    server_.reset();
+    ASSERT_EQ(receiver_->wait(), Event::message);
+    ASSERT_EQ(receiver_->wait(), Event::disconnected);
+    EXPECT_EQ(receiver_->close_reason(), wire::CloseReason::too_many);
+}
+
+TEST_F(FrameReceiverTest, ConnectsAsSoonAsTheSocketAppears)
+{
+    receiver_ = make(
+        {.endpoint = {.role = Role::connect}, .pauses = {.first_pause = 1h, .longest_pause = 1h}});
+    ASSERT_EQ(receiver_->wait(), Event::unreachable);
+    connect();
+    server_.reset();
+    listener_.reset();
+    ASSERT_EQ(receiver_->wait(), Event::disconnected);
+    std::filesystem::remove(path_);
+    // A connection that ended is restored after a pause, which nothing but the socket shortens.
+    listener_ = listen_at(path_);
+    EXPECT_EQ(wait_past_tries(), Event::connected);
+}
+
+TEST_F(FrameReceiverTest, ConnectsWhenTheServerListensAfterItsSocketAppeared)
+{
+    receiver_ = make(
+        {.endpoint = {.role = Role::connect}, .pauses = {.first_pause = 1h, .longest_pause = 1h}});
+    ASSERT_EQ(receiver_->wait(), Event::unreachable);
+    const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    auto address = SocketAddress::from_path(path_);
+    ASSERT_EQ(::bind(socket.get(), address->get(), address->size()), 0);
+    ASSERT_EQ(receiver_->wait(), Event::unreachable) << "bound, but not listening yet";
+    ASSERT_EQ(::listen(socket.get(), 1), 0);
+    EXPECT_EQ(wait_past_tries(), Event::connected);
+}
+
+TEST_F(FrameReceiverTest, RejectsAServerOfAUserThatIsNotAllowed)
+{
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs to become another user";
+    constexpr uid_t nobody = 65534;
+    std::filesystem::permissions(directory_.path(), std::filesystem::perms::all);
+    const auto foreign = testing::listen_as(nobody, path_);
+    ASSERT_TRUE(foreign);
+    receiver_ = make({.endpoint = {.role = Role::connect, .allowed_uids = {12345}}});
+    ASSERT_EQ(receiver_->wait(), Event::rejected);
+    EXPECT_EQ(receiver_->close_reason(), wire::CloseReason::forbidden);
+    EXPECT_EQ(receiver_->error().detail, "the server's uid 65534 is not allowed");
+    receiver_ = make({.endpoint = {.role = Role::connect, .allowed_uids = {nobody}}});
+    EXPECT_EQ(receiver_->wait(), Event::connected);
 }
 
 TEST_F(FrameReceiverTest, SendsEncoderRequestOnceTheDialectIsKnown)

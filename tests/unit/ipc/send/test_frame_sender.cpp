@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/ipc/send/frame_sender.h"
 
+#include "support/client_process.h"
 #include "support/raw_socket.h"
 #include "support/temporary_directory.h"
 
@@ -273,6 +274,89 @@ TEST_F(FrameSenderTest, ReplacesTheClientByTheNewestWithPolicyReplace)
     EXPECT_TRUE(is_closed_by_peer(old.get()));
     send("x");
     EXPECT_EQ(receive(newest.get(), 18).size(), 18u);
+}
+
+TEST_F(FrameSenderTest, TurnsAwayADisplacedProcessWhileTheNewestIsConnected)
+{
+    testing::ClientProcess old_process; // forked before the service thread starts
+    testing::ClientProcess new_process;
+    config_.policy = ClientPolicy::replace;
+    start();
+    const auto old = old_process.connect(config_.endpoint.path);
+    EXPECT_FALSE(observer_.event(events_++).removal);
+    auto newest = new_process.connect(config_.endpoint.path);
+    EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::replaced);
+    EXPECT_FALSE(observer_.event(events_++).removal);
+    EXPECT_TRUE(is_closed_by_peer(old.get()));
+
+    const auto again = old_process.connect(config_.endpoint.path);
+    EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::replaced);
+    EXPECT_EQ(receive(again.get(), 18).at(17), 2) << "the reason";
+    EXPECT_TRUE(is_closed_by_peer(again.get()));
+    send("x");
+    EXPECT_EQ(receive(newest.get(), 18).size(), 18u);
+
+    newest.reset();
+    EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::closed);
+    const auto back = old_process.connect(config_.endpoint.path);
+    EXPECT_FALSE(observer_.event(events_++).removal);
+}
+
+TEST_F(FrameSenderTest, SendsTheReasonToAClientThatItTurnsAway)
+{
+    config_.max_clients = 1;
+    start();
+    const auto first = add_client();
+    const auto second = connect_to(config_.endpoint.path);
+    const auto stop = receive(second.get(), 18);
+    ASSERT_EQ(stop.size(), 18u);
+    EXPECT_EQ(stop[4], 2); // Stop
+    EXPECT_EQ(stop[17], 1) << "too many";
+    observer_.is_refusing = true;
+    const auto third = connect_to(config_.endpoint.path);
+    EXPECT_EQ(receive(third.get(), 18).at(17), 3) << "forbidden";
+}
+
+TEST_F(FrameSenderTest, ConnectsAsSoonAsTheSocketAppears)
+{
+    config_.endpoint.role = Role::connect;
+    config_.pauses = {.first_pause = 1h, .longest_pause = 1h};
+    start();
+    EXPECT_NE(observer_.event(events_++).detail, ""); // unreachable
+    const auto listener = testing::listen_at(config_.endpoint.path);
+    EXPECT_TRUE(testing::accept_from(listener.get()));
+}
+
+TEST_F(FrameSenderTest, ReportsWhyTheServerTurnsItAway)
+{
+    const auto listener = testing::listen_at(config_.endpoint.path);
+    config_.endpoint.role = Role::connect;
+    config_.endpoint.direction = wire::Direction::microphone;
+    start();
+    auto server = testing::accept_from(listener.get());
+    EXPECT_FALSE(observer_.event(events_++).removal);
+    const std::vector<std::uint8_t> replaced{2};
+    send_all(server.get(), testing::message_v1("IMKJ", 2, testing::wall_clock_ns(), replaced));
+    server.reset();
+    EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::replaced);
+}
+
+TEST_F(FrameSenderTest, SendsNothingToAServerOfAUserThatIsNotAllowed)
+{
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs to become another user";
+    constexpr uid_t nobody = 65534;
+    std::filesystem::permissions(directory_.path(), std::filesystem::perms::all);
+    const auto foreign = testing::listen_as(nobody, config_.endpoint.path);
+    ASSERT_TRUE(foreign);
+    config_.endpoint.role = Role::connect;
+    config_.endpoint.direction = wire::Direction::microphone;
+    config_.endpoint.allowed_uids = {12345};
+    start();
+    sender_->set_stream({});
+    EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::forbidden);
+    const auto connection = testing::accept_from(foreign.get());
+    EXPECT_TRUE(receive(connection.get(), 1).empty());
 }
 
 TEST_F(FrameSenderTest, TurnsAwayTheSecondClientWithPolicyReject)

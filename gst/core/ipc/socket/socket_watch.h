@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Watches the file system for a socket that appears at a path.
+#pragma once
+
+#include "core/base/unique_fd.h"
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace jkvm {
+
+/// Watches the socket's directory with inotify, or its nearest existing parent while the directory
+/// is missing. Thread-bound.
+class SocketWatch {
+public:
+    explicit SocketWatch(std::string path) : path_(std::move(path)) {}
+
+    /// Starts to watch; does nothing if it does so already. False if there is nothing to watch: an
+    /// abstract name, a symbolic link, or a directory without read permission. To be called before
+    /// an attempt to connect, so that no socket appears unnoticed in between.
+    bool arm();
+    /// Stops watching, and closes the descriptor. If the socket is another one when the watch is
+    /// armed again, that is reported as an appearance.
+    void disarm();
+    [[nodiscard]] bool is_armed() const { return watch_ >= 0; }
+
+    /// Readable when an event is pending; -1 while it is not armed.
+    [[nodiscard]] int fd() const { return inotify_.get(); }
+    /// Reads the pending events. Whether the socket appeared, or its permissions changed. To be
+    /// called after arm() as well.
+    bool take_appearance();
+
+private:
+    /// Watches the nearest existing directory. False: none can be watched.
+    bool watch_nearest();
+
+    /// What identifies the file at the path. Inode numbers are reused, so the time is part of it.
+    struct FileIdentity {
+        dev_t device;
+        ino_t inode;
+        std::int64_t seconds;
+        long nanoseconds;
+        bool operator==(const FileIdentity &) const = default;
+    };
+    static std::optional<FileIdentity> identify(const std::string &path);
+
+    std::string path_;
+    std::optional<FileIdentity> seen_; // when it was disarmed
+    bool has_changed_ = false;         // while it was disarmed
+    UniqueFd inotify_;
+    int watch_ = -1;       // inotify's number of the watched directory
+    std::string awaited_;  // the entry of that directory that leads to the socket
+    bool is_last_ = false; // ... and is the socket itself
+};
+
+} // namespace jkvm
