@@ -308,6 +308,7 @@ bool IpcSink::open()
     auto sender = FrameSender::start({.endpoint = *endpoint,
                                       .dialect = dialect,
                                       .max_queue_time = settings.max_queue_time,
+                                      .hold_time = settings.hold_time,
                                       .max_clients = settings.max_clients,
                                       .policy = settings.policy,
                                       .pauses = {.seed = g_random_int()}},

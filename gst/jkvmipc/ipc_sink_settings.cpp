@@ -30,6 +30,11 @@ const PropertyTable<IpcSinkSettings> &ipc_sink_properties()
                 "Maximum duration of the audio that waits for a client, the kernel's socket buffer "
                 "included; two frames may always wait (ms)",
                 between(20ms, 10000ms), mutable_ready, &S::max_queue_time),
+            row("hold-time", "Hold time",
+                "Maximum duration of the audio that is held until a connection is established, "
+                "with "
+                "direction=microphone where this element connects (ms); 0 = none",
+                between(0ms, 10000ms), mutable_ready, &S::hold_time),
             row("max-clients", "Maximum clients",
                 "Maximum number of clients served at once with client-policy=share",
                 between(1U, 1024U), mutable_ready, &S::max_clients),

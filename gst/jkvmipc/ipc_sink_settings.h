@@ -10,6 +10,7 @@ namespace jkvm {
 struct IpcSinkSettings {
     IpcSettings ipc{true};
     nanoseconds max_queue_time = FrameSender::Config().max_queue_time;
+    nanoseconds hold_time = FrameSender::Config().hold_time;
     std::size_t max_clients = FrameSender::Config().max_clients;
     ClientPolicy policy = ClientPolicy::share;
 };

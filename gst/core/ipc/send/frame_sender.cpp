@@ -2,7 +2,6 @@
 // The part of FrameSender that the caller's threads use.
 #include "core/ipc/send/frame_sender.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -12,6 +11,14 @@ namespace {
 
 // How long stop() waits for peers to read what waits for them.
 constexpr std::chrono::milliseconds final_write_time{100};
+
+/// A listening end never serves a backlog, and an output receiver starts with the next frame.
+nanoseconds effective_hold_time(const FrameSender::Config &config)
+{
+    const bool is_holding = config.endpoint.role == Role::connect &&
+                            config.endpoint.direction == wire::Direction::microphone;
+    return is_holding ? config.hold_time : nanoseconds(0);
+}
 
 } // namespace
 
@@ -39,7 +46,7 @@ FrameSender::FrameSender(Config config, Observer &observer, std::optional<Listen
     : config_(std::move(config)), observer_(observer), socket_(std::move(socket)),
       schedule_(config_.pauses), watch_(config_.endpoint.path),
       peers_(poll_, wire::Format{config_.endpoint.direction, config_.dialect},
-             config_.max_queue_time)
+             config_.max_queue_time, effective_hold_time(config_))
 {}
 
 FrameSender::~FrameSender()
@@ -67,24 +74,14 @@ FrameSender::Stats FrameSender::stop()
 
 void FrameSender::send(std::span<const std::byte> packet, WallTime captured, nanoseconds duration)
 {
-    const wire::Header header{
-        .type_code = wire::type_code(config_.dialect, wire::MessageType::opus_frame).value_or(0),
-        .length = static_cast<std::uint32_t>(packet.size()),
-        .timestamp = captured};
-    // A message without a duration would be taken for a control message, and never dropped.
-    constexpr nanoseconds shortest = std::chrono::microseconds(2500);
-    OutgoingMessage message(
-        wire::HeaderBytes({config_.endpoint.direction, config_.dialect}, header), packet,
-        std::max(duration, shortest), captured);
     const auto now = monotonic_now();
     const auto wall = wall_now();
 
     auto peers = peers_.lock();
-    const bool needs_tending = peers->send(message, now, wall);
+    const bool needs_tending = peers->send(packet, captured, duration, now, wall);
     auto &stats = peers->counters();
     ++stats.frames;
     stats.bytes += packet.size();
-    stats.unheard += peers->size() == 0 ? 1 : 0;
     stats.last_frame = wall;
     stats.latency.record(wall - captured);
     stats.sending += monotonic_now() - now;

@@ -31,9 +31,12 @@ public:
         Endpoint endpoint;
         wire::Dialect dialect = wire::Dialect::v1;
         nanoseconds max_queue_time = default_max_queue_time; ///< of each peer
-        std::size_t max_clients = 8;                         ///< of a listening end
-        ClientPolicy policy = ClientPolicy::share;           ///< of a listening end
-        ConnectSchedule::Config pauses;                      ///< of a connecting end
+        /// Duration of the frames that are held until the connection is established; on the
+        /// microphone path, if this end connects.
+        nanoseconds hold_time = std::chrono::milliseconds(200);
+        std::size_t max_clients = 8;               ///< of a listening end
+        ClientPolicy policy = ClientPolicy::share; ///< of a listening end
+        ConnectSchedule::Config pauses;            ///< of a connecting end
     };
     using Stats = SenderStats;
 

@@ -74,7 +74,33 @@ bool PeerTable::add(const PeerInfo &info, UniqueFd connection, BufferSizes buffe
                                               .last_progress = monotonic_now()})
                       .first->second;
     announce_stream(entry);
+    send_held(entry);
     return true;
+}
+
+void PeerTable::send_held(Entry &entry)
+{
+    stats_.unheard += held_.expire(monotonic_now());
+    for (const auto &frame : held_.take()) {
+        auto message = make_frame(frame.packet, frame.captured, frame.duration);
+        if (!entry.peer.send(message, wall_now())) {
+            ::shutdown(entry.peer.fd(), SHUT_RDWR);
+            return;
+        }
+    }
+    update_poll(entry);
+}
+
+OutgoingMessage PeerTable::make_frame(std::span<const std::byte> packet, WallTime captured,
+                                      nanoseconds duration) const
+{
+    // A message without a duration would be taken for a control message, and never dropped.
+    constexpr nanoseconds shortest = std::chrono::microseconds(2500);
+    const wire::Header header{
+        .type_code = wire::type_code(format_.dialect, wire::MessageType::opus_frame).value_or(0),
+        .length = static_cast<std::uint32_t>(packet.size()),
+        .timestamp = captured};
+    return {wire::HeaderBytes(format_, header), packet, std::max(duration, shortest), captured};
 }
 
 void PeerTable::remove(const Removal &removal)
@@ -104,8 +130,14 @@ std::vector<PeerInfo> PeerTable::infos() const
     return infos;
 }
 
-bool PeerTable::send(OutgoingMessage &message, MonotonicTime now, WallTime wall)
+bool PeerTable::send(std::span<const std::byte> packet, WallTime captured, nanoseconds duration,
+                     MonotonicTime now, WallTime wall)
 {
+    if (peers_.empty()) {
+        stats_.unheard += held_.add(packet, captured, duration, now);
+        return false;
+    }
+    auto message = make_frame(packet, captured, duration);
     bool needs_tending = false;
     for (auto &[id, entry] : peers_) {
         if (!entry.peer.is_waiting())
@@ -233,6 +265,7 @@ void PeerTable::clear()
     for (const auto &[id, entry] : peers_)
         add_final_counters(stats_, entry.peer);
     peers_.clear();
+    stats_.unheard += held_.take().size();
 }
 
 SenderStats PeerTable::stats() const

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/ipc/send/event_poll.h"
+#include "core/ipc/send/frame_hold.h"
 #include "core/ipc/send/peer.h"
 #include "core/ipc/send/peer_dialogue.h"
 #include "core/ipc/socket/connection.h"
@@ -62,8 +63,11 @@ public:
     /// A peer that read nothing for this long, while something waits for it, is too slow.
     static constexpr nanoseconds max_stall = std::chrono::seconds(2);
 
-    PeerTable(EventPoll &poll, wire::Format format, nanoseconds max_queue_time)
-        : poll_(poll), format_(format), max_queue_time_(max_queue_time)
+    /// `hold_time`: duration of the frames that are held while no peer is connected, for the next
+    /// one; 0 = none.
+    PeerTable(EventPoll &poll, wire::Format format, nanoseconds max_queue_time,
+              nanoseconds hold_time)
+        : poll_(poll), format_(format), max_queue_time_(max_queue_time), held_(hold_time)
     {}
 
     struct Removal {
@@ -80,9 +84,10 @@ public:
     [[nodiscard]] std::size_t size() const { return peers_.size(); }
     [[nodiscard]] std::vector<PeerInfo> infos() const;
 
-    /// Never blocks. A peer whose connection is broken is shut down; the poll reports it then.
-    /// Returns whether a peer needs tend().
-    bool send(OutgoingMessage &message, MonotonicTime now, WallTime wall);
+    /// Sends a frame to every peer. Never blocks. A peer whose connection is broken is shut down;
+    /// the poll reports it then. Returns whether a peer needs tend().
+    bool send(std::span<const std::byte> packet, WallTime captured, nanoseconds duration,
+              MonotonicTime now, WallTime wall);
     /// On the microphone path: announces the format of the stream, now and to each peer that is
     /// added later.
     void set_stream(const wire::StreamConfig &stream);
@@ -129,6 +134,9 @@ private:
 
     bool is_microphone() const { return format_.direction == wire::Direction::microphone; }
     static bool is_too_slow(const Entry &entry, MonotonicTime now);
+    [[nodiscard]] OutgoingMessage make_frame(std::span<const std::byte> packet, WallTime captured,
+                                             nanoseconds duration) const;
+    void send_held(Entry &entry);
     static void note_progress(Entry &entry, MonotonicTime now);
     /// Makes the poll report when the kernel can take more, if something waits for that.
     void update_poll(Entry &entry);
@@ -139,6 +147,7 @@ private:
     nanoseconds max_queue_time_;
     std::map<std::uint64_t, Entry> peers_;
     std::optional<wire::StreamConfig> stream_;
+    FrameHold held_;
     SenderStats stats_; // without `peers`, which is made on demand
 };
 

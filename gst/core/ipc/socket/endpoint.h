@@ -16,7 +16,7 @@ enum class Role { listen, connect };
 
 /// Audio that may wait for one receiver, here and in the kernel; a receiver that stalls no longer
 /// than this loses nothing, so it is also what jkvmipcsrc reports as its maximum latency.
-inline constexpr nanoseconds default_max_queue_time = std::chrono::milliseconds(100);
+inline constexpr nanoseconds default_max_queue_time = std::chrono::milliseconds(500);
 
 struct Endpoint {
     std::string path; ///< of the socket; with '@' in front the name of an abstract one

@@ -81,6 +81,7 @@ protected:
     {
         config_.endpoint.path = directory_.file("a.sock");
         config_.max_clients = 3;
+        config_.max_queue_time = 100ms;
     }
 
     void start()
@@ -420,6 +421,47 @@ TEST_F(FrameSenderTest, SendsConfigFirstAndStopLastOnTheMicrophonePath)
     const auto stop = receive(server.get(), 18);
     ASSERT_EQ(stop.size(), 17u);
     EXPECT_EQ(stop[4], 2);
+}
+
+TEST_F(FrameSenderTest, SendsTheFramesThatWereHeldWhileItConnected)
+{
+    config_.endpoint.role = Role::connect;
+    config_.endpoint.direction = wire::Direction::microphone;
+    config_.max_queue_time = 500ms;
+    config_.hold_time = 60ms;
+    start();
+    sender_->set_stream({});
+    for (const auto *text : {"1", "2", "3", "4"})
+        send(text);
+    const auto listener = testing::listen_at(config_.endpoint.path);
+    const auto server = testing::accept_from(listener.get());
+    ASSERT_TRUE(server);
+    EXPECT_EQ(receive(server.get(), 17 + 12)[4], 1); // Config comes first
+    for (const char text : {'2', '3', '4'})
+        EXPECT_EQ(receive(server.get(), 18).at(17), text);
+    EXPECT_EQ(sender_->stats().unheard, 1u);
+}
+
+TEST_F(FrameSenderTest, HoldsNothingForAClientThatConnects)
+{
+    config_.endpoint.direction = wire::Direction::microphone;
+    start();
+    send("1");
+    const auto client = add_client();
+    send("2");
+    EXPECT_EQ(receive(client.get(), 18).at(17), '2');
+    EXPECT_EQ(sender_->stats().unheard, 1u);
+}
+
+TEST_F(FrameSenderTest, LosesNothingIfAReceiverStallsFor400ms)
+{
+    config_.max_queue_time = FrameSender::Config().max_queue_time;
+    start();
+    const auto client = add_client();
+    for (int i = 0; i < 20; ++i)
+        send("x");
+    EXPECT_EQ(receive(client.get(), 20 * 18UL).size(), 20 * 18u);
+    EXPECT_EQ(sender_->stats().dropped_queue_full, 0u);
 }
 
 TEST_F(FrameSenderTest, DoesNotQueueAnswersThatAreNotRead)
