@@ -5,7 +5,7 @@ namespace jkvm {
 
 namespace {
 
-/// One handler that says no is enough.
+/// Stops at the first handler that returns FALSE.
 gboolean all_must_agree(GSignalInvocationHint *, GValue *result, const GValue *answer, gpointer)
 {
     g_value_copy(answer, result);
@@ -23,7 +23,7 @@ guint install_client_connecting(GObjectClass *klass)
 
 bool is_client_welcome(GstElement *element, guint signal, const PeerInfo &client)
 {
-    // Without a handler the answer stays as it is.
+    // Without a handler the value is not changed.
     gboolean is_welcome = TRUE;
     if (g_signal_has_handler_pending(element, signal, 0, FALSE))
         g_signal_emit(element, signal, 0, static_cast<gint>(client.pid),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The signal by which an application may refuse a client: both elements have it.
+// The signal client-connecting of both elements, by which an application may refuse a client.
 #pragma once
 
 #include "core/ipc/socket/endpoint.h"
@@ -8,10 +8,10 @@
 
 namespace jkvm {
 
-/// Adds client-connecting to a class: (gint pid, guint uid) -> gboolean. The signal's id.
+/// Adds client-connecting (gint pid, guint uid) -> gboolean to a class. Returns the signal's id.
 guint install_client_connecting(GObjectClass *klass);
-/// Whether every handler agrees; without a handler the client is welcome. Blocks as long as they
-/// take: no lock may be held.
+/// Emits the signal. Whether every handler returns TRUE; without a handler the client is welcome.
+/// Must be called without a lock, because the handlers may block.
 bool is_client_welcome(GstElement *element, guint signal, const PeerInfo &client);
 
 } // namespace jkvm

@@ -13,7 +13,7 @@ GType direction_get_type()
 {
     static const GEnumValue values[] = {
         {static_cast<int>(wire::Direction::output),
-         "Sound of the controlled machine, to the browser", "output"},
+         "Audio of the controlled machine, to the browser", "output"},
         {static_cast<int>(wire::Direction::microphone),
          "The browser's microphone, to the controlled machine", "microphone"},
         {0, nullptr, nullptr},

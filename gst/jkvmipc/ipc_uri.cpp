@@ -22,15 +22,15 @@ struct Free {
 };
 using Text = std::unique_ptr<gchar, Free>;
 
-/// What a URI may carry beside the path: the element's own properties that are set in READY and
-/// have a text form.
-bool is_carried(const GObject *element, const GParamSpec *spec)
+/// Whether a URI can have the property as a parameter: the element's own properties that can be set
+/// in READY, except for the path.
+bool is_parameter(const GObject *element, const GParamSpec *spec)
 {
     return spec->owner_type == G_OBJECT_TYPE(element) && (spec->flags & G_PARAM_WRITABLE) != 0 &&
            (spec->flags & GST_PARAM_MUTABLE_READY) != 0 && std::string(spec->name) != "socket-path";
 }
 
-/// Whether the first thing behind any slashes is an '@'. In a URI such a path has one slash more
+/// Whether the first character after any slashes is '@'. In a URI such a path has one slash more
 /// than the property: "/@NAME" is the abstract socket @NAME, and "//@NAME" the file /@NAME.
 bool has_slash_added(const std::string &path)
 {
@@ -44,8 +44,8 @@ bool fail(GError **error, GstURIError code, const std::string &text)
     return false;
 }
 
-/// GStreamer warns where it finds an array, list or range in an array of numbers, and there are no
-/// other arrays here.
+/// GStreamer prints a warning for an array, list or range within an array of numbers, and there are
+/// no other arrays here.
 bool is_nested_array(GType type, std::string_view text)
 {
     constexpr auto brackets = "<{[";
@@ -57,7 +57,7 @@ bool read_value(GObject *element, const std::string &name, const char *text, GVa
                 GError **error)
 {
     const auto *spec = g_object_class_find_property(G_OBJECT_GET_CLASS(element), name.c_str());
-    if (spec == nullptr || !is_carried(element, spec))
+    if (spec == nullptr || !is_parameter(element, spec))
         return fail(error, GST_URI_ERROR_UNSUPPORTED_PROTOCOL,
                     "a jkvm URI has no parameter \"" + name + "\"");
     g_value_init(value, spec->value_type);
@@ -77,7 +77,7 @@ bool set_uri(GObject *element, const char *text, GError **error)
     gst_element_get_state(GST_ELEMENT(element), &state, nullptr, 0);
     if (state > GST_STATE_READY)
         return fail(error, GST_URI_ERROR_BAD_STATE, "the URI can be set in NULL and READY only");
-    // GstUri would leave out what it cannot decode, and leak.
+    // GstUri would omit what it cannot decode, and leak it.
     if (!Text(g_uri_unescape_string(text, nullptr)))
         return fail(error, GST_URI_ERROR_BAD_URI,
                     "a '%' in it is not followed by two hexadecimal digits other than 00: " +
@@ -93,7 +93,7 @@ bool set_uri(GObject *element, const char *text, GError **error)
                     "a jkvm URI has no host; a path begins with the third slash: " +
                         std::string(text));
 
-    // All of it is read before any of it is set.
+    // Read everything before anything is set, so that an invalid URI has no effect.
     struct Parameter {
         std::string name;
         GValue value;
@@ -132,7 +132,7 @@ std::string get_uri(GObject *element)
     const Text owned(path);
     const std::string socket_path = path != nullptr ? path : "/";
     std::string text = std::string(protocol) + ":";
-    // Behind two slashes a relative path would be a host.
+    // After two slashes a relative path would be a host.
     if (socket_path.starts_with('/') || has_slash_added(socket_path))
         text += "//";
     if (has_slash_added(socket_path))
@@ -143,7 +143,7 @@ std::string get_uri(GObject *element)
     GParamSpec **specs = g_object_class_list_properties(G_OBJECT_GET_CLASS(element), &count);
     char separator = '?';
     for (guint i = 0; i < count; ++i) {
-        if (!is_carried(element, specs[i]))
+        if (!is_parameter(element, specs[i]))
             continue;
         GValue value = G_VALUE_INIT;
         g_value_init(&value, specs[i]->value_type);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Little-endian integers at an offset, byte by byte: no packed structs, no host byte order.
+// Reads and writes little-endian integers, independent of the host's byte order.
 #pragma once
 
 #include <concepts>
@@ -8,7 +8,7 @@
 
 namespace jkvm::wire {
 
-/// The span has room for it; so has the caller checked.
+/// The caller guarantees that the span is long enough.
 template <std::unsigned_integral T>
 void put_le(std::span<std::byte> out, std::size_t offset, T value)
 {

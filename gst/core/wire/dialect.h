@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The forms that the protocol had over time, as data: header size, limits, message numbers.
+// Describes the dialects of the protocol: header size, limits, message numbers.
 #pragma once
 
 #include "core/wire/message.h"
@@ -29,9 +29,9 @@ const DialectTraits &traits(Dialect dialect);
 /// "v1"
 std::string name(Dialect dialect);
 
-/// The number that stands for `type` on the wire; nothing where the dialect has no such message.
+/// Returns the number of `type` on the wire; nothing if the dialect does not have the message.
 std::optional<std::uint8_t> type_code(Dialect dialect, MessageType type);
-/// MessageType::unknown for a number that the dialect does not define.
+/// Returns MessageType::unknown for a number that the dialect does not define.
 MessageType type_of_code(Dialect dialect, std::uint8_t code);
 
 } // namespace jkvm::wire

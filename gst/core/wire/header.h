@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The header in front of every message.
+// Encodes and decodes the header of a message.
 #pragma once
 
 #include "core/wire/dialect.h"
@@ -8,7 +8,7 @@
 
 namespace jkvm::wire {
 
-/// A stream in one direction, in one dialect: all that is needed to read or write a header.
+/// Direction and dialect of a stream, which determine the form of its headers.
 struct Format {
     Direction direction = Direction::output;
     Dialect dialect = Dialect::v1;
@@ -20,7 +20,7 @@ struct Header {
     WallTime timestamp{};     ///< not on the wire in a dialect without timestamps
 };
 
-/// A header ready to be sent.
+/// An encoded header.
 class HeaderBytes {
 public:
     HeaderBytes(Format format, const Header &header);
@@ -34,13 +34,13 @@ private:
     std::size_t size_;
 };
 
-/// `bytes` holds at least 4.
+/// `bytes` has at least 4 bytes.
 bool starts_with_magic(Direction direction, std::span<const std::byte> bytes);
 
 enum class HeaderError { none, wrong_magic, impossible_length };
 
-/// `bytes` holds at least traits(format.dialect).header_size bytes. `header` is written as far as
-/// it could be read, also on an error, so that the error can be reported with its values.
+/// `bytes` has at least traits(format.dialect).header_size bytes. On an error `header` has the
+/// fields that could be read, so that they can be reported.
 HeaderError decode_header(Format format, std::span<const std::byte> bytes, Header &header);
 
 } // namespace jkvm::wire

@@ -37,7 +37,7 @@ std::span<std::byte> Parser::space()
     if (begin_ == end_) {
         begin_ = end_ = 0;
     } else if (capacity - end_ < max_message_size) {
-        // What is left is less than one message, so this moves little, and seldom.
+        // The rest is less than one message, so this rarely moves much.
         std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_),
                   buffer_.begin() + static_cast<std::ptrdiff_t>(end_), buffer_.begin());
         end_ -= begin_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A byte stream in, messages out, however the stream was cut into reads.
+// Cuts a byte stream into messages, regardless of how the stream was split into reads.
 #pragma once
 
 #include "core/wire/header.h"
@@ -10,7 +10,7 @@
 
 namespace jkvm::wire {
 
-/// Thread-bound. All its memory is allocated at construction: a peer cannot make it grow.
+/// Thread-bound. Allocates all memory at construction, so that a peer cannot make it grow.
 ///
 ///     auto space = parser.space();
 ///     parser.commit(read(fd, space.data(), space.size()));
@@ -20,33 +20,32 @@ public:
     enum class Outcome {
         message,   ///< one message was taken out
         need_more, ///< read more bytes first
-        violation, ///< not this protocol, for good: violation() says why
+        violation, ///< not this protocol, until reset(); violation() describes why
     };
 
-    /// Without a dialect it is recognised from the first message.
+    /// Without a dialect, recognises it from the first message.
     Parser(Direction direction, std::optional<Dialect> dialect);
 
-    /// Where the next bytes belong; once next() said need_more, at least one whole message fits.
-    /// Ends the life of every payload handed out before.
+    /// Returns the space for the next bytes; after need_more at least one whole message fits. It
+    /// invalidates all payloads that were returned before.
     std::span<std::byte> space();
-    /// The first `count` bytes of space() are filled.
+    /// Adds the first `count` bytes of space() to the stream.
     void commit(std::size_t count);
-    /// The payload of `message` is valid until the next call of space() or reset().
+    /// Takes out one message. Its payload is valid until the next call of space() or reset().
     Outcome next(RawMessage &message);
 
-    /// Ready for a new connection: forgets all bytes, any violation, and a dialect that it
-    /// recognised.
+    /// Prepares for a new connection: discards all bytes, a violation, and a recognised dialect.
     void reset();
 
-    /// The dialect that was given or recognised; nothing as long as the bytes do not tell. A peer
-    /// that turns out to speak v2 is taken for one that speaks v1 until then.
+    /// The configured or recognised dialect; nothing until it is known. A v2 peer is taken for a v1
+    /// peer until it sends a message that only v2 has.
     [[nodiscard]] std::optional<Dialect> dialect() const { return dialect_; }
 
-    /// A sentence for logs and errors, with the offending value; empty if there was none.
+    /// Describes the violation with the offending value; empty if there was none.
     [[nodiscard]] const std::string &violation() const { return violation_; }
 
 private:
-    // Large enough that one read takes many frames when the reader was held up.
+    // Large enough to read many frames at once after a stall.
     static constexpr std::size_t capacity = 4 * max_message_size;
 
     /// Whether the dialect is known.

@@ -11,7 +11,7 @@ constexpr std::size_t magic_size = 4;
 
 enum class Answer { no, yes, unknown };
 
-/// Whether a header stands at `offset`.
+/// Whether a header begins at `offset`.
 Answer has_magic_at(Direction direction, std::span<const std::byte> bytes, std::size_t offset)
 {
     if (bytes.size() < offset + magic_size)
@@ -19,8 +19,8 @@ Answer has_magic_at(Direction direction, std::span<const std::byte> bytes, std::
     return starts_with_magic(direction, bytes.subspan(offset)) ? Answer::yes : Answer::no;
 }
 
-/// Whether the last byte of a long header, the top one of a nanosecond count, is that of a time
-/// between July 2022 and December 2033.
+/// Whether the last byte of a long header, the most significant one of the timestamp, is that of a
+/// time between July 2022 and December 2033.
 bool has_plausible_time(std::span<const std::byte> bytes)
 {
     const auto top = std::to_integer<unsigned>(bytes[traits(Dialect::v1).header_size - 1]);
@@ -43,7 +43,7 @@ HeaderForm recognize_header(Direction direction, std::span<const std::byte> byte
         header.length > long_traits.max_payload)
         return HeaderForm::neither;
 
-    // The short message is the shorter one, so its end is seen first.
+    // With a short header the message ends earlier, so this is decided first.
     if (header.length <= short_traits.max_payload) {
         const auto answer =
             has_magic_at(direction, bytes, short_traits.header_size + header.length);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Which dialect a peer speaks, from its first bytes: the protocol has no hello and no version.
+// Recognises the dialect of a peer from its first bytes: the protocol has no version number.
 #pragma once
 
 #include "core/wire/header.h"
@@ -7,14 +7,14 @@
 namespace jkvm::wire {
 
 enum class HeaderForm {
-    need_more,  ///< the bytes do not tell yet
+    need_more,  ///< too few bytes to decide
     long_form,  ///< 17 bytes: v1 or v2
     short_form, ///< 9 bytes: v3
     neither,    ///< not this protocol
 };
 
-/// Looks at the first message and the beginning of the second. The answer does not depend on how
-/// the stream was cut: fewer bytes give the same one, or need_more.
+/// Examines the first message and the beginning of the second. For fewer bytes of the same stream
+/// the result is the same, or need_more.
 HeaderForm recognize_header(Direction direction, std::span<const std::byte> bytes);
 
 /// Whether a message with a long header shows that its sender speaks v2: v1 has no OpusConfig, no

@@ -41,7 +41,7 @@ Result<std::unique_ptr<FrameReceiver>> FrameReceiver::open(Config config, Receiv
 FrameReceiver::FrameReceiver(Config config, std::optional<ListeningSocket> socket,
                              ReceiverControl &control)
     : config_(std::move(config)), socket_(std::move(socket)), control_(control),
-      schedule_(config_.pauses), watch_(config_.endpoint.path),
+      schedule_(config_.pauses), watch_(socket_ ? "" : config_.endpoint.path),
       parser_(config_.endpoint.direction, config_.dialect)
 {}
 
@@ -184,7 +184,8 @@ std::optional<FrameReceiver::Event> FrameReceiver::accept_client()
 FrameReceiver::Event FrameReceiver::reject(int fd, wire::CloseReason reason, std::string detail)
 {
     const auto dialect = config_.dialect.value_or(wire::Dialect::v1);
-    if (socket_)
+    // Nothing is sent to a user that is not allowed.
+    if (socket_ && reason != wire::CloseReason::forbidden)
         send_close_reason(fd, {config_.endpoint.direction, dialect}, reason);
     close_reason_ = reason;
     error_ = {ErrorKind::peer_unreachable, config_.endpoint.path, std::move(detail)};

@@ -44,7 +44,7 @@ Result<std::unique_ptr<FrameSender>> FrameSender::start(const Config &config, Ob
 
 FrameSender::FrameSender(Config config, Observer &observer, std::optional<ListeningSocket> socket)
     : config_(std::move(config)), observer_(observer), socket_(std::move(socket)),
-      schedule_(config_.pauses), watch_(config_.endpoint.path),
+      schedule_(config_.pauses), watch_(socket_ ? "" : config_.endpoint.path),
       peers_(poll_, wire::Format{config_.endpoint.direction, config_.dialect},
              config_.max_queue_time, effective_hold_time(config_))
 {}
@@ -72,21 +72,23 @@ FrameSender::Stats FrameSender::stop()
     return stats();
 }
 
-void FrameSender::send(std::span<const std::byte> packet, WallTime captured, nanoseconds duration)
+unsigned FrameSender::send(std::span<const std::byte> packet, WallTime captured,
+                           nanoseconds duration)
 {
     const auto now = monotonic_now();
     const auto wall = wall_now();
 
     auto peers = peers_.lock();
-    const bool needs_tending = peers->send(packet, captured, duration, now, wall);
+    const auto sent = peers->send(packet, captured, duration, now, wall);
     auto &stats = peers->counters();
     ++stats.frames;
     stats.bytes += packet.size();
     stats.last_frame = wall;
     stats.latency.record(wall - captured);
     stats.sending += monotonic_now() - now;
-    if (needs_tending)
+    if (sent.needs_tending)
         tend_.set();
+    return sent.dropped;
 }
 
 void FrameSender::set_stream(const wire::StreamConfig &stream)

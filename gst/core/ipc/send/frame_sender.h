@@ -66,8 +66,9 @@ public:
     ~FrameSender();
 
     /// Sends one packet to every peer. Never blocks and never fails: the service thread deals with
-    /// a broken connection. `captured`: capture time of the packet's first sample.
-    void send(std::span<const std::byte> packet, WallTime captured, nanoseconds duration);
+    /// a broken connection. `captured`: capture time of the packet's first sample. Returns the
+    /// number of frames that peers lost because too much was queued for them.
+    unsigned send(std::span<const std::byte> packet, WallTime captured, nanoseconds duration);
     /// Sets the format of the frames that follow. On the microphone path it is announced to the
     /// peers, now and when they connect.
     void set_stream(const wire::StreamConfig &stream);

@@ -27,8 +27,6 @@ std::optional<wire::CloseReason> close_reason_of(RemovalReason reason)
         return wire::CloseReason::replaced;
     case RemovalReason::too_many:
         return wire::CloseReason::too_many;
-    case RemovalReason::forbidden:
-        return wire::CloseReason::forbidden;
     default:
         return std::nullopt;
     }
@@ -144,7 +142,10 @@ bool FrameSender::watch_for_server()
 {
     if (watch_.is_armed())
         return true;
-    return watch_.arm() && poll_.add(watch_.fd(), EPOLLIN, token_watch);
+    if (!watch_.arm())
+        return false;
+    poll_.remove(watch_.fd()); // if the watch was lost before
+    return poll_.add(watch_.fd(), EPOLLIN, token_watch);
 }
 
 void FrameSender::stop_watching()
@@ -230,7 +231,9 @@ void FrameSender::report_encoder_request()
 void FrameSender::remove(PeerTable &peers, const Removal &removal)
 {
     peers.remove(removal);
-    schedule_.on_closed(monotonic_now(), close_reason_of(removal.reason).has_value());
+    const bool was_turned_away =
+        close_reason_of(removal.reason) || removal.reason == RemovalReason::forbidden;
+    schedule_.on_closed(monotonic_now(), was_turned_away);
     if (removal.reason != RemovalReason::replaced)
         newest_.on_disconnected();
 }

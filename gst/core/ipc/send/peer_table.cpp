@@ -130,27 +130,30 @@ std::vector<PeerInfo> PeerTable::infos() const
     return infos;
 }
 
-bool PeerTable::send(std::span<const std::byte> packet, WallTime captured, nanoseconds duration,
-                     MonotonicTime now, WallTime wall)
+PeerTable::SendResult PeerTable::send(std::span<const std::byte> packet, WallTime captured,
+                                      nanoseconds duration, MonotonicTime now, WallTime wall)
 {
     if (peers_.empty()) {
         stats_.unheard += held_.add(packet, captured, duration, now);
-        return false;
+        return {};
     }
     auto message = make_frame(packet, captured, duration);
-    bool needs_tending = false;
+    SendResult result;
     for (auto &[id, entry] : peers_) {
         if (!entry.peer.is_waiting())
             entry.last_progress = now;
+        const auto dropped_before = entry.peer.counters().dropped;
         if (!entry.peer.send(message, wall)) {
             ::shutdown(entry.peer.fd(), SHUT_RDWR);
             continue;
         }
         update_poll(entry);
         note_progress(entry, now);
-        needs_tending |= entry.peer.waits_for() == Peer::Wait::reader || is_too_slow(entry, now);
+        result.dropped += static_cast<unsigned>(entry.peer.counters().dropped - dropped_before);
+        result.needs_tending |=
+            entry.peer.waits_for() == Peer::Wait::reader || is_too_slow(entry, now);
     }
-    return needs_tending;
+    return result;
 }
 
 void PeerTable::set_stream(const wire::StreamConfig &stream)

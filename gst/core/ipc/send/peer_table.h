@@ -70,6 +70,10 @@ public:
         : poll_(poll), format_(format), max_queue_time_(max_queue_time), held_(hold_time)
     {}
 
+    struct SendResult {
+        bool needs_tending = false; ///< tend() has to be called
+        unsigned dropped = 0;       ///< frames that peers lost because too much was queued
+    };
     struct Removal {
         PeerInfo peer;
         RemovalReason reason;
@@ -85,9 +89,9 @@ public:
     [[nodiscard]] std::vector<PeerInfo> infos() const;
 
     /// Sends a frame to every peer. Never blocks. A peer whose connection is broken is shut down;
-    /// the poll reports it then. Returns whether a peer needs tend().
-    bool send(std::span<const std::byte> packet, WallTime captured, nanoseconds duration,
-              MonotonicTime now, WallTime wall);
+    /// the poll reports it then.
+    SendResult send(std::span<const std::byte> packet, WallTime captured, nanoseconds duration,
+                    MonotonicTime now, WallTime wall);
     /// On the microphone path: announces the format of the stream, now and to each peer that is
     /// added later.
     void set_stream(const wire::StreamConfig &stream);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// One end of a JetKVM audio path: where it is, which part it plays, who may come.
+// Describes one end of a JetKVM audio path: its address, its role and its permissions.
 #pragma once
 
 #include "core/wire/message.h"
@@ -19,24 +19,25 @@ enum class Role { listen, connect };
 inline constexpr nanoseconds default_max_queue_time = std::chrono::milliseconds(500);
 
 struct Endpoint {
-    std::string path; ///< of the socket; with '@' in front the name of an abstract one
+    std::string path; ///< of the socket; '@' in front of the name of an abstract socket
     Role role = Role::listen;
     wire::Direction direction = wire::Direction::output;
 
-    /// SO_SNDBUF and SO_RCVBUF of each connection, in bytes; the kernel doubles it, and has a
-    /// limit.
+    /// SO_SNDBUF and SO_RCVBUF of each connection, in bytes. The kernel doubles and limits it.
     int buffer_size = 131072;
 
-    // Of a listening end. An abstract socket has no file, hence neither mode nor group.
-    mode_t mode = 0600;                   ///< of the socket's file
-    std::optional<gid_t> group;           ///< of the socket's file
-    std::vector<uid_t> allowed_uids = {}; ///< who may connect; empty = whoever the file lets in
+    // Of a listening end; an abstract socket has no file, hence neither mode nor group.
+    mode_t mode = 0600;         ///< of the socket's file
+    std::optional<gid_t> group; ///< of the socket's file
+
+    /// Users of the clients or servers that it may be connected with, besides its own; empty = all.
+    std::vector<uid_t> allowed_uids = {};
 };
 
-/// The other end of a connection, as the kernel knows it.
+/// The peer of a connection, as the kernel reports it.
 struct PeerInfo {
-    std::uint64_t id = 0; ///< counts up from 1 over the life of our end
-    pid_t pid = 0;        ///< 0 if it is not known
+    std::uint64_t id = 0; ///< counts connections from 1
+    pid_t pid = 0;        ///< 0 = not known
     uid_t uid = 0;
 };
 

@@ -28,6 +28,19 @@ bool same_file(const std::string &path, int fd)
            by_path.st_dev == by_fd.st_dev && by_path.st_ino == by_fd.st_ino;
 }
 
+/// In a shared directory another user's lock file blocks the path, even if no process holds it.
+Error describe_lock_failure(const std::string &path, const std::string &name, int errno_value)
+{
+    struct stat info {};
+    if (errno_value == EACCES && ::lstat(name.c_str(), &info) == 0 && info.st_uid != ::geteuid())
+        return {ErrorKind::path_unusable, path,
+                "its lock file " + name + " belongs to uid " + std::to_string(info.st_uid) +
+                    "; use a directory to which only this user can write",
+                errno_value};
+    return system_error(ErrorKind::path_unusable, path, "open of its lock file " + name,
+                        errno_value);
+}
+
 Result<UniqueFd> take_lock(const std::string &path)
 {
     const std::string name = lock_path(path);
@@ -35,29 +48,30 @@ Result<UniqueFd> take_lock(const std::string &path)
         UniqueFd fd(
             ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
         if (!fd)
-            return system_error(ErrorKind::path_unusable, path, "open of its lock file " + name,
-                                errno);
+            return describe_lock_failure(path, name, errno);
         struct stat info {};
         if (::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_size != 0)
             return Error{ErrorKind::path_unusable, path,
                          name + " is not an empty lock file; it was left alone", EEXIST};
         if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
             if (errno == EWOULDBLOCK)
-                return Error{ErrorKind::path_busy, path, "another process holds " + name,
+                return Error{ErrorKind::path_busy, path,
+                             "a process holds the lock " + name + ", which belongs to uid " +
+                                 std::to_string(info.st_uid),
                              EWOULDBLOCK};
             return system_error(ErrorKind::path_unusable, path, "flock of " + name, errno);
         }
-        // The holder before us may have removed the file between our open and our lock; then this
-        // lock protects nothing and the next round makes a new file.
+        // The previous holder may have removed the file after it was opened here. Then this lock
+        // protects nothing, and the next iteration creates a new file.
         if (same_file(name, fd.get()))
             return fd;
     }
 }
 
-/// Whether nobody is bound to the socket any more, found out without disturbing who may be: a
-/// datagram socket cannot be connected to a stream socket, and the kernel says ECONNREFUSED only
-/// when nobody is there. Any other answer may come from a live one, such as one that we may not
-/// connect to.
+/// Whether no process listens on the socket any more, without disturbing one that does: a datagram
+/// socket cannot be connected to a stream socket, and the kernel returns ECONNREFUSED only if there
+/// is no listener. Any other error may be that of a running server, for example one that this user
+/// may not connect to.
 bool is_stale(const SocketAddress &address)
 {
     const UniqueFd probe(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -65,7 +79,7 @@ bool is_stale(const SocketAddress &address)
            errno == ECONNREFUSED;
 }
 
-/// Whether there is a socket; an error when there is something else.
+/// Whether there is a socket. Error: there is another file.
 Result<bool> has_socket(const std::string &path)
 {
     struct stat info {};
@@ -88,14 +102,14 @@ Status remove_stale_socket(const std::string &path, const SocketAddress &address
     if (!*found)
         return Done{};
     if (!is_stale(address))
-        return Error{ErrorKind::path_busy, path, "a server that takes no lock is bound to it",
+        return Error{ErrorKind::path_busy, path, "a server without a lock file listens on it",
                      EADDRINUSE};
     if (::unlink(path.c_str()) != 0)
         return system_error(ErrorKind::path_unusable, path, "unlink of the stale socket", errno);
     return Done{};
 }
 
-/// A listening socket for this address that the process was started with.
+/// Returns the listening socket for this address that the process was started with, if any.
 UniqueFd take_handed_over(const SocketAddress &address)
 {
     const auto number = [](const char *name) {
@@ -110,7 +124,7 @@ UniqueFd take_handed_over(const SocketAddress &address)
         socklen_t size = sizeof bound;
         if (::getsockname(fd, reinterpret_cast<sockaddr *>(&bound), &size) == 0 &&
             address.is_same(bound)) {
-            // A copy, so that the element can be stopped and started again.
+            // A copy, so that the element can be restarted.
             UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, first));
             ::fcntl(copy.get(), F_SETFL, O_NONBLOCK);
             return copy;
@@ -130,14 +144,14 @@ Result<ListeningSocket> ListeningSocket::open(const Endpoint &endpoint)
     if (!address)
         return address.error();
 
-    // From here on its destructor cleans up on every way out.
+    // Its destructor cleans up after every error below.
     ListeningSocket result(path);
     result.socket_ = take_handed_over(*address);
     if (result.socket_)
         return result;
 
     if (!SocketAddress::is_abstract(path)) {
-        // Not even a lock file is made beside somebody else's file.
+        // No lock file is created beside a foreign file.
         if (auto found = has_socket(path); !found)
             return found.error();
         auto lock = take_lock(path);
@@ -176,7 +190,7 @@ Status ListeningSocket::bind(const Endpoint &endpoint)
     UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!fd)
         return system_error(ErrorKind::out_of_resources, path_, "socket", errno);
-    // Before bind, so that the file never exists with more rights than asked for.
+    // Before bind(), so that the file never has more permissions than requested.
     if (::fchmod(fd.get(), endpoint.mode) != 0)
         return unusable("fchmod");
     if (::bind(fd.get(), address.get(), address.size()) != 0)
@@ -190,7 +204,7 @@ Status ListeningSocket::bind(const Endpoint &endpoint)
         constexpr auto same_owner = static_cast<uid_t>(-1);
         if (endpoint.group && ::lchown(path_.c_str(), same_owner, *endpoint.group) != 0)
             return unusable("chown");
-        // The umask took its part of the mode away; nobody can connect before listen().
+        // The umask may have removed permissions. No process can connect before listen().
         if (::chmod(path_.c_str(), endpoint.mode) != 0)
             return unusable("chmod");
     }
@@ -206,7 +220,7 @@ ListeningSocket::~ListeningSocket()
     if (inode_ != 0 && ::lstat(path_.c_str(), &info) == 0 && S_ISSOCK(info.st_mode) &&
         info.st_dev == device_ && info.st_ino == inode_)
         ::unlink(path_.c_str());
-    // While the lock is held, so that nobody can lock a file that is about to go.
+    // While the lock is held, so that no process locks a file that is about to be removed.
     const auto name = lock_path(path_);
     if (lock_ && same_file(name, lock_.get()))
         ::unlink(name.c_str());

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The claim on a socket path: taken only when nobody else holds it, given back only while it is
-// ours.
+// Claims a socket path and listens on it, without harm to other servers and their files.
 #pragma once
 
 #include "core/base/result.h"
@@ -14,19 +13,19 @@ namespace jkvm {
 
 /// A non-blocking listening Unix stream socket bound to a path.
 ///
-/// The right to the path is a lock (flock) on PATH.lock. Whoever has it may remove a stale socket,
-/// never anything that is not a socket. A server that takes no lock is recognised too, without
-/// connecting to it: that could throw its client out. An abstract socket needs none of this.
+/// The claim is a lock (flock) on PATH.lock. Its holder may remove a stale socket, but no other
+/// file. A running server without a lock is detected as well, without connecting to it, which could
+/// displace its client. An abstract socket needs no claim.
 ///
-/// When systemd (or whoever started the process) hands over a listening socket bound to the same
-/// path, as sd_listen_fds(3) describes, that one is used; its file is not ours to make or remove.
+/// If the process was started with a listening socket bound to the same path, as sd_listen_fds(3)
+/// describes, that socket is used, and its file is neither created nor removed.
 class ListeningSocket {
 public:
-    /// Errors: `path_busy` when a live server has the path; `path_unusable` for everything else.
+    /// Errors: `path_busy` if a running server has the path, `path_unusable` otherwise.
     static Result<ListeningSocket> open(const Endpoint &endpoint);
 
-    /// The same for an end that may as well connect: nothing for that one, but `path_unusable` when
-    /// there is nothing that it could ever connect to.
+    /// Returns nothing for an end that connects. Error for such an end: `path_unusable` if the path
+    /// is invalid.
     static Result<std::optional<ListeningSocket>> open_if_listening(const Endpoint &endpoint);
 
     ListeningSocket(ListeningSocket &&other) noexcept
@@ -35,7 +34,7 @@ public:
           inode_(std::exchange(other.inode_, 0))
     {}
     ListeningSocket &operator=(ListeningSocket &&) noexcept = delete;
-    /// Removes the socket and the lock file, if they are still the ones that open() made.
+    /// Removes the socket and the lock file if they are still the ones that open() created.
     ~ListeningSocket();
 
     [[nodiscard]] int fd() const { return socket_.get(); }
@@ -45,10 +44,10 @@ private:
     Status bind(const Endpoint &endpoint);
 
     std::string path_;
-    UniqueFd lock_; // empty for an abstract socket and for one that was handed over
+    UniqueFd lock_; // empty for an abstract and for an inherited socket
     UniqueFd socket_;
-    dev_t device_ = 0; // of the file that bind() made
-    ino_t inode_ = 0;  // 0 as long as there is none
+    dev_t device_ = 0; // of the file that bind() created
+    ino_t inode_ = 0;  // 0 = none
 };
 
 } // namespace jkvm

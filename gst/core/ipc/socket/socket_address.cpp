@@ -14,12 +14,12 @@ Result<SocketAddress> SocketAddress::from_path(const std::string &path)
         return Error{ErrorKind::path_unusable, path, "a socket path must not be empty"};
     if (path.size() > longest)
         return Error{ErrorKind::path_unusable, path,
-                     "a socket path has at most " + std::to_string(longest) + " bytes, this one " +
-                         std::to_string(path.size())};
+                     "the maximum length of a socket path is " + std::to_string(longest) +
+                         " bytes, this one has " + std::to_string(path.size())};
     address.address_.sun_family = AF_UNIX;
     std::copy(path.begin(), path.end(), address.address_.sun_path);
     if (is_abstract(path)) {
-        // A zero byte in front says so; every byte of the size counts as part of the name.
+        // Marked by a leading zero byte; every byte within the size is part of the name.
         address.address_.sun_path[0] = '\0';
         address.size_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A Unix socket address made from a path.
+// Makes a Unix socket address from a path.
 #pragma once
 
 #include "core/base/result.h"
@@ -11,8 +11,8 @@ namespace jkvm {
 
 class SocketAddress {
 public:
-    /// "@name" is the abstract socket of that name, which has no file. Fails with `path_unusable`
-    /// for an empty path or name and for one that does not fit (107 bytes): it is never cut short.
+    /// "@name" is the abstract socket of that name, which has no file. Error: `path_unusable` for
+    /// an empty path or name, and for one of more than 107 bytes; it is never truncated.
     static Result<SocketAddress> from_path(const std::string &path);
     static bool is_abstract(const std::string &path) { return path.starts_with('@'); }
 
@@ -20,7 +20,7 @@ public:
     {
         return reinterpret_cast<const sockaddr *>(&address_);
     }
-    /// Whether the other one names the same file or abstract socket.
+    /// Whether `other` is the address of the same file or abstract socket.
     [[nodiscard]] bool is_same(const sockaddr_un &other) const;
     [[nodiscard]] socklen_t size() const { return size_; }
 

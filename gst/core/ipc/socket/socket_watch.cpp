@@ -28,21 +28,32 @@ bool is_symbolic_link(const std::string &path)
 
 } // namespace
 
+SocketWatch::SocketWatch(std::string path) : path_(std::move(path))
+{
+    if (!path_.empty() && !SocketAddress::is_abstract(path_))
+        inotify_.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+}
+
 bool SocketWatch::arm()
 {
     if (is_armed())
         return true;
-    if (SocketAddress::is_abstract(path_) || is_symbolic_link(path_))
+    if (!inotify_ || is_symbolic_link(path_) || !watch_nearest())
         return false;
-    if (!inotify_)
-        inotify_.reset(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-    if (!inotify_ || !watch_nearest()) {
-        inotify_.reset();
-        return false;
-    }
     const auto found = identify(path_);
     has_changed_ = found && seen_ && *found != *seen_;
     return true;
+}
+
+void SocketWatch::disarm()
+{
+    if (is_armed())
+        ::inotify_rm_watch(inotify_.get(), watch_);
+    watch_ = -1;
+    std::array<char, 4096> discarded{};
+    while (inotify_ && ::read(inotify_.get(), discarded.data(), discarded.size()) > 0) {
+    }
+    seen_ = identify(path_);
 }
 
 std::optional<SocketWatch::FileIdentity> SocketWatch::identify(const std::string &path)
@@ -51,13 +62,6 @@ std::optional<SocketWatch::FileIdentity> SocketWatch::identify(const std::string
     if (::lstat(path.c_str(), &info) != 0)
         return std::nullopt;
     return FileIdentity{info.st_dev, info.st_ino, info.st_ctim.tv_sec, info.st_ctim.tv_nsec};
-}
-
-void SocketWatch::disarm()
-{
-    inotify_.reset();
-    watch_ = -1;
-    seen_ = identify(path_);
 }
 
 bool SocketWatch::watch_nearest()

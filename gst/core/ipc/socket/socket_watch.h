@@ -16,18 +16,20 @@ namespace jkvm {
 /// is missing. Thread-bound.
 class SocketWatch {
 public:
-    explicit SocketWatch(std::string path) : path_(std::move(path)) {}
+    /// `path`: empty = watches nothing. Holds a descriptor for its whole life, unless there is
+    /// nothing to watch.
+    explicit SocketWatch(std::string path);
 
     /// Starts to watch; does nothing if it does so already. False if there is nothing to watch: an
     /// abstract name, a symbolic link, or a directory without read permission. To be called before
     /// an attempt to connect, so that no socket appears unnoticed in between.
     bool arm();
-    /// Stops watching, and closes the descriptor. If the socket is another one when the watch is
+    /// Stops watching. If the socket is another one when the watch is
     /// armed again, that is reported as an appearance.
     void disarm();
     [[nodiscard]] bool is_armed() const { return watch_ >= 0; }
 
-    /// Readable when an event is pending; -1 while it is not armed.
+    /// Readable when an event is pending; -1 if there is nothing to watch.
     [[nodiscard]] int fd() const { return inotify_.get(); }
     /// Reads the pending events. Whether the socket appeared, or its permissions changed. To be
     /// called after arm() as well.

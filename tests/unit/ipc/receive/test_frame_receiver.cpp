@@ -5,6 +5,7 @@
 #include "support/client_process.h"
 #include "support/raw_socket.h"
 #include "support/temporary_directory.h"
+#include "unit/ipc/interposed_calls.h"
 
 #include <gtest/gtest.h>
 
@@ -279,6 +280,16 @@ TEST_F(ListeningReceiverTest, KeepsItsClientWhenAnotherIsRejected)
     EXPECT_TRUE(testing::is_closed_by_peer(refused.get()));
     send_all(client.get(), message_v1("IMKJ", 0, 42, packet_));
     EXPECT_EQ(receiver_->wait(), Event::message);
+}
+
+TEST_F(ListeningReceiverTest, ClosesTheConnectionAfterAPartOfAnAck)
+{
+    const auto client = add_client();
+    send_all(client.get(), message_v1("IMKJ", 3, 0, {}));
+    testing::limit_of_next_sendmsg = 5;
+    EXPECT_EQ(receiver_->wait(), Event::message);
+    EXPECT_EQ(testing::receive(client.get(), 17).size(), 5u);
+    EXPECT_EQ(receiver_->wait(monotonic_now() + 20s), Event::disconnected);
 }
 
 TEST_F(ListeningReceiverTest, TurnsAwayADisplacedProcessWhileTheNewestIsConnected)

@@ -3,6 +3,7 @@
 
 #include "support/raw_socket.h"
 #include "support/temporary_directory.h"
+#include "unit/ipc/interposed_calls.h"
 
 #include <gtest/gtest.h>
 
@@ -96,6 +97,48 @@ TEST_F(ListeningSocketTest, DetectsALiveServerOfAnotherUser)
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     EXPECT_EQ(status, 0);
     EXPECT_TRUE(connect_to(path_)) << "it is still there";
+}
+
+TEST_F(ListeningSocketTest, ReportsTheOwnerOfAForeignLockFile)
+{
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs to become another user";
+    const UniqueFd lock(::open((path_ + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    fs::permissions(directory_.path(), fs::perms::all);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        constexpr uid_t nobody = 65534;
+        bool is_named = false;
+        if (::setuid(nobody) == 0) {
+            auto socket = open();
+            is_named =
+                !socket && socket.error().detail.find("belongs to uid 0") != std::string::npos;
+        }
+        ::_exit(is_named ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+}
+
+TEST_F(ListeningSocketTest, RefusesALockFileThatIsASymbolicLink)
+{
+    const auto target = directory_.file("target");
+    fs::create_symlink(target, path_ + ".lock");
+    auto socket = open();
+    ASSERT_FALSE(socket);
+    EXPECT_EQ(socket.error().kind, ErrorKind::path_unusable);
+    EXPECT_FALSE(fs::exists(target)) << "the link was not followed";
+}
+
+TEST_F(ListeningSocketTest, NeverHasMorePermissionsThanRequested)
+{
+    testing::mode_before_chmod = 07777;
+    const auto umask_before = ::umask(0);
+    const auto socket = open();
+    ::umask(umask_before);
+    ASSERT_TRUE(socket);
+    EXPECT_EQ(testing::mode_before_chmod, 0600u) << "when bind() created the file";
 }
 
 TEST_F(ListeningSocketTest, MakesNoFileForAnAbstractSocket)

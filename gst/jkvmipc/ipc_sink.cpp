@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "ipc_sink.h"
+
+#include "client_connecting.h"
+#include "common/clocks.h"
+#include "common/element_error.h"
+#include "common/encoder_request.h"
+#include "common/mapped_buffer.h"
+#include "core/opus/packet_facts.h"
+#include "ipc_sink_stats.h"
+
+#define GST_CAT_DEFAULT jkvm_ipc_sink_debug
+
+namespace jkvm {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+const char *nick(RemovalReason reason)
+{
+    switch (reason) {
+    case RemovalReason::closed:
+        return "closed";
+    case RemovalReason::violation:
+        return "violation";
+    case RemovalReason::slow:
+        return "slow";
+    case RemovalReason::replaced:
+        return "replaced";
+    case RemovalReason::too_many:
+        return "too-many";
+    case RemovalReason::forbidden:
+        return "forbidden";
+    case RemovalReason::ended:
+        return "ended";
+    }
+    return "";
+}
+
+} // namespace
+
+IpcSink::IpcSink(GstJkvmIpcSink *element)
+    : element_(GST_ELEMENT(element)), sink_(GST_BASE_SINK(element)),
+      clients_(element_, "jkvm-client"), report_(element_, GST_CAT_DEFAULT)
+{
+    // The element never blocks a pipeline: it neither waits for the clock nor prerolls.
+    gst_base_sink_set_sync(sink_, FALSE);
+    gst_base_sink_set_async_enabled(sink_, FALSE);
+    // A last sample would keep a buffer from its pool.
+    gst_base_sink_set_last_sample_enabled(sink_, FALSE);
+}
+
+const PropertyTable<IpcSink> &IpcSink::live_properties()
+{
+    static const PropertyTable<IpcSink> table{
+        computed<IpcSink>("stats", "Statistics", "Counters, and the clients connected now",
+                          AnyValue{}, &IpcSink::stats),
+    };
+    return table;
+}
+
+void IpcSink::set_property(guint id, const GValue *value, GParamSpec *spec)
+{
+    if (!ipc_sink_properties().set(*settings_.lock(), value, spec))
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
+}
+
+void IpcSink::get_property(guint id, GValue *value, GParamSpec *spec)
+{
+    if (!live_properties().get(*this, value, spec) &&
+        !ipc_sink_properties().get(*settings_.lock(), value, spec))
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
+}
+
+bool IpcSink::open()
+{
+    const auto settings = settings_.snapshot();
+    auto endpoint = settings.ipc.endpoint();
+    if (!endpoint) {
+        post_error(element_, endpoint.error());
+        return false;
+    }
+    const auto dialect = settings.ipc.spoken_dialect().value_or(wire::Dialect::v1);
+    auto sender = FrameSender::start({.endpoint = *endpoint,
+                                      .dialect = dialect,
+                                      .max_queue_time = settings.max_queue_time,
+                                      .hold_time = settings.hold_time,
+                                      .max_clients = settings.max_clients,
+                                      .policy = settings.policy,
+                                      .pauses = {.seed = g_random_int()}},
+                                     *this);
+    if (!sender) {
+        post_error(element_, sender.error());
+        return false;
+    }
+    GST_INFO_OBJECT(element_, "%s %s, dialect %s",
+                    endpoint->role == Role::listen ? "listening at" : "connecting to",
+                    endpoint->path.c_str(), wire::name(dialect).c_str());
+    auto session = session_.lock();
+    session->last = {};
+    session->dropped_invalid = session->dropped_too_large = 0;
+    session->max_packet = wire::traits(dialect).max_payload;
+    session->max_queue_time = settings.max_queue_time;
+    session->sender = std::move(*sender);
+    return true;
+}
+
+void IpcSink::close()
+{
+    std::unique_ptr<FrameSender> sender;
+    {
+        auto session = session_.lock();
+        session->last = session->sender->stats();
+        session->last.peers.clear();
+        sender = std::move(session->sender);
+    }
+    // Without the lock, because the observer is called.
+    const auto last = sender->stop();
+    session_.lock()->last = last;
+}
+
+bool IpcSink::set_caps(const GstCaps *caps)
+{
+    wire::StreamConfig stream;
+    const auto *structure = gst_caps_get_structure(caps, 0);
+    gint rate = 0;
+    gint channels = 0;
+    if (gst_structure_get_int(structure, "rate", &rate))
+        stream.sample_rate = static_cast<std::uint32_t>(rate);
+    if (gst_structure_get_int(structure, "channels", &channels))
+        stream.channels = static_cast<std::uint32_t>(channels);
+    stream.frame_size = stream.sample_rate / 50; // the protocol's usual 20 ms
+    GST_DEBUG_OBJECT(element_, "stream of %u Hz, %u channels", stream.sample_rate, stream.channels);
+    session_.lock()->sender->set_stream(stream);
+    return true;
+}
+
+GstFlowReturn IpcSink::render(GstBuffer *buffer)
+{
+    // The protocol has no stream headers.
+    if (GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_HEADER))
+        return GST_FLOW_OK;
+    const MappedBuffer map(buffer, GST_MAP_READ);
+    if (!map) {
+        post_error(element_, {ErrorKind::out_of_resources, "a buffer", "gst_buffer_map failed"});
+        return GST_FLOW_ERROR;
+    }
+    send(buffer, map.bytes());
+    post_stats_when_due();
+    return GST_FLOW_OK;
+}
+
+void IpcSink::send(GstBuffer *buffer, std::span<const std::byte> packet)
+{
+    GST_LOG_OBJECT(element_, "%" GST_PTR_FORMAT, static_cast<void *>(buffer));
+    const auto facts = packet_facts(Codec::opus, packet);
+    unsigned dropped = 0;
+    {
+        auto session = session_.lock();
+        if (facts && packet.size() <= session->max_packet) {
+            session->frame_duration = facts->duration;
+            dropped = session->sender->send(packet, capture_time(buffer, facts->duration),
+                                            facts->duration);
+        } else {
+            ++(facts ? session->dropped_too_large : session->dropped_invalid);
+        }
+        if (facts && packet.size() <= session->max_packet && dropped == 0)
+            return;
+    }
+    if (!facts)
+        warn_of_drop(1, "the buffer is not an Opus packet");
+    else if (dropped > 0)
+        warn_of_drop(dropped, "a client reads too slowly");
+    else
+        warn_of_drop(1, "the packet is too large for a message");
+}
+
+void IpcSink::warn_of_drop(unsigned frames, const char *reason)
+{
+    if (const auto suppressed = drop_warnings_.admit(monotonic_now()))
+        GST_WARNING_OBJECT(element_, "dropped %u frames: %s (%u similar warnings suppressed)",
+                           frames, reason, *suppressed);
+}
+
+/// Returns the capture time of the buffer's first sample. A buffer without a timestamp is assumed
+/// to end now.
+WallTime IpcSink::capture_time(GstBuffer *buffer, nanoseconds duration) const
+{
+    const auto &segment = sink_->segment;
+    if (segment.format != GST_FORMAT_TIME || !GST_BUFFER_PTS_IS_VALID(buffer))
+        return wall_now() - duration;
+    const guint64 running =
+        gst_segment_to_running_time(&segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
+    if (!GST_CLOCK_TIME_IS_VALID(running))
+        return wall_now() - duration;
+    return read_clocks(element_).wall_of(nanoseconds(running));
+}
+
+GstStructure *IpcSink::stats() const
+{
+    IpcSinkStats stats;
+    {
+        const auto session = session_.lock();
+        stats.sender = session->sender ? session->sender->stats() : session->last;
+        stats.dropped_invalid = session->dropped_invalid;
+        stats.dropped_too_large = session->dropped_too_large;
+        if (session->frame_duration > 0ns)
+            stats.queue_capacity =
+                static_cast<guint>(session->max_queue_time / session->frame_duration);
+    }
+    return make_structure(stats);
+}
+
+void IpcSink::post_stats_when_due()
+{
+    const auto interval = settings_.lock()->ipc.report_interval;
+    if (report_.is_due(interval, monotonic_now()))
+        report_.post(stats());
+}
+
+bool IpcSink::may_connect(const PeerInfo &peer)
+{
+    return is_client_welcome(element_, signals.client_connecting, peer);
+}
+
+void IpcSink::on_encoder_request(const std::optional<wire::EncoderConfig> &config)
+{
+    if (config)
+        GST_INFO_OBJECT(element_,
+                        "clients request %u bit/s, complexity %u, frames of %u samples at %u Hz",
+                        config->bitrate, config->complexity, config->stream.frame_size,
+                        config->stream.sample_rate);
+    else
+        GST_INFO_OBJECT(element_, "the clients' encoder requests are withdrawn");
+    gst_pad_push_event(GST_BASE_SINK_PAD(sink_),
+                       config ? make_encoder_request(*config) : make_encoder_withdrawal({}));
+}
+
+void IpcSink::on_peer_added(const PeerInfo &peer)
+{
+    GST_INFO_OBJECT(element_, "peer %" G_GUINT64_FORMAT " connected: pid %d, uid %u", peer.id,
+                    peer.pid, peer.uid);
+    clients_.post("added", describe(peer));
+    g_signal_emit(element_, signals.client_added, 0, peer.id, static_cast<gint>(peer.pid),
+                  static_cast<guint>(peer.uid));
+}
+
+void IpcSink::on_peer_removed(const PeerInfo &peer, RemovalReason reason, const std::string &detail)
+{
+    GST_INFO_OBJECT(element_, "peer %" G_GUINT64_FORMAT " removed: %s, pid %d, uid %u%s%s", peer.id,
+                    nick(reason), peer.pid, peer.uid, detail.empty() ? "" : ": ", detail.c_str());
+    clients_.post(nick(reason), describe(peer).set("detail", detail));
+    g_signal_emit(element_, signals.client_removed, 0, peer.id, nick(reason));
+}
+
+void IpcSink::on_peer_unreachable(const Error &error)
+{
+    GST_DEBUG_OBJECT(element_, "could not connect: %s", error.detail.c_str());
+    clients_.post("unreachable",
+                  Fields().set("socket-path", error.subject).set("detail", error.detail));
+}
+
+} // namespace jkvm

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The implementation of jkvmipcsink: translates buffers into frames, and the events of a
+// FrameSender into messages, signals and upstream events.
+#pragma once
+
+#include "common/element_message.h"
+#include "common/stats_report.h"
+#include "core/base/guarded.h"
+#include "core/base/rate_limit.h"
+#include "core/ipc/send/frame_sender.h"
+#include "gstjkvmipcsink.h"
+#include "ipc_sink_settings.h"
+
+#include <gst/base/gstbasesink.h>
+
+#include <memory>
+#include <span>
+#include <string>
+
+GST_DEBUG_CATEGORY_EXTERN(jkvm_ipc_sink_debug);
+
+namespace jkvm {
+
+class IpcSink final : public FrameSender::Observer {
+public:
+    explicit IpcSink(GstJkvmIpcSink *element);
+
+    /// The ids of the signals; set once, by class_init.
+    struct Signals {
+        guint client_connecting;
+        guint client_added;
+        guint client_removed;
+    };
+    static inline Signals signals{};
+
+    /// The read-only properties.
+    static const PropertyTable<IpcSink> &live_properties();
+    void set_property(guint id, const GValue *value, GParamSpec *spec);
+    void get_property(guint id, GValue *value, GParamSpec *spec);
+    bool open();
+    void close();
+    bool set_caps(const GstCaps *caps);
+    GstFlowReturn render(GstBuffer *buffer);
+
+    bool may_connect(const PeerInfo &peer) override;
+    void on_peer_added(const PeerInfo &peer) override;
+    void on_peer_removed(const PeerInfo &peer, RemovalReason reason,
+                         const std::string &detail) override;
+    void on_peer_unreachable(const Error &error) override;
+    void on_encoder_request(const std::optional<wire::EncoderConfig> &config) override;
+
+private:
+    struct Session {
+        std::unique_ptr<FrameSender> sender; // exists between READY and PAUSED
+        FrameSender::Stats last;             // of the previous sender
+        guint64 dropped_invalid = 0;
+        guint64 dropped_too_large = 0;
+        std::size_t max_packet = 0; // of the dialect (bytes)
+        nanoseconds max_queue_time{0};
+        nanoseconds frame_duration{0}; // of the last frame
+    };
+
+    void send(GstBuffer *buffer, std::span<const std::byte> packet);
+    WallTime capture_time(GstBuffer *buffer, nanoseconds duration) const;
+    void warn_of_drop(unsigned frames, const char *reason);
+    GstStructure *stats() const;
+    void post_stats_when_due();
+
+    GstElement *element_;
+    GstBaseSink *sink_;
+    ElementMessages clients_;
+    StatsReport report_;
+    Guarded<IpcSinkSettings> settings_;
+    Guarded<Session> session_;                         // locked before the sender's own lock
+    RateLimit drop_warnings_{std::chrono::seconds(1)}; // streaming thread
+};
+
+} // namespace jkvm
