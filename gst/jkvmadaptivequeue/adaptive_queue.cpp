@@ -18,7 +18,7 @@ bool AdaptiveQueue::set_property(const GValue *value, const GParamSpec *spec)
     bool has_latency_changed = false;
     {
         auto state = context_.state.lock();
-        const auto latency_before = state->own_latency();
+        const auto latency_before = state->latency_terms();
         const auto mode_before = state->settings.latency_mode;
         if (!queue_properties().set(state->settings, value, spec))
             return false;
@@ -28,7 +28,7 @@ bool AdaptiveQueue::set_property(const GValue *value, const GParamSpec *spec)
             state->timeline.reset(state->settings.latency_mode == LatencyMode::offset);
             state->is_discont = true;
         }
-        has_latency_changed = state->own_latency() != latency_before;
+        has_latency_changed = state->latency_terms() != latency_before;
         state->clock.wake();
         state->changed.notify_all();
     }

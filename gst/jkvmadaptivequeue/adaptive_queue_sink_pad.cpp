@@ -10,7 +10,9 @@ GstFlowReturn AdaptiveQueueSinkPad::on_buffer(GstRef<GstBuffer> buffer)
 {
     auto state = context_.state.lock();
     auto now = state->clock.now();
-    const auto classified = state->classifier.classify(buffer.get(), now);
+    const auto duration_before = state->classifier.last_duration();
+    const auto classified =
+        state->classifier.classify(buffer.get(), now, state->playout->is_drop_considered());
     const auto &frame = classified.frame;
     const auto has_room = [&] { return state->playout->has_room_for(frame); };
     if (state->settings.leak != Leak::downstream && !has_room()) {
@@ -32,9 +34,12 @@ GstFlowReturn AdaptiveQueueSinkPad::on_buffer(GstRef<GstBuffer> buffer)
         });
         return GST_FLOW_OK;
     }
+    if (frame.duration != duration_before &&
+        state->capacity(frame.duration) != state->capacity(duration_before))
+        state.unlocked([this] { src_pad_.post_latency(); });
     if (classified.is_new_epoch) // also after a long interruption of the same sender
         state->playout->restart();
-    const auto dropped = state->push(std::move(buffer), frame, now);
+    const auto dropped = state->push(std::move(buffer), classified, now);
     // The task is woken only if it has nothing earlier to wait for: the slot of a buffer ahead of
     // this one, or the end of the output so far. A buffer may advance the start of the output.
     if (state->awaits_arrival || dropped > 0 || state->playout->is_start_pending())

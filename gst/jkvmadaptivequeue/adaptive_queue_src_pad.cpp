@@ -91,6 +91,13 @@ void AdaptiveQueueSrcPad::on_reconfigure()
     start_task();
 }
 
+void AdaptiveQueueSrcPad::on_latency(GstEvent *event)
+{
+    GstClockTime latency = 0;
+    gst_event_parse_latency(event, &latency);
+    context_.state.lock()->pipeline_latency = nanoseconds(latency);
+}
+
 // --- the task ---
 
 void AdaptiveQueueSrcPad::run()

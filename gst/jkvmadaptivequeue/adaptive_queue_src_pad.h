@@ -17,6 +17,8 @@ public:
     void start_task();
     /// Downstream may have been linked again.
     void on_reconfigure();
+    /// The pipeline's latency was configured.
+    void on_latency(GstEvent *event);
     void post_latency();
 
 private:

@@ -2,6 +2,7 @@
 #include "buffer_classifier.h"
 
 #include "common/mapped_buffer.h"
+#include "core/opus/opus_packet.h"
 #include <cstdlib>
 
 namespace jkvm {
@@ -30,6 +31,7 @@ void BufferClassifier::reset()
 {
     segment_ = make_segment();
     quiet_detector_ = {};
+    level_meter_.reset();
     media_end_.reset();
     last_transit_.reset();
 }
@@ -56,24 +58,34 @@ std::optional<nanoseconds> running_time(const GstSegment &segment, GstClockTime 
     return nanoseconds(sign * static_cast<std::int64_t>(magnitude));
 }
 
-BufferClassifier::Classified BufferClassifier::classify(GstBuffer *buffer, nanoseconds now)
+BufferClassifier::Classified BufferClassifier::classify(GstBuffer *buffer, nanoseconds now,
+                                                        bool is_drop_considered)
 {
-    std::optional<PacketFacts> facts;
-    bool is_quiet = GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_GAP);
-    std::size_t bytes = 0;
+    Classified result{};
+    auto &frame = result.frame;
+    result.is_silence = GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_GAP);
+    const bool has_duration =
+        GST_BUFFER_DURATION(buffer) > 0 && GST_BUFFER_DURATION(buffer) <= maximum_duration;
+    if (has_duration)
+        last_duration_ = nanoseconds(GST_BUFFER_DURATION(buffer));
+    frame.bytes = gst_buffer_get_size(buffer);
+    frame.conceal_step = last_duration_;
     if (codec_) {
         const MappedBuffer packet(buffer, GST_MAP_READ);
-        bytes = packet.bytes().size();
-        facts = packet_facts(*codec_, packet.bytes());
-        is_quiet = quiet_detector_.is_quiet(packet.bytes()) || is_quiet;
-    } else {
-        bytes = gst_buffer_get_size(buffer);
+        if (const auto facts = packet_facts(*codec_, packet.bytes())) {
+            if (!has_duration)
+                last_duration_ = facts->duration;
+            frame.conceal_step = facts->conceal_step;
+            frame.maximum_conceal_step = facts->maximum_conceal_step;
+            result.is_silence |= frame.bytes <= largest_silent_packet;
+        }
+        if (is_drop_considered)
+            frame.is_quiet = is_quiet(packet.bytes(), last_duration_);
+        else
+            level_meter_.reset();
     }
-
-    if (GST_BUFFER_DURATION(buffer) > 0 && GST_BUFFER_DURATION(buffer) <= maximum_duration)
-        last_duration_ = nanoseconds(GST_BUFFER_DURATION(buffer));
-    else if (facts)
-        last_duration_ = facts->duration;
+    frame.is_quiet |= result.is_silence;
+    frame.duration = last_duration_;
 
     auto media_time = running_time(segment_, GST_BUFFER_PTS(buffer));
     if (!media_time)
@@ -85,12 +97,15 @@ BufferClassifier::Classified BufferClassifier::classify(GstBuffer *buffer, nanos
                               std::chrono::abs(transit - *last_transit_) > minimum_epoch_difference;
     last_transit_ = transit;
 
-    return {.frame = {.media_time = *media_time,
-                      .duration = last_duration_,
-                      .conceal_step = facts ? facts->conceal_step : last_duration_,
-                      .is_quiet = is_quiet,
-                      .bytes = bytes},
-            .is_new_epoch = is_new_epoch};
+    frame.media_time = *media_time;
+    result.is_new_epoch = is_new_epoch;
+    return result;
+}
+
+bool BufferClassifier::is_quiet(std::span<const std::byte> packet, nanoseconds duration)
+{
+    const auto level = level_meter_.measure(packet);
+    return level && quiet_detector_.record(*level, duration);
 }
 
 } // namespace jkvm

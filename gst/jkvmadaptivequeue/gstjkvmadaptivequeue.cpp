@@ -10,10 +10,11 @@
  * designed for Opus and accepts any stream of packets that have a duration.
  *
  * Use it with `opusdec plc=true`. When a frame is missing at its playout time, the queue sends GAP
- * events in the granularity in which the codec can conceal (2.5 ms after CELT packets, 10 ms after
- * SILK and hybrid packets), and opusdec conceals them. With opusdec's default, plc=false, each GAP
- * is silence, which clicks. The delay grows only during such an underrun, where growing costs nothing
- * extra. It shrinks by dropping a whole frame when the reduced delay is worth it, preferably a quiet
+ * events, and opusdec conceals them. The first one has the duration of a frame, at most 20 ms, the next
+ * ones at most 10 ms: a decoder fades with each one, so a few long ones are louder than many short ones.
+ * With opusdec's default, plc=false, each GAP is silence, which clicks. The delay grows only during such
+ * an underrun, where growing costs nothing extra. It shrinks by dropping a whole frame when the reduced
+ * delay is worth it, preferably a quiet
  * frame. Concealment stops after 100 ms; the remainder is one GAP before the next frame. Pauses of
  * the sender (gaps in its timestamps, or GAP events from upstream) are not underruns. A gap of more
  * than 5 s is not filled; the buffer after it is DISCONT.
@@ -45,7 +46,9 @@
  *
  * The element is live: it pushes buffers in PLAYING only and has no preroll. max-size-buffers,
  * max-size-bytes and max-size-time limit it like they limit the element queue; by default the oldest
- * buffers are dropped. After EOS the queued buffers are pushed immediately.
+ * buffers are dropped. They also limit the latency of other branches that it can wait for: with the
+ * defaults, 500 ms with latency-mode=offset (max-size-time less max-delay) and 1 s otherwise. After EOS
+ * the queued buffers are pushed immediately.
  *
  * ## Optimizing the sender
  *
@@ -391,6 +394,8 @@ bool AdaptiveQueueElement::on_src_event(GstPad *pad, GstEvent *event)
 {
     if (GST_EVENT_TYPE(event) == GST_EVENT_RECONFIGURE)
         queue_.src_pad().on_reconfigure();
+    else if (GST_EVENT_TYPE(event) == GST_EVENT_LATENCY)
+        queue_.src_pad().on_latency(event);
     return gst_pad_event_default(pad, GST_OBJECT(element_), event) != FALSE;
 }
 

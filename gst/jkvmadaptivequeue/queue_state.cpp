@@ -9,6 +9,13 @@ namespace jkvm {
 
 using namespace std::chrono_literals;
 
+namespace {
+
+// Maximum size of one frame (RFC 6716); converts max-size-bytes to a duration.
+constexpr std::size_t largest_packet = 1275;
+
+} // namespace
+
 QueueState::QueueState(GstElement *element) : clock(element)
 {
     gst_segment_init(&src_segment, GST_FORMAT_TIME);
@@ -64,11 +71,18 @@ std::vector<GstRef<GstEvent>> QueueState::clear()
     return items.clear();
 }
 
-std::size_t QueueState::push(GstRef<GstBuffer> buffer, PlayoutFrame frame, nanoseconds now)
+std::size_t QueueState::push(GstRef<GstBuffer> buffer,
+                             const BufferClassifier::Classified &classified, nanoseconds now)
 {
+    auto frame = classified.frame;
     frame.handle = buffers.next();
     buffers.put(std::move(buffer));
     playout->hold_minimum_transit(encoder_load.optimizer().level() > 0);
+    // The sink renders at the timestamp plus the pipeline's latency, and blocks the task until
+    // then.
+    const auto is_offset = settings.latency_mode == LatencyMode::offset;
+    const auto timestamp_delay = is_offset ? 0ns : last_offset.value_or(pipeline_latency);
+    playout->set_downstream_hold(std::max(0ns, pipeline_latency - timestamp_delay));
     playout->arrive(frame, now);
     std::size_t dropped = 0;
     for (; const auto overflow = playout->drop_overflow(); ++dropped)
@@ -76,7 +90,7 @@ std::size_t QueueState::push(GstRef<GstBuffer> buffer, PlayoutFrame frame, nanos
     if (dropped > 0)
         is_discont = true;
     encoder_load.record(
-        {.bytes = frame.bytes, .duration = frame.duration, .is_quiet = frame.is_quiet},
+        {.bytes = frame.bytes, .duration = frame.duration, .is_quiet = classified.is_silence},
         playout->lateness(), now);
     return dropped;
 }
@@ -93,7 +107,7 @@ nanoseconds QueueState::initial_latency() const
                            ? std::clamp(config.fixed.delay, config.min_delay,
                                         std::max(config.min_delay, config.max_delay))
                            : config.min_delay;
-    return delay + settings.output_margin;
+    return std::min(delay, maximum_delay()) + settings.output_margin;
 }
 
 nanoseconds QueueState::own_latency() const
@@ -104,31 +118,54 @@ nanoseconds QueueState::own_latency() const
     case LatencyMode::reported:
         return latency_report.value();
     case LatencyMode::fixed:
-        return settings.playout.max_delay + settings.output_margin;
+        return maximum_delay() + settings.output_margin;
     }
     return settings.output_margin;
+}
+
+nanoseconds QueueState::capacity(nanoseconds frame_duration) const
+{
+    const auto config = settings.playout_config();
+    const auto frames = std::min({config.max_frames, FrameRing::capacity - 1,
+                                  std::max<std::size_t>(config.max_bytes / largest_packet, 1)});
+    return std::min(config.max_time, static_cast<std::int64_t>(frames) * frame_duration);
+}
+
+nanoseconds QueueState::maximum_delay() const
+{
+    const auto frame = classifier.last_duration();
+    const auto room = std::max(capacity(frame) - frame / 2, 0ns);
+    return std::min(settings.playout.max_delay, room);
 }
 
 void QueueState::answer_latency(GstQuery *query) const
 {
     gboolean is_live = FALSE;
-    GstClockTime minimum = 0;
-    GstClockTime maximum = GST_CLOCK_TIME_NONE;
-    gst_query_parse_latency(query, &is_live, &minimum, &maximum);
+    GstClockTime upstream_minimum = 0;
+    GstClockTime upstream_maximum = GST_CLOCK_TIME_NONE;
+    gst_query_parse_latency(query, &is_live, &upstream_minimum, &upstream_maximum);
     if (is_live == FALSE) { // upstream can be blocked
-        minimum = 0;
-        maximum = GST_CLOCK_TIME_NONE;
+        upstream_minimum = 0;
+        upstream_maximum = GST_CLOCK_TIME_NONE;
     }
     const auto own = static_cast<GstClockTime>(own_latency().count());
-    // With LatencyMode::offset the upstream latency is contained in the new timestamps.
-    minimum = settings.latency_mode == LatencyMode::offset ? own : minimum + own;
-
-    const auto room = settings.max_time > 0ns ? static_cast<GstClockTime>(settings.max_time.count())
-                                              : GST_CLOCK_TIME_NONE;
-    if (settings.leak != Leak::no)
-        maximum = std::min(maximum, room);
-    else if (maximum != GST_CLOCK_TIME_NONE)
-        maximum = room != GST_CLOCK_TIME_NONE ? maximum + room : room;
+    auto minimum = upstream_minimum + own;
+    auto held = capacity(classifier.last_duration());
+    auto base = upstream_minimum;
+    if (settings.latency_mode == LatencyMode::offset) {
+        // Upstream's latency and the playout delay are contained in the new timestamps, and a part
+        // of the queue is needed for that delay.
+        minimum = own;
+        held -= maximum_delay();
+        base = 0;
+    }
+    // A leaky queue empties upstream as soon as it has something; otherwise it blocks upstream when
+    // it is full, which then holds as much as it can.
+    auto maximum = base + static_cast<GstClockTime>(held.count());
+    if (settings.leak == Leak::no)
+        maximum = upstream_maximum != GST_CLOCK_TIME_NONE
+                      ? maximum + upstream_maximum - upstream_minimum
+                      : GST_CLOCK_TIME_NONE;
     gst_query_set_latency(query, TRUE, minimum, std::max(minimum, maximum));
 }
 

@@ -19,6 +19,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <optional>
+#include <tuple>
 #include <vector>
 
 namespace jkvm {
@@ -45,13 +46,25 @@ struct QueueState {
     std::vector<GstRef<GstEvent>> clear();
 
     /// Queues a buffer. Returns the number of buffers that were dropped because of the limits.
-    std::size_t push(GstRef<GstBuffer> buffer, PlayoutFrame frame, nanoseconds now);
+    std::size_t push(GstRef<GstBuffer> buffer, const BufferClassifier::Classified &classified,
+                     nanoseconds now);
     /// The first serialized item, if no buffer is ahead of it.
     [[nodiscard]] const SerializedItems::Item *due_item() const;
 
     /// Latency that this element adds.
     [[nodiscard]] nanoseconds own_latency() const;
-    /// Adds this element's part to upstream's answer.
+    /// Duration of the audio that the limits let into the queue, with frames of that duration.
+    [[nodiscard]] nanoseconds capacity(nanoseconds frame_duration) const;
+    /// Upper bound of the playout delay: max-delay, as far as the queue can hold it.
+    [[nodiscard]] nanoseconds maximum_delay() const;
+    /// The terms that the answer to a latency query depends on, beside upstream's.
+    [[nodiscard]] auto latency_terms() const
+    {
+        return std::tuple(own_latency(), capacity(classifier.last_duration()), maximum_delay(),
+                          settings.leak);
+    }
+    /// Adds this element's part to upstream's answer. docs/internals/timestamps.md has the
+    /// formulas.
     void answer_latency(GstQuery *query) const;
     [[nodiscard]] nanoseconds initial_latency() const;
 
@@ -71,6 +84,7 @@ struct QueueState {
     BufferClassifier classifier;
     OutputTimeline timeline{true};
     QueueLatencyReport latency_report; // for LatencyMode::reported
+    nanoseconds pipeline_latency{0};   // from the last LATENCY event
     LossReport losses;
 
     std::condition_variable changed;        // notified on room, an answer or a change of `flow`

@@ -7,7 +7,7 @@
 #include "common/encoder_request.h"
 #include "common/opus_caps.h"
 #include "core/base/overload.h"
-#include "core/opus/quiet_detector.h"
+#include "core/opus/opus_packet.h"
 #include "ipc_src_stats.h"
 
 #define GST_CAT_DEFAULT jkvm_ipc_src_debug
@@ -141,7 +141,7 @@ GstFlowReturn IpcSrc::on_event(const ReceiveEngine::Frame &frame, GstBuffer **bu
         set_caps();
     requests_.lock()->record({.bytes = frame.packet.size(),
                               .duration = frame.duration,
-                              .is_quiet = frame.packet.size() <= QuietDetector::silent_bytes});
+                              .is_quiet = frame.packet.size() <= largest_silent_packet});
     if (frame.lost > 0)
         log_loss(frame);
     if (frame.gap)

@@ -26,6 +26,7 @@ std::vector<Playout::Action> run(const Trace &trace, Playout &playout,
             const PlayoutFrame playout_frame{.media_time = frame.media,
                                              .duration = settings.frame_duration,
                                              .conceal_step = settings.conceal_step,
+                                             .maximum_conceal_step = settings.maximum_conceal_step,
                                              .handle = arrived};
             playout.arrive(playout_frame, frame.arrival);
             while (const auto handle = playout.drop_overflow())

@@ -22,6 +22,7 @@ struct ReplaySettings {
     nanoseconds frame_duration = std::chrono::milliseconds(20);
     nanoseconds skip = std::chrono::seconds(10); ///< frames played before that are not scored
     nanoseconds conceal_step = std::chrono::microseconds(2500);
+    nanoseconds maximum_conceal_step = std::chrono::milliseconds(20);
 };
 
 struct Score {

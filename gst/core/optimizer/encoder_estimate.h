@@ -14,7 +14,7 @@ namespace jkvm {
 struct EncodedFrame {
     std::size_t bytes;
     nanoseconds duration;
-    bool is_quiet; ///< excluded from the bitrate estimate. See QuietDetector.
+    bool is_quiet; ///< excluded from the bitrate estimate. See largest_silent_packet.
 };
 
 /// The stream shows the frame duration, the bitrate (the maximum over windows of five seconds

@@ -14,6 +14,9 @@ namespace jkvm {
 /// Maximum size of the packets that libopus sends for frames omitted by DTX: a TOC byte, alone or
 /// with one more (bytes).
 inline constexpr std::size_t largest_dtx_packet = 2;
+/// Maximum size of the packets that contain no audio: those of DTX, and libopus's coding of digital
+/// silence at a variable bitrate (bytes).
+inline constexpr std::size_t largest_silent_packet = 3;
 
 enum class OpusMode { silk, hybrid, celt };
 

@@ -3,9 +3,14 @@
 
 #include "core/opus/opus_packet.h"
 
+#include <algorithm>
+
 namespace jkvm {
 
 namespace {
+
+// libopus conceals in pieces of the last frame's duration, and at most this at a time.
+constexpr nanoseconds longest_plc = std::chrono::milliseconds(20);
 
 std::optional<PacketFacts> facts_of_opus(std::span<const std::byte> packet)
 {
@@ -15,7 +20,8 @@ std::optional<PacketFacts> facts_of_opus(std::span<const std::byte> packet)
     return PacketFacts{.duration = facts->duration(),
                        .channels = facts->stereo ? 2 : 1,
                        .is_silence = packet.size() <= largest_dtx_packet,
-                       .conceal_step = conceal_quantum(facts->mode)};
+                       .conceal_step = conceal_quantum(facts->mode),
+                       .maximum_conceal_step = std::min(facts->frame_duration, longest_plc)};
 }
 
 } // namespace

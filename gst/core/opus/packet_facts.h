@@ -18,6 +18,9 @@ struct PacketFacts {
     int channels;             ///< coded in this packet; the stream may have more
     bool is_silence;          ///< no audio is coded in it: the encoder left the frame out (DTX)
     nanoseconds conceal_step; ///< a decoder conceals a loss after it in multiples of this; > 0
+    /// Longest loss after it that a decoder conceals in one step. Each step fades, so fewer steps
+    /// are louder.
+    nanoseconds maximum_conceal_step;
 };
 
 /// Returns nothing for bytes that are not a packet of the codec. Reads the first two bytes only.

@@ -1,34 +1,28 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Finds the frames of an Opus stream that are hardly missed, without decoding them.
+// Decides from the level of decoded frames which of them are hardly missed when dropped.
 #pragma once
 
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <span>
+#include "core/base/time.h"
+
+#include <limits>
 
 namespace jkvm {
 
-/// Three signs, from RFC 6716 and from measuring libopus: a packet of a few bytes is silence (or
-/// discontinuous transmission); SILK says by itself whether there was a voice; CELT at a variable
-/// rate spends the fewest bytes on what is quiet or does not change. Thread-bound.
+/// A frame is quiet if it is far below the loudest recent frames, or close to digital silence. The
+/// size of a packet does not tell: at a variable bitrate the smallest packets of a steady tone are
+/// as loud as the others. Neither does SILK's voice activity flag, which is 0 for steady chords and
+/// noise. Thread-bound.
 class QuietDetector {
 public:
-    static constexpr std::size_t silent_bytes = 3; ///< a packet that is not longer is silence
-    static constexpr std::size_t window = 256;     ///< packets that a size is compared with
-    static constexpr std::size_t least_window = 50;
+    static constexpr double minimum_distance = 25; ///< below the reference (dB)
+    static constexpr double silence_level = -60;   ///< quiet whatever the reference is (dBFS)
+    static constexpr double reference_decay = 1;   ///< of the loudest recent level (dB/s)
 
-    /// To be asked once for each packet, in their order.
-    bool is_quiet(std::span<const std::byte> packet);
+    /// Records a frame with that RMS level (dBFS). Returns whether it is quiet.
+    bool record(double level, nanoseconds duration);
 
 private:
-    [[nodiscard]] bool is_small(std::size_t size) const;
-    void remember(std::byte toc, std::size_t size);
-
-    // A ring, of packets with the same first byte; 0 where there was none yet.
-    std::array<std::uint16_t, window> sizes_{};
-    std::size_t added_ = 0;
-    std::byte toc_{0};
+    double reference_ = -std::numeric_limits<double>::infinity();
 };
 
 } // namespace jkvm

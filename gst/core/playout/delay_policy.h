@@ -40,6 +40,9 @@ public:
     /// Called once per slot. Returns the change of the delay that the policy requests: negative to
     /// drop the oldest frame if possible, positive to conceal that long before it, 0 for none.
     virtual nanoseconds request_change(const Slot &slot) = 0;
+    /// Whether the policy would drop a quiet frame now. Only then it matters which frames are
+    /// quiet.
+    [[nodiscard]] virtual bool is_drop_considered() const { return false; }
     /// Cost of playing at this offset, in milliseconds of delay or their equivalent. After an
     /// underrun each queued frame is an offset to resume at, and the cheapest one is taken.
     virtual double cost(nanoseconds offset) = 0;

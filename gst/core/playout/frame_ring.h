@@ -18,6 +18,9 @@ struct PlayoutFrame {
     /// conceal_quantum().
     nanoseconds conceal_step;
     bool is_quiet = false; ///< dropping it is hardly audible. See QuietDetector.
+    /// Longest loss after this frame that the codec conceals in one step without fading; a multiple
+    /// of conceal_step. 0 = conceal_step.
+    nanoseconds maximum_conceal_step{0};
     std::size_t bytes = 0;
     /// Identifies the frame to the caller; returned when the frame is played or dropped, and not
     /// interpreted.

@@ -14,6 +14,10 @@ namespace {
 // A transit shorter than the minimum by more than this means that the sender's clock was set.
 constexpr nanoseconds maximum_transit_drop = 1s;
 
+// Steps after the first one of an underrun: shorter ones fade faster, longer ones conceal more than
+// necessary. Measured in docs/internals/adaptive.md.
+constexpr nanoseconds further_conceal_step = 10ms;
+
 constexpr nanoseconds round_up(nanoseconds time, nanoseconds quantum)
 {
     return (time + quantum - 1ns) / quantum * quantum;
@@ -72,7 +76,7 @@ void Playout::update_lateness(const TransitSample &sample, nanoseconds now)
     held_minimum_ = is_minimum_held_ ? std::min(held_minimum_.value_or(minimum), transit) : minimum;
     lateness_ = transit - *held_minimum_;
     if (!queue_.empty() && queue_.front().stream == playing_stream_)
-        lateness_ = std::max(lateness_, now - slot_of(queue_.front()));
+        lateness_ = std::max(lateness_, now - slot_of(queue_.front()) - downstream_hold_);
 }
 
 bool Playout::belongs_to_new_stream(const PlayoutFrame &frame, nanoseconds now) const
@@ -216,7 +220,7 @@ void Playout::begin_playing(nanoseconds now)
     const auto &head = queue_.front();
     playing_stream_ = head.stream;
     is_first_of_stream_ = true;
-    conceal_step_ = head.frame.conceal_step;
+    set_conceal_steps(head.frame);
     dry_since_.reset();
     is_slot_decided_ = false;
     const auto limits = delay_limits(head.frame.duration);
@@ -255,7 +259,9 @@ Playout::Action Playout::wait_or_conceal(nanoseconds now)
     is_concealment_deferred_ = *position_ - *dry_since_ >= maximum_live_concealment;
     if (is_concealment_deferred_)
         return Wait{Wait::indefinitely};
-    return conceal(conceal_step_, ConcealReason::underrun);
+    const bool is_first_step = *position_ == *dry_since_;
+    return conceal(is_first_step ? maximum_conceal_step_ : next_conceal_step_,
+                   ConcealReason::underrun);
 }
 
 // The oldest frame arrived after its slot; the output was concealed since then.
@@ -337,6 +343,14 @@ std::optional<Playout::Action> Playout::edit(nanoseconds now)
 
 // --- actions ---
 
+void Playout::set_conceal_steps(const PlayoutFrame &frame)
+{
+    conceal_step_ = frame.conceal_step;
+    maximum_conceal_step_ = std::max(frame.conceal_step, frame.maximum_conceal_step);
+    next_conceal_step_ =
+        std::max(conceal_step_, std::min(maximum_conceal_step_, further_conceal_step));
+}
+
 void Playout::set_offset(nanoseconds offset, nanoseconds now)
 {
     if (offset == offset_)
@@ -388,7 +402,7 @@ Playout::Action Playout::play()
                     .arrival = head.arrival,
                     .is_first = std::exchange(is_first_of_stream_, false)};
     position_ = play.output_time + play.duration;
-    conceal_step_ = head.frame.conceal_step;
+    set_conceal_steps(head.frame);
     is_slot_decided_ = false;
     is_start_pending_ = false;
     queue_.pop();

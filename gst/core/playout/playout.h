@@ -172,6 +172,11 @@ public:
     /// While held, lateness() refers to the minimum transit from before, so that a delay lasting
     /// longer than 64 s still counts as late.
     void hold_minimum_transit(bool is_held) { is_minimum_held_ = is_held; }
+    /// Time for which downstream blocks the caller beyond a frame's slot, because the sink waits
+    /// for the pipeline's latency. A frame is not overdue before that.
+    void set_downstream_hold(nanoseconds hold) { downstream_hold_ = hold; }
+    /// Whether it matters at present if a frame is quiet.
+    [[nodiscard]] bool is_drop_considered() const { return policy_->is_drop_considered(); }
 
 private:
     struct DelayLimits {
@@ -198,6 +203,7 @@ private:
     Action resume(nanoseconds now);
     std::size_t choose_resume_frame();
     std::optional<Action> edit(nanoseconds now);
+    void set_conceal_steps(const PlayoutFrame &frame);
     Action conceal(nanoseconds duration, ConcealReason reason);
     Action pause(nanoseconds duration);
     Action drop(DropReason reason);
@@ -219,6 +225,7 @@ private:
 
     std::optional<nanoseconds> held_minimum_; // transit up to a frame's end; empty in a new stream
     bool is_minimum_held_ = false;
+    nanoseconds downstream_hold_{0};
     std::uint64_t arriving_stream_ = 0;
     std::uint64_t playing_stream_ = 0;
     bool restart_expected_ = true;
@@ -228,7 +235,10 @@ private:
     std::optional<nanoseconds> position_;  // end of all output so far
     std::optional<nanoseconds> dry_since_; // start of the current underrun's concealment
     bool is_concealment_deferred_ = false; // the underrun exceeded maximum_live_concealment
-    nanoseconds conceal_step_{0};          // of the frame played last
+    // Of the frame played last.
+    nanoseconds conceal_step_{0};         // granularity
+    nanoseconds maximum_conceal_step_{0}; // first step of an underrun
+    nanoseconds next_conceal_step_{0};    // further steps
     std::size_t late_frames_ = 0;     // oldest frames that resume() skipped, still to be dropped
     bool is_first_of_stream_ = false; // the next frame to be played
     bool is_slot_decided_ = false;    // edit() was done for the oldest frame

@@ -32,6 +32,7 @@ void TailCostPolicy::reset()
     is_tail_stale_ = true;
     last_check_.reset();
     has_just_dropped_ = false;
+    is_drop_considered_ = false;
 }
 
 void TailCostPolicy::observe(const TransitSample &sample)
@@ -82,9 +83,11 @@ nanoseconds TailCostPolicy::request_change(const Slot &slot)
     // reduced and then raised again by the next such frame.
     const auto present = cost(slot.offset + bin_width) - milliseconds_of(bin_width);
     const auto gain = present - cost(slot.offset - slot.duration);
-    const auto price = config_.late_cost * (slot.is_quiet ? quiet_share : 1) *
-                       milliseconds_of(slot.duration) / milliseconds_of(horizon);
-    if (gain <= price)
+    const auto full_price =
+        config_.late_cost * milliseconds_of(slot.duration) / milliseconds_of(horizon);
+    const auto quiet_price = quiet_share * full_price;
+    is_drop_considered_ = gain > quiet_price;
+    if (gain <= (slot.is_quiet ? quiet_price : full_price))
         return 0ns;
     has_just_dropped_ = true;
     return -slot.duration;

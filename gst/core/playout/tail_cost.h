@@ -27,6 +27,7 @@ public:
     void observe(const TransitSample &sample) override;
     [[nodiscard]] nanoseconds start_delay() const override { return std::chrono::milliseconds(5); }
     nanoseconds request_change(const Slot &slot) override;
+    [[nodiscard]] bool is_drop_considered() const override { return is_drop_considered_; }
     double cost(nanoseconds offset) override;
     nanoseconds target() override;
 
@@ -41,6 +42,7 @@ private:
     bool is_tail_stale_ = true; // tail_ lacks the latest transits
     std::optional<nanoseconds> last_check_;
     bool has_just_dropped_ = false;
+    bool is_drop_considered_ = false;
 };
 
 } // namespace jkvm

@@ -30,7 +30,7 @@ AdaptiveQueueHarness::AdaptiveQueueHarness()
       harness_(gst_harness_new_with_element(element_, "sink", "src")),
       clock_(gst_harness_get_testclock(harness_))
 {
-    gst_object_unref(element_); // the harness has it, and lets it play
+    gst_object_unref(element_); // owned by the harness
     gst_element_set_state(element_, GST_STATE_READY);
     gst_pad_add_probe(
         harness_->sinkpad,
@@ -74,7 +74,8 @@ void AdaptiveQueueHarness::await_wait(nanoseconds time)
         if (is_right)
             return;
         if (monotonic_now() > give_up) {
-            ADD_FAILURE() << "it does not wait for " << time.count() << " but for " << found;
+            ADD_FAILURE() << "the element does not wait for " << time.count() << " but for "
+                          << found;
             return;
         }
         g_thread_yield();
@@ -90,13 +91,13 @@ void AdaptiveQueueHarness::await_rest()
         if (gst_test_clock_peek_next_pending_id(clock_, &id)) {
             is_at_rest = gst_clock_id_get_time(id) > now;
             gst_clock_id_unref(id);
-            // A clock that runs would have ended that wait.
+            // A running clock would have ended that wait.
             auto *const over = is_at_rest ? nullptr : gst_test_clock_process_next_clock_id(clock_);
             if (over != nullptr)
                 gst_clock_id_unref(over);
         }
         if (monotonic_now() > give_up) {
-            ADD_FAILURE() << "it does not come to rest";
+            ADD_FAILURE() << "the element does not wait for a later time";
             return;
         }
         g_thread_yield();
@@ -121,7 +122,7 @@ GstBuffer *AdaptiveQueueHarness::make_frame(nanoseconds media_time,
     auto *buffer = gst_buffer_new_memdup(packet.data(), packet.size());
     GST_BUFFER_PTS(buffer) = clock_time(media_time);
     GST_BUFFER_DURATION(buffer) = 20 * GST_MSECOND;
-    GST_BUFFER_OFFSET(buffer) = clock_time(media_time); // stays, so that it is known again
+    GST_BUFFER_OFFSET(buffer) = clock_time(media_time); // kept by the element, identifies the frame
     return buffer;
 }
 
@@ -151,7 +152,7 @@ bool AdaptiveQueueHarness::query(GstQuery *query)
 
 void AdaptiveQueueHarness::settle()
 {
-    // For the first one it asks its engine; nothing comes of it, because it ends so early.
+    // The element runs its engine for the gap, which is too early to have an effect.
     push_gap(nanoseconds(0), nanoseconds(0));
     query(gst_query_new_drain());
 }
@@ -178,7 +179,7 @@ GstPadProbeReturn AdaptiveQueueHarness::take(GstPadProbeInfo *info)
             output.duration = nanoseconds(duration);
         }
     } else if ((info->type & GST_PAD_PROBE_TYPE_PUSH) == 0) {
-        return GST_PAD_PROBE_OK; // a query on its way back
+        return GST_PAD_PROBE_OK; // the answer to a query
     }
     const std::lock_guard lock(mutex_);
     outputs_.push_back(output);
@@ -190,7 +191,7 @@ Output AdaptiveQueueHarness::pull_any()
 {
     std::unique_lock lock(mutex_);
     if (!arrived_.wait_for(lock, patience, [this] { return !outputs_.empty(); })) {
-        ADD_FAILURE() << "nothing comes out";
+        ADD_FAILURE() << "the element pushes nothing";
         return {};
     }
     const auto output = outputs_.front();

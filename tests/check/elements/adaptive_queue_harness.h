@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// jkvmadaptivequeue between the test's two hands, on a clock that only the test moves.
+// Runs jkvmadaptivequeue in a harness on a test clock.
 #pragma once
 
 #include "core/base/time.h"
@@ -20,14 +20,15 @@ namespace jkvm::testing {
 using std::chrono::nanoseconds;
 
 inline const std::vector<std::uint8_t> celt_packet{0xFC, 1, 2, 3, 4, 5}; // 20 ms, stereo
-inline const std::vector<std::uint8_t> silk_packet{0x08, 0x80, 2, 3, 4}; // 20 ms, with a voice
+inline const std::vector<std::uint8_t> silk_packet{0x08, 0x80, 2, 3,
+                                                   4}; // 20 ms, with voice activity
 
-/// What came out, in its order.
+/// An item pushed by the element.
 struct Output {
     enum class Kind { buffer, gap, event, query } kind;
     nanoseconds time{0}; ///< of a buffer or gap
     nanoseconds duration{0};
-    nanoseconds media{0}; ///< the time that a buffer of make_frame() came with; not compared
+    nanoseconds media{0}; ///< original timestamp of a buffer from make_frame(); not compared
     bool is_discont = false;
     GstEventType event = GST_EVENT_UNKNOWN;
 
@@ -40,7 +41,7 @@ std::ostream &operator<<(std::ostream &stream, const Output &output);
 
 class AdaptiveQueueHarness {
 public:
-    /// In READY, so that properties can be set; play() is for the test to call.
+    /// Leaves the element in READY, so that properties can be set before play().
     AdaptiveQueueHarness();
     AdaptiveQueueHarness(const AdaptiveQueueHarness &) = delete;
     AdaptiveQueueHarness &operator=(const AdaptiveQueueHarness &) = delete;
@@ -60,29 +61,28 @@ public:
     void await_wait(nanoseconds time);
     /// Waits until the element waits for a time that is still to come.
     void await_rest();
-    /// As await_wait(), and then it is that time.
+    /// await_wait(), then sets that time.
     void advance_to(nanoseconds time);
-    /// The next time that it waits for, if it waits for one just now.
+    /// Advances to the time that it waits for, if it waits for one at present.
     void advance();
 
     static GstBuffer *make_frame(nanoseconds media_time,
                                  const std::vector<std::uint8_t> &packet = celt_packet);
     GstFlowReturn push(nanoseconds media_time,
                        const std::vector<std::uint8_t> &packet = celt_packet);
-    /// A frame that arrives at that time.
+    /// Sets the time and pushes a frame.
     void push_at(nanoseconds arrival, nanoseconds media_time);
     void push_gap(nanoseconds start, nanoseconds duration);
 
-    /// The next buffer or gap; other things before it are passed over. Waits for it.
+    /// Waits for the next buffer or gap; skips other items before it.
     Output pull();
-    /// The next thing of any kind.
+    /// Waits for the next item of any kind.
     Output pull_any();
-    /// Whether there is nothing yet that pull() would find.
+    /// Whether no buffer or gap was pushed since the last pull().
     bool is_nothing_out();
-    /// Sends it downstream; for a serialized one, comes back when all before it has come out.
+    /// Sends a query downstream; a serialized one returns when everything before it was pushed.
     bool query(GstQuery *query);
-    /// Waits until an element without buffers has done all that it does before the next time or
-    /// arrival.
+    /// Waits until an element without buffers waits for an arrival or a deadline.
     void settle();
 
 private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What jkvmadaptivequeue asks of the sender's encoder.
+// Requests of jkvmadaptivequeue to the sender's encoder.
 #include "check/elements/adaptive_queue_harness.h"
 
 #include "support/raw_socket.h"
@@ -14,7 +14,7 @@ using testing::stat;
 
 constexpr auto frame = 20ms;
 
-/// A stream of 96 kbit/s whose frames arrive 30 ms after their capture, or later.
+/// A stream of 96 kbit/s whose frames arrive at least 30 ms after their capture.
 class JkvmAdaptiveQueueOptimize : public ::testing::Test {
 protected:
     void play()
@@ -34,17 +34,17 @@ protected:
         for (const auto end = now_ + time; now_ < end; now_ += frame)
             push();
     }
-    /// From now on each frame comes so much later.
+    /// Delays every frame from now on.
     void hold_up(nanoseconds time)
     {
         now_ += time;
         queue_.set_time(now_);
         queue_.push(media_, packet_);
-        queue_.settle(); // the frame is overdue, and played at once
+        queue_.settle(); // the frame is overdue and pushed immediately
         media_ += frame;
         now_ += frame;
     }
-    /// All of them come that were held up.
+    /// Pushes all delayed frames.
     void catch_up()
     {
         while (media_ < now_ - 30ms)
@@ -64,7 +64,7 @@ protected:
         guint frame_size = 0;
         gboolean is_withdrawn = FALSE;
     };
-    /// The next one that comes out upstream.
+    /// The next request sent upstream.
     Request request()
     {
         for (;;) {
@@ -72,7 +72,7 @@ protected:
                 GstRef<GstEvent>::adopt(gst_harness_pull_upstream_event(queue_.get()));
             Request request;
             if (!event) {
-                ADD_FAILURE() << "nothing is asked for";
+                ADD_FAILURE() << "no request was sent";
                 return request;
             }
             if (!gst_event_has_name(event.get(), "jkvm-encoder-request"))
@@ -88,10 +88,10 @@ protected:
     {
         const auto last = request();
         EXPECT_TRUE(last.is_withdrawn);
-        EXPECT_EQ(last.bitrate, 96000u); // for who does not know its own
+        EXPECT_EQ(last.bitrate, 96000u); // for an encoder that does not know its own
         EXPECT_EQ(level(), 0u);
     }
-    bool is_nothing_asked_for()
+    bool is_no_request_pending()
     {
         for (;;) {
             const auto event =
@@ -116,24 +116,24 @@ protected:
     nanoseconds media_ = 970ms;
 };
 
-TEST_F(JkvmAdaptiveQueueOptimize, SoundThatComesLateIsAskedForAtLessAndSoundInTimeAsItWas)
+TEST_F(JkvmAdaptiveQueueOptimize, RequestsLessWhileFramesAreLateAndWithdrawsAfterwards)
 {
     queue_.set("optimize", TRUE);
     run_at_level_4();
     EXPECT_EQ(level(), 4u);
     EXPECT_EQ(stat(queue_.element(), "optimization_count"), 1u);
     EXPECT_GT(stat(queue_.element(), "last_optimization"), 0u);
-    hold_up(140ms); // 300 ms in all
+    hold_up(140ms); // 300 ms in total
     run(3s);
-    const auto least = request();
-    EXPECT_EQ(least.bitrate, 24000u);
-    EXPECT_EQ(least.frame_size, 1920u);
-    EXPECT_FALSE(least.is_withdrawn);
+    const auto lowest = request();
+    EXPECT_EQ(lowest.bitrate, 24000u);
+    EXPECT_EQ(lowest.frame_size, 1920u);
+    EXPECT_FALSE(lowest.is_withdrawn);
     catch_up();
     run(5s);
     expect_withdrawal();
     EXPECT_EQ(stat(queue_.element(), "optimization_count"), 3u);
-    EXPECT_TRUE(is_nothing_asked_for());
+    EXPECT_TRUE(is_no_request_pending());
 }
 
 TEST_F(JkvmAdaptiveQueueOptimize, IsOffByDefault)
@@ -143,11 +143,11 @@ TEST_F(JkvmAdaptiveQueueOptimize, IsOffByDefault)
     hold_up(300ms);
     run(10s);
     queue_.settle();
-    EXPECT_TRUE(is_nothing_asked_for());
+    EXPECT_TRUE(is_no_request_pending());
     EXPECT_EQ(level(), 0u);
 }
 
-TEST_F(JkvmAdaptiveQueueOptimize, EncoderIsLetGoWhenNothingArrives)
+TEST_F(JkvmAdaptiveQueueOptimize, WithdrawsWhenNothingArrives)
 {
     queue_.set("optimize", TRUE);
     run_at_level_4();
@@ -157,7 +157,7 @@ TEST_F(JkvmAdaptiveQueueOptimize, EncoderIsLetGoWhenNothingArrives)
     expect_withdrawal();
 }
 
-TEST_F(JkvmAdaptiveQueueOptimize, EncoderIsLetGoAtOnceWhenTheStreamIsOver)
+TEST_F(JkvmAdaptiveQueueOptimize, WithdrawsImmediatelyWhenTheStreamEnds)
 {
     const auto begin_segment = [this] {
         GstSegment segment;
@@ -187,7 +187,7 @@ TEST_F(JkvmAdaptiveQueueOptimize, EncoderIsLetGoAtOnceWhenTheStreamIsOver)
         end();
         expect_withdrawal();
     }
-    EXPECT_TRUE(is_nothing_asked_for());
+    EXPECT_TRUE(is_no_request_pending());
 }
 
 } // namespace

@@ -70,7 +70,8 @@ TEST_P(JkvmAdaptiveQueueReplay, MakesTheDecisionsOfItsEngine)
         queue_.push_at(arriving.arrival, arriving.media);
         playout.arrive({.media_time = arriving.media,
                         .duration = std::chrono::milliseconds(20),
-                        .conceal_step = std::chrono::microseconds(2500)},
+                        .conceal_step = std::chrono::microseconds(2500),
+                        .maximum_conceal_step = std::chrono::milliseconds(20)},
                        arriving.arrival);
         EXPECT_FALSE(playout.drop_overflow());
         until = decide(playout, arriving.arrival);

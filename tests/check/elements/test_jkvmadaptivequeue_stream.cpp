@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// jkvmadaptivequeue as a part of a pipeline: events, queries, latency, states, failures.
+// jkvmadaptivequeue in a pipeline: events, queries, latency, states, failures.
 #include "check/elements/adaptive_queue_harness.h"
 
 #include <atomic>
@@ -15,7 +15,7 @@ using testing::stat;
 
 class JkvmAdaptiveQueueStream : public ::testing::Test {
 protected:
-    /// Frames that arrive at 1 s, and the first of them is due at 1005 ms.
+    /// Pushes frames at 1 s; the first one is due at 1005 ms.
     void push_frames(int count)
     {
         queue_.set_time(1s);
@@ -23,7 +23,7 @@ protected:
             EXPECT_EQ(queue_.push(970ms + i * 20ms), GST_FLOW_OK);
     }
     void push_event(GstEvent *event) { gst_harness_push_event(queue_.get(), event); }
-    /// Waits until the end has come out.
+    /// Waits until EOS was pushed.
     void end_stream()
     {
         push_event(gst_event_new_eos());
@@ -41,7 +41,7 @@ protected:
     {
         return gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM, gst_structure_new_empty("marker"));
     }
-    /// What is before the first buffer is passed over.
+    /// Kinds of the outputs from the first buffer on.
     std::vector<Output::Kind> pull_kinds(std::size_t count)
     {
         std::vector<Output::Kind> kinds;
@@ -54,23 +54,23 @@ protected:
     }
     struct Latency {
         gboolean is_live;
-        nanoseconds least;
-        GstClockTime most;
+        nanoseconds minimum;
+        GstClockTime maximum;
     };
-    /// With an upstream that is live and has 30 ms.
+    /// With a live upstream of 30 ms.
     Latency query_latency()
     {
         auto *query = gst_query_new_latency();
         gst_harness_set_upstream_latency(queue_.get(), 30 * GST_MSECOND);
         EXPECT_TRUE(gst_pad_peer_query(queue_.get()->sinkpad, query));
         Latency latency{};
-        GstClockTime least = 0;
-        gst_query_parse_latency(query, &latency.is_live, &least, &latency.most);
+        GstClockTime minimum = 0;
+        gst_query_parse_latency(query, &latency.is_live, &minimum, &latency.maximum);
         gst_query_unref(query);
-        latency.least = nanoseconds(least);
+        latency.minimum = nanoseconds(minimum);
         return latency;
     }
-    nanoseconds longest_transit()
+    nanoseconds maximum_transit()
     {
         gint64 transit = 0;
         gst_structure_get_int64(testing::stats_of(queue_.element()).get(), "transit-max", &transit);
@@ -86,7 +86,7 @@ protected:
 
 // --- order ---
 
-TEST_F(JkvmAdaptiveQueueStream, EventsKeepTheirPlaceBetweenTheBuffers)
+TEST_F(JkvmAdaptiveQueueStream, EventsKeepTheirPlaceAmongTheBuffers)
 {
     queue_.play();
     push_frames(1);
@@ -98,7 +98,7 @@ TEST_F(JkvmAdaptiveQueueStream, EventsKeepTheirPlaceBetweenTheBuffers)
               (std::vector{Output::Kind::buffer, Output::Kind::event, Output::Kind::buffer}));
 }
 
-TEST_F(JkvmAdaptiveQueueStream, QueryKeepsItsPlaceAndIsAnsweredByDownstream)
+TEST_F(JkvmAdaptiveQueueStream, QueryKeepsItsPlaceAndIsAnsweredDownstream)
 {
     queue_.play();
     push_frames(1);
@@ -115,7 +115,7 @@ TEST_F(JkvmAdaptiveQueueStream, QueryKeepsItsPlaceAndIsAnsweredByDownstream)
     asking.join();
 }
 
-TEST_F(JkvmAdaptiveQueueStream, EventsAndQueriesDoNotWaitForPlaying)
+TEST_F(JkvmAdaptiveQueueStream, PassesEventsAndQueriesInPaused)
 {
     gst_element_set_state(queue_.element(), GST_STATE_PAUSED);
     push_event(make_marker());
@@ -126,13 +126,13 @@ TEST_F(JkvmAdaptiveQueueStream, EventsAndQueriesDoNotWaitForPlaying)
     EXPECT_EQ(queue_.pull_any().kind, Output::Kind::query);
 }
 
-TEST_F(JkvmAdaptiveQueueStream, NewCapsBeginAStreamOfTheirOwnBehindTheOldOne)
+TEST_F(JkvmAdaptiveQueueStream, NewCapsStartANewStreamAfterTheOldOne)
 {
     queue_.play();
     push_frames(2);
     gst_harness_set_src_caps_str(queue_.get(),
                                  "audio/x-opus,rate=48000,channels=1,channel-mapping-family=0");
-    EXPECT_EQ(queue_.push(0ms), GST_FLOW_OK); // another time line, too
+    EXPECT_EQ(queue_.push(0ms), GST_FLOW_OK); // on another timeline, too
     queue_.advance_to(1005ms);
     queue_.advance_to(1025ms);
     queue_.advance_to(1045ms);
@@ -144,24 +144,24 @@ TEST_F(JkvmAdaptiveQueueStream, NewCapsBeginAStreamOfTheirOwnBehindTheOldOne)
     EXPECT_EQ(channels, 1);
 }
 
-TEST_F(JkvmAdaptiveQueueStream, WhatWasLearnedIsOfTheOldCaps)
+TEST_F(JkvmAdaptiveQueueStream, NewCapsDiscardTheTransits)
 {
     queue_.play();
     push_frames(1);
-    EXPECT_EQ(longest_transit(), 30ms);
+    EXPECT_EQ(maximum_transit(), 30ms);
     gst_harness_set_src_caps_str(queue_.get(),
                                  "audio/x-opus,rate=48000,channels=1,channel-mapping-family=0");
     queue_.push(990ms);
-    EXPECT_EQ(longest_transit(), 10ms);
+    EXPECT_EQ(maximum_transit(), 10ms);
 }
 
-TEST_F(JkvmAdaptiveQueueStream, TimesAreThoseOfTheSegment)
+TEST_F(JkvmAdaptiveQueueStream, MapsTimesThroughTheSegment)
 {
     GstSegment segment;
     gst_segment_init(&segment, GST_FORMAT_TIME);
     segment.start = 500 * GST_MSECOND;
     segment.time = segment.start;
-    segment.stop = 980 * GST_MSECOND; // the delay moves it out
+    segment.stop = 980 * GST_MSECOND; // exceeded because of the delay
     queue_.play();
     push_event(gst_event_new_segment(&segment));
     queue_.set_time(470ms + 30ms); // running time of the frame: 470 ms
@@ -174,7 +174,7 @@ TEST_F(JkvmAdaptiveQueueStream, TimesAreThoseOfTheSegment)
     EXPECT_EQ(segment.stop, GST_CLOCK_TIME_NONE);
 }
 
-TEST_F(JkvmAdaptiveQueueStream, EndOfStreamPlaysOutWhatIsQueuedAtOnce)
+TEST_F(JkvmAdaptiveQueueStream, EosPushesQueuedBuffersImmediately)
 {
     queue_.play();
     push_frames(3);
@@ -191,7 +191,7 @@ TEST_F(JkvmAdaptiveQueueStream, EndOfStreamPlaysOutWhatIsQueuedAtOnce)
     EXPECT_EQ(queue_.push(1030ms), GST_FLOW_EOS);
 }
 
-TEST_F(JkvmAdaptiveQueueStream, NewStreamAfterTheEndPlays)
+TEST_F(JkvmAdaptiveQueueStream, PlaysANewStreamAfterEos)
 {
     queue_.play();
     push_frames(1);
@@ -207,11 +207,11 @@ TEST_F(JkvmAdaptiveQueueStream, NewStreamAfterTheEndPlays)
     EXPECT_EQ(queue_.pull().time, 2005ms);
 }
 
-TEST_F(JkvmAdaptiveQueueStream, FirstBufferOfANewStreamAfterTheEndIsNotOverslept)
+TEST_F(JkvmAdaptiveQueueStream, WakesUpForTheFirstBufferAfterEos)
 {
     queue_.play();
     push_frames(1);
-    // Whether the task sleeps already when the buffer comes is a matter of luck.
+    // Repeated because the task may or may not be waiting when the buffer arrives.
     for (auto time = 2s; time <= 200s && !HasFailure(); time += 1s) {
         end_stream();
         begin_another_stream();
@@ -227,7 +227,7 @@ TEST_F(JkvmAdaptiveQueueStream, FirstBufferOfANewStreamAfterTheEndIsNotOverslept
     }
 }
 
-TEST_F(JkvmAdaptiveQueueStream, GapBeforeTheEndDoesNotHoldThatUp)
+TEST_F(JkvmAdaptiveQueueStream, GapBeforeEosDoesNotBlockIt)
 {
     queue_.play();
     push_frames(2);
@@ -235,7 +235,7 @@ TEST_F(JkvmAdaptiveQueueStream, GapBeforeTheEndDoesNotHoldThatUp)
     end_stream();
 }
 
-TEST_F(JkvmAdaptiveQueueStream, FlushForgetsBuffersAndTimes)
+TEST_F(JkvmAdaptiveQueueStream, FlushDiscardsBuffersAndTimes)
 {
     queue_.play();
     push_frames(3);
@@ -250,16 +250,16 @@ TEST_F(JkvmAdaptiveQueueStream, FlushForgetsBuffersAndTimes)
     gst_segment_init(&segment, GST_FORMAT_TIME);
     push_event(gst_event_new_segment(&segment));
     queue_.set_time(3s);
-    queue_.push(100ms); // late by 2.9 s, which is not known yet
+    queue_.push(100ms); // a transit of 2.9 s, of a new stream
     queue_.advance_to(3005ms);
     const auto first = queue_.pull();
     EXPECT_EQ(first.time, 3005ms);
     EXPECT_TRUE(first.is_discont);
     queue_.advance_to(3025ms);
-    EXPECT_EQ(queue_.pull().duration, 2500us) << "the caps, and so the codec, are known still";
+    EXPECT_EQ(queue_.pull().duration, 20ms) << "the caps, and so the codec, are kept";
 }
 
-TEST_F(JkvmAdaptiveQueueStream, FlushInPausedKeepsTheTimeIfItSaysSo)
+TEST_F(JkvmAdaptiveQueueStream, FlushResetsTheTimeOnlyIfRequested)
 {
     queue_.play();
     push_frames(1);
@@ -271,11 +271,11 @@ TEST_F(JkvmAdaptiveQueueStream, FlushInPausedKeepsTheTimeIfItSaysSo)
         gst_segment_init(&segment, GST_FORMAT_TIME);
         push_event(gst_event_new_segment(&segment));
         queue_.push(970ms);
-        EXPECT_EQ(longest_transit(), resets_time ? -970ms : 30ms);
+        EXPECT_EQ(maximum_transit(), resets_time ? -970ms : 30ms);
     }
 }
 
-TEST_F(JkvmAdaptiveQueueStream, GapOfAStreamThatCountsInBytesIsPassedOver)
+TEST_F(JkvmAdaptiveQueueStream, IgnoresGapsInAByteSegment)
 {
     queue_.play();
     GstSegment segment;
@@ -283,68 +283,104 @@ TEST_F(JkvmAdaptiveQueueStream, GapOfAStreamThatCountsInBytesIsPassedOver)
     push_event(gst_event_new_segment(&segment));
     queue_.push_gap(0ms, 20ms);
     queue_.set_time(1s);
-    queue_.push(0ms); // its times mean nothing
+    queue_.push(0ms); // times are not meaningful
     queue_.advance_to(1005ms);
     EXPECT_EQ(queue_.pull().time, 1005ms);
 }
 
 // --- latency ---
 
-TEST_F(JkvmAdaptiveQueueStream, ModeOffsetReportsItsMarginOnly)
+TEST_F(JkvmAdaptiveQueueStream, OffsetModeReportsItsMargin)
 {
     queue_.play();
     auto latency = query_latency();
     EXPECT_TRUE(latency.is_live);
-    EXPECT_EQ(latency.least, 10ms);
-    EXPECT_EQ(latency.most, 1 * GST_SECOND);
+    EXPECT_EQ(latency.minimum, 10ms);
+    EXPECT_EQ(latency.maximum, (1000 - 500) * GST_MSECOND) << "max-size-time less max-delay";
     queue_.set("output-margin", 15u, "max-size-time", guint64{0});
     latency = query_latency();
-    EXPECT_EQ(latency.least, 15ms);
-    EXPECT_EQ(latency.most, GST_CLOCK_TIME_NONE);
+    EXPECT_EQ(latency.minimum, 15ms);
+    EXPECT_EQ(latency.maximum, (200 * 20 - 500) * GST_MSECOND) << "200 buffers of 20 ms";
+    queue_.set("max-size-bytes", 1275u * 40);
+    EXPECT_EQ(query_latency().maximum, (40 * 20 - 500) * GST_MSECOND)
+        << "40 of the largest packets";
 }
 
-TEST_F(JkvmAdaptiveQueueStream, WhatLeaksCannotBeWaitedFor)
+TEST_F(JkvmAdaptiveQueueStream, MaximumLatencyIsWhatItCanHold)
 {
     gst_pad_set_query_function(
         queue_.get()->srcpad, [](GstPad *, GstObject *, GstQuery *query) -> gboolean {
-            gst_query_set_latency(query, TRUE, 30 * GST_MSECOND, 400 * GST_MSECOND);
+            gst_query_set_latency(query, TRUE, 30 * GST_MSECOND, 140 * GST_MSECOND);
             return TRUE;
         });
     queue_.play();
-    EXPECT_EQ(query_latency().most, 400 * GST_MSECOND);
-    queue_.set("max-size-time", guint64{100 * GST_MSECOND});
-    EXPECT_EQ(query_latency().most, 100 * GST_MSECOND);
-    set_enum("leaky", "no");
-    EXPECT_EQ(query_latency().most, 500 * GST_MSECOND);
-    queue_.set("max-size-time", guint64{0});
-    EXPECT_EQ(query_latency().most, GST_CLOCK_TIME_NONE);
+    for (const char *leaky : {"upstream", "downstream"}) {
+        set_enum("leaky", leaky);
+        set_enum("latency-mode", "offset");
+        EXPECT_EQ(query_latency().maximum, 500 * GST_MSECOND) << leaky;
+        for (const char *mode : {"reported", "fixed"}) {
+            set_enum("latency-mode", mode);
+            EXPECT_EQ(query_latency().maximum, 1030 * GST_MSECOND) << mode;
+        }
+    }
+    set_enum("leaky", "no"); // 110 ms more in a blocked upstream
+    EXPECT_EQ(query_latency().maximum, 1140 * GST_MSECOND);
+    set_enum("latency-mode", "offset");
+    EXPECT_EQ(query_latency().maximum, 610 * GST_MSECOND);
 }
 
-TEST_F(JkvmAdaptiveQueueStream, ModeFixedReportsTheMostDelayAndKeepsIt)
+TEST_F(JkvmAdaptiveQueueStream, MinimumLatencyNeverExceedsTheMaximum)
+{
+    queue_.set("max-size-time", guint64{100 * GST_MSECOND});
+    queue_.play();
+    for (const char *mode : {"offset", "reported", "fixed"}) {
+        set_enum("latency-mode", mode);
+        const auto latency = query_latency();
+        EXPECT_LE(latency.minimum.count(), static_cast<std::int64_t>(latency.maximum)) << mode;
+    }
+    EXPECT_EQ(query_latency().minimum, 30ms + 90ms + 10ms) << "the delay that fits";
+}
+
+TEST_F(JkvmAdaptiveQueueStream, PostsLatencyWhenTheFrameDurationChangesItsCapacity)
+{
+    queue_.set("max-size-buffers", 20u);
+    queue_.play();
+    push_frames(1);
+    const auto bus = GstRef<GstBus>::adopt(gst_bus_new());
+    gst_element_set_bus(queue_.element(), bus.get());
+    auto *buffer = testing::AdaptiveQueueHarness::make_frame(990ms);
+    GST_BUFFER_DURATION(buffer) = 10 * GST_MSECOND;
+    EXPECT_EQ(gst_harness_push(queue_.get(), buffer), GST_FLOW_OK);
+    EXPECT_TRUE(GstRef<GstMessage>::adopt(gst_bus_pop_filtered(bus.get(), GST_MESSAGE_LATENCY)));
+    gst_element_set_bus(queue_.element(), nullptr);
+}
+
+TEST_F(JkvmAdaptiveQueueStream, FixedModeReportsAndKeepsMaxDelay)
 {
     set_enum("latency-mode", "fixed");
     queue_.set("max-delay", 120u);
     queue_.play();
-    EXPECT_EQ(query_latency().least, 30ms + 120ms + 10ms);
+    EXPECT_EQ(query_latency().minimum, 30ms + 120ms + 10ms);
     push_frames(1);
     queue_.advance_to(1120ms);
-    EXPECT_EQ(queue_.pull().time, 970ms) << "timestamps stay";
+    EXPECT_EQ(queue_.pull().time, 970ms) << "timestamps are not changed";
 }
 
-TEST_F(JkvmAdaptiveQueueStream, ModeReportedLeavesTimestampsAndTellsOfGrowth)
+TEST_F(JkvmAdaptiveQueueStream, ReportedModeKeepsTimestampsAndPostsLatencyOnGrowth)
 {
     set_enum("latency-mode", "reported");
     queue_.play();
-    EXPECT_EQ(query_latency().least, 30ms + 20ms);
+    EXPECT_EQ(query_latency().minimum, 30ms + 20ms);
     const auto bus = GstRef<GstBus>::adopt(gst_bus_new());
     gst_element_set_bus(queue_.element(), bus.get());
     push_frames(1);
     queue_.advance_to(1005ms);
     EXPECT_EQ(queue_.pull().time, 970ms);
     nanoseconds time = 1025ms;
-    for (; time < 1065ms; time += 2500us) {
+    for (const auto step : {20ms, 10ms, 10ms}) {
         queue_.advance_to(time);
         EXPECT_EQ(queue_.pull().time, time - 35ms);
+        time += step;
     }
     EXPECT_FALSE(GstRef<GstMessage>::adopt(gst_bus_pop_filtered(bus.get(), GST_MESSAGE_LATENCY)));
     queue_.push_at(time - 1ms, 990ms); // 40 ms late
@@ -352,11 +388,11 @@ TEST_F(JkvmAdaptiveQueueStream, ModeReportedLeavesTimestampsAndTellsOfGrowth)
     EXPECT_EQ(queue_.pull().time, 990ms);
     queue_.await_wait(time + 20ms);
     EXPECT_TRUE(GstRef<GstMessage>::adopt(gst_bus_pop_filtered(bus.get(), GST_MESSAGE_LATENCY)));
-    EXPECT_EQ(query_latency().least, 30ms + 60ms); // 45 ms of delay, 10 ms of margin
+    EXPECT_EQ(query_latency().minimum, 30ms + 60ms); // 45 ms of delay, 10 ms of margin
     gst_element_set_bus(queue_.element(), nullptr);
 }
 
-TEST_F(JkvmAdaptiveQueueStream, ChangedModeIsToldAndIsADiscontinuity)
+TEST_F(JkvmAdaptiveQueueStream, ChangedModePostsLatencyAndIsADiscontinuity)
 {
     queue_.play();
     push_frames(2);
@@ -375,16 +411,16 @@ TEST_F(JkvmAdaptiveQueueStream, ChangedModeIsToldAndIsADiscontinuity)
 
 // --- states ---
 
-TEST_F(JkvmAdaptiveQueueStream, PlaysOnlyWhilePlaying)
+TEST_F(JkvmAdaptiveQueueStream, PushesBuffersOnlyInPlaying)
 {
     EXPECT_EQ(gst_element_set_state(queue_.element(), GST_STATE_PAUSED),
               GST_STATE_CHANGE_NO_PREROLL);
     push_event(make_marker());
     EXPECT_EQ(queue_.push(970ms), GST_FLOW_OK);
-    push_event(gst_event_new_eos()); // so that no time would have to be waited for
+    push_event(gst_event_new_eos()); // so that it would not wait for a slot
     while (queue_.pull_any().event != GST_EVENT_CUSTOM_DOWNSTREAM && !HasFailure()) {
     }
-    for (int i = 0; i < 1000; ++i) { // its task is awake, and could
+    for (int i = 0; i < 1000; ++i) { // its task is running
         g_thread_yield();
         ASSERT_TRUE(queue_.is_nothing_out());
     }
@@ -394,7 +430,7 @@ TEST_F(JkvmAdaptiveQueueStream, PlaysOnlyWhilePlaying)
               GST_STATE_CHANGE_NO_PREROLL);
 }
 
-TEST_F(JkvmAdaptiveQueueStream, GapBeforeTheFirstBufferGoesOnEvenIfThatIsThere)
+TEST_F(JkvmAdaptiveQueueStream, ForwardsAGapBeforeTheFirstBufferThatIsQueued)
 {
     gst_element_set_state(queue_.element(), GST_STATE_PAUSED);
     queue_.set_time(1s);
@@ -406,7 +442,7 @@ TEST_F(JkvmAdaptiveQueueStream, GapBeforeTheFirstBufferGoesOnEvenIfThatIsThere)
     EXPECT_EQ(gap.time, 0ms);
 }
 
-TEST_F(JkvmAdaptiveQueueStream, CountersBeginAnewWithTheNextRunOnly)
+TEST_F(JkvmAdaptiveQueueStream, CountersAreResetInTheNextSession)
 {
     queue_.play();
     push_frames(2);
@@ -416,7 +452,7 @@ TEST_F(JkvmAdaptiveQueueStream, CountersBeginAnewWithTheNextRunOnly)
     EXPECT_EQ(stat(queue_.element(), "frames"), 0u);
 }
 
-TEST(JkvmAdaptiveQueuePipeline, ChangesOfStateAndSettingsUnderLoadDoNoHarm)
+TEST(JkvmAdaptiveQueuePipeline, SurvivesStateAndPropertyChangesUnderLoad)
 {
     testing::Pipeline pipeline("audiotestsrc samplesperbuffer=240 ! audio/x-raw,rate=48000 ! "
                                "opusenc frame-size=2.5 ! jkvmadaptivequeue name=queue leaky=no "
@@ -432,7 +468,7 @@ TEST(JkvmAdaptiveQueuePipeline, ChangesOfStateAndSettingsUnderLoadDoNoHarm)
     });
     for (int i = 0; i < 20; ++i) {
         pipeline.play();
-        // Through all of it at least once.
+        // Until it has pushed some buffers.
         while (i % 5 == 0 && stat(queue, "played") < 30)
             g_thread_yield();
         for (const auto state : {GST_STATE_PAUSED, GST_STATE_PLAYING, GST_STATE_READY})
@@ -442,7 +478,7 @@ TEST(JkvmAdaptiveQueuePipeline, ChangesOfStateAndSettingsUnderLoadDoNoHarm)
     meddling.join();
 }
 
-TEST(JkvmAdaptiveQueuePipeline, SeeksUnderLoadDoNoHarm)
+TEST(JkvmAdaptiveQueuePipeline, SurvivesSeeksUnderLoad)
 {
     testing::Pipeline pipeline("audiotestsrc ! opusenc ! jkvmadaptivequeue name=queue leaky=no "
                                "max-size-buffers=20 ! fakesink sync=false");
@@ -457,11 +493,58 @@ TEST(JkvmAdaptiveQueuePipeline, SeeksUnderLoadDoNoHarm)
     }
 }
 
+/// Audio beside live video that is 300 ms slower.
+class JkvmAdaptiveQueueBesideVideo : public ::testing::TestWithParam<const char *> {
+protected:
+    /// Plays some frames. Expects no warning, and no frame to be lost or late.
+    void play_frames(guint64 count)
+    {
+        const auto bus = GstRef<GstBus>::adopt(gst_element_get_bus(pipeline_.get()));
+        const auto end = stat(queue_, "played") + count;
+        while (stat(queue_, "played") < end && !HasFailure()) {
+            const auto message = GstRef<GstMessage>::adopt(gst_bus_timed_pop_filtered(
+                bus.get(), 10 * GST_MSECOND,
+                static_cast<GstMessageType>(GST_MESSAGE_WARNING | GST_MESSAGE_ERROR)));
+            if (!message)
+                continue;
+            GError *error = nullptr;
+            gst_message_parse_warning(message.get(), &error, nullptr);
+            ADD_FAILURE() << error->message;
+            g_error_free(error);
+        }
+        for (const char *counter : {"dropped", "underruns", "late"})
+            EXPECT_EQ(stat(queue_, counter), 0u) << counter;
+    }
+
+    testing::Pipeline pipeline_{
+        "audiotestsrc is-live=true samplesperbuffer=960 ! audio/x-raw,rate=48000 ! "
+        "opusenc ! jkvmadaptivequeue name=queue policy=fixed delay=100 max-delay=200 ! "
+        "opusdec plc=true ! fakesink sync=true "
+        "videotestsrc is-live=true ! video/x-raw,width=16,height=16 ! "
+        "queue name=video min-threshold-time=300000000 ! fakesink sync=true"};
+    GstElement *queue_ = pipeline_.element("queue");
+};
+
+TEST_P(JkvmAdaptiveQueueBesideVideo, HoldsAudioForTheLatencyOfSlowerVideo)
+{
+    gst_util_set_object_arg(G_OBJECT(queue_), "latency-mode", GetParam());
+    pipeline_.play();
+    play_frames(50);
+    // Another distribution of the latency.
+    g_object_set(queue_, "output-margin", 30u, nullptr);
+    EXPECT_TRUE(gst_bin_recalculate_latency(GST_BIN(pipeline_.get())));
+    play_frames(50);
+}
+
+INSTANTIATE_TEST_SUITE_P(LatencyMode, JkvmAdaptiveQueueBesideVideo,
+                         ::testing::Values("offset", "reported", "fixed"),
+                         [](const auto &info) { return std::string(info.param); });
+
 // --- failures ---
 
 class JkvmAdaptiveQueueRecovery : public JkvmAdaptiveQueueStream {
 protected:
-    /// What downstream answers from now on.
+    /// Sets the result of every push from now on.
     void let_downstream_return(GstFlowReturn flow)
     {
         flow_ = flow;
@@ -487,14 +570,14 @@ protected:
 class JkvmAdaptiveQueueFailure : public JkvmAdaptiveQueueRecovery,
                                  public ::testing::WithParamInterface<GstFlowReturn> {};
 
-TEST_P(JkvmAdaptiveQueueFailure, WhatDownstreamReturnsComesToUpstream)
+TEST_P(JkvmAdaptiveQueueFailure, ReturnsTheResultOfDownstreamToUpstream)
 {
     queue_.play();
     let_downstream_return(GetParam());
     push_frames(1);
     queue_.advance_to(1005ms);
     EXPECT_EQ(push_until_refused(), GetParam());
-    EXPECT_FALSE(queue_.query(gst_query_new_drain())); // and nobody waits for ever
+    EXPECT_FALSE(queue_.query(gst_query_new_drain())); // without blocking
 }
 
 INSTANTIATE_TEST_SUITE_P(Flow, JkvmAdaptiveQueueFailure,
@@ -506,7 +589,7 @@ INSTANTIATE_TEST_SUITE_P(Flow, JkvmAdaptiveQueueFailure,
                              return name;
                          });
 
-TEST_F(JkvmAdaptiveQueueRecovery, BehindTheEndOfStreamAFailureIsAnError)
+TEST_F(JkvmAdaptiveQueueRecovery, PostsAnErrorForAFailureAfterEos)
 {
     queue_.play();
     const auto bus = GstRef<GstBus>::adopt(gst_bus_new());
@@ -522,7 +605,7 @@ TEST_F(JkvmAdaptiveQueueRecovery, BehindTheEndOfStreamAFailureIsAnError)
     gst_element_set_bus(queue_.element(), nullptr);
 }
 
-TEST_F(JkvmAdaptiveQueueRecovery, LinkedAgainItGoesOn)
+TEST_F(JkvmAdaptiveQueueRecovery, ContinuesAfterBeingLinkedAgain)
 {
     queue_.play();
     let_downstream_return(GST_FLOW_NOT_LINKED);

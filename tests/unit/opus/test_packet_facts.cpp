@@ -19,6 +19,7 @@ TEST(PacketFacts, OfAnOpusPacketAreThoseOfItsFirstBytes)
     EXPECT_EQ(music->channels, 2);
     EXPECT_FALSE(music->is_silence);
     EXPECT_EQ(music->conceal_step, 2500us);
+    EXPECT_EQ(music->maximum_conceal_step, 20ms);
 
     const std::array silk_mono_60ms{std::byte{0x18}, std::byte{1}, std::byte{2}};
     const auto speech = packet_facts(Codec::opus, silk_mono_60ms);
@@ -26,6 +27,10 @@ TEST(PacketFacts, OfAnOpusPacketAreThoseOfItsFirstBytes)
     EXPECT_EQ(speech->duration, 60ms);
     EXPECT_EQ(speech->channels, 1);
     EXPECT_EQ(speech->conceal_step, 10ms);
+    EXPECT_EQ(speech->maximum_conceal_step, 20ms) << "a decoder conceals at most 20 ms at a time";
+
+    const std::array celt_10ms{std::byte{0xF4}, std::byte{1}, std::byte{2}};
+    EXPECT_EQ(packet_facts(Codec::opus, celt_10ms)->maximum_conceal_step, 10ms);
 }
 
 TEST(PacketFacts, OpusFrameLeftOutByDtxIsSilence)

@@ -3,88 +3,43 @@
 
 #include <gtest/gtest.h>
 
-#include <vector>
-
 namespace jkvm {
 namespace {
 
-constexpr std::byte celt_20ms{0xFC}; // one frame a packet
-constexpr std::byte silk_20ms{0x48};
-constexpr std::byte silk_40ms{0x50};
-constexpr std::byte hybrid_20ms{0x78};
+using namespace std::chrono_literals;
 
-class QuietDetectorTest : public testing::Test {
-protected:
-    bool is_quiet(std::byte toc, std::size_t size, std::byte second = std::byte{0xFF})
-    {
-        std::vector<std::byte> packet(size, second);
-        packet[0] = toc;
-        return detector_.is_quiet(packet);
+TEST(QuietDetector, FramesOfConstantLevelAreNotQuiet)
+{
+    for (const auto level : {-3.0, -20.0, -45.0, -59.0}) {
+        QuietDetector detector;
+        for (int i = 0; i < 1000; ++i)
+            ASSERT_FALSE(detector.record(level + i % 7, 20ms)) << level;
     }
-
-    QuietDetector detector_;
-};
-
-TEST_F(QuietDetectorTest, PacketOfAFewBytesIsSilence)
-{
-    EXPECT_TRUE(is_quiet(celt_20ms, 1));
-    EXPECT_TRUE(is_quiet(celt_20ms, 3));
-    EXPECT_TRUE(is_quiet(silk_20ms, 1));
-    EXPECT_FALSE(is_quiet(celt_20ms, 4));
 }
 
-TEST_F(QuietDetectorTest, SilkSaysItselfWhetherThereIsAVoice)
+TEST(QuietDetector, FramesFarBelowTheLoudestAreQuiet)
 {
-    EXPECT_TRUE(is_quiet(silk_20ms, 40, std::byte{0x7F}));
-    EXPECT_FALSE(is_quiet(silk_20ms, 40, std::byte{0x80}));
-    EXPECT_TRUE(is_quiet(hybrid_20ms, 40, std::byte{0x7F}));
-    EXPECT_FALSE(is_quiet(hybrid_20ms, 40, std::byte{0x80}));
+    QuietDetector detector;
+    detector.record(-20, 20ms);
+    EXPECT_FALSE(detector.record(-44, 20ms));
+    EXPECT_TRUE(detector.record(-46, 20ms));
 }
 
-TEST_F(QuietDetectorTest, LongSilkFrameIsQuietOnlyIfAllOfItIs)
+TEST(QuietDetector, NearlySilentFramesAreQuiet)
 {
-    EXPECT_TRUE(is_quiet(silk_40ms, 40, std::byte{0x3F}));
-    EXPECT_FALSE(is_quiet(silk_40ms, 40, std::byte{0x40}));
-    EXPECT_FALSE(is_quiet(silk_40ms, 40, std::byte{0x80}));
+    QuietDetector detector;
+    EXPECT_TRUE(detector.record(-70, 20ms));
+    EXPECT_TRUE(detector.record(-200, 20ms));
 }
 
-TEST_F(QuietDetectorTest, SilkPacketOfSeveralFramesIsNotJudged)
+TEST(QuietDetector, AdaptsToALowerLevel)
 {
-    EXPECT_FALSE(is_quiet(silk_20ms | std::byte{1}, 40, std::byte{0}));
-}
-
-TEST_F(QuietDetectorTest, SmallestFifthAtAVariableRateIsQuiet)
-{
-    for (std::size_t i = 0; i < 300; ++i)
-        is_quiet(celt_20ms, 100 + i * 37 % 100);
-    EXPECT_TRUE(is_quiet(celt_20ms, 105));
-    EXPECT_FALSE(is_quiet(celt_20ms, 125));
-    EXPECT_FALSE(is_quiet(celt_20ms, 190));
-}
-
-TEST_F(QuietDetectorTest, SizesAtAConstantRateSayNothing)
-{
-    for (int i = 0; i < 300; ++i)
-        EXPECT_FALSE(is_quiet(celt_20ms, 160));
-}
-
-TEST_F(QuietDetectorTest, FirstPacketsAreNotJudgedByTheirSize)
-{
-    for (std::size_t i = 0; i < QuietDetector::least_window; ++i)
-        EXPECT_FALSE(is_quiet(celt_20ms, 200 - i));
-    EXPECT_TRUE(is_quiet(celt_20ms, 10));
-}
-
-TEST_F(QuietDetectorTest, SizesOfAnotherModeAreNotCompared)
-{
-    for (std::size_t i = 0; i < 300; ++i)
-        is_quiet(celt_20ms, 100 + i % 100);
-    EXPECT_FALSE(is_quiet(std::byte{0xF8}, 30)); // mono
-}
-
-TEST_F(QuietDetectorTest, WhatIsNoPacketIsNotQuiet)
-{
-    EXPECT_FALSE(detector_.is_quiet({}));
+    QuietDetector detector;
+    detector.record(-10, 20ms);
+    EXPECT_TRUE(detector.record(-40, 20ms));
+    for (auto time = 0ms; time < 6s; time += 20ms)
+        detector.record(-40, 20ms);
+    EXPECT_FALSE(detector.record(-40, 20ms)) << "the reference falls by 1 dB per second";
 }
 
 } // namespace

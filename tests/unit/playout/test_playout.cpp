@@ -150,6 +150,26 @@ TEST_F(PlayoutTest, ConcealsInStepsUntilALateFrameArrives)
     EXPECT_EQ(stats.delay, 47500us) << "the delay grows in an underrun";
 }
 
+// Each step fades, so the first one is the longest that the decoder takes.
+TEST_F(PlayoutTest, ConcealsInTheLongestStepFirst)
+{
+    auto first = frame(0ms);
+    first.maximum_conceal_step = 20ms;
+    arrive(0ms, first);
+    arrive(66ms, 20ms); // due at 60
+    run_until(81ms);
+    EXPECT_EQ(log(), "FIRST play 0 at 40; conceal 20 at 60; play 20 at 80; ");
+
+    now_ = 1s;
+    playout_.flush();
+    oldest_handle_ = next_handle_;
+    first.media_time = 1s;
+    arrive(1s, first);
+    run_until(1120ms);
+    EXPECT_EQ(log(), "FIRST play 1000 at 1040; conceal 20 at 1060; conceal 10 at 1080; "
+                     "conceal 10 at 1090; conceal 10 at 1100; conceal 10 at 1110; ");
+}
+
 TEST_F(PlayoutTest, ConcealStepIsThatOfThePreviousFrame)
 {
     arrive(0ms, 0ms);
@@ -673,6 +693,17 @@ TEST_F(PlayoutTest, LongerFrameIsNotLater)
     playout_.hold_minimum_transit(true);
     arrive(70ms, {20ms, 40ms, 2500us, false});
     EXPECT_EQ(playout_.lateness(), 0ms);
+}
+
+TEST_F(PlayoutTest, FramesThatTheSinkHoldsForTheLatencyAreNotLate)
+{
+    playout_.set_downstream_hold(300ms);
+    arrive_evenly(0ms, 3);
+    for (auto time = 60ms; time <= 300ms; time += 20ms)
+        queue(frame(time), time);
+    EXPECT_EQ(playout_.lateness(), 0ms); // the first frame was due at 40
+    queue(frame(360ms), 360ms);
+    EXPECT_EQ(playout_.lateness(), 20ms);
 }
 
 TEST_F(PlayoutTest, LatenessIncludesOverdueFrames)

@@ -92,6 +92,17 @@ TEST_F(TailCostTest, QuietFrameHasALowerPrice)
     EXPECT_EQ(change(1s, 30ms, true), -20ms);
 }
 
+TEST_F(TailCostTest, ConsidersADropOnlyWhenAQuietFrameWouldBeDropped)
+{
+    observe(0ms, 100);
+    EXPECT_FALSE(policy_.is_drop_considered());
+    policy_.configure({500'000});
+    EXPECT_EQ(change(0s, 30ms), 0ms);
+    EXPECT_TRUE(policy_.is_drop_considered());
+    change(1s, 2500us);
+    EXPECT_FALSE(policy_.is_drop_considered());
+}
+
 TEST_F(TailCostTest, ChecksAgainAfterAnIntervalOrADrop)
 {
     for (int i = 0; i < 100; ++i)
