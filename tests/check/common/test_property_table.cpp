@@ -98,16 +98,16 @@ public:
 
 } // namespace
 
-struct JkvmTestObject {
-    GObject parent;
+struct JkvmTestElement {
+    GstElement parent;
 };
-struct JkvmTestObjectClass {
-    GObjectClass parent;
+struct JkvmTestElementClass {
+    GstElementClass parent;
 };
 
-JKVM_DEFINE_ELEMENT(JkvmTestObject, jkvm_test_object, G_TYPE_OBJECT, Impl)
+JKVM_DEFINE_ELEMENT(JkvmTestElement, jkvm_test_element, GST_TYPE_ELEMENT, Impl)
 
-static void jkvm_test_object_configure_class(JkvmTestObjectClass *klass)
+static void jkvm_test_element_configure_class(JkvmTestElementClass *klass)
 {
     settings_table().install(G_OBJECT_CLASS(klass));
     Impl::live_table().install(G_OBJECT_CLASS(klass));
@@ -124,7 +124,7 @@ protected:
         return g_object_class_find_property(G_OBJECT_GET_CLASS(object_), name);
     }
 
-    GObject *object_ = G_OBJECT(g_object_new(jkvm_test_object_get_type(), nullptr));
+    GObject *object_ = G_OBJECT(g_object_new(jkvm_test_element_get_type(), nullptr));
     Settings &settings_ = impl(object_).settings;
 };
 
