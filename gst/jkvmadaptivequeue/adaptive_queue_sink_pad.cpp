@@ -28,10 +28,7 @@ GstFlowReturn AdaptiveQueueSinkPad::on_buffer(GstRef<GstBuffer> buffer)
         return state->flow;
     if (state->settings.leak == Leak::upstream && !has_room()) {
         ++state->dropped_new;
-        state.unlocked([&] {
-            GST_DEBUG_OBJECT(context_.element, "dropping %" GST_PTR_FORMAT ": the queue is full",
-                             static_cast<void *>(buffer.get()));
-        });
+        state.unlocked([&] { log_refused(buffer.get()); });
         return GST_FLOW_OK;
     }
     if (frame.duration != duration_before &&
@@ -50,6 +47,12 @@ GstFlowReturn AdaptiveQueueSinkPad::on_buffer(GstRef<GstBuffer> buffer)
         emit_overrun(state);
     }
     return GST_FLOW_OK;
+}
+
+void AdaptiveQueueSinkPad::log_refused(GstBuffer *buffer) const
+{
+    GST_DEBUG_OBJECT(context_.element, "dropping %" GST_PTR_FORMAT ": the queue is full",
+                     static_cast<void *>(buffer));
 }
 
 void AdaptiveQueueSinkPad::emit_overrun(QueueAccess &state)

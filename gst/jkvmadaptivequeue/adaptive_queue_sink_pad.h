@@ -27,6 +27,7 @@ public:
 
 private:
     void emit_overrun(QueueAccess &state);
+    void log_refused(GstBuffer *buffer) const;
     static void apply(QueueState &state, GstEvent *event);
 
     QueueContext &context_;

@@ -164,12 +164,29 @@ void AdaptiveQueueSrcPad::end_task(QueueAccess &state)
     state.unlocked([&] {
         push_request(std::move(request));
         keep_sticky(context_.src, events);
-        if (is_eos_pending) { // no further buffer will return the failure to upstream
-            if (is_failure(flow))
-                GST_ELEMENT_FLOW_ERROR(context_.element, flow);
-            gst_pad_push_event(context_.src, gst_event_new_eos());
-        }
+        if (is_eos_pending)
+            push_eos(flow);
     });
+}
+
+/// Ends the stream after a failure that no further buffer will return to upstream.
+void AdaptiveQueueSrcPad::push_eos(GstFlowReturn flow) const
+{
+    if (is_failure(flow))
+        GST_ELEMENT_FLOW_ERROR(context_.element, flow);
+    gst_pad_push_event(context_.src, gst_event_new_eos());
+}
+
+GstFlowReturn AdaptiveQueueSrcPad::push_buffer(GstBuffer *buffer) const
+{
+    GST_LOG_OBJECT(context_.element, "pushing %" GST_PTR_FORMAT, static_cast<void *>(buffer));
+    return gst_pad_push(context_.src, buffer);
+}
+
+void AdaptiveQueueSrcPad::log_concealment(const Playout::Conceal &conceal) const
+{
+    GST_DEBUG_OBJECT(context_.element, "concealing %" GST_TIME_FORMAT ": %s",
+                     GST_TIME_ARGS(conceal.duration.count()), name_of(conceal.reason));
 }
 
 void AdaptiveQueueSrcPad::send(const PendingSignals &pending)
@@ -236,7 +253,7 @@ void AdaptiveQueueSrcPad::pass_item(QueueAccess &state)
         pass_event(state, std::get<GstRef<GstEvent>>(std::move(item)));
 }
 
-void AdaptiveQueueSrcPad::pass_query(QueueAccess &state, GstQuery *query)
+void AdaptiveQueueSrcPad::pass_query(QueueAccess &state, GstQuery *query) const
 {
     state->query_in_progress = query;
     const bool result =
@@ -285,7 +302,7 @@ void AdaptiveQueueSrcPad::pass_gap(QueueAccess &state)
         push_gap(state, state->timeline.place_pause(*media_end, state->clock.now()));
 }
 
-void AdaptiveQueueSrcPad::push_event(QueueAccess &state, GstRef<GstEvent> event)
+void AdaptiveQueueSrcPad::push_event(QueueAccess &state, GstRef<GstEvent> event) const
 {
     state.unlocked([&] { gst_pad_push_event(context_.src, event.release()); });
 }
@@ -339,10 +356,7 @@ void AdaptiveQueueSrcPad::conceal(QueueAccess &state, const Playout::Conceal &co
     if (state->playout->level().frames == 0 && !std::exchange(state->is_dry, true))
         pending.underrun = true;
     const auto gap = state->timeline.place(conceal);
-    state.unlocked([&] {
-        GST_DEBUG_OBJECT(context_.element, "concealing %" GST_TIME_FORMAT ": %s",
-                         GST_TIME_ARGS(conceal.duration.count()), name_of(conceal.reason));
-    });
+    state.unlocked([&] { log_concealment(conceal); });
     push_gap(state, gap);
 }
 
@@ -359,10 +373,7 @@ void AdaptiveQueueSrcPad::play(QueueAccess &state, const Playout::Play &play, na
         GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
     state->changed.notify_all();
     push_gap(state, placed.gap_before);
-    const auto flow = state.unlocked([&] {
-        GST_LOG_OBJECT(context_.element, "pushing %" GST_PTR_FORMAT, static_cast<void *>(buffer));
-        return gst_pad_push(context_.src, buffer);
-    });
+    const auto flow = state.unlocked([&] { return push_buffer(buffer); });
     if (state->flow == GST_FLOW_OK)
         state->flow = flow;
 }

@@ -42,7 +42,7 @@ private:
     void pass_item(QueueAccess &state);
     void pass_event(QueueAccess &state, GstRef<GstEvent> event);
     void pass_gap(QueueAccess &state);
-    void pass_query(QueueAccess &state, GstQuery *query);
+    void pass_query(QueueAccess &state, GstQuery *query) const;
     void act(QueueAccess &state, const Playout::Action &action, nanoseconds now,
              PendingSignals &pending);
     void play(QueueAccess &state, const Playout::Play &play, nanoseconds now,
@@ -51,7 +51,11 @@ private:
     void update_reports(QueueState &state, const Playout::Play &play, nanoseconds now,
                         PendingSignals &pending);
     void push_gap(QueueAccess &state, const std::optional<OutputTimeline::Gap> &gap);
-    void push_event(QueueAccess &state, GstRef<GstEvent> event);
+    void push_event(QueueAccess &state, GstRef<GstEvent> event) const;
+    // These must be called without the lock.
+    void push_eos(GstFlowReturn flow) const;
+    GstFlowReturn push_buffer(GstBuffer *buffer) const;
+    void log_concealment(const Playout::Conceal &conceal) const;
     void push_request(GstRef<GstEvent> request);
 
     QueueContext &context_;

@@ -496,6 +496,23 @@ TEST(JkvmAdaptiveQueuePipeline, SurvivesSeeksUnderLoad)
 /// Audio beside live video that is 300 ms slower.
 class JkvmAdaptiveQueueBesideVideo : public ::testing::TestWithParam<const char *> {
 protected:
+    /// Limits the latency of the source to 140 ms, like that of a socket.
+    JkvmAdaptiveQueueBesideVideo()
+    {
+        auto *pad = gst_element_get_static_pad(queue_, "sink");
+        gst_pad_add_probe(
+            pad,
+            static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_QUERY_UPSTREAM |
+                                         GST_PAD_PROBE_TYPE_PULL),
+            [](GstPad *, GstPadProbeInfo *info, gpointer) {
+                auto *query = gst_pad_probe_info_get_query(info);
+                if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY)
+                    gst_query_set_latency(query, TRUE, 20 * GST_MSECOND, 140 * GST_MSECOND);
+                return GST_PAD_PROBE_OK;
+            },
+            nullptr, nullptr);
+        gst_object_unref(pad);
+    }
     /// Plays some frames. Expects no warning, and no frame to be lost or late.
     void play_frames(guint64 count)
     {
