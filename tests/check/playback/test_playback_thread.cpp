@@ -22,7 +22,7 @@ protected:
     static constexpr auto packet = 20ms;
     /// How long before its due time a packet is queued. More than a sink would choose, so that a
     /// busy machine does not disturb what is measured here.
-    static constexpr auto lead = 80ms;
+    nanoseconds lead_ = 80ms;
     static constexpr nanoseconds longest_span = 500us;
 
     PlaybackThreadTest() { pcm_.record_playback(); }
@@ -30,8 +30,10 @@ protected:
     void start() { start(pcm_); }
     void start(const testing::TestPcm &pcm)
     {
-        playback_.emplace(PlaybackThread::Config{.engine = {.devices = {pcm.device()}}}, *this);
-        due_ = monotonic_now() + 150ms;
+        playback_.emplace(PlaybackThread::Config{.engine = {.devices = {pcm.device()},
+                                                            .buffer_time = 2 * lead_ + 40ms}},
+                          *this);
+        due_ = monotonic_now() + 250ms;
     }
 
     /// Plays the triangle on for so long; the last packet is queued in time, not yet played.
@@ -39,7 +41,7 @@ protected:
     {
         for (const auto end = queued_ + time; queued_ < end; queued_ += packet) {
             const auto due = due_ + queued_;
-            pause_.sleep_until(due - lead);
+            pause_.sleep_until(due - lead_);
             const auto frames =
                 testing::triangle(static_cast<std::size_t>(queued_ / 1ms * 48), 960);
             playback_->push({.format = {PlaybackFormat::Coding::s16, 1}, .due = due},
@@ -145,6 +147,7 @@ TEST_P(PlaybackDrift, NeitherDropsNorRepeatsSamples)
 {
     pcm_.set_at_open("ppm " + std::to_string(GetParam().ppm) + "\ngranularity " +
                      std::to_string(GetParam().granularity));
+    lead_ = 180ms;
     start();
     play(13s);
     const auto snapshot = playback_->snapshot();
