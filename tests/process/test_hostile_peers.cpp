@@ -32,7 +32,9 @@ protected:
     {
         if (is_sink(GetParam()))
             return element_.message(ack_type, {});
-        return element_.message(frame_type, {0xFC, 0xFF, 0xFE});
+        // Short packets: the next peer's frame would be late if these filled the timeline ahead of
+        // the clock.
+        return element_.message(frame_type, {0xE4, 0xFF, 0xFE}); // 2.5 ms
     }
     /// Sends the bytes, which must end the connection as a violation, and nothing else.
     void expect_violation(const std::vector<std::uint8_t> &bytes)
