@@ -18,9 +18,10 @@ using Position = std::int64_t; // samples
 constexpr Position block = chirp_rate / 1000;
 constexpr Position window = 10 * block;        // decides whether a stretch follows the signal
 constexpr Position search_window = 20 * block; // for the search in the whole signal
-constexpr Position step = chirp_rate / 400;    // Opus frames are multiples of 2.5 ms
-constexpr double block_threshold = 0.6;        // correlation of a single block
-constexpr double recovery_threshold = 0.35;    // the same, for the blocks before a stretch
+constexpr Position maximum_search_interval = 2000 * block;
+constexpr Position step = chirp_rate / 400; // Opus frames are multiples of 2.5 ms
+constexpr double block_threshold = 0.6;     // correlation of a single block
+constexpr double recovery_threshold = 0.35; // the same, for the blocks before a stretch
 constexpr double window_threshold = 0.75;
 constexpr float silence = 30; // RMS in 16-bit units
 
@@ -45,7 +46,7 @@ public:
         for (std::size_t i = 0; i + channels <= recording.size(); i += channels) {
             float sum = 0;
             for (unsigned channel = 0; channel < channels; ++channel)
-                sum += recording[i + channel];
+                sum += static_cast<float>(recording[i + channel]);
             mono_.push_back(sum / static_cast<float>(channels));
         }
         size_ = static_cast<Position>(mono_.size());
@@ -142,18 +143,21 @@ private:
             if (follows(at, before.offset))
                 return make_stretch(at, before.offset);
         }
-        auto searched = before.end - search_window;
+        // The search of the whole signal is expensive, so it becomes rare in audio that is no part
+        // of the signal at all.
+        auto next_search = before.end;
+        auto interval = search_window;
         for (auto at = before.end; at + window <= size_; at += block) {
             if (is_silent(at, window))
                 continue;
             if (const auto offset = find_near(at, before.offset))
                 return make_stretch(at, *offset);
-            // The whole signal is searched once for each search window.
-            if (at < searched + search_window || at + search_window > size_)
+            if (at < next_search || at + search_window > size_)
                 continue;
-            searched = at;
             if (const auto offset = find_anywhere(at, before.offset))
                 return make_stretch(at, *offset);
+            next_search = at + interval;
+            interval = std::min(2 * interval, maximum_search_interval);
         }
         return std::nullopt;
     }
