@@ -244,13 +244,14 @@ TEST(Soak, EachFrameIsReceivedOrCountedAsLost)
     const auto &sent = results->sender;
     const auto &received = results->receiver;
     const auto &account = results->account;
+    const auto ms = [](guint64 nanoseconds) { return static_cast<double>(nanoseconds) / 1e6; };
     std::cout << "sent " << sent.sent << ", dropped by the sender " << sent.dropped << ", received "
               << received.received << ", lost " << received.lost << ", dropped by jkvmipcsrc "
               << received.dropped << ", queued " << received.queued << ", played "
               << received.played << ", dropped by the queue " << received.queue_dropped
-              << ", underruns " << received.underruns << ", concealed " << received.concealed / 1e6
-              << " ms, inserted " << received.inserted / 1e6 << " ms, paused "
-              << received.paused / 1e6 << " ms" << std::endl;
+              << ", underruns " << received.underruns << ", concealed " << ms(received.concealed)
+              << " ms, inserted " << ms(received.inserted) << " ms, paused " << ms(received.paused)
+              << " ms" << std::endl;
 
     EXPECT_EQ(sent.overruns, 0u);
     EXPECT_EQ(sent.silent, 0u);

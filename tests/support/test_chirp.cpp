@@ -199,7 +199,8 @@ public:
         Recording output(static_cast<std::size_t>(frame_) * channels_);
         for (int number = 0; number < frames; ++number) {
             const auto mono =
-                play(static_cast<std::size_t>(number * frame_), static_cast<std::size_t>(frame_));
+                play(static_cast<std::size_t>(number) * static_cast<std::size_t>(frame_),
+                     static_cast<std::size_t>(frame_));
             Recording input;
             for (const auto sample : mono)
                 input.insert(input.end(), channels_, sample);

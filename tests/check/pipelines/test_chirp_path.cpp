@@ -101,7 +101,7 @@ protected:
         receiving.play();
         sending.play();
         const auto samples = pull_samples(receiving);
-        const auto account = analyse_chirp(samples, 2, testing::opus_tolerance(frame));
+        auto account = analyse_chirp(samples, 2, testing::opus_tolerance(frame));
         auto *ipc = receiving.element("ipc");
         EXPECT_EQ(stat(ipc, "dropped"), 0u);
         lost_ = frame * static_cast<std::int64_t>(stat(ipc, "lost"));
