@@ -130,6 +130,9 @@ GstFlowReturn IpcSrc::create(GstBuffer **buffer)
 /// started it.
 GstFlowReturn IpcSrc::wait_playing()
 {
+    // GStreamer 1.26 leaves the interruption set if PLAYING is reached before this wait. A flush
+    // sets its flag before it interrupts, so one of the two is seen here.
+    engine_.resume();
     const auto flow = gst_base_src_wait_playing(GST_BASE_SRC(element_));
     return flow == GST_FLOW_OK ? GST_FLOW_CUSTOM_SUCCESS : flow;
 }
