@@ -154,6 +154,7 @@ bool AudioSrc::handle_encoder_request(GstEvent *event)
 
 bool AudioSrc::open()
 {
+    interrupted_create_.reset();
     const auto settings = settings_.snapshot();
     codec_.lock()->withdraw_request(); // made by receivers of the last session
     const auto codec = codec_.snapshot();

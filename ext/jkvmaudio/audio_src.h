@@ -8,6 +8,7 @@
 #include "codec/frame_coder.h"
 #include "codec_properties.h"
 #include "common/element_message.h"
+#include "common/interrupted_create.h"
 #include "common/packet_pool.h"
 #include "common/stats_report.h"
 #include "core/base/guarded.h"
@@ -42,6 +43,8 @@ public:
     /// Discards what the device captured while the pipeline was paused.
     void restart() { control_.request_restart(); }
     bool negotiate();
+    /// Any thread: precedes send_event() of the base class.
+    void on_send_event(const GstEvent *event) { interrupted_create_.on_send_event(event); }
     /// False: the base class has to answer.
     bool answer_latency(GstQuery *query);
     /// Takes an event of is_encoder_request(). False: it is invalid and was refused with a warning.
@@ -85,6 +88,7 @@ private:
 
     GstElement *element_;
     GstBaseSrc *src_;
+    InterruptedCreate interrupted_create_;
     ElementMessages xruns_;
     ElementMessages devices_;
     StatsReport report_;

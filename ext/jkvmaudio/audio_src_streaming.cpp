@@ -177,10 +177,8 @@ GstFlowReturn AudioSrc::create(GstBuffer **buffer)
             engine_->restart();
         } else {
             engine_->pause();
-            // Returning FLUSHING for a pause would pause the task, possibly after the change back
-            // to PLAYING has already started it.
             control_.resume(); // see IpcSrc::wait_playing()
-            const auto flow = gst_base_src_wait_playing(GST_BASE_SRC(element_));
+            const auto flow = interrupted_create_.wait_playing(GST_BASE_SRC(element_));
             if (flow != GST_FLOW_OK)
                 return flow;
         }

@@ -188,6 +188,10 @@ static void configure_element(GstElementClass *klass)
     klass->change_state = [](GstElement *self, GstStateChange transition) noexcept {
         return open_in_ready(impl(self), gst_jkvm_audio_src_parent_class, self, transition);
     };
+    klass->send_event = [](GstElement *self, GstEvent *event) noexcept -> gboolean {
+        impl(self).on_send_event(event);
+        return GST_ELEMENT_CLASS(gst_jkvm_audio_src_parent_class)->send_event(self, event);
+    };
     klass->provide_clock = [](GstElement *self) noexcept { return impl(self).provide_clock(); };
     klass->post_message = [](GstElement *self, GstMessage *message) noexcept -> gboolean {
         impl(self).on_stream_status(message);

@@ -195,6 +195,7 @@ static void gst_jkvm_ipc_src_configure_class(GstJkvmIpcSrcClass *klass)
 
     // GstBaseSrc refuses custom upstream events that are sent to the element.
     element_class->send_event = [](GstElement *self, GstEvent *event) noexcept -> gboolean {
+        impl(self).on_send_event(event);
         if (!jkvm::is_encoder_request(event))
             return GST_ELEMENT_CLASS(gst_jkvm_ipc_src_parent_class)->send_event(self, event);
         const auto owned = jkvm::GstRef<GstEvent>::adopt(event);

@@ -65,6 +65,7 @@ void IpcSrc::get_property(guint id, GValue *value, GParamSpec *spec)
 
 bool IpcSrc::open()
 {
+    interrupted_create_.reset();
     const auto settings = settings_.snapshot();
     auto endpoint = settings.ipc.endpoint();
     if (!endpoint) {
@@ -125,15 +126,12 @@ GstFlowReturn IpcSrc::create(GstBuffer **buffer)
     }
 }
 
-/// Blocks while the element is paused; GST_FLOW_FLUSHING on a flush or a change to READY. To return
-/// FLUSHING for a pause would pause the task, possibly after the change back to PLAYING has already
-/// started it.
 GstFlowReturn IpcSrc::wait_playing()
 {
     // GStreamer 1.26 leaves the interruption set if PLAYING is reached before this wait. A flush
-    // sets its flag before it interrupts, so one of the two is seen here.
+    // and an EOS event set their flag before they interrupt, so one of the two is seen here.
     engine_.resume();
-    const auto flow = gst_base_src_wait_playing(GST_BASE_SRC(element_));
+    const auto flow = interrupted_create_.wait_playing(GST_BASE_SRC(element_));
     return flow == GST_FLOW_OK ? GST_FLOW_CUSTOM_SUCCESS : flow;
 }
 

@@ -5,6 +5,7 @@
 
 #include "capture_time_meta.h"
 #include "common/element_message.h"
+#include "common/interrupted_create.h"
 #include "common/packet_pool.h"
 #include "common/stats_report.h"
 #include "core/base/guarded.h"
@@ -46,6 +47,8 @@ public:
     /// Frames sent while the pipeline was paused are outdated.
     void restart() { engine_.restart(); }
     bool set_caps();
+    /// Any thread: precedes send_event() of the base class.
+    void on_send_event(const GstEvent *event) { interrupted_create_.on_send_event(event); }
     /// Takes an event of is_encoder_request(). False: it is invalid and was refused with a warning.
     bool handle_encoder_request(GstEvent *event);
     GstFlowReturn create(GstBuffer **buffer);
@@ -82,6 +85,7 @@ private:
 
     GstElement *element_;
     GstBaseSrc *src_;
+    InterruptedCreate interrupted_create_;
     ElementMessages link_;
     Guarded<IpcSrcSettings> settings_;
     Guarded<PacketPool::Stats> pool_stats_;

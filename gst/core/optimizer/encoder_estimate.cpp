@@ -17,6 +17,9 @@ using namespace std::chrono_literals;
 constexpr double minimum_bitrate = 500;
 constexpr double maximum_bitrate = 512000;
 
+// The duration of an Opus packet is a multiple of this.
+constexpr nanoseconds frame_step = 2500us;
+
 EncoderSettings nearest_preset(wire::Direction direction, double bitrate)
 {
     const auto distance = [&](Quality quality) {
@@ -49,7 +52,8 @@ void EncoderEstimate::restart()
 
 void EncoderEstimate::record(const EncodedFrame &frame)
 {
-    frame_ = frame.duration;
+    // Buffers of a slewed timeline are slightly longer or shorter than their packets.
+    frame_ = std::max((frame.duration + frame_step / 2) / frame_step, std::int64_t{1}) * frame_step;
     uses_dtx_ |= frame.bytes <= largest_dtx_packet;
     if (frame.is_quiet)
         return;

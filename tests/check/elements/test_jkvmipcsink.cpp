@@ -131,7 +131,7 @@ TEST_F(JkvmIpcSink, HasStatisticsUnderJetKvmsNames)
     EXPECT_EQ(percent, 25);
     guint capacity = 0;
     gst_structure_get_uint(stats.get(), "channel_buffer_size", &capacity);
-    EXPECT_EQ(capacity, 5u); // 100 ms
+    EXPECT_EQ(capacity, 25u); // 500 ms
     gboolean connected = FALSE;
     gst_structure_get_boolean(stats.get(), "connected", &connected);
     EXPECT_TRUE(connected);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Tests that the sources continue after rapid changes between PAUSED and PLAYING.
+// Tests that the sources continue after rapid changes between PAUSED and PLAYING, and end on EOS.
 #include "support/alsa_device.h"
 #include "support/gst_test.h"
 #include "support/raw_socket.h"
@@ -41,6 +41,15 @@ TEST(Pause, IpcSourceContinuesAfterRapidChanges)
                     path);
     server.play();
     expect_audio_after_pauses("jkvmipcsrc socket-path=" + path);
+}
+
+TEST(Pause, IpcSourceEndsWithoutAFrame)
+{
+    const testing::TemporaryDirectory directory;
+    Pipeline pipeline("jkvmipcsrc socket-path=" + directory.file("a.sock") + " ! fakesink");
+    pipeline.play();
+    gst_element_send_event(pipeline.get(), gst_event_new_eos());
+    pipeline.wait_for_eos();
 }
 
 TEST(Pause, AudioSourceContinuesAfterRapidChanges)

@@ -42,6 +42,14 @@ TEST_F(EncoderEstimateTest, EstimatesBitrateAndFrameDuration)
     EXPECT_EQ(estimate_.config().stream.channels, 1u);
 }
 
+TEST_F(EncoderEstimateTest, RoundsSlewedDurationsToThoseOfAPacket)
+{
+    play(48000, 1s, 9980us);
+    EXPECT_EQ(estimate_.config().stream.frame_size, 480u);
+    play(48000, 1s, 2505us);
+    EXPECT_EQ(estimate_.config().stream.frame_size, 120u);
+}
+
 TEST_F(EncoderEstimateTest, KeepsTheBitrateWhileAudioNeedsLess)
 {
     play(96000, 10s);
