@@ -70,6 +70,9 @@ int bytes_to_read(int fd)
 
 void send_close_reason(int fd, wire::Format format, wire::CloseReason reason)
 {
+    // A v1 client of the output path takes every message for a frame.
+    if (format.direction == wire::Direction::output && format.dialect == wire::Dialect::v1)
+        return;
     const auto code = wire::type_code(format.dialect, wire::MessageType::stop);
     const wire::HeaderBytes header(
         format, {.type_code = code.value_or(0), .length = 1, .timestamp = wall_now()});

@@ -32,8 +32,8 @@ bool is_allowed(const Endpoint &endpoint, const PeerInfo &peer);
 int send_buffer_used(int fd);
 /// Returns how much data of the peer is unread, in bytes.
 int bytes_to_read(int fd);
-/// Sends a Stop with the reason for closing the connection, if the socket has room for it. No part
-/// of another message may be pending.
+/// Sends a Stop with the reason for closing the connection, if the socket has room for it and
+/// the peer's dialect allows it. No part of another message may be pending.
 void send_close_reason(int fd, wire::Format format, wire::CloseReason reason);
 /// Requests the endpoint's buffer size and returns the sizes that the kernel granted.
 BufferSizes set_buffer_sizes(const Endpoint &endpoint, int fd);

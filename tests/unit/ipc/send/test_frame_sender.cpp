@@ -282,6 +282,7 @@ TEST_F(FrameSenderTest, TurnsAwayADisplacedProcessWhileTheNewestIsConnected)
     testing::ClientProcess old_process; // forked before the service thread starts
     testing::ClientProcess new_process;
     config_.policy = ClientPolicy::replace;
+    config_.dialect = wire::Dialect::v2;
     start();
     const auto old = old_process.connect(config_.endpoint.path);
     EXPECT_FALSE(observer_.event(events_++).removal);
@@ -306,16 +307,27 @@ TEST_F(FrameSenderTest, TurnsAwayADisplacedProcessWhileTheNewestIsConnected)
 TEST_F(FrameSenderTest, SendsTheReasonToAClientThatItTurnsAway)
 {
     config_.max_clients = 1;
+    config_.dialect = wire::Dialect::v2;
     start();
     const auto first = add_client();
     const auto second = connect_to(config_.endpoint.path);
     const auto stop = receive(second.get(), 18);
     ASSERT_EQ(stop.size(), 18u);
-    EXPECT_EQ(stop[4], 2); // Stop
+    EXPECT_EQ(stop[4], 3); // Stop
     EXPECT_EQ(stop[17], 1) << "too many";
     observer_.is_refusing = true;
     const auto third = connect_to(config_.endpoint.path);
     EXPECT_TRUE(receive(third.get(), 18).empty()) << "nothing is sent to a forbidden client";
+}
+
+TEST_F(FrameSenderTest, SendsNothingButFramesToAV1Client)
+{
+    config_.max_clients = 1;
+    config_.dialect = wire::Dialect::v1;
+    start();
+    const auto first = add_client();
+    const auto second = connect_to(config_.endpoint.path);
+    EXPECT_TRUE(receive(second.get(), 1).empty());
 }
 
 TEST_F(FrameSenderTest, ConnectsAsSoonAsTheSocketAppears)
