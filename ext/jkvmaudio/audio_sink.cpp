@@ -89,7 +89,7 @@ const PropertyTable<AudioSink> &AudioSink::live_properties()
                             &AudioSink::stats),
     };
     return table;
-} // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): a false positive in std::function
+}
 
 void AudioSink::set_property(guint id, const GValue *value, GParamSpec *spec)
 {
