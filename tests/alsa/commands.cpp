@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Commands to the test PCM, and the control directory through which tests send them.
+// Parses the commands of the test PCM and accesses the control directory.
 #include "alsa/commands.h"
 
 #include <fcntl.h>
@@ -45,7 +45,7 @@ constexpr std::array commands{
 };
 
 constexpr int highest_errno = 133;
-constexpr double highest_number = 1e12; // keeps frames and ns within 64 bits
+constexpr double highest_number = 1e12; // so that frames and ns fit into 64 bits
 constexpr std::string_view space = " \t\r\n";
 
 std::string_view trim(std::string_view text)
@@ -109,7 +109,7 @@ std::optional<int> parse_errno(std::string_view text)
         if (text == errno_name(number) || text == std::to_string(number))
             return number;
     }
-    // glibc knows only one of the two names of these.
+    // The number has two names, and errno_name() returns only "EAGAIN".
     if (text == "EWOULDBLOCK")
         return EWOULDBLOCK;
     return std::nullopt;
@@ -148,7 +148,7 @@ void ControlDirectory::open_commands()
         return;
     const std::string fifo = path_ + "/cmd";
     mkfifo(fifo.c_str(), 0600);
-    // Also for writing: the FIFO then never reports a hang-up when a sender closes it.
+    // O_RDWR, so that the FIFO does not report a hang-up when a sender closes it.
     UniqueFd fd{open(fifo.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC)};
     struct stat status = {};
     if (fd && fstat(fd.get(), &status) == 0 && S_ISFIFO(status.st_mode))
@@ -176,7 +176,7 @@ void ControlDirectory::log(std::string_view event)
     std::snprintf(head.data(), head.size(), "%lld.%06ld %d ", static_cast<long long>(now.tv_sec),
                   now.tv_nsec / 1000, static_cast<int>(getpid()));
     const std::string line = head.data() + std::string(event) + '\n';
-    // One write: lines of two processes never mix. A full disk loses the line.
+    // A single write, so that the lines of two processes do not mix. A full disk loses the line.
     if (::write(log_.get(), line.data(), line.size()) < 0)
         log_ = UniqueFd{};
 }

@@ -1,58 +1,60 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Commands to the test PCM, and the control directory through which tests send them.
+// Parses the commands of the test PCM and accesses the control directory that tests send them
+// through.
 //
-// A control directory serves one open PCM at a time (two readers of one FIFO would each get some
-// of the commands) and holds:
-//   cmd         FIFO, one command per line, created by the PCM if missing; executed at once
-//   log         events, one line each: seconds (CLOCK_MONOTONIC), process, event
+// A control directory serves one open PCM at a time (two readers of one FIFO would each get only
+// some of the commands) and contains:
+//   cmd         FIFO, one command per line, created by the PCM if missing; executed immediately
+//   log         events, one per line: seconds (CLOCK_MONOTONIC), process, event
 //   open_errno  while it exists, opening fails with the error that it names, e.g. EBUSY
-//   rate        only this rate is offered, in Hz; read when the PCM is opened
-//   channels    only this number of channels is offered; read when the PCM is opened
-//   format      only these formats are offered, e.g. "S16_LE S32_LE"; read when opened
-//   at_open     commands, one per line, executed by each open: a fault that reopening does not
-//               end; commands that need a running stream are ignored
-//   record      as long as it is there when a PCM is opened for playback, what it plays is appended
-//   to
+//   rate        the only rate offered (Hz); read when the PCM is opened
+//   channels    the only number of channels offered; read when the PCM is opened
+//   format      the only formats offered, e.g. "S16_LE S32_LE"; read when the PCM is opened
+//   at_open     commands, one per line, executed at every open: a fault that persists across
+//               reopens; commands that need a running stream are ignored
+//   record      if it exists when a PCM is opened for playback, the played frames are appended to
 //               the file "played": 32-bit samples, interleaved, little endian
 //   continue    the content continues in real time across reopens; contains its start time
 //               (CLOCK_MONOTONIC in ns); an empty file is filled in by the next open. Without
 //               it, every open starts at the beginning.
 //
 // The source continues in real time while the stream is stopped, suspended or in an xrun: that part
-// of it is missing afterwards.
+// of the content is lost.
 //
 // Commands:
-//   xrun            an overrun or underrun now; needs a running stream
+//   xrun            causes an overrun or underrun; needs a running stream
 //   suspend         SUSPENDED until resumed or prepared; needs a running stream
 //   unplug          removes the device: DISCONNECTED, and open_errno has ENODEV until the file is
-//   deleted freeze MS       stops the device's clock and nothing else; 0 thaws it err ERRNO one
-//   transfer fails, e.g. err EIO errs ERRNO|0    every transfer fails, until 0 srcrate HZ|0    the
-//   source's true rate while the PCM claims its own; eight times that or more
-//                   is free-running: as fast as it is read, without overruns
-//   ppm X           the clock is this much too fast, in parts per million
+//                   deleted
+//   freeze MS       stops only the device's clock; 0 thaws it
+//   err ERRNO       one transfer fails, e.g. err EIO
+//   errs ERRNO|0    every transfer fails, until 0
+//   srcrate HZ|0    the true rate of the source, while the PCM reports the negotiated rate; eight
+//                   times that or more is free-running: as fast as it is read, without overruns
+//   ppm X           deviation of the clock in parts per million; positive is fast
 //
 // Commands for capture:
-//   short N|0       never more than N unread frames are visible
-//   freq HZ         frequency of the tone, without a step in its phase
+//   short N|0       at most N unread frames are visible
+//   freq HZ         frequency of the tone; its phase is continuous
 //   amp A           peak of the tone or gain of the file, 1 = full scale or unchanged
 //   constant V|off  every sample is V (-1..1), as on a dead input
 //   gap FRAMES      the next frames of the source are lost without an error
 //
 // Commands for playback:
-//   granularity N   the hardware pointer moves by N frames at once
-//   jitter US       the hardware pointer moves up to so much later than its frames are played
-//   noresume N      the next N attempts to resume leave the stream suspended, as a driver that
-//                   returns EAGAIN or ENOSYS; alsa-lib reports success all the same
+//   granularity N   the hardware pointer advances in steps of N frames
+//   jitter US       maximum delay of the hardware pointer behind the played frames (us)
+//   noresume N      the next N attempts to resume leave the stream suspended, as with a driver that
+//                   returns EAGAIN or ENOSYS; alsa-lib reports success anyway
 //
-// Playback: the ring's memory keeps its content across prepare, as that of a sound card, so stale
-// audio can be played. Frames are recorded when the clock passes them, not when they are written.
+// Playback: like a sound card's, the ring buffer keeps its content across prepare, so stale audio
+// can be played. Frames are recorded when the clock passes them, not when they are written.
 //
 // Events in the log: opened, refused, hw_params, prepare, start, stop, resume, overrun, thaw,
 // "read fails", closed, "cmd <the line>", and for commands without effect "unknown command" or
 // "ignored". A PCM opened for playback logs "opened playback", underrun, "write fails", and
-// "play EVENT frame=F time=T speed=S" where its clock starts, stops or changes its speed: frame F
-// of the file "played" is played at T ns (CLOCK_MONOTONIC) and those after it at S frames per
-// second.
+// "play EVENT frame=F time=T speed=S" when its clock starts, stops or changes its speed: frame F
+// of the file "played" is played at T ns (CLOCK_MONOTONIC), and the following frames at S frames
+// per second.
 #pragma once
 
 #include "core/base/unique_fd.h"
@@ -86,59 +88,59 @@ struct Command {
         unknown,
     };
     Kind kind = Kind::unknown;
-    double value = 0; ///< the argument: a number in the unit of the table above, or an errno
+    double value = 0; ///< numeric argument in the unit documented above, or an errno
     bool off = false; ///< the argument was "off"
 
     bool operator==(const Command &) const = default;
 };
 
-/// Kind::unknown for anything that is not exactly a command of the table with its argument.
+/// Parses a command line. Returns Kind::unknown for anything but a valid command with its argument.
 [[nodiscard]] Command parse_command(std::string_view line);
 
-/// The number of an errno given as its name ("EBUSY") or in digits; nullopt for anything else.
+/// Returns the errno given as its name ("EBUSY") or in digits; nullopt for any other text.
 [[nodiscard]] std::optional<int> parse_errno(std::string_view text);
 
-/// "EBUSY", or the digits of a number that has no name.
+/// Returns the name of an errno, e.g. "EBUSY", or its digits if it has none.
 [[nodiscard]] std::string errno_name(int number);
 
 /// Assembles lines from chunks of bytes.
 class LineSplitter {
 public:
-    /// Calls `take` for each line that `bytes` completes, without its end; empty lines are left
-    /// out.
+    /// Calls `take` for each line that `bytes` completes, without its line ending. Empty lines are
+    /// skipped.
     void feed(std::string_view bytes, const std::function<void(std::string_view)> &take);
 
 private:
-    static constexpr size_t max_line = 4096; // a longer one is cut
+    static constexpr size_t max_line = 4096; // bytes; longer lines are truncated
     std::string begun_;
 };
 
-/// One process's end of a control directory. Nothing here fails: a file that cannot be opened
-/// counts as missing. Not thread-safe; its owner locks.
+/// A control directory as used by one process. Its functions do not fail: a file that cannot be
+/// opened counts as missing. Not thread-safe; the owner locks.
 class ControlDirectory {
 public:
-    /// Without a directory (`path` empty): no commands, no log.
+    /// An empty `path` means no directory: no commands and no log.
     explicit ControlDirectory(std::string path);
 
-    /// Opens the FIFO, making it if it is missing.
+    /// Opens the FIFO, and creates it if it is missing.
     void open_commands();
 
     [[nodiscard]] const std::string &path() const { return path_; }
 
-    /// To be polled for POLLIN; -1 when there is none.
+    /// Descriptor to be polled for POLLIN; -1 if there is none.
     [[nodiscard]] int command_fd() const { return commands_.get(); }
 
-    /// Takes all pending commands; never blocks.
+    /// Passes all pending commands to `take`; never blocks.
     void read_commands(const std::function<void(std::string_view)> &take);
 
     /// Appends one line to the log.
     void log(std::string_view event);
 
-    /// The file's content without surrounding white space; nullopt if it does not exist.
+    /// Returns the file's content without surrounding white space; nullopt if it does not exist.
     [[nodiscard]] std::optional<std::string> read(const char *name) const;
     void write(const char *name, std::string_view content);
 
-    /// The number in a file; nullopt if it does not exist or holds no positive number.
+    /// Returns the number in a file; nullopt if the file does not exist or has no positive number.
     [[nodiscard]] std::optional<unsigned> read_number(const char *name) const;
 
 private:

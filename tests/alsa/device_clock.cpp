@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The clock of the virtual capture device: how many frames it has made by a given time.
+// Computes how many frames a virtual device has captured or played at a given time.
 #include "alsa/device_clock.h"
 
 #include <algorithm>
@@ -26,7 +26,7 @@ double DeviceClock::position(int64_t now) const
 
 void DeviceClock::rebase(int64_t now)
 {
-    // Without a rate yet, the time since run_since() still has to be counted with the coming one.
+    // Without a rate yet, the time since run_since() is counted later, with the first rate.
     if (!running_ || now <= anchor_time_ || rate_ == 0)
         return;
     anchor_position_ = position(now);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A plain libasound capture program, for testing the test PCM: opens, polls, reads.
+// Captures from the test PCM as a plain libasound program does: opens, polls, reads.
 #include "alsa/pcm_capture.h"
 
 #include <poll.h>
@@ -123,7 +123,7 @@ snd_pcm_sframes_t PcmCapture::read(snd_pcm_uframes_t most, Bytes &to)
     const snd_pcm_channel_area_t *areas = nullptr;
     snd_pcm_uframes_t offset = 0;
     snd_pcm_uframes_t frames = std::min(most, static_cast<snd_pcm_uframes_t>(count));
-    // Twice: a repeated read must return the same samples.
+    // Reads twice: a repeated read must return the same samples.
     for (int i = 0; i < 2; i++) {
         if (const int error = snd_pcm_mmap_begin(pcm_, &areas, &offset, &frames); error < 0)
             return error;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A plain libasound capture program, for testing the test PCM: opens, polls, reads.
+// Captures from the test PCM as a plain libasound program does: opens, polls, reads.
 #pragma once
 
 #include <alsa/asoundlib.h>
@@ -30,31 +30,31 @@ public:
     PcmCapture(const PcmCapture &) = delete;
     PcmCapture &operator=(const PcmCapture &) = delete;
 
-    /// Opens and, when `settings` fit, prepares.
+    /// Opens the PCM, and prepares it if it supports `settings`.
     int open(const std::string &device, const CaptureSettings &settings = {});
     void close();
     int start() { return snd_pcm_start(pcm_); }
 
-    /// Prepares and starts again, as after an xrun.
+    /// Prepares and restarts the PCM, as after an xrun.
     int restart();
 
-    /// Waits for an event; the events of poll(), or 0 at the timeout. Wake-ups for nothing are
-    /// waited through.
+    /// Waits for an event. Returns the events of poll(), or 0 on a time-out. Spurious wake-ups are
+    /// skipped.
     int wait(std::chrono::milliseconds timeout);
 
-    /// Whether the descriptor becomes readable, which must not be all the time.
+    /// Returns whether the descriptor becomes readable; used to detect busy polling.
     [[nodiscard]] bool wakes_up(std::chrono::milliseconds timeout);
 
-    /// Waits for an error event without reading; the state then.
+    /// Waits for an error event without reading. Returns the state after it.
     snd_pcm_state_t wait_for_error(std::chrono::milliseconds timeout);
 
     /// Reads up to `most` available frames and appends them to `to`. Returns the number of frames.
     snd_pcm_sframes_t read(snd_pcm_uframes_t most, Bytes &to);
 
-    /// Reads `frames` frames, waiting for them; 0, or the first error.
+    /// Blocks until `frames` frames are read. Returns 0 or the first error.
     int read_all(snd_pcm_uframes_t frames, Bytes &to);
 
-    /// Reads until a read fails; the error, or 0 when none comes within five seconds.
+    /// Reads until a read fails. Returns the error, or 0 if none occurs within five seconds.
     int read_until_error();
 
     [[nodiscard]] snd_pcm_t *pcm() { return pcm_; }
@@ -70,7 +70,7 @@ private:
     size_t frame_bytes_ = 0;
 };
 
-/// One channel of interleaved S16_LE frames.
+/// Returns the samples of one channel of interleaved S16_LE frames.
 [[nodiscard]] std::vector<double> channel_of(const PcmCapture::Bytes &bytes, unsigned channels,
                                              unsigned channel = 0);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The ALSA I/O plugin "jkvmtest": opens a virtual capture or playback device and
-// hands it to alsa-lib.
+// Implements the ALSA I/O plugin "jkvmtest": opens a virtual capture or playback device and
+// registers it with alsa-lib.
 #include "alsa/virtual_device.h"
 #include "alsa/virtual_playback.h"
 
@@ -22,12 +22,12 @@ constexpr unsigned min_period_bytes = 32; // less than 2.5 ms of 8 hz mono
 constexpr unsigned max_buffer_bytes = 1u << 20;
 constexpr unsigned max_periods = 1024;
 
-/// The PCM's definition in the ALSA configuration.
+/// The PCM's options in the ALSA configuration.
 struct Options {
     std::string file;
     std::string directory;
-    double frequency = 997; // not 1000: a hole of whole cycles would be invisible
-    unsigned rate = 0;      // 0 = all
+    double frequency = 997; // not 1000: a gap of whole cycles would be undetectable
+    unsigned rate = 0;      // 0 = any
     unsigned channels = 0;
     std::string format;
 };
@@ -96,7 +96,8 @@ int read_options(snd_config_t *conf, Options &options)
     return 0;
 }
 
-/// The formats named in `list` (separated by blanks or commas), all of them when it is empty.
+/// Returns the formats listed in `list` (separated by blanks or commas); all formats if it is
+/// empty.
 std::vector<unsigned> find_formats(const std::string &list)
 {
     std::vector<unsigned> found;
@@ -127,7 +128,7 @@ std::vector<unsigned> find_channels(unsigned native, unsigned only)
 Offer make_offer(const Options &options, const ControlDirectory &control, const Signal &signal)
 {
     Offer offer;
-    // The file "rate" overrides that of the WAV file: the source has changed its rate.
+    // The file "rate" overrides the rate of the WAV file, to simulate a source that changes it.
     unsigned rate = control.read_number("rate").value_or(options.rate);
     if (rate == 0)
         rate = signal.native_rate();
@@ -208,13 +209,13 @@ snd_pcm_ioplug_callback_t make_callbacks()
 snd_pcm_ioplug_callback_t make_capture_callbacks()
 {
     auto table = make_callbacks<VirtualDevice>();
-    // alsa-lib stops the stream after this; there is nothing to wait for. For playback, alsa-lib
-    // itself waits until the ring is empty.
+    // For capture, nothing remains to be drained: alsa-lib stops the stream after this call. For
+    // playback, alsa-lib itself waits until the ring buffer is empty.
     table.drain = [](snd_pcm_ioplug_t *) { return 0; };
     return table;
 }
 
-/// Passes the device on to alsa-lib, which owns it from then on.
+/// Transfers the device to alsa-lib, which owns it from then on.
 template <typename Device>
 int create_pcm(snd_pcm_t **pcm, const char *name, snd_pcm_stream_t stream, int mode,
                std::unique_ptr<Device> device, const snd_pcm_ioplug_callback_t &callbacks,
@@ -274,7 +275,7 @@ int open_device(snd_pcm_t **pcm, const char *name, snd_config_t *conf, snd_pcm_s
 } // namespace
 } // namespace jkvm::testing
 
-// alsa-lib finds the function and its version symbol by name.
+// alsa-lib looks up the function and its version symbol by name.
 #pragma GCC visibility push(default)
 extern "C" {
 

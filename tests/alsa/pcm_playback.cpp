@@ -35,7 +35,7 @@ int PcmPlayback::configure()
     snd_pcm_sw_params_alloca(&sw);
     then(snd_pcm_sw_params_current(pcm_, sw));
     then(snd_pcm_sw_params_set_avail_min(pcm_, sw, settings_.period));
-    // Only snd_pcm_start() starts it.
+    // Disables the automatic start; only snd_pcm_start() starts the stream.
     snd_pcm_uframes_t boundary = 0;
     then(snd_pcm_sw_params_get_boundary(sw, &boundary));
     then(snd_pcm_sw_params_set_start_threshold(pcm_, sw, boundary));

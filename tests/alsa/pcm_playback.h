@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A plain libasound playback program, for testing the test PCM: opens, writes, polls.
+// Plays on the test PCM as a plain libasound program does: opens, writes, polls.
 #pragma once
 
 #include <alsa/asoundlib.h>
@@ -28,16 +28,16 @@ public:
     PcmPlayback(const PcmPlayback &) = delete;
     PcmPlayback &operator=(const PcmPlayback &) = delete;
 
-    /// Opens, configures and prepares.
+    /// Opens, configures and prepares the PCM.
     int open(const std::string &device, const PlaybackSettings &settings);
     void close();
-    /// Writes these frames (all channels the same) as S16 without waiting; the frames written.
+    /// Writes the frames to all channels as S16 without blocking. Returns the number written.
     snd_pcm_sframes_t write(const std::vector<int16_t> &frames);
-    /// The hardware pointer: frames that were written less those that are queued.
+    /// Returns the hardware pointer: written frames minus queued frames.
     uint64_t pointer();
-    /// Waits until the descriptor reports an event; 0 at the timeout.
+    /// Waits until the descriptor reports an event. Returns the events, or 0 on a time-out.
     int wait(std::chrono::milliseconds timeout);
-    /// Writes `frames` whenever there is room until `count` of them are played.
+    /// Writes `frames` whenever there is room, until `count` of them are played.
     int play(const std::vector<int16_t> &frames, uint64_t count);
 
     [[nodiscard]] snd_pcm_t *pcm() { return pcm_; }

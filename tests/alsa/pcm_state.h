@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What both directions of the test PCM translate between alsa-lib and the virtual device.
+// Translates between alsa-lib and the virtual device, for both directions of the test PCM.
 #pragma once
 
 #include "alsa/sample_format.h"
@@ -24,7 +24,7 @@ inline SampleFormat sample_format(snd_pcm_format_t format)
     }
 }
 
-/// What a transfer to or from a stream in this state returns; 0 where it is possible.
+/// Returns the result of a transfer in this state of the stream; 0 if a transfer is possible.
 inline int state_error(snd_pcm_state_t state)
 {
     switch (state) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Test fixture for the test PCM: a PCM and a capture program, in both access modes.
+// Provides the fixture for tests of the test PCM: a PCM and a capture program, in both access
+// modes.
 //
 // Tests raise the speed of the source instead of waiting, and freeze its clock instead of sleeping.
 #pragma once
@@ -22,15 +23,15 @@ using Bytes = PcmCapture::Bytes;
 
 constexpr milliseconds patience{10'000};
 
-/// For snd_lib_error_set_handler(), around calls that are expected to fail.
+/// Discards libasound's messages for calls that are expected to fail.
 inline void ignore_error(const char *, int, const char *, int, const char *, ...) {}
 
-/// Every test runs in read/write mode and in mmap mode.
+/// Runs every test in read/write mode and in mmap mode.
 class PcmTest : public ::testing::TestWithParam<bool> {
 protected:
     PcmTest() { settings_.mmap = GetParam(); }
 
-    // The process-wide cache would be reported as a leak.
+    // Frees the process-wide configuration cache, which would be reported as a leak.
     static void TearDownTestSuite() { snd_config_update_free_global(); }
 
     void open_running()
@@ -38,7 +39,7 @@ protected:
         int error = capture_.open(test_.device(), settings_);
         if (error == 0)
             error = capture_.start();
-        if (error < 0) // fails the test before it uses the PCM
+        if (error < 0) // ends the test before it uses the PCM
             throw std::runtime_error(snd_strerror(error));
     }
 
@@ -49,7 +50,7 @@ protected:
         return channel_of(bytes, settings_.channels);
     }
 
-    /// Sends a command to the running stream and waits until it is executed.
+    /// Sends a command to the running stream and waits until it has been executed.
     void send(const char *command)
     {
         test_.send(command);

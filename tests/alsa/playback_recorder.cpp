@@ -27,7 +27,7 @@ void PlaybackRecorder::append(std::span<const int32_t> samples)
     if (!file_)
         return;
     const auto bytes = std::as_bytes(samples);
-    // After a failed or short write, the frames no longer match the log.
+    // Recording ends after a failed or short write: the file would no longer match the log.
     if (write(file_.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
         file_ = UniqueFd{};
     samples_ += samples.size();

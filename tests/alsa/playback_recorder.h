@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Records what the virtual playback device plays, and when.
+// Records the frames that the virtual playback device plays, and their times.
 #pragma once
 
 #include "alsa/commands.h"
@@ -11,22 +11,23 @@
 
 namespace jkvm::testing {
 
-/// Appends to the file "played" of a control directory, if the file "record" is in it; and writes
-/// the lines "play ..." to the log, from which the time of each frame follows. Not thread-safe.
+/// Appends to the file "played" of a control directory that contains the file "record", and writes
+/// "play ..." lines to the log, from which the time of each frame follows. Not thread-safe.
 class PlaybackRecorder {
 public:
     explicit PlaybackRecorder(const ControlDirectory &control);
 
-    /// The number of interleaved samples in a frame.
+    /// Sets the number of interleaved samples in a frame.
     void set_channels(unsigned channels);
     void append(std::span<const int32_t> samples);
-    /// The next frame is played at `time`, those after it at `speed` frames per second.
+    /// Logs that the next frame is played at `time` (ns) and those after it at `speed` frames per
+    /// second.
     void mark(ControlDirectory &control, std::string_view event, int64_t time, double speed) const;
 
 private:
     UniqueFd file_;
     unsigned channels_ = 1;
-    uint64_t samples_ = 0; // in the file
+    uint64_t samples_ = 0; // number in the file
 };
 
 } // namespace jkvm::testing

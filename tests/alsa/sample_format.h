@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Stores 32-bit samples in the formats that the test PCM offers, and loads them.
+// Converts between 32-bit samples and the formats that the test PCM offers.
 #pragma once
 
 #include <cstdint>
@@ -8,12 +8,12 @@ namespace jkvm::testing {
 
 enum class SampleFormat {
     s16_le,
-    s24_le,  ///< in the low three of four bytes, sign-extended
-    s24_3le, ///< in three bytes
+    s24_le,  ///< low three of four bytes, sign-extended
+    s24_3le, ///< three bytes
     s32_le,
 };
 
-/// Writes `sample` to `to`, rounded to the format's width; little endian on every machine.
+/// Writes `sample` to `to`, rounded to the width of the format and always little endian.
 inline void store_sample(SampleFormat format, int32_t sample, unsigned char *to)
 {
     const auto rounded = [sample](int drop) {
@@ -37,13 +37,13 @@ inline void store_sample(SampleFormat format, int32_t sample, unsigned char *to)
     }
 }
 
-/// The size of a stored sample.
+/// Returns the size of a stored sample (bytes).
 inline unsigned sample_bytes(SampleFormat format)
 {
     return format == SampleFormat::s16_le ? 2 : format == SampleFormat::s24_3le ? 3 : 4;
 }
 
-/// The inverse of store_sample(); what the format does not have is 0.
+/// The inverse of store_sample(); bits that the format lacks are 0.
 inline int32_t load_sample(SampleFormat format, const unsigned char *from)
 {
     const unsigned bytes = format == SampleFormat::s24_le ? 3 : sample_bytes(format);

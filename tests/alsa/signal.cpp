@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The content of the test PCM: a WAV file in a loop, or a sine.
+// Generates the content of the test PCM: a looped WAV file or a sine.
 #include "alsa/signal.h"
 
 #include <algorithm>
@@ -15,9 +15,9 @@ namespace {
 constexpr size_t max_file_bytes = size_t{512} << 20;
 constexpr unsigned max_channels = 8;
 constexpr unsigned format_pcm = 1;
-constexpr unsigned format_extensible = 0xFFFE; // the sub-format has the real format
+constexpr unsigned format_extensible = 0xFFFE; // the sub-format is the actual format
 
-/// A view on the bytes not yet read; every read is checked.
+/// Reads a span of bytes sequentially; every read is bounds-checked.
 class Reader {
 public:
     explicit Reader(std::span<const unsigned char> bytes) : bytes_{bytes} {}
@@ -61,11 +61,11 @@ void parse_format(std::span<const unsigned char> chunk, Wave &wave)
     unsigned format = in.take_u16(what);
     wave.channels = in.take_u16(what);
     wave.rate = in.take_u32(what);
-    in.take(4, what); // bytes per second: follows from the rest
+    in.take(4, what); // bytes per second, redundant
     const unsigned frame_bytes = in.take_u16(what);
     const unsigned bits = in.take_u16(what);
     if (format == format_extensible) {
-        in.take(8, what); // size of the extension, valid bits, channel mask
+        in.take(8, what); // extension size, valid bits, channel mask
         format = in.take_u16(what);
     }
     if (format != format_pcm || bits != 16)
@@ -162,7 +162,7 @@ Signal Signal::loop(Wave wave)
 
 double Signal::cycles_at(uint64_t position) const
 {
-    // Signed: a repeated read may begin before the position of the last change.
+    // Signed, because a repeated read may begin before the position of the last change.
     const auto distance = static_cast<double>(static_cast<int64_t>(position - phase_position_));
     const double cycles = phase_cycles_ + distance * frequency_ / rate_;
     return cycles - std::floor(cycles);
@@ -195,7 +195,7 @@ void Signal::fill(uint64_t position, unsigned channels, std::span<int32_t> out) 
         for (unsigned c = 0; c < channels; c++) {
             const int32_t sample =
                 wave_->samples[frame * wave_->channels + c % wave_->channels] * 65536;
-            // An unchanged level is kept bit by bit.
+            // At unity gain, samples are passed through bit-exactly.
             out[i * channels + c] =
                 amplitude_ == 1.0 ? sample : to_s32(amplitude_ * sample / 2147483648.0);
         }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The content of the test PCM: a WAV file in a loop, or a sine.
+// Generates the content of the test PCM: a looped WAV file or a sine.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@
 
 namespace jkvm::testing {
 
-/// A WAV file that cannot be played; what() is a sentence for the user.
+/// Reports a WAV file that cannot be played; what() is a sentence for the user.
 class SignalError : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
@@ -27,44 +27,46 @@ struct Wave {
     [[nodiscard]] uint64_t frames() const { return samples.size() / channels; }
 };
 
-/// Reads a RIFF WAVE file image (PCM, 16 bits, 1..8 channels, any rate). Throws SignalError.
+/// Parses a RIFF WAVE file image (PCM, 16 bits, 1..8 channels, any rate). Throws SignalError.
 [[nodiscard]] Wave parse_wave(std::span<const unsigned char> file);
 
-/// Reads a WAV file of at most 512 MiB. Throws SignalError, its text names the path.
+/// Reads a WAV file of at most 512 MiB. Throws a SignalError that includes the path.
 [[nodiscard]] Wave load_wave(const std::string &path);
 
-/// The samples at any position. Between two changes of a setting the value at a position never
-/// changes and does not depend on what was read before: alsa-lib asks for the same frames again
-/// and again in mmap mode. Not thread-safe; its owner locks.
+/// Provides the samples at any position. Between two changes of a setting, the value at a position
+/// is constant and does not depend on previous reads, because alsa-lib requests the same frames
+/// repeatedly in mmap mode. Not thread-safe; the owner locks.
 class Signal {
 public:
-    /// A sine of `frequency` Hz at half of full scale; fits every rate and channel count.
+    /// Creates a sine of `frequency` Hz at half of full scale, for any rate and number of channels.
     [[nodiscard]] static Signal tone(double frequency);
 
-    /// The file from its first frame, looped, at its own level.
+    /// Creates a loop of the file from its first frame, at its original level.
     [[nodiscard]] static Signal loop(Wave wave);
 
-    /// The rate of the file, 0 for a tone.
+    /// Rate of the file (Hz); 0 for a tone.
     [[nodiscard]] unsigned native_rate() const { return wave_ ? wave_->rate : 0; }
 
-    /// The channels of the file, 0 for a tone.
+    /// Number of channels of the file; 0 for a tone.
     [[nodiscard]] unsigned native_channels() const { return wave_ ? wave_->channels : 0; }
 
-    /// The frames per second for which a tone's frequency is meant. A file is played frame by
-    /// frame whatever the rate.
+    /// Sets the rate (Hz) that a tone's frequency refers to. A file is played frame by frame at any
+    /// rate.
     void set_rate(unsigned rate) { rate_ = rate; }
 
-    /// Changes the tone from position `at` on without a step in its phase. No effect on a file.
+    /// Changes the frequency of the tone (Hz) at position `at` with continuous phase. Has no effect
+    /// on a file.
     void set_frequency(double frequency, uint64_t at);
 
-    /// Peak of the tone, or gain of the file; 1.0 is full scale or unchanged. Clipped.
+    /// Sets the peak of the tone or the gain of the file; 1.0 is full scale or unchanged. Samples
+    /// are clipped.
     void set_amplitude(double amplitude) { amplitude_ = amplitude; }
 
-    /// Sticks every sample to one value (-1.0 .. 1.0), as a dead input does; nullopt ends that.
+    /// Sets every sample to one value (-1.0 .. 1.0), as a dead input does; nullopt ends this.
     void set_constant(std::optional<double> value) { constant_ = value; }
 
-    /// Fills `out` with interleaved 32 bit samples of whole frames, the first one at `position`.
-    /// A channel that a file does not have repeats the file's channels in turn.
+    /// Fills `out` with interleaved 32-bit samples of whole frames, starting at `position`. If
+    /// there are more channels than in the file, the file's channels are repeated in turn.
     void fill(uint64_t position, unsigned channels, std::span<int32_t> out) const;
 
 private:
@@ -75,8 +77,8 @@ private:
     double amplitude_ = 1.0;
     double frequency_ = 0.0;
     unsigned rate_ = 48000;
-    uint64_t phase_position_ = 0; // where the frequency was last set ...
-    double phase_cycles_ = 0.0;   // ... and the phase there, in cycles
+    uint64_t phase_position_ = 0; // position of the last frequency change
+    double phase_cycles_ = 0.0;   // phase at phase_position_, in cycles
 };
 
 } // namespace jkvm::testing

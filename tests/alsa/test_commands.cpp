@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Command lines and control directories of the test PCM, and the helper that tests use for them.
+// Tests the commands and control directories of the test PCM, and the helper that tests use.
 #include "alsa/commands.h"
 #include "support/alsa_device.h"
 
@@ -181,7 +181,7 @@ TEST(TestPcm, CountsAndWaitsForLinesOfTheLog)
     std::thread writer([directory = test.directory()] {
         ControlDirectory control{directory};
         control.log("start");
-        for (int i = 0; i < 1000; i++) // so that the wait has begun before the event
+        for (int i = 0; i < 1000; i++) // lets the wait start before the event
             control.log("stop");
         control.log("start again");
     });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The clock of the virtual capture device, with artificial times.
+// Tests the clock of the virtual devices with artificial times.
 #include "alsa/device_clock.h"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The test PCM through libasound: what it offers, its content, its pace.
+// Tests the capabilities, content and timing of the test PCM through libasound.
 #include "alsa/pcm_test.h"
 
 #include <poll.h>
@@ -44,7 +44,7 @@ TEST_P(PcmTest, HandsOutEveryFormat)
     struct Case {
         snd_pcm_format_t format;
         size_t bytes;
-        size_t low; // of the two highest bytes
+        size_t low; // offset of the two most significant bytes
     };
     for (const Case &c : {Case{SND_PCM_FORMAT_S16_LE, 2, 0}, Case{SND_PCM_FORMAT_S24_3LE, 3, 1},
                           Case{SND_PCM_FORMAT_S24_LE, 4, 1}, Case{SND_PCM_FORMAT_S32_LE, 4, 2}}) {
@@ -65,7 +65,7 @@ TEST_P(PcmTest, LoopsAFileFromItsStart)
 {
     const std::string path = test_.directory() + "/ramp.wav";
     std::string wav("RIFF\0\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x80\x3e\0\0\0\x7d\0\0\2\0\x10\0", 36);
-    constexpr int frames = 1001; // of no size that a period has
+    constexpr int frames = 1001; // not a multiple of a period
     wav += "data";
     for (const unsigned byte : {frames * 2 % 256, frames * 2 / 256, 0, 0})
         wav += static_cast<char>(byte);
@@ -76,7 +76,7 @@ TEST_P(PcmTest, LoopsAFileFromItsStart)
     const TestPcm file{{.file = path}};
     settings_.rate = 16000;
     EXPECT_EQ(capture_.open(file.device(), {.mmap = settings_.mmap, .rate = 48000}), -EINVAL);
-    for (const unsigned channels : {1u, 2u}) { // mono is also offered as stereo
+    for (const unsigned channels : {1u, 2u}) { // mono files are also offered as stereo
         settings_.channels = channels;
         ASSERT_EQ(capture_.open(file.device(), settings_), 0);
         capture_.start();
@@ -106,7 +106,7 @@ TEST_P(PcmTest, OverrunsAReaderThatIsTooSlow)
     ASSERT_EQ(capture_.restart(), 0);
     auto samples = read_samples(480);
     EXPECT_EQ(count_breaks(samples, 48000, 997), 0u);
-    // The content of the meantime is missing.
+    // The content during the interruption is lost.
     samples.insert(samples.begin(), before.begin(), before.end());
     EXPECT_EQ(count_breaks(samples, 48000, 997), 2u);
 }
@@ -138,7 +138,7 @@ TEST_P(PcmTest, WakesUpAtTheThreshold)
     EXPECT_EQ(capture_.wait(patience), POLLIN);
     const snd_pcm_sframes_t there = snd_pcm_avail(capture_.pcm());
     EXPECT_GE(there, 480);
-    // As long as a period is left, the descriptor stays ready.
+    // The descriptor stays readable as long as a period is available.
     Bytes bytes;
     send("freeze 7200000");
     const auto left = static_cast<snd_pcm_uframes_t>(snd_pcm_avail(capture_.pcm()));
@@ -155,7 +155,7 @@ TEST_P(PcmTest, LetsAnIdleReaderSleep)
     ASSERT_EQ(capture_.start(), 0);
     freeze_and_drain();
     EXPECT_EQ(capture_.wait(milliseconds(20)), 0);
-    EXPECT_FALSE(capture_.wakes_up(milliseconds(20))) << "with nothing to read";
+    EXPECT_FALSE(capture_.wakes_up(milliseconds(20))) << "with no frames to read";
 }
 
 TEST_P(PcmTest, KeepsTheToneAtEveryRate)
@@ -214,7 +214,8 @@ TEST_P(PcmTest, StopsAndStartsAgain)
     send("freeze 3600000");
     ASSERT_EQ(snd_pcm_drop(capture_.pcm()), 0);
     ASSERT_EQ(capture_.restart(), 0);
-    EXPECT_EQ(snd_pcm_avail(capture_.pcm()), 0) << "nothing of the stream before is left";
+    EXPECT_EQ(snd_pcm_avail(capture_.pcm()), 0)
+        << "frames of the previous stream must be discarded";
     EXPECT_LE(snd_pcm_drain(capture_.pcm()), 0);
 }
 

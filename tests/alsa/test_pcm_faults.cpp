@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The commands of the test PCM through libasound: what every fault looks like to a program.
+// Tests the effect of each fault command of the test PCM on a libasound program.
 #include "alsa/pcm_test.h"
 
 #include <poll.h>
@@ -133,7 +133,7 @@ TEST_P(PcmFaultTest, AnErrorStrikesWithoutFramesOnlyInReadWriteMode)
     open_running();
     freeze_and_drain();
     send("errs EIO");
-    const bool mmap = GetParam(); // hands out real frames only
+    const bool mmap = GetParam(); // mmap mode provides real frames only
     EXPECT_EQ(capture_.wait(milliseconds(20)), mmap ? 0 : POLLIN);
     EXPECT_EQ(snd_pcm_avail(capture_.pcm()), mmap ? 0 : 1);
     Bytes bytes;
@@ -153,7 +153,7 @@ TEST_P(PcmFaultTest, ShortReadsGiveFewFramesAtATimeAndLoseNone)
         const snd_pcm_sframes_t there = snd_pcm_avail(capture_.pcm());
         EXPECT_LE(there, 7);
         was_short = was_short || there == 7;
-        Bytes bytes; // snd_pcm_readi() continues by itself while it finds more
+        Bytes bytes; // snd_pcm_readi() repeats internally while frames are available
         const snd_pcm_sframes_t count = capture_.read(480, bytes);
         ASSERT_GE(count, 0);
         const auto part = channel_of(bytes, 1);
@@ -241,12 +241,12 @@ TEST_P(PcmFaultTest, GapLosesFramesWithoutAnError)
     open_running();
     auto samples = read_samples(480);
     send("gap 100");
-    while (snd_pcm_avail(capture_.pcm()) < 1500) { // then one read spans the hole
+    while (snd_pcm_avail(capture_.pcm()) < 1500) { // so that one read spans the gap
     }
     const auto after = read_samples(24000);
     samples.insert(samples.end(), after.begin(), after.end());
     EXPECT_EQ(count_breaks(samples, 48000, 997), 2u);
-    // The phase shows how many.
+    // The phase shift shows how many frames were lost.
     const double moved = 997.0 * (24000 + 100) / 48000;
     const double angle = 2 * std::numbers::pi * (moved - std::floor(moved));
     EXPECT_NEAR(samples[24000], 16383.5 * std::sin(angle), 3);

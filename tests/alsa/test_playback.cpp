@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The playback half of the test PCM through libasound: recording, pace, pointer and faults.
+// Tests playback on the test PCM through libasound: recording, timing, pointer and faults.
 #include "alsa/pcm_playback.h"
 #include "support/played_audio.h"
 
@@ -16,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Frames that are counted through, so that each one is recognised.
+/// Returns frames with consecutive values, so that each one is identifiable.
 std::vector<int16_t> ramp(int first, size_t count)
 {
     std::vector<int16_t> frames(count);
@@ -29,7 +29,7 @@ std::chrono::nanoseconds now()
     return std::chrono::steady_clock::now().time_since_epoch();
 }
 
-/// Every test runs in read/write mode and in mmap mode.
+/// Runs every test in read/write mode and in mmap mode.
 class PlaybackPcmTest : public ::testing::TestWithParam<bool> {
 protected:
     PlaybackPcmTest()
@@ -40,7 +40,7 @@ protected:
 
     static void TearDownTestSuite() { snd_config_update_free_global(); }
 
-    /// Starts with these frames in the ring.
+    /// Starts playback with these frames in the ring buffer.
     void open_running(const std::vector<int16_t> &frames)
     {
         ASSERT_EQ(playback_.open(test_.device(), settings_), 0);
@@ -128,7 +128,7 @@ TEST_P(PlaybackPcmTest, PlaysFramesWrittenAgainAfterRewind)
 TEST_P(PlaybackPcmTest, UnderrunsAtTheEndOfItsRing)
 {
     open_running(ramp(1, 480));
-    EXPECT_NE(playback_.wait(10s) & POLLERR, POLLERR); // there is room at once
+    EXPECT_NE(playback_.wait(10s) & POLLERR, POLLERR); // the ring buffer has room
     while (snd_pcm_avail(playback_.pcm()) >= 0) {
     }
     EXPECT_EQ(snd_pcm_state(playback_.pcm()), SND_PCM_STATE_XRUN);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the test PCM plays: reading WAV files, the tone, sample formats.
+// Tests the content of the test PCM: WAV files, the tone, sample formats.
 #include "alsa/sample_format.h"
 #include "alsa/signal.h"
 
@@ -278,7 +278,7 @@ TEST(SampleFormat, StoresLittleEndianRoundedAndClipped)
         store_sample(c.format, c.sample, to.data());
         const auto end = to.begin() + static_cast<long>(c.stored.size());
         EXPECT_EQ(Bytes(to.begin(), end), c.stored) << c.sample;
-        EXPECT_EQ(*end, 0xAA) << "wrote too far";
+        EXPECT_EQ(*end, 0xAA) << "wrote past the end";
     }
 }
 

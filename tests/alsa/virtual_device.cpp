@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The virtual capture device behind the test PCM: signal, clock, faults and wake-ups in one.
+// Implements the capture side of the test PCM: signal, clock, faults and wake-ups.
 #include "alsa/virtual_device.h"
 
 #include "alsa/pcm_state.h"
@@ -16,7 +16,7 @@ namespace {
 constexpr int64_t ns_per_ms = 1'000'000;
 constexpr size_t chunk_frames = 512;
 
-/// Start time of the content, if the directory requests content that continues across reopens.
+/// Returns the start time of the content if it continues across reopens in this directory.
 std::optional<int64_t> content_epoch(ControlDirectory &control, int64_t now)
 {
     const auto text = control.read("continue");
@@ -47,7 +47,7 @@ VirtualDevice::VirtualDevice(ControlDirectory control, Signal signal)
 
     io_.version = SND_PCM_IOPLUG_VERSION;
     io_.name = "jkvm test capture";
-    // Without the second flag a pointer that moved by a whole buffer would look unmoved.
+    // Without BOUNDARY_WA, a pointer that advanced by a whole buffer would look unchanged.
     io_.flags = SND_PCM_IOPLUG_FLAG_MONOTONIC | SND_PCM_IOPLUG_FLAG_BOUNDARY_WA;
     io_.poll_fd = alarm_.fd();
     io_.poll_events = POLLIN;
@@ -182,14 +182,14 @@ void VirtualDevice::apply_to_stream(const Command &command, int64_t now)
     snd_pcm_ioplug_set_state(&io_, suspended ? SND_PCM_STATE_SUSPENDED : SND_PCM_STATE_XRUN);
 }
 
-// In this state alsa-lib only allows a close.
+// In this state alsa-lib allows only closing the PCM.
 void VirtualDevice::disconnect()
 {
     control_.write("open_errno", "ENODEV\n");
     snd_pcm_ioplug_set_state(&io_, SND_PCM_STATE_DISCONNECTED);
 }
 
-/// Takes the commands, moves the clock, finds an overrun and sets the alarm for all that.
+/// Executes pending commands, advances the clock, detects an overrun and sets the next alarm.
 void VirtualDevice::sync(int64_t now)
 {
     read_commands(now);
@@ -208,7 +208,7 @@ void VirtualDevice::sync(int64_t now)
     set_alarm(io_.state, io_.appl_ptr, now);
 }
 
-// appl_ptr wraps at the boundary; that is never reached with 64 bits, and after half a day with 32.
+// appl_ptr wraps at the boundary: never in practice with 64 bits, after half a day with 32 bits.
 uint64_t VirtualDevice::unread() const
 {
     return clock_.frames() > io_.appl_ptr ? clock_.frames() - io_.appl_ptr : 0;
@@ -219,8 +219,8 @@ void VirtualDevice::update_visible()
     uint64_t visible = clock_.frames();
     if (short_ > 0)
         visible = std::min(visible, io_.appl_ptr + short_);
-    // alsa-lib reads only what is there, so an error needs a frame to strike at. In mmap mode the
-    // next real frames do; a frame made up would be handed out there.
+    // alsa-lib reads only available frames, so an error needs at least one. In mmap mode it is due
+    // with the next real frame, because a placeholder frame would be visible to the program.
     if (read_error_ != 0 && !is_mmap())
         visible = std::max<uint64_t>(visible, io_.appl_ptr + 1);
     visible_ = std::max(visible_, visible);
@@ -248,8 +248,8 @@ snd_pcm_sframes_t VirtualDevice::transfer(const snd_pcm_channel_area_t *areas,
         return error;
     if (read_error_ != 0) {
         const int error = read_error_;
-        // After the first frames of a read, alsa-lib keeps the error to itself: it is then still
-        // due at the next read.
+        // After the first frames of a read, alsa-lib does not report the error, so it stays pending
+        // for the next read.
         if (is_mmap() || offset == 0) {
             control_.log("read fails " + errno_name(error));
             if (!read_error_stays_)
@@ -258,7 +258,7 @@ snd_pcm_sframes_t VirtualDevice::transfer(const snd_pcm_channel_area_t *areas,
         return -error;
     }
     uint64_t first = io_.appl_ptr;
-    if (is_mmap()) // offset is that of the ring
+    if (is_mmap()) // offset is relative to the ring buffer
         first += (offset + io_.buffer_size - first % io_.buffer_size) % io_.buffer_size;
     store(first, areas, offset, frames);
     if (!is_mmap())
@@ -274,7 +274,7 @@ void VirtualDevice::store(uint64_t frame, const snd_pcm_channel_area_t *areas,
         const uint64_t position = clock_.content_position(frame);
         size_t run = std::min<size_t>(frames, chunk_frames);
         if (clock_.content_position(frame + run - 1) != position + run - 1)
-            run = 1; // a hole in this chunk
+            run = 1; // a gap within this chunk
         signal_.fill(position, channels, std::span(scratch_).first(run * channels));
         for (unsigned c = 0; c < channels; c++) {
             auto *to = static_cast<unsigned char *>(areas[c].addr) +
@@ -296,7 +296,7 @@ int VirtualDevice::delay(snd_pcm_sframes_t &frames)
     return state_error(io_.state);
 }
 
-/// The events a kernel device reports in the same state.
+/// Returns the events that a kernel device reports in the same state.
 unsigned short VirtualDevice::poll_events()
 {
     const std::lock_guard lock{mutex_};
@@ -314,9 +314,9 @@ unsigned short VirtualDevice::poll_events()
     }
 }
 
-/// Makes the polled descriptor readable as long as a reader in `state` that has read `read`
-/// frames has something to do. In mmap mode nothing tells of a commit, so there a poll may wake up
-/// once for nothing.
+/// Makes the polled descriptor readable while a reader that has read `read` frames has to act in
+/// `state`. A commit in mmap mode is not signalled to the plugin, so poll may wake up once
+/// spuriously there.
 void VirtualDevice::set_alarm(snd_pcm_state_t state, snd_pcm_uframes_t read, int64_t now)
 {
     if (state == SND_PCM_STATE_PREPARED || state == SND_PCM_STATE_PAUSED)

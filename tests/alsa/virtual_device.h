@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The virtual capture device behind the test PCM: signal, clock, faults and wake-ups in one.
+// Implements the capture side of the test PCM: signal, clock, faults and wake-ups.
 #pragma once
 
 #include "alsa/commands.h"
@@ -16,15 +16,15 @@
 
 namespace jkvm::testing {
 
-/// The state of one open PCM. It is owned by the PCM: alsa-lib's close callback deletes it.
+/// The state of one open PCM, which owns it: alsa-lib's close callback deletes it.
 ///
-/// Its public functions are alsa-lib's callbacks. Some are called with the PCM locked and some
-/// without, from any thread of the program; mutex_ is the only lock taken here and is taken last.
+/// Its public functions are alsa-lib's callbacks. They are called from any thread of the program,
+/// some with the PCM locked and some without. mutex_ is the only lock acquired here, always last.
 class VirtualDevice {
 public:
     VirtualDevice(ControlDirectory control, Signal signal);
 
-    /// To be passed to snd_pcm_ioplug_create(); points to this object.
+    /// Returns the argument for snd_pcm_ioplug_create(), which points to this object.
     [[nodiscard]] snd_pcm_ioplug_t *io() { return &io_; }
 
     int set_hw_params();

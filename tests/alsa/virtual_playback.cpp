@@ -28,7 +28,7 @@ VirtualPlayback::VirtualPlayback(ControlDirectory control)
 
     io_.version = SND_PCM_IOPLUG_VERSION;
     io_.name = "jkvm test playback";
-    // Without the second flag a pointer that moved by a whole buffer would look unmoved.
+    // Without BOUNDARY_WA, a pointer that advanced by a whole buffer would look unchanged.
     io_.flags = SND_PCM_IOPLUG_FLAG_MONOTONIC | SND_PCM_IOPLUG_FLAG_BOUNDARY_WA;
     io_.poll_fd = alarm_.fd();
     io_.poll_events = POLLIN;
@@ -186,7 +186,7 @@ void VirtualPlayback::apply_to_stream(const Command &command, int64_t now)
     snd_pcm_ioplug_set_state(&io_, suspends ? SND_PCM_STATE_SUSPENDED : SND_PCM_STATE_XRUN);
 }
 
-// alsa-lib allows nothing but closing a PCM in this state.
+// In this state alsa-lib allows only closing the PCM.
 void VirtualPlayback::disconnect(int64_t now)
 {
     halt("unplug", now);
@@ -204,16 +204,16 @@ int64_t VirtualPlayback::queued() const
     return static_cast<int64_t>(io_.appl_ptr) - static_cast<int64_t>(clock_.frames());
 }
 
-/// Moves the clock to `now` and records the frames that it passes; finds an underrun.
+/// Advances the clock to `now`, records the frames that it passes and detects an underrun.
 void VirtualPlayback::play(int64_t now)
 {
-    // Frames that were taken back and not written again are not played: the ring ends there.
+    // Rewound frames that were not rewritten are not played: the ring buffer ends before them.
     const uint64_t written = io_.appl_ptr;
     if (!is_playing())
         return;
-    // A free-running clock waits at the end of the ring.
+    // A free-running clock stops at the end of the ring buffer.
     const uint64_t frames = clock_.advance(now, written > 0 ? written - 1 : 0);
-    // The frame at which the ring has too little left; draining goes on to the end.
+    // The frame at which the fill level reaches the stop threshold; draining plays all frames.
     const bool drains = io_.state == SND_PCM_STATE_DRAINING;
     const auto buffer = io_.buffer_size;
     const bool stops = drains || stop_threshold_ <= buffer;
@@ -240,14 +240,14 @@ void VirtualPlayback::record_until(uint64_t frame)
     }
 }
 
-/// While the clock is frozen, it is known when it will go on.
+/// Logs the next frame to be played. A frozen clock has a known time at which it continues.
 void VirtualPlayback::mark(std::string_view event)
 {
     if (!halted_)
         recorder_.mark(control_, event, clock_.time_of(recorded_), clock_.speed());
 }
 
-/// Plays until now and no further.
+/// Plays the frames up to `now` and stops.
 void VirtualPlayback::halt(std::string_view event, int64_t now)
 {
     play(now);
@@ -255,7 +255,7 @@ void VirtualPlayback::halt(std::string_view event, int64_t now)
     halted_ = true;
 }
 
-/// Reads commands, moves the clock and sets the alarm for all that.
+/// Executes pending commands, advances the clock and sets the next alarm.
 void VirtualPlayback::sync(int64_t now)
 {
     read_commands(now);
@@ -268,10 +268,10 @@ void VirtualPlayback::sync(int64_t now)
     set_alarm(io_.appl_ptr, now);
 }
 
-/// How much later than its frames are played the pointer moves to a multiple of the granularity.
+/// Returns the delay (ns) of the pointer's step to a multiple of the granularity.
 int64_t VirtualPlayback::pointer_delay(uint64_t step) const
 {
-    // Knuth's multiplicative hash: the same at each look.
+    // Knuth's multiplicative hash, so that a step has the same delay at every call.
     const uint64_t random = (step * 2654435761U >> 8) & 0xFFFF;
     return static_cast<int64_t>(random) * jitter_ / 0x10000;
 }
@@ -283,7 +283,7 @@ void VirtualPlayback::update_visible(int64_t now)
     const uint64_t written = io_.appl_ptr;
     const uint64_t played = clock_.frames();
     if (io_.state == SND_PCM_STATE_DRAINING && played >= written) {
-        // The end of a drained ring is seen however coarse the pointer is.
+        // The pointer reaches the end of a drained ring buffer regardless of the granularity.
         visible_ = written;
         return;
     }
@@ -310,7 +310,7 @@ snd_pcm_sframes_t VirtualPlayback::transfer(const snd_pcm_channel_area_t *areas,
         return error;
     if (write_error_ != 0) {
         const int error = write_error_;
-        // After the first frames of a write, alsa-lib keeps the error to itself: the next write
+        // After the first frames of a write, alsa-lib does not report the error; the next write
         // fails.
         if (is_mmap() || offset == 0) {
             control_.log("write fails " + errno_name(error));
@@ -339,7 +339,7 @@ int VirtualPlayback::delay(snd_pcm_sframes_t &frames)
     return state_error(io_.state);
 }
 
-/// The events a kernel device reports in the same state.
+/// Returns the events that a kernel device reports in the same state.
 unsigned short VirtualPlayback::poll_events()
 {
     const std::lock_guard lock{mutex_};
@@ -358,8 +358,8 @@ unsigned short VirtualPlayback::poll_events()
     }
 }
 
-/// Makes the polled descriptor readable as long as the ring has room for avail_min frames, or the
-/// state wants attention. A frozen clock is not waited for: it sets no alarm until it goes on.
+/// Makes the polled descriptor readable while the ring buffer has room for avail_min frames, or the
+/// state requires the program to act. A frozen clock sets no alarm until it continues.
 void VirtualPlayback::set_alarm(uint64_t written, int64_t now)
 {
     const bool drains = io_.state == SND_PCM_STATE_DRAINING;

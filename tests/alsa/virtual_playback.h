@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The virtual playback device behind the test PCM: ring, clock, faults, recording and wake-ups in
-// one.
+// Implements the playback side of the test PCM: ring buffer, clock, faults, recording and wake-ups.
 #pragma once
 
 #include "alsa/commands.h"
@@ -17,11 +16,10 @@
 
 namespace jkvm::testing {
 
-/// The state of one PCM that is open for playback. It is owned by the PCM: alsa-lib's close
-/// callback deletes it.
+/// The state of one PCM opened for playback, which owns it: alsa-lib's close callback deletes it.
 ///
-/// Its public functions are alsa-lib's callbacks. Some are called with the PCM locked and some
-/// without, from any thread of the program; mutex_ is the only lock taken here and is taken last.
+/// Its public functions are alsa-lib's callbacks. They are called from any thread of the program,
+/// some with the PCM locked and some without. mutex_ is the only lock acquired here, always last.
 class VirtualPlayback {
 public:
     explicit VirtualPlayback(ControlDirectory control);
@@ -29,7 +27,7 @@ public:
     VirtualPlayback(const VirtualPlayback &) = delete;
     VirtualPlayback &operator=(const VirtualPlayback &) = delete;
 
-    /// To be passed to snd_pcm_ioplug_create(); points to this object.
+    /// Returns the argument for snd_pcm_ioplug_create(), which points to this object.
     [[nodiscard]] snd_pcm_ioplug_t *io() { return &io_; }
 
     int set_hw_params();
@@ -59,7 +57,8 @@ private:
     void set_alarm(uint64_t written, int64_t now);
     [[nodiscard]] bool is_playing() const;
     [[nodiscard]] bool is_mmap() const { return io_.access == SND_PCM_ACCESS_MMAP_INTERLEAVED; }
-    /// Frames that are written and not played; negative after an underrun that does not stop it.
+    /// Returns the number of frames written and not yet played; negative after an underrun that
+    /// does not stop the stream.
     [[nodiscard]] int64_t queued() const;
     [[nodiscard]] int64_t pointer_delay(uint64_t step) const;
 
@@ -69,8 +68,8 @@ private:
     PlaybackRecorder recorder_;
     DeviceClock clock_;
     PollAlarm alarm_;
-    std::vector<int32_t> ring_; // interleaved, as the device's own memory
-    bool halted_ = true;        // the clock does not play frames
+    std::vector<int32_t> ring_; // interleaved samples, the device's memory
+    bool halted_ = true;        // no frames are played
 
     snd_pcm_uframes_t avail_min_ = 1;
     snd_pcm_uframes_t stop_threshold_ = 0;
@@ -78,7 +77,7 @@ private:
     SampleFormat format_ = SampleFormat::s16_le;
 
     uint64_t recorded_ = 0; // frames since the last start
-    uint64_t visible_ = 0;  // the pointer as alsa-lib was told of it
+    uint64_t visible_ = 0;  // pointer reported to alsa-lib
     uint64_t granularity_ = 1;
     int64_t jitter_ = 0; // ns
     int refused_resumes_ = 0;

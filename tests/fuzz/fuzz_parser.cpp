@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Any bytes, cut anywhere, through the parser and all that it calls: header, recognizer, payloads.
+// Fuzzes the stream parser, including header decoding, dialect recognition and payload decoding,
+// with arbitrary bytes split at arbitrary positions.
 #include "check.h"
 #include "core/opus/opus_packet.h"
 #include "core/wire/bytes.h"
@@ -23,7 +24,8 @@ void check_payload(std::span<const std::byte> payload)
     if (!config)
         return;
     const auto again = config->encode();
-    check(std::ranges::equal(again, payload), "what was decoded is encoded to the same bytes");
+    check(std::ranges::equal(again, payload),
+          "re-encoding a decoded payload yields the same bytes");
 }
 
 void check_packet(std::span<const std::byte> packet)
@@ -37,7 +39,7 @@ void check_packet(std::span<const std::byte> packet)
           "a packet lasts 2.5 to 120 ms");
 }
 
-/// One reading of a stream, in whatever pieces it comes.
+/// One pass over a stream that is read in pieces of arbitrary size.
 class Reading {
 public:
     explicit Reading(const StreamInput &input)
@@ -45,12 +47,13 @@ public:
           parser_(input.direction(), input.dialect())
     {}
 
-    /// The next bytes of the stream.
+    /// Appends the next bytes of the stream and checks all messages that they complete.
     void feed(std::span<const std::byte> bytes)
     {
         while (!bytes.empty() && outcome_ != Parser::Outcome::violation) {
             const auto space = parser_.space();
-            check(space.size() >= wire::max_message_size, "there is space for a whole message");
+            check(space.size() >= wire::max_message_size,
+                  "the parser has space for a whole message");
             const auto count = std::min(space.size(), bytes.size());
             std::ranges::copy(bytes.first(count), space.begin());
             parser_.commit(count);
@@ -72,31 +75,31 @@ private:
         while ((outcome_ = parser_.next(message)) == Parser::Outcome::message)
             check_message(message);
         check((outcome_ == Parser::Outcome::violation) == !parser_.violation().empty(),
-              "a violation, and nothing else, has a text");
+              "only a violation has a description");
         wire::RawMessage none;
-        check(parser_.next(none) == outcome_, "asked again, the parser says the same");
+        check(parser_.next(none) == outcome_, "repeated calls return the same outcome");
     }
 
-    /// The messages stand one behind the other in the stream, and say what stands there.
+    /// Checks that the message follows the previous one in the stream and equals its bytes there.
     void check_message(const wire::RawMessage &message)
     {
         const auto dialect = parser_.dialect();
-        check(dialect.has_value(), "who has a message knows the dialect");
+        check(dialect.has_value(), "the dialect is known after the first message");
         const auto &traits = wire::traits(*dialect);
-        check(message.payload.size() <= traits.max_payload, "no payload is beyond the limit");
+        check(message.payload.size() <= traits.max_payload, "no payload exceeds the limit");
         const wire::HeaderBytes header(
             {direction_, *dialect}, {.type_code = message.type_code,
                                      .length = static_cast<std::uint32_t>(message.payload.size()),
                                      .timestamp = message.timestamp});
         const auto size = header.bytes().size() + message.payload.size();
-        check(end_ + size <= fed_, "a message lies within what was fed");
+        check(end_ + size <= fed_, "a message is within the bytes fed so far");
         const auto bytes = stream_.subspan(end_, size);
         check(std::ranges::equal(header.bytes(), bytes.first(traits.header_size)),
-              "the header says what stands in the stream");
+              "the header matches the bytes in the stream");
         check(std::ranges::equal(message.payload, bytes.subspan(traits.header_size)),
-              "the payload is what stands in the stream");
+              "the payload matches the bytes in the stream");
         check(message.type == wire::type_of_code(*dialect, message.type_code),
-              "the type is that of its number");
+              "the type matches the type number");
         check_payload<wire::StreamConfig>(message.payload);
         check_payload<wire::EncoderConfig>(message.payload);
         check_packet(message.payload);
@@ -108,8 +111,8 @@ private:
     wire::Direction direction_;
     std::span<const std::byte> stream_;
     Parser parser_;
-    std::size_t fed_ = 0; // how much of stream_
-    std::size_t end_ = 0; // of the last message
+    std::size_t fed_ = 0; // number of bytes of stream_ that were fed
+    std::size_t end_ = 0; // offset of the end of the last message
     std::vector<std::size_t> ends_;
     std::vector<wire::MessageType> types_;
     Parser::Outcome outcome_ = Parser::Outcome::need_more;
@@ -121,7 +124,7 @@ void check_recognizer(wire::Direction direction, std::span<const std::byte> begi
     const auto early = wire::recognize_header(direction, beginning);
     check(early == wire::HeaderForm::need_more ||
               early == wire::recognize_header(direction, stream),
-          "more bytes do not change what was recognised");
+          "further bytes do not change the recognised dialect");
 }
 
 void run(std::span<const std::byte> bytes)
@@ -141,11 +144,11 @@ void run(std::span<const std::byte> bytes)
                          stream);
     }
     check(at_once.ends() == in_pieces.ends() && at_once.types() == in_pieces.types(),
-          "the stream has the same messages however it is cut");
+          "the messages do not depend on how the stream is split");
     check(at_once.outcome() == in_pieces.outcome() &&
               at_once.parser().violation() == in_pieces.parser().violation() &&
               at_once.parser().dialect() == in_pieces.parser().dialect(),
-          "the stream ends the same however it is cut");
+          "the final outcome does not depend on how the stream is split");
 }
 
 } // namespace

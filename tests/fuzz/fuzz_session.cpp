@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A whole session with a peer that says anything: what is received, answered, sent meanwhile, and
-// how it ends.
+// Fuzzes a whole session with a peer that sends arbitrary bytes: the received messages, the
+// answers, the messages sent in the meantime, and the end of the connection.
 #include "check.h"
 #include "sessions.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Any text as a jkvm:// URI: it is refused and changes nothing, or it is taken, and the URI that
-// the element then says means the same.
+// Sets arbitrary text as a jkvm:// URI. The element rejects it and keeps its properties, or accepts
+// it and returns an equivalent URI.
 //
-// The first byte of the input says which element it is, and whether the text comes behind "jkvm:"
-// or is a socket's path, which has to get through a URI unharmed.
+// The first byte of the input selects the element, and whether the text follows "jkvm:" or is a
+// socket path, which must survive the conversion to a URI and back.
 #include "check.h"
 #include "common/gst_ref.h"
 
@@ -32,13 +32,14 @@ public:
               GST_ELEMENT(gst_object_ref_sink(gst_element_factory_make(factory, nullptr)))))
     {}
 
-    /// Whether it took it.
+    /// Sets the URI. Returns whether the element accepted it.
     bool set(const std::string &uri)
     {
         GError *error = nullptr;
         const bool is_taken = gst_uri_handler_set_uri(handler(), uri.c_str(), &error) != FALSE;
-        check(is_taken == (error == nullptr), "a refusal, and nothing else, has an error");
-        check(is_taken || error->domain == GST_URI_ERROR, "the error is one of URIs");
+        check(is_taken == (error == nullptr), "an error is set if and only if the URI is rejected");
+        check(is_taken || error->domain == GST_URI_ERROR,
+              "the error is in the domain GST_URI_ERROR");
         g_clear_error(&error);
         return is_taken;
     }
@@ -60,12 +61,12 @@ private:
     GstRef<GstElement> element_;
 };
 
-/// GStreamer with this project's plugin, which is linked in, and no other.
+/// Initializes GStreamer with this project's statically linked plugin and no others.
 void initialize()
 {
     g_setenv("GST_REGISTRY_DISABLE", "yes", TRUE);
     gst_init(nullptr, nullptr);
-    // GLib's own way to end the process is a signal that libFuzzer does not know.
+    // GLib aborts with a signal that libFuzzer does not handle.
     g_log_set_default_handler(
         [](const gchar *, GLogLevelFlags level, const gchar *message, gpointer) {
             check((level & (G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_WARNING)) == 0, message);
@@ -77,14 +78,14 @@ void initialize()
 void check_that_it_comes_back(const char *factory, const UriElement &element)
 {
     UriElement again(factory);
-    check(again.set(element.uri()), "what an element says it takes");
-    check(again.uri() == element.uri(), "all properties come back");
-    check(again.path() == element.path(), "the path comes back");
+    check(again.set(element.uri()), "an element accepts the URI that it returns");
+    check(again.uri() == element.uri(), "the URI preserves all properties");
+    check(again.path() == element.path(), "the URI preserves the path");
 }
 
 void run_uri(const char *factory, const std::string &uri)
 {
-    // What is no URI at all, GStreamer does not hand on.
+    // GStreamer does not pass invalid URIs on to an element.
     if (gst_uri_is_valid(uri.c_str()) == FALSE)
         return;
     UriElement element(factory);
@@ -92,21 +93,21 @@ void run_uri(const char *factory, const std::string &uri)
     if (element.set(uri))
         check_that_it_comes_back(factory, element);
     else
-        check(element.uri() == before, "what was refused changes nothing");
+        check(element.uri() == before, "a rejected URI changes no property");
 }
 
 void run_path(const char *factory, const std::string &path)
 {
     UriElement element(factory);
     element.set_path(path);
-    // The root is no place for a socket; in a URI it stands for the default path.
+    // "/" cannot be a socket; a URI with this path means the default path.
     if (path != "/")
         check_that_it_comes_back(factory, element);
 }
 
 void run(unsigned settings, std::string text)
 {
-    text.resize(std::min(text.size(), text.find('\0'))); // both are C strings in the end
+    text.resize(std::min(text.size(), text.find('\0'))); // URI and path are C strings
     const auto *factory = (settings & 1) == 0 ? "jkvmipcsink" : "jkvmipcsrc";
     if ((settings & 2) == 0)
         run_uri(factory, "jkvm:" + text);

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Writes the seeds of the fuzz targets to corpus/, from docs/protocol.md: all messages of every
-direction and dialect, and what breaks the rules, one file for each way to do so. Inputs that a
-fuzzer found have files of their own there, which this leaves alone."""
+"""Writes the seeds of the fuzz targets to corpus/, based on docs/protocol.md: all messages of every
+direction and dialect, and one file for each kind of violation. Inputs found by a fuzzer are stored
+in files of their own there, which this program does not touch."""
 import struct
 import sys
 from pathlib import Path
@@ -12,10 +12,10 @@ sys.path.insert(0, str(HERE.parent / "process" / "peers"))
 import jkvm_messages as messages  # noqa: E402
 
 NOW = 1767323045678901234  # 2026-01-02, in ns
-DIALECTS = ["auto", "v1", "v2", "v3"]  # the position is the number in the settings
-# Lengths of pieces, as stream_input.h reads them.
+DIALECTS = ["auto", "v1", "v2", "v3"]  # the index is the number in the settings
+# Codes of piece lengths, decoded by stream_input.h.
 BYTE, SIXTEEN, ALL = 0, 15, 31
-# What is done after a piece; session_receiver.cpp and session_sender.cpp have the names.
+# Actions after a piece, defined in session_receiver.cpp and session_sender.cpp.
 REQUEST_ENCODER, RESTART, ANOTHER_PEER, INTERRUPT, STEP_CLOCK = range(1, 6)
 SEND_FRAME, SEND_LONGEST_FRAMES, SAY_CONFIG, TOGGLE_READING, FLUSH = range(1, 6)
 
@@ -32,8 +32,8 @@ PACKETS = {
 
 
 def head(direction, dialect, steps=(ALL, ALL, ALL, ALL), listening=None, sender=False):
-    """How the stream is read."""
-    if listening is None:  # as JetKVM's processes do it
+    """The five bytes that determine how the stream is read."""
+    if listening is None:  # the roles of JetKVM's processes
         listening = sender == (direction == "output")
     settings = (direction == "microphone") | DIALECTS.index(dialect) << 1
     return bytes([settings | listening << 3 | sender << 4, *steps])
@@ -50,14 +50,14 @@ def every_message(codec):
 
 
 def header(codec, length, type_number=0):
-    """One that promises `length` bytes."""
+    """A header that announces a payload of `length` bytes."""
     header_size = codec.dialect.header_size
     data = codec.encode_type(type_number, NOW)
     return data[:5] + struct.pack("<I", length) + data[9:header_size]
 
 
 def broken(codec, other):
-    """The rules, broken one by one, behind a good message."""
+    """Streams that each violate one rule after a valid message."""
     frame = codec.encode("frame", NOW, PACKETS["celt"])
     limit = codec.dialect.max_payload
     yield "half-a-header", frame + frame[:codec.dialect.header_size // 2]
@@ -95,7 +95,7 @@ def read_by_receiver(direction, name, codec):
 
     yield "packets", head(direction, name) + b"".join(
         codec.encode("frame", NOW, packet) for packet in PACKETS.values())
-    # One after the other they do not fit into the parser's memory.
+    # Two of these frames do not fit into the parser's buffer together.
     large = codec.encode("frame", NOW, b"\xfc" + bytes(codec.dialect.max_payload - 1))
     yield "longest-frames", head(direction, name, [10, ALL, 23, ALL]) + large * 2
     if direction == "output" and name != "v2":

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Feeds a fuzz target with a corpus, once, without libFuzzer: what any compiler can build.
+// Runs a fuzz target once on each file of a corpus, without libFuzzer, so that any compiler can
+// build it.
 //
 //     replay DIRECTORY|FILE...
 #include "check.h"
@@ -14,12 +15,12 @@ namespace {
 
 void replay(const std::filesystem::path &path)
 {
-    // Behind the name, so that a finding says whose it is.
+    // Printed before each run, so that a finding can be attributed to its input.
     std::fprintf(stderr, "%s\n", path.c_str());
     std::ifstream file(path, std::ios::binary);
     const std::vector<char> text{std::istreambuf_iterator<char>(file), {}};
-    jkvm::fuzz::check(!file.bad() && !text.empty(), "the file can be read and is not empty");
-    // Its own piece of memory, of exactly that size: what reads beyond it is seen.
+    jkvm::fuzz::check(!file.bad() && !text.empty(), "the file is readable and not empty");
+    // An allocation of exactly that size lets the sanitizer detect reads past the end.
     const std::vector<std::uint8_t> bytes(text.begin(), text.end());
     LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// FrameReceiver on a real socket, and what jkvmipcsrc makes of its messages. One thread plays both
-// ends: a parser of its own says beforehand what the receiver has to report, so that wait() is
-// called only when it has something to return.
+// Fuzzes FrameReceiver on a real socket, and the handling of its messages in jkvmipcsrc. One thread
+// plays both ends of the connection: a separate parser predicts the receiver's events, so that
+// wait() is called only if it has an event to return.
 #include "check.h"
 #include "core/ipc/receive/frame_receiver.h"
 #include "core/ipc/receive/received_stream.h"
@@ -21,7 +21,7 @@ using Event = FrameReceiver::Event;
 using wire::MessageType;
 using wire::Parser;
 
-// Of the steps of the input.
+// Actions in the steps of the input.
 enum Action : unsigned { request_encoder = 1, restart, another_peer, interrupt, step_clock };
 
 Endpoint make_endpoint(const StreamInput &input)
@@ -49,7 +49,7 @@ bool is_same(const wire::Message &one, const wire::Message &other)
     return one.index() == other.index();
 }
 
-/// What the pipeline gets, on its clock.
+/// Checks the frames and gaps that the pipeline gets, in pipeline time.
 class Pipeline {
 public:
     void connect() { stream_.begin_connection(); }
@@ -73,7 +73,7 @@ public:
         check(stats.frames == frames_, "every frame is counted");
         pushed_ += frame != nullptr ? 1 : 0;
         check(pushed_ + stats.dropped_invalid + stats.dropped_early + stats.dropped_late == frames_,
-              "a frame is pushed, or counted under one reason");
+              "a frame is pushed or counted under one drop reason");
         check(stream_.latency() >= 0ns && stream_.latency() <= SourceLatencyReport::max_latency,
               "the latency is bounded");
         if (frame == nullptr) {
@@ -82,10 +82,11 @@ public:
         }
         check(is_frame, "only frames are pushed");
         check(frame->duration >= 2495us && frame->duration <= 120240us,
-              "a frame lasts 2.5 to 120 ms, slewed by 0.2 %");
+              "a frame lasts 2.5 to 120 ms, slewed by at most 0.2 %");
         if (frame->gap)
             hear_gap(*frame->gap);
-        check(!end_ || frame->time == *end_, "a frame begins where the last frame or gap ended");
+        check(!end_ || frame->time == *end_,
+              "a frame starts at the end of the previous frame or gap");
         end_ = frame->time + frame->duration;
     }
 
@@ -97,14 +98,14 @@ private:
     }
     void hear_gap(const Gap &gap)
     {
-        check(gap.duration > 0ns, "a gap lasts");
-        check(!end_ || gap.start == *end_, "a gap begins where the last frame or gap ended");
+        check(gap.duration > 0ns, "a gap has a duration");
+        check(!end_ || gap.start == *end_, "a gap starts at the end of the previous frame or gap");
         end_ = gap.start + gap.duration;
     }
 
     ReceivedStream stream_;
     ClockPair now_{1h, WallTime(1'767'323'045s)};
-    std::optional<nanoseconds> end_; // of the last frame or gap
+    std::optional<nanoseconds> end_; // end time of the last frame or gap
     std::uint64_t frames_ = 0;
     std::uint64_t pushed_ = 0;
 };
@@ -139,27 +140,27 @@ public:
         }
         if (is_alive)
             hang_up();
-        // Whatever the last peer did, the next one is heard.
+        // The receiver serves the next peer regardless of the behavior of the last one.
         connect();
         const auto dialect = input_.dialect().value_or(wire::Dialect::v1);
         const wire::HeaderBytes frame({endpoint_.direction, dialect},
                                       {.timestamp = WallTime(1'767'323'045s)});
-        check(exchange(frame.bytes()), "a good frame does no harm");
+        check(exchange(frame.bytes()), "a valid frame is not a violation");
         check(std::holds_alternative<wire::OpusFrame>(receiver_->message()),
               "a frame of the next peer is received");
     }
 
 private:
-    /// A new peer; at a listening receiver it comes while the last one may still be there.
+    /// Connects a new peer. A listening receiver may still have the previous peer.
     void connect()
     {
         UniqueFd peer;
         if (!listener_)
             peer = std::move(*connect_to(endpoint_));
-        check(receiver_->wait() == Event::connected, "a peer that comes is taken");
+        check(receiver_->wait() == Event::connected, "a new peer is accepted");
         if (listener_)
             peer = accept_from(listener_->fd());
-        check(static_cast<bool>(peer), "the connection is there");
+        check(static_cast<bool>(peer), "the connection is established");
         peer_ = std::move(peer);
         expected_.reset();
         may_ask_ = is_requested_;
@@ -169,17 +170,19 @@ private:
     void hang_up()
     {
         peer_.reset();
-        check(receiver_->wait() == Event::disconnected, "the end of a connection is seen");
+        check(receiver_->wait() == Event::disconnected, "the end of a connection is reported");
         pipeline_.disconnect(false);
-        check(receiver_->error().kind == ErrorKind::peer_gone, "a close is no violation");
+        check(receiver_->error().kind == ErrorKind::peer_gone, "a close is not a violation");
     }
 
-    /// Says `bytes` and lets the receiver report all that is in them. False: it had to hang up.
+    /// Sends `bytes` and checks all events that they cause. Returns false if the receiver had to
+    /// disconnect.
     bool exchange(std::span<const std::byte> bytes)
     {
         const auto sent =
             ::send(peer_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-        check(sent == static_cast<ssize_t>(bytes.size()), "the socket has room for an input");
+        check(sent == static_cast<ssize_t>(bytes.size()),
+              "the socket buffer has room for a whole input");
         std::vector<std::uint8_t> acks;
         while (!bytes.empty()) {
             const auto space = expected_.space();
@@ -198,7 +201,7 @@ private:
                 check(receiver_->wait() == Event::disconnected, "a violation ends the connection");
                 check(receiver_->error().kind == ErrorKind::protocol_violation &&
                           receiver_->error().detail == expected_.violation(),
-                      "a violation is called one");
+                      "a violation is reported as a violation");
                 pipeline_.disconnect(true);
                 return false;
             }
@@ -211,7 +214,7 @@ private:
     {
         check(receiver_->wait() == Event::message, "every message is reported");
         const auto &message = receiver_->message();
-        check(is_same(message, wire::decode(expected)), "a message is reported as it was sent");
+        check(is_same(message, wire::decode(expected)), "a message is reported unchanged");
         check(receiver_->dialect() == expected_.dialect(), "the dialect is the one recognised");
         pipeline_.take(message);
     }
@@ -232,23 +235,24 @@ private:
         }
     }
 
-    /// All that the receiver has said: Acks of these numbers, and what we asked it to request.
+    /// Reads everything that the receiver has sent: Acks with these type numbers, and the encoder
+    /// request if there is one.
     void read_answers(std::span<const std::uint8_t> acks)
     {
-        // For as many, and no more, there is surely room in the socket.
+        // The socket buffer is certain to hold this number of Acks; further ones may be dropped.
         const bool are_all_there = acks.size() <= 100;
         std::byte first{};
         if (::recv(peer_.get(), &first, 1, MSG_PEEK | MSG_DONTWAIT) == 1)
             acks = read_answers_from(acks);
-        check(acks.empty() || !are_all_there, "what was understood is answered");
+        check(acks.empty() || !are_all_there, "every valid message is acknowledged");
     }
 
-    /// Those that did not come.
+    /// Reads the answers that have arrived. Returns the expected Acks that have not.
     std::span<const std::uint8_t> read_answers_from(std::span<const std::uint8_t> acks)
     {
         const auto dialect = receiver_->dialect();
-        check(dialect.has_value(), "nothing is said in a dialect that is not known");
-        // What the receiver writes at once can be read at once: no answer is cut.
+        check(dialect.has_value(), "nothing is sent before the dialect is known");
+        // The receiver writes each answer with one call, so that none is read in part.
         Parser answers(endpoint_.direction, dialect);
         for (;;) {
             const auto space = answers.space();
@@ -261,17 +265,18 @@ private:
             for (; outcome == Parser::Outcome::message; outcome = answers.next(message)) {
                 if (message.type == MessageType::opus_config) {
                     check(std::exchange(may_ask_, false),
-                          "no encoder is asked for that nobody wanted, nor twice of one peer");
+                          "an encoder request is sent at most once per peer, and only if pending");
                     check(wire::EncoderConfig::decode(message.payload) == wire::EncoderConfig{},
-                          "the encoder is asked for what was wanted");
+                          "the encoder request has the requested settings");
                     continue;
                 }
                 check(message.payload.empty(), "an Ack has no payload");
                 const auto ack = std::ranges::find(acks, message.type_code);
-                check(ack != acks.end(), "there is no answer but to what was understood");
+                check(ack != acks.end(), "an Ack is sent only for a valid message");
                 acks = {std::next(ack), acks.end()};
             }
-            check(outcome == Parser::Outcome::need_more, "the answers are in step");
+            check(outcome == Parser::Outcome::need_more,
+                  "the answers are well-formed and complete");
         }
     }
 
@@ -284,7 +289,7 @@ private:
             break;
         case restart:
             control_.request_restart();
-            check(receiver_->wait() == Event::restarted, "a restart that was asked for is made");
+            check(receiver_->wait() == Event::restarted, "a requested restart is reported");
             connect();
             break;
         case another_peer:
@@ -308,13 +313,13 @@ private:
     StreamInput input_;
     Endpoint endpoint_;
     ReceiverControl control_;
-    std::optional<ListeningSocket> listener_; // of the peer of a connecting receiver
+    std::optional<ListeningSocket> listener_; // the peer of a connecting receiver
     std::unique_ptr<FrameReceiver> receiver_;
     UniqueFd peer_;
-    Parser expected_; // of what the peer says
+    Parser expected_; // parses the bytes that the peer sends
     Pipeline pipeline_;
-    bool is_requested_ = false; // an encoder
-    bool may_ask_ = false;      // for it, for that was not yet said to this peer
+    bool is_requested_ = false; // an encoder request was made
+    bool may_ask_ = false;      // the request was not yet sent to this peer
 };
 
 } // namespace

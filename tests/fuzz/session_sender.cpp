@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What FrameSender does with one of its peers: frames and control messages to a peer that reads
-// when it likes, and whatever that peer says.
+// Fuzzes FrameSender's handling of one peer: frames and control messages go to a peer that reads
+// irregularly and sends arbitrary bytes.
 #include "check.h"
 #include "core/ipc/send/peer_dialogue.h"
 #include "core/wire/bytes.h"
@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 using wire::MessageType;
 using wire::Parser;
 
-// Of the steps of the input.
+// Actions in the steps of the input.
 enum Action : unsigned { send_frame = 1, send_longest_frames, say_config, toggle_reading, flush };
 
 std::optional<wire::Dialect> dialect_to_expect(wire::Dialect ours)
@@ -35,8 +35,8 @@ Connection make_connection()
 {
     std::array<int, 2> fds{};
     check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds.data()) == 0,
-          "there is a socket pair");
-    // The kernel makes it the least it has: a long message does not go in whole, and a peer that
+          "a socket pair can be created");
+    // The kernel raises this to its minimum. A long message is then sent in part, and a peer that
     // does not read is soon too slow.
     const int size = 1;
     ::setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
@@ -69,12 +69,13 @@ private:
           heard_(format_.direction, format_.dialect)
     {}
 
-    /// The peer says something.
+    /// Sends bytes from the peer to the sender.
     void say(std::span<const std::byte> bytes)
     {
         const auto sent =
             ::send(theirs_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-        check(sent == static_cast<ssize_t>(bytes.size()), "the socket has room for an input");
+        check(sent == static_cast<ssize_t>(bytes.size()),
+              "the socket buffer has room for a whole input");
         while (!bytes.empty() && !is_violation_) {
             const auto space = said_.space();
             const auto count = std::min(space.size(), bytes.size());
@@ -97,7 +98,7 @@ private:
         }
     }
 
-    /// Our end hears some of it.
+    /// Lets the sender receive a part of the peer's bytes.
     void listen()
     {
         const auto heard = dialogue_.receive(peer_);
@@ -106,7 +107,7 @@ private:
         is_alive_ = !heard.end && peer_.flush(wall_now());
         if (heard.end && heard.end->kind == ErrorKind::protocol_violation)
             check(is_violation_ && heard.end->detail == said_.violation(),
-                  "only a violation is called one");
+                  "a violation is reported only for a violation");
     }
 
     void act(unsigned action)
@@ -135,7 +136,7 @@ private:
         }
     }
 
-    /// A frame with its number, from 1.
+    /// Sends a frame that contains its number, counted from 1.
     void send(std::size_t size)
     {
         packet_.resize(size);
@@ -145,12 +146,12 @@ private:
             20ms);
         is_alive_ = peer_.send(message, wall_now());
         const auto &counters = peer_.counters();
-        check(counters.frames + counters.dropped <= frames_, "a frame is counted once");
-        // 100 ms, and one that is begun is not dropped.
-        check(peer_.queued_frames() <= 6, "no more sound waits than may");
+        check(counters.frames + counters.dropped <= frames_, "a frame is counted at most once");
+        // The queue is limited to 100 ms; a frame that is sent in part is not dropped.
+        check(peer_.queued_frames() <= 6, "the queue is not longer than its limit");
     }
 
-    /// The peer reads all that is there.
+    /// Reads everything that has arrived at the peer.
     void read()
     {
         for (;;) {
@@ -163,7 +164,8 @@ private:
             auto outcome = heard_.next(message);
             for (; outcome == Parser::Outcome::message; outcome = heard_.next(message))
                 hear(message);
-            check(outcome == Parser::Outcome::need_more, "a peer is never brought out of step");
+            check(outcome == Parser::Outcome::need_more,
+                  "the stream to a peer is always well-formed");
         }
     }
 
@@ -171,21 +173,23 @@ private:
     {
         if (message.type == MessageType::opus_frame) {
             const auto number = wire::get_le<std::uint64_t>(message.payload, 0);
-            check(number > last_frame_ && number <= frames_, "frames come in order, none twice");
+            check(number > last_frame_ && number <= frames_,
+                  "frames arrive in order and without duplicates");
             last_frame_ = number;
             ++frames_heard_;
         } else if (message.type == MessageType::config) {
             check(configs_-- > 0 &&
                       wire::StreamConfig::decode(message.payload) == wire::StreamConfig(),
-                  "a Config comes as it was sent");
+                  "a Config arrives unchanged");
         } else {
-            check(message.type == MessageType::ack, "nothing else is said");
-            check(format_.direction == wire::Direction::microphone, "an output answers nothing");
+            check(message.type == MessageType::ack, "no other type of message is sent");
+            check(format_.direction == wire::Direction::microphone,
+                  "an output sender sends no Acks");
             ++acks_;
         }
     }
 
-    /// The peer has said all it had to say, and reads until nothing is left for it.
+    /// Lets the sender read the rest of the peer's bytes, and the peer all remaining messages.
     void finish()
     {
         ::shutdown(theirs_.get(), SHUT_WR);
@@ -198,11 +202,12 @@ private:
         while (peer_.is_waiting() && peer_.flush(wall_now()))
             read();
         read();
-        check(requested_ == understood_ || has_ended_early, "every request is understood");
-        check(acks_ <= heartbeats_, "no Ack answers nothing");
+        check(requested_ == understood_ || has_ended_early, "every encoder request is received");
+        check(acks_ <= heartbeats_, "there are no more Acks than heartbeats");
         const auto &counters = peer_.counters();
-        check(frames_heard_ == counters.frames, "what counts as sent has arrived");
-        check(counters.frames + counters.dropped == frames_, "a frame arrives, or counts as lost");
+        check(frames_heard_ == counters.frames, "every frame counted as sent has arrived");
+        check(counters.frames + counters.dropped == frames_,
+              "a frame arrives or is counted as dropped");
         check(configs_ == 0, "a Config is never lost");
     }
 
@@ -214,20 +219,20 @@ private:
     bool is_alive_ = true;
     bool is_reading_ = true;
 
-    // What the peer said, and what of it was understood.
+    // Bytes sent by the peer, and the state that the sender derived from them.
     Parser said_;
     bool is_violation_ = false;
     std::optional<wire::EncoderConfig> requested_;
     std::optional<wire::EncoderConfig> understood_;
     unsigned heartbeats_ = 0;
 
-    // What the peer was told, and what of it arrived.
+    // Messages sent to the peer, and those that it received.
     Parser heard_;
     std::vector<std::byte> packet_;
     std::uint64_t frames_ = 0;
     std::uint64_t frames_heard_ = 0;
     std::uint64_t last_frame_ = 0;
-    int configs_ = 0; // still under way
+    int configs_ = 0; // sent and not yet received
     unsigned acks_ = 0;
 };
 

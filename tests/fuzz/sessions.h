@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The two ends of a connection that the target fuzz_session plays against a peer that says
-// anything.
+// Declares the two sides of a connection that the target fuzz_session tests against a peer that
+// sends arbitrary bytes.
 #pragma once
 
 #include "stream_input.h"

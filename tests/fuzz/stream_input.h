@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The inputs of the targets that read a stream: five bytes that say how it is read, and the stream
-// itself as it stands on the wire. corpus/make.py writes them.
+// Decodes the inputs of the targets that read a stream: five bytes that determine how the stream is
+// read, followed by the stream as sent on the wire. make_corpus.py writes them.
 #pragma once
 
 #include "core/wire/header.h"
@@ -13,8 +13,8 @@ namespace jkvm::fuzz {
 
 class StreamInput {
 public:
-    /// One piece of the stream, and what is done once it was read: a number below 8, of which the
-    /// target knows the meaning.
+    /// One piece of the stream, and the action after it was read: a number below 8, which each
+    /// target interprets itself.
     struct Step {
         std::span<const std::byte> bytes;
         unsigned action;
@@ -36,7 +36,7 @@ public:
     {
         return (settings_ & 0x01) != 0 ? wire::Direction::microphone : wire::Direction::output;
     }
-    /// Nothing = to be recognised.
+    /// The dialect of the connection; nullopt if it is to be recognised.
     [[nodiscard]] std::optional<wire::Dialect> dialect() const
     {
         const auto number = settings_ >> 1 & 0x03;
@@ -44,14 +44,14 @@ public:
             return std::nullopt;
         return static_cast<wire::Dialect>(number - 1);
     }
-    /// Whether our end listens, or connects.
+    /// Whether the side under test listens; otherwise it connects.
     [[nodiscard]] bool is_listening() const { return (settings_ & 0x08) != 0; }
-    /// Whether our end sends the sound, or receives it.
+    /// Whether the side under test sends the audio; otherwise it receives it.
     [[nodiscard]] bool is_sender() const { return (settings_ & 0x10) != 0; }
 
-    /// What is left of the stream.
+    /// The part of the stream that was not yet taken.
     [[nodiscard]] std::span<const std::byte> stream() const { return rest_; }
-    /// Takes the next piece; the four steps of the input come in turn.
+    /// Takes the next piece. The input's four steps are used in turn.
     Step take()
     {
         const auto step = steps_[taken_ % steps_.size()];
@@ -65,11 +65,12 @@ public:
     }
 
 private:
-    // Then the rest comes at once: a long stream byte by byte shows nothing new, slowly.
+    // After this number of pieces the rest of the stream is taken at once: reading a long stream
+    // byte by byte is slow and covers nothing new.
     static constexpr std::size_t max_pieces = 24;
 
     unsigned settings_;
-    // The low five bits are the length: 1 to 16, and powers of two from 32 to 1048576.
+    // The low five bits encode the length: 1 to 16, then powers of two from 32 to 1048576.
     std::array<unsigned, 4> steps_{0x1F, 0x1F, 0x1F, 0x1F};
     std::size_t taken_ = 0;
     std::span<const std::byte> rest_;

@@ -38,7 +38,7 @@ constexpr bool is_output(Part part)
 std::string name_of(Part part);
 std::ostream &operator<<(std::ostream &stream, Part part);
 
-/// Returns the options and the pipeline for gst-launch-1.0. The fakesink behind a source prints the
+/// Returns the options and the pipeline for gst-launch-1.0. The fakesink after a source prints the
 /// buffers it receives.
 std::string pipeline_of(Part part, const std::string &properties);
 
@@ -67,7 +67,7 @@ public:
     void expect_audio(int connection);
     /// Expects that a frame passes over a new connection.
     void expect_audio() { expect_audio(meet().get()); }
-    /// Expects that a source received the frame with a packet of this size. The sizes are unique
+    /// Expects that a source received the frame with a packet of this size. Sizes are unique
     /// within a test.
     void expect_frame(std::size_t size);
     /// Returns a message for the element, first dialect, with the current time.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a hostile peer can think of, against both elements in both of their parts. It costs that
-// peer its connection, or nothing at all; the next one is served.
+// Tests both elements, listening and connecting, against hostile peers. A violation costs the
+// hostile peer at most its connection, and the next peer is served.
 #include "element_process.h"
 #include "fault_counts.h"
 #include "support/footprint.h"
@@ -18,7 +18,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Types of messages in the first dialect.
+// Message types of the first dialect.
 constexpr std::uint8_t frame_type = 0;
 constexpr std::uint8_t heartbeat_type = 3;
 constexpr std::uint8_t ack_type = 4;
@@ -27,16 +27,16 @@ constexpr std::size_t header_size = 17;
 
 class HostilePeer : public ::testing::TestWithParam<Part> {
 protected:
-    /// A whole message that the element accepts from its peer.
+    /// Returns a complete message that the element accepts from its peer.
     [[nodiscard]] std::vector<std::uint8_t> good_message() const
     {
         if (is_sink(GetParam()))
             return element_.message(ack_type, {});
-        // Short packets: the next peer's frame would be late if these filled the timeline ahead of
-        // the clock.
+        // A short packet: long ones would fill the timeline ahead of the clock, and the next
+        // peer's frame would be late.
         return element_.message(frame_type, {0xE4, 0xFF, 0xFE}); // 2.5 ms
     }
-    /// Sends the bytes, which must end the connection as a violation, and nothing else.
+    /// Sends the bytes and expects that the element closes the connection because of a violation.
     void expect_violation(const std::vector<std::uint8_t> &bytes)
     {
         const auto hostile = element_.meet();
@@ -48,7 +48,7 @@ protected:
         element_.expect_audio();
         element_.expect_good_end();
     }
-    /// Ten thousand of these messages are taken, and the connection goes on.
+    /// Sends ten thousand of these messages and expects that the connection remains usable.
     void expect_flood_is_survived(std::uint8_t type)
     {
         const auto hostile = element_.meet();
@@ -57,7 +57,7 @@ protected:
         const auto message = element_.message(type, {});
         for (int i = 0; i < 10000; ++i) {
             send_all(hostile.get(), message);
-            // Who does not read what a sink sends is disconnected for that.
+            // A sink disconnects a client that does not read its frames.
             if (i % 500 == 0 && is_sink(GetParam()))
                 element_.expect_audio(hostile.get());
         }
@@ -76,7 +76,7 @@ TEST_P(HostilePeer, ThatStallsInsideAHeaderDelaysNoOther)
     bytes.resize(header_size / 2);
     send_all(hostile.get(), bytes);
     if (!is_listening(GetParam()))
-        hostile.reset(); // it has no other one
+        hostile.reset(); // a connecting element has one connection at a time
     element_.expect_audio();
     element_.expect_good_end();
 }
@@ -111,7 +111,7 @@ TEST_P(HostilePeer, ThatSendsOneByteASecondDelaysNoOther)
     const auto bytes = good_message();
     for (std::size_t i = 0; i < 3; ++i) {
         send_all(hostile.get(), std::span(bytes).subspan(i, 1));
-        // A sink sends meanwhile what it has to send.
+        // A sink sends its frames in the meantime.
         const auto end = std::chrono::steady_clock::now() + 1s;
         while (std::chrono::steady_clock::now() < end) {
             if (is_sink(GetParam()))
@@ -143,7 +143,7 @@ bool has_hung_up(int fd)
 
 TEST(NeverReading, SixtyFourClientsCauseNoLossForEightHealthyOnes)
 {
-    // On a busy machine this test may be late itself; the queue is longer than that.
+    // The queue is longer than the delays that this test may have on a busy machine.
     ElementProcess element(Part::sink_listens, "max-clients=72 max-queue-time=2000");
     std::array<UniqueFd, 8> healthy;
     for (auto &fd : healthy)
@@ -152,7 +152,7 @@ TEST(NeverReading, SixtyFourClientsCauseNoLossForEightHealthyOnes)
     for (std::size_t i = 0; i < healthy.size(); ++i)
         last[i] = capture_time_of_next_frame(healthy[i].get());
     std::array<UniqueFd, 64> hostile;
-    // For each of them there is a buffer of 16 KiB for what it says, and no more.
+    // Per client: a receive buffer of 16 KiB, and little else.
     const auto bound =
         memory_of(element.pid()) + static_cast<long>(hostile.size()) * 20 + memory_tolerance;
     for (auto &fd : hostile)
@@ -163,7 +163,8 @@ TEST(NeverReading, SixtyFourClientsCauseNoLossForEightHealthyOnes)
     };
     const auto deadline = std::chrono::steady_clock::now() + patience;
     for (int frames_after = 0; frames_after < 10; frames_after += all_are_gone() ? 1 : 0) {
-        ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "they are still there";
+        ASSERT_LT(std::chrono::steady_clock::now(), deadline)
+            << "clients that do not read are still connected";
         for (std::size_t i = 0; i < healthy.size(); ++i) {
             const auto captured = capture_time_of_next_frame(healthy[i].get());
             EXPECT_LT(captured - last[i], 30'000'000) << "client " << i << " lost a frame";

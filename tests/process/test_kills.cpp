@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// One end of a connection is killed, again and again, at any moment: the other goes on and holds no
-// more than before, and the next one finds its place.
+// Kills one side of a connection repeatedly, at random moments. The other side keeps running, does
+// not leak memory or descriptors, and accepts the next peer.
 #include "core/ipc/send/frame_sender.h"
 #include "element_process.h"
 #include "fault_counts.h"
@@ -22,7 +22,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Nobody is told anything.
+/// Ignores all events.
 class NoObserver final : public FrameSender::Observer {
     bool may_connect(const PeerInfo &) override { return true; }
     void on_peer_added(const PeerInfo &) override {}
@@ -31,7 +31,7 @@ class NoObserver final : public FrameSender::Observer {
     void on_encoder_request(const std::optional<wire::EncoderConfig> &) override {}
 };
 
-/// What the victims do until they are killed, each of them with what our own elements are made of.
+/// Runs in the processes that are killed; built from the same classes as the elements.
 class Victim {
 public:
     Victim(Part survivor, std::string path)
@@ -43,7 +43,7 @@ public:
                                                                      : wire::Direction::microphone}
     {}
 
-    /// `size` of the packets that it sends. Writes to `report` when it receives sound.
+    /// Sends packets of `size` bytes, or receives and writes to `report` for received audio.
     [[nodiscard]] int run(std::size_t size, int report) const
     {
         return is_sender_ ? send(size) : read(report);
@@ -76,7 +76,7 @@ private:
         } else {
             connection = testing::connect_to(endpoint_.path);
         }
-        // On a microphone connection a Config of 29 bytes comes before the sound.
+        // On a microphone connection, a Config of 29 bytes precedes the audio.
         std::size_t received = 0;
         std::array<char, 4096> bytes{};
         for (;;) {
@@ -100,7 +100,7 @@ TEST_P(Kills, OfOneEndLeaveTheOtherRunning)
 {
     ElementProcess survivor(GetParam());
     const Victim victim(GetParam(), survivor.path());
-    std::mt19937 random(1); // NOLINT(cert-msc51-cpp): the moments are to be the same each time
+    std::mt19937 random(1); // NOLINT(cert-msc51-cpp): for reproducible moments
     const auto pause_up_to = [&random](std::chrono::microseconds longest) {
         std::uniform_int_distribution<int> moment(0, static_cast<int>(longest.count()));
         std::this_thread::sleep_for(std::chrono::microseconds(moment(random)));
@@ -111,10 +111,10 @@ TEST_P(Kills, OfOneEndLeaveTheOtherRunning)
         ASSERT_EQ(::pipe2(report.data(), O_CLOEXEC | O_NONBLOCK), 0);
         const UniqueFd reading(report[0]);
         UniqueFd writing(report[1]);
-        const auto size = 10 + number; // tells it from all others
+        const auto size = 10 + number; // unique, so that the frames of each victim are recognised
         ChildProcess child([&] { return victim.run(size, writing.get()); });
         writing.reset();
-        if (number % 2 == 0) { // sound passes: in the middle of things; at the start of them else
+        if (number % 2 == 0) { // while audio is flowing; otherwise during start-up
             pollfd entry{reading.get(), POLLIN, 0};
             if (is_sink(GetParam()))
                 ASSERT_EQ(::poll(&entry, 1, 1000 * static_cast<int>(patience.count())), 1);

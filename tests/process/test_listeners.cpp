@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Whole lines as users type them, when something happens to one of the processes.
+// Runs complete gst-launch-1.0 pipelines while one of the processes is stopped or killed.
 #include "fault_counts.h"
 #include "support/program.h"
 #include "support/temporary_directory.h"
@@ -19,7 +19,7 @@ namespace {
 
 constexpr auto stats = "application/x-jkvm-ipcsrc-stats";
 
-/// A field of the last statistics that the program printed.
+/// Returns a field of the last statistics message that the program printed.
 std::uint64_t last_stat(const Program &program, const std::string &field)
 {
     const auto &output = program.output();
@@ -43,8 +43,8 @@ protected:
 
 TEST_F(Listeners, EightLoseNothingWhileOneIsStoppedAndResumesWithTheNewestFrame)
 {
-    // On a busy machine a listener may have to wait for longer than usual; half of this time, 25
-    // frames, may be in the kernel for the one that is stopped.
+    // On a busy machine a listener may be scheduled later than usual. Half of this time, 25 frames,
+    // may be in the socket buffers of the stopped listener.
     Program sender(gst_launch("-m audiotestsrc is-live=true samplesperbuffer=960 ! opusenc ! "
                               "jkvmipcsink max-clients=9 max-queue-time=1000 socket-path=" +
                               path_));
@@ -75,21 +75,21 @@ TEST_F(Listeners, EightLoseNothingWhileOneIsStoppedAndResumesWithTheNewestFrame)
     for (int seen = 1; stopped->output().find(stats, at) == std::string::npos; ++seen)
         ASSERT_TRUE(stopped->wait_for_output(stats, seen)) << stopped->output();
     EXPECT_EQ(last_stat(*stopped, "connects"), 2u);
-    EXPECT_LE(last_stat(*stopped, "implausible-timestamps"), 25u) << "older than 10 s";
+    EXPECT_LE(last_stat(*stopped, "implausible-timestamps"), 25u) << "frames older than 10 s";
     EXPECT_LT(last_stat(*stopped, "latency-current"), 1'000'000'000u);
 }
 
 using Recording = Listeners;
 
-/// Seconds of decoded sound in a WAV file of 48 kHz, stereo, 16 bits.
+/// Returns the duration of a WAV file (s) of 48 kHz, stereo, 16 bits.
 double length_of_wav(const std::string &path)
 {
     return static_cast<double>(std::filesystem::file_size(path)) / (48000 * 2 * 2);
 }
 
-/// Seconds of an Ogg Opus file with a page for each packet, from the first one's end to the last
-/// one's. Pages have the position at 48 kHz, 6 bytes behind their beginning; those of headers have
-/// 0.
+/// Returns the duration of an Ogg Opus file (s) with one packet per page, from the end of the first
+/// packet to the end of the last one. The granule position is at byte 6 of a page and counts
+/// samples at 48 kHz; it is 0 in header pages.
 double length_of_ogg(const std::string &path)
 {
     std::ifstream file(path, std::ios::binary);
@@ -119,7 +119,7 @@ TEST_F(Recording, HasItsFullLengthAlthoughTheServerWasKilledThreeTimes)
                      wav));
     Program muxer(receive_with("oggmux max-page-delay=1 ! filesink location=" + ogg));
     const std::array receivers{&decoder, &muxer};
-    // More of it than so far: one of them may have heard more of the last sender.
+    // Counts from the current output: one receiver may have printed more about the last sender.
     const auto expect_of_both = [&](const std::string &text, int count) {
         for (auto *receiver : receivers)
             ASSERT_TRUE(receiver->wait_for_output(text, receiver->occurrences(text) + count))
@@ -137,17 +137,17 @@ TEST_F(Recording, HasItsFullLengthAlthoughTheServerWasKilledThreeTimes)
     for (int outage = 1; outage <= 3; ++outage) {
         sender->send(SIGKILL);
         sender->wait();
-        // At most one such message a second is posted, so the second one comes after that.
+        // At most one of these messages is posted per second, so an outage lasts at least a second.
         expect_of_both("reason=(string)unreachable", 2);
         expect_audio();
     }
     const std::chrono::duration<double> recorded = std::chrono::steady_clock::now() - start;
-    // At the same time: a sanitizer takes its time at the end of a program.
+    // Both are stopped at once, because a sanitizer delays the end of a program.
     for (const auto *receiver : receivers)
         receiver->send(SIGINT);
     for (auto *receiver : receivers)
         EXPECT_EQ(receiver->wait(), 0) << receiver->output();
-    constexpr double tolerance = 0.9; // less than one outage
+    constexpr double tolerance = 0.9; // s; less than one outage
     EXPECT_GT(recorded.count(), 3.0);
     EXPECT_NEAR(length_of_wav(wav), recorded.count(), tolerance);
     EXPECT_NEAR(length_of_ogg(ogg), recorded.count(), tolerance);

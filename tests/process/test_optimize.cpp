@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A receiver that is slow makes the encoder of another process do less, and lets it go afterwards.
+// Tests that a slow receiver reduces the encoder load in another process, and restores it later.
 #include "support/alsa_device.h"
 #include "support/gst_test.h"
 #include "support/program.h"
@@ -15,7 +15,7 @@ namespace {
 
 using testing::Pipeline;
 
-/// Captures and serves, in a process of its own.
+/// Captures audio and serves it from a separate process.
 class Sender {
 public:
     explicit Sender(const std::string &path)
@@ -24,7 +24,8 @@ public:
               " ! jkvmipcsink stats-interval=0 dialect=v2 socket-path=" + path))
     {}
 
-    /// Reads what the encoder is set to (bit/s) until that is right. False when it never is.
+    /// Polls the encoder's bitrate (bit/s) until the predicate accepts it. Returns false on a
+    /// time-out.
     bool wait_for_bitrate(const std::function<bool(unsigned)> &is_right)
     {
         const std::string report = "application/x-jkvm-audiosrc-stats";
@@ -32,7 +33,7 @@ public:
         while (program_.wait_for_output(report, ++reports_)) {
             const auto &output = program_.output();
             const auto at = output.find(field, output.rfind(report));
-            // The line may be cut; there is another one soon.
+            // The line may be incomplete; the next one follows soon.
             if (at != std::string::npos && output.find(',', at) != std::string::npos &&
                 is_right(static_cast<unsigned>(std::stoul(output.substr(at + field.size())))))
                 return true;
@@ -43,14 +44,14 @@ public:
     }
 
 private:
-    static constexpr int enough = 600; // half a minute
+    static constexpr int enough = 600; // polls, half a minute
 
     testing::TestPcm pcm_;
     testing::Program program_;
     int reports_ = 0;
 };
 
-/// Plays what it gets, after a queue that can hold it up.
+/// Plays received audio after a queue that can delay it.
 class Receiver {
 public:
     explicit Receiver(const std::string &path)
@@ -60,11 +61,12 @@ public:
                     "optimize-cool-down=200 stats-interval=20 ! fakesink sync=false")
     {
         pipeline_.play();
-        // It has to know how fast a frame can come, and how much is in one.
+        // The queue has to measure the minimum transit and the duration of frames first.
         for (int i = 0; i < 25; ++i)
             pipeline_.wait_for_element_message("application/x-jkvm-adaptivequeue-stats");
     }
-    /// From now on everything comes so much later; less than before: it comes at once.
+    /// Delays all further buffers by this much. If the delay gets shorter, queued buffers are
+    /// released at once.
     void hold_up(unsigned milliseconds)
     {
         g_object_set(pipeline_.element("hold"), "min-threshold-time",
@@ -79,7 +81,8 @@ class Optimize : public ::testing::Test {
 protected:
     static constexpr unsigned preset = 192000;
 
-    /// At most that share of the preset. (The tone takes a little more than the preset says.)
+    /// Expects at most this share of the preset. (The bitrate of the tone slightly exceeds the
+    /// preset.)
     void expect_less_than(double share)
     {
         EXPECT_TRUE(sender_.wait_for_bitrate([&](unsigned bitrate) {

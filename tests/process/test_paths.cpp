@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Everything that may already be at the path, or be in the way of taking it.
+// Tests files that already exist at the socket path, and obstacles to listening on it.
 #include "element_process.h"
 #include "fault_counts.h"
 #include "support/child_process.h"
@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 
 class Paths : public ::testing::TestWithParam<Part> {
 protected:
-    /// A second one that is to listen at the path. It must fail.
+    /// Runs a second element that listens on the path, which must fail. Returns its output.
     [[nodiscard]] std::string failure_at(const std::string &path, const std::string &library = {},
                                          const std::vector<std::string> &environment = {}) const
     {
@@ -32,11 +32,11 @@ protected:
         EXPECT_NE(program.wait(), 0) << program.output();
         return program.output();
     }
-    /// What a failure must have left as it was.
+    /// Expects that a failed attempt did not change the file.
     void expect_left_alone(const std::string &path, const struct stat &before) const
     {
         struct stat after {};
-        ASSERT_EQ(::lstat(path.c_str(), &after), 0) << path << " is gone";
+        ASSERT_EQ(::lstat(path.c_str(), &after), 0) << path << " was removed";
         EXPECT_EQ(after.st_ino, before.st_ino);
         EXPECT_EQ(after.st_mode, before.st_mode);
         EXPECT_FALSE(fs::exists(path + ".lock"));
@@ -112,11 +112,12 @@ TEST_P(Paths, RefuseOtherUsersByFileModeAndByAllowedUids)
             .wait();
     };
     ElementProcess closed(GetParam());
-    EXPECT_EQ(come_as_nobody(closed.path()), 2) << "2: it cannot connect";
+    EXPECT_EQ(come_as_nobody(closed.path()), 2) << "exit status 2 means that it could not connect";
     closed.expect_audio();
 
     ElementProcess open(GetParam(), "socket-mode=438 allowed-uids=<0>");
-    EXPECT_EQ(come_as_nobody(open.path()), 3) << "3: closed without a byte";
+    EXPECT_EQ(come_as_nobody(open.path()), 3)
+        << "exit status 3 means that the connection was closed without data";
     open.expect_reason("forbidden");
     open.expect_audio();
     open.expect_good_end();
@@ -129,17 +130,17 @@ TEST_P(Paths, WaitWithoutSpinningWhenNoDescriptorIsFree)
     element.expect_audio(first.get());
     rlimit before{};
     ASSERT_EQ(::prlimit(element.pid(), RLIMIT_NOFILE, nullptr, &before), 0);
-    // Those that it has stay, whatever their number.
+    // The limit applies to new descriptors only; existing ones stay open.
     const rlimit now{3, before.rlim_max};
     ASSERT_EQ(::prlimit(element.pid(), RLIMIT_NOFILE, &now, nullptr), 0);
-    const auto second = element.meet(); // waits in the backlog
+    const auto second = element.meet(); // not accepted, stays in the backlog
     const auto cpu_time = cpu_time_of(element.pid());
     for (int i = 0; i < 50; ++i) {
         element.expect_audio(first.get());
-        if (!is_sink(GetParam())) // then it is the test that sends in real time
+        if (!is_sink(GetParam())) // the test itself sends in real time
             std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
-    EXPECT_LT(cpu_time_of(element.pid()), cpu_time + 200) << "ms, in a second";
+    EXPECT_LT(cpu_time_of(element.pid()), cpu_time + 200) << "CPU time (ms) used within one second";
     ASSERT_EQ(::prlimit(element.pid(), RLIMIT_NOFILE, &before, nullptr), 0);
     element.expect_audio(second.get());
     element.expect_good_end();

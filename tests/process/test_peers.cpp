@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The elements against peers that were written from docs/protocol.md alone, in another language and
-// without a line of our code: in every direction, role and dialect.
+// Tests the elements in every direction, role and dialect against an independent implementation of
+// docs/protocol.md in Python that shares no code with them.
 //
 // Environment: JKVM_PEER is the path of jkvm_peer.py.
 #include "support/program.h"
@@ -18,7 +18,7 @@ namespace {
 
 using Combination = std::tuple<const char *, const char *, const char *>;
 
-/// One combination: the direction, what the element does (listen or connect), the dialect.
+/// One combination of the direction, the mode of the element (listen or connect) and the dialect.
 class Peers : public ::testing::TestWithParam<Combination> {
 protected:
     [[nodiscard]] static std::string direction() { return std::get<0>(GetParam()); }
@@ -36,7 +36,7 @@ protected:
     void start_element(const std::string &pipeline)
     {
         element_.emplace(gst_launch("-m " + pipeline));
-        if (is_element_listening()) { // then the path is there
+        if (is_element_listening()) { // the socket exists in PLAYING
             ASSERT_TRUE(element_->wait_for_output("Setting pipeline to PLAYING"))
                 << element_->output();
         }
@@ -56,7 +56,7 @@ protected:
             ASSERT_TRUE(peer_->wait_for_output("listening")) << peer_->output();
         }
     }
-    /// The one that listens first.
+    /// Starts the listening side first.
     void start(const std::string &pipeline, const std::string &options)
     {
         if (is_element_listening()) {
@@ -82,7 +82,7 @@ TEST_P(Peers, DecodeTheSinksMessages)
           "--receive --frames 20");
     EXPECT_EQ(peer_->wait(), 0) << peer_->output();
     EXPECT_NE(peer_->output().find("received=20"), std::string::npos) << peer_->output();
-    // A microphone's listener is told what comes.
+    // Only the listener of a microphone connection receives a Config.
     EXPECT_EQ(peer_->output().find("config 48000 2 960") != std::string::npos,
               direction() == "microphone")
         << peer_->output();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Kills one of two gst-launch-1.0 processes and starts it again.
+// Kills one of two gst-launch-1.0 processes and restarts it.
 #include "support/alsa_device.h"
 #include "support/program.h"
 #include "support/temporary_directory.h"
@@ -59,10 +59,10 @@ TEST_F(Reconnect, ServesAReceiverThatIsKilledAndRestarted)
 
 TEST_F(Reconnect, ReconnectsAfterSenderIsKilled)
 {
-    start_receiver(); // before there is a server
+    start_receiver(); // before the server exists
     ASSERT_TRUE(receiver_->wait_for_output("jkvm-link, reason=(string)unreachable"));
     for (int i = 0; i < 3; ++i) {
-        start_sender(); // over the socket file that the killed one left behind
+        start_sender(); // replaces the socket file of the killed process
         expect_audio();
         sender_->send(SIGKILL);
         EXPECT_EQ(sender_->wait(), 128 + SIGKILL);

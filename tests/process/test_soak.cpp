@@ -103,7 +103,7 @@ int send(Results &results, const std::string &device, const std::string &path, l
     if (!wait_until([&] { return results.is_connected.load(); }, patience_at_end))
         return 1;
     pipeline.play();
-    // EOS, an error, or nothing for far too long.
+    // Waits for EOS or an error, with a generous time-out.
     const auto bus = GstRef<GstBus>::adopt(gst_element_get_bus(pipeline.get()));
     const auto message = GstRef<GstMessage>::adopt(gst_bus_timed_pop_filtered(
         bus.get(), (static_cast<GstClockTime>(frames) * 20 + 120'000) * GST_MSECOND,
@@ -238,7 +238,7 @@ TEST(Soak, EachFrameIsReceivedOrCountedAsLost)
     ChildProcess receiver([&] { return receive(*results, path); });
     const std::jthread faults([&] { stall(receiver, *results, seconds); });
     EXPECT_EQ(sender.wait(), 0);
-    results->is_sent = true; // also if it failed
+    results->is_sent = true; // even if the sender failed
     EXPECT_EQ(receiver.wait(), 0);
 
     const auto &sent = results->sender;
@@ -269,8 +269,8 @@ TEST(Soak, EachFrameIsReceivedOrCountedAsLost)
     const auto concealed =
         std::chrono::nanoseconds(received.concealed + received.inserted + received.paused);
     EXPECT_LE(Samples(account.concealed), concealed + 5ms * account.events.load());
-    // The decoder outputs nothing but frames and concealment. The begin and the end of the
-    // recording are not recognised.
+    // The decoder outputs only frames and concealment. The start and the end of the recording are
+    // not recognised.
     EXPECT_NEAR(Samples(account.played) / 1ms, static_cast<double>(received.played * 20), 10);
     EXPECT_EQ(account.repeated, 0);
     EXPECT_EQ(account.stale, 0);

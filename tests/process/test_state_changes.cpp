@@ -57,7 +57,8 @@ protected:
 
 TEST_F(StateChanges, LeakNothingInAListeningSink)
 {
-    // Another process reconnects whenever it can. Its start takes longer than many state changes.
+    // A separate process reconnects whenever it can. It takes longer to start than many state
+    // changes.
     Program other(gst_launch("-m jkvmipcsrc socket-path=" + path_ + " ! fakesink"));
     Pipeline pipeline("audiotestsrc is-live=true samplesperbuffer=960 ! opusenc ! "
                       "jkvmipcsink socket-path=" +
@@ -111,7 +112,8 @@ TEST_F(StateChanges, LeakNothingInAConnectingSink)
     change_states(pipeline, [&](bool with_frame) {
         auto peer = accept_from(listener.get());
         if (with_frame) {
-            EXPECT_EQ(receive(peer.get(), 46).size(), 46u) << "a Config and the header of a frame";
+            EXPECT_EQ(receive(peer.get(), 46).size(), 46u)
+                << "expected a Config and a frame header";
         }
         return peer;
     });

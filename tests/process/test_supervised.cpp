@@ -64,7 +64,7 @@ protected:
     }
     void start_recording()
     {
-        // A statistics message with every frame, to count frames by.
+        // Statistics are posted for every frame, so that the test can count frames.
         start({"jkvmsupervisedsrc", "ipc::stats-interval=10",
                "launch=jkvmaudiosrc device=" + pcm_.device(), "!", "oggmux", "!", "filesink",
                "location=" + recording_});
@@ -157,11 +157,11 @@ TEST_F(Supervised, TypoIsReportedWithTheMessageOfTheParser)
 
 TEST_F(Supervised, KilledApplicationLeavesNoWorkerBehind)
 {
-    ::prctl(PR_SET_CHILD_SUBREAPER, 1); // orphans become our children
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1); // orphans become children of this process
     for (int i = 0; i < 10; ++i) {
         start({"jkvmsupervisedsrc", "launch=jkvmaudiosrc device=" + pcm_.device(), "!",
                "jkvmsupervisedsink", "launch=fakesink"});
-        // In every other round, possibly before the workers have checked their parent.
+        // In every other round, the kill may precede the workers' check of their parent.
         ASSERT_TRUE(program_->wait_for_output("jkvm-child, reason=(string)started", 2));
         if (i % 2 == 0) {
             ASSERT_TRUE(program_->wait_for_output("jkvm-link, reason=(string)connected"));

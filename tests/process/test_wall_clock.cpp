@@ -95,7 +95,7 @@ TEST(WallClock, StepOfAnHourDoesNotMoveTimestamps)
         ASSERT_TRUE(eventually([&] { return is_captured_after(stopped); }));
         clock.set_offset(offset);
         source.send(SIGCONT);
-        // The sender sees the step: its clock is closer to this offset than to any other.
+        // Waits until the sender's clock is closer to this offset than to any other one.
         const auto is_stepped = [&] {
             const auto captured = nanoseconds(capture_time_of_next_frame(watcher.get()));
             return std::chrono::abs(captured - nanoseconds(wall_clock_ns()) - offset) < 30min;

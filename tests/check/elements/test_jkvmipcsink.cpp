@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Tests jkvmipcsink in a harness and in pipelines: frames, statistics, clients, properties, errors.
 #include "support/gst_test.h"
 #include "support/raw_socket.h"
 #include "support/temporary_directory.h"
@@ -30,12 +31,12 @@ protected:
         element_ = gst_element_factory_make("jkvmipcsink", nullptr);
         g_object_set(element_, "socket-path", path_.c_str(), nullptr);
         harness_ = gst_harness_new_with_element(element_, "sink", nullptr);
-        gst_object_unref(element_); // the harness has it
+        gst_object_unref(element_); // the harness holds a reference
         gst_harness_set_src_caps_str(harness_, opus_caps);
     }
     ~JkvmIpcSink() override { gst_harness_teardown(harness_); }
 
-    /// Whether a client that connects gets there before the next frame is sent shows in the stats.
+    /// Connects a client and waits until the statistics count it, so that it gets the next frame.
     UniqueFd add_client()
     {
         const auto before = stat(element_, "connects");
@@ -114,7 +115,7 @@ TEST_F(JkvmIpcSink, HasStatisticsUnderJetKvmsNames)
     ASSERT_EQ(push("\xFC", 0), GST_FLOW_OK);
     ASSERT_EQ(push("\xFCxy", 20 * GST_MSECOND), GST_FLOW_OK);
     ASSERT_EQ(push("\xFC", 40 * GST_MSECOND), GST_FLOW_OK);
-    ASSERT_EQ(push("\xFB", 60 * GST_MSECOND), GST_FLOW_OK); // no Opus
+    ASSERT_EQ(push("\xFB", 60 * GST_MSECOND), GST_FLOW_OK); // not a valid Opus packet
     EXPECT_EQ(stat(element_, "frames-received"), 4u);
     EXPECT_EQ(stat(element_, "processed_frames"), 3u);
     EXPECT_EQ(stat(element_, "frames-dropped"), 1u);
@@ -188,7 +189,7 @@ TEST_F(JkvmIpcSink, CountsAndDropsABufferThatIsNotAnOpusPacket)
 {
     const auto client = add_client();
     ASSERT_EQ(push("", 0), GST_FLOW_OK);
-    ASSERT_EQ(push("\xFB", 0), GST_FLOW_OK); // says that there are several frames, not how many
+    ASSERT_EQ(push("\xFB", 0), GST_FLOW_OK); // code 3 without its frame count byte
     ASSERT_EQ(push("\xFC", 0), GST_FLOW_OK);
     EXPECT_EQ(stat(element_, "dropped-invalid"), 2u);
     EXPECT_EQ(stat(element_, "frames"), 1u);
@@ -199,7 +200,7 @@ TEST(JkvmIpcSinkPipeline, ServesAStreamWithoutTimestamps)
 {
     testing::TemporaryDirectory directory;
     const auto path = directory.file("a.sock");
-    // A segment in bytes, as sources of files and applications make it.
+    // A segment in bytes, as file and application sources produce by default.
     Pipeline pipeline("appsrc name=src format=bytes ! " + std::string(opus_caps) +
                       " ! jkvmipcsink name=sink socket-path=" + path);
     pipeline.play();
@@ -268,7 +269,7 @@ TEST(JkvmIpcSinkPipeline, PostsAnErrorForThePathOfALiveServer)
     EXPECT_EQ(error.domain, GST_RESOURCE_ERROR);
     EXPECT_EQ(error.code, GST_RESOURCE_ERROR_BUSY);
     EXPECT_NE(error.text.find(path), std::string::npos) << error.text;
-    EXPECT_TRUE(connect_to(path)) << "the first one is not disturbed";
+    EXPECT_TRUE(connect_to(path)) << "the first sink must keep serving";
 }
 
 TEST(JkvmIpcSinkPipeline, PostsAnErrorForAPathThatCannotBeBound)
@@ -324,10 +325,10 @@ TEST(JkvmIpcSinkPipeline, AppliesPropertiesToTheSocket)
                       path);
     pipeline.play();
     EXPECT_EQ(fs::status(path).permissions(), static_cast<fs::perms>(0666));
-    const auto first = connect_to(path); // our own user always may
+    const auto first = connect_to(path); // this process's user is always allowed
     pipeline.wait_for_element_message("jkvm-client", "added");
     const auto second = connect_to(path);
-    EXPECT_TRUE(testing::is_closed_by_peer(first.get())) << "the newest alone is served";
+    EXPECT_TRUE(testing::is_closed_by_peer(first.get())) << "only the newest client is served";
     const auto removed = pipeline.wait_for_element_message("jkvm-client", "replaced");
     EXPECT_TRUE(removed);
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Tests the jkvm:// URIs of jkvmipcsink and jkvmipcsrc.
 #include "support/gst_test.h"
 
 #include <gtest/gtest.h>

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the hostile peer does, by the name of the behaviour."""
+"""Implements the behaviours of the hostile peer, by name."""
 import random
 import select
 import time
 
 from jkvm_messages import Failure
 
-FLOODS = {"heartbeats-flood": "heartbeat", "unasked-acks": "ack"}  # then all goes on as usual
+FLOODS = {"heartbeats-flood": "heartbeat", "unasked-acks": "ack"}  # the session continues normally
 LAST_WORDS = ["half-header", "short-payload", "huge-length", "wrong-magic-midstream", "garbage"]
 BEHAVIOURS = ["slow-bytes", "never-read", *FLOODS, *LAST_WORDS]
 
 
 def last_words(behaviour, good, header_size, args):
-    """The bytes that spoil the stream; `good` is a whole message."""
+    """Returns the bytes that violate the protocol; `good` is a complete message."""
     if behaviour == "half-header":
         return good[:header_size // 2]
-    if behaviour == "short-payload":  # the next message's first byte is taken for the missing one
+    if behaviour == "short-payload":  # the next message's first byte completes the payload
         return good[:5] + bytes([good[5] + 1]) + good[6:] + 10 * good
     if behaviour == "huge-length":
         return good[:5] + b"\xff\xff\xff\xff" + good[9:header_size]
@@ -25,7 +25,7 @@ def last_words(behaviour, good, header_size, args):
 
 
 def await_close(sock, hold, is_reading):
-    """Whether the peer closes within `hold` seconds. Nothing that comes is looked at."""
+    """Returns whether the peer closes within `hold` seconds; received data is ignored."""
     deadline = time.monotonic() + hold
     poll = select.poll()
     poll.register(sock, select.POLLIN if is_reading else 0)
@@ -40,7 +40,7 @@ def await_close(sock, hold, is_reading):
 
 
 def send_last_words(connection):
-    """Whether the peer has closed then; it has to, after everything that it can notice."""
+    """Returns whether the peer closed; it must after any violation that it can detect."""
     args = connection.args
     name, payload = ("frame", args.payload) if args.send else ("ack", b"")
     good = connection.codec.encode(name, connection.now(), payload)

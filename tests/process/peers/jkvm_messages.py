@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Messages of the JetKVM audio protocol to bytes and back. Written from docs/protocol.md alone."""
+"""Encodes and decodes messages of the JetKVM audio protocol, based on docs/protocol.md alone."""
 import struct
 from typing import NamedTuple, Optional
 
 MAGIC = {"output": 0x4A4B4F55, "microphone": 0x4A4B4D49}
-NAMES_V1 = ["frame", "config", "stop", "heartbeat", "ack"]  # the position is the type on the wire
+NAMES_V1 = ["frame", "config", "stop", "heartbeat", "ack"]  # the index is the type number
 NAMES_V2 = ["frame", "config", "opus-config", "stop", "heartbeat", "ack"]
 PAYLOAD_SIZE = {"config": 12, "opus-config": 36, "stop": 0, "heartbeat": 0, "ack": 0}
 
 
 class Failure(Exception):
-    """Something was not as the protocol says."""
+    """Raised for a violation of the protocol."""
 
 
 class Dialect(NamedTuple):
@@ -28,13 +28,13 @@ DIALECTS = {
 
 class Message(NamedTuple):
     type_number: int
-    name: Optional[str]  # None for a type that the dialect does not have
+    name: Optional[str]  # None if the type is unknown in the dialect
     timestamp: Optional[int]  # ns; None where the dialect has none
     payload: bytes
 
 
 class Codec:
-    """One direction and one dialect."""
+    """Encodes and decodes the messages of one direction and one dialect."""
 
     def __init__(self, direction, dialect):
         self.magic = MAGIC[direction]
@@ -51,7 +51,7 @@ class Codec:
         return header + payload
 
     def decode(self, data):
-        """The first message of `data` and how many bytes it has; None if it is not whole."""
+        """Decodes the first message. Returns it and its size, or None if it is incomplete."""
         size = self.dialect.header_size
         if len(data) < size:
             return None
@@ -79,7 +79,7 @@ def opus_config_payload(values):
 
 
 def config_values(payload):
-    """Of a Config or an OpusConfig."""
+    """Returns the fields of a Config or an OpusConfig."""
     return struct.unpack("<3I" if len(payload) == 12 else "<6Ii2I", payload)
 
 
@@ -87,7 +87,7 @@ NUMBERED = bytes.fromhex("ff4104fffe")
 
 
 def numbered_packet(number):
-    """20 ms of silence, with a number in the padding that decoders ignore (RFC 6716, 3.2.5)."""
+    """Returns 20 ms of silence with a number in the padding (RFC 6716, 3.2.5)."""
     return NUMBERED + struct.pack("<I", number)
 
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A client or server of the JetKVM audio protocol, for tests, and a hostile one on request.
 
-Written from docs/protocol.md alone. It is stricter than that asks for: whatever the other side
-sends that it should not send is an error. It prints one line for each event; the exit status is 0
-only if everything was as the protocol says.
+Written from docs/protocol.md alone, and stricter than it requires: any message that the peer must
+not send is an error. Prints one line for each event. The exit status is 0 only if the session
+followed the protocol.
 """
 import argparse
 import os
@@ -21,12 +21,12 @@ from jkvm_messages import Failure
 
 USUAL_CONFIG = [48000, 2, 960]
 USUAL_OPUS_CONFIG = [48000, 2, 960, 64000, 5, 1, -1000, 1105, 0]
-FRAME_TIME = 0.020  # seconds of sound in a frame
-ANSWERED = ("config", "opus-config", "heartbeat")  # by an Ack, on a microphone connection
+FRAME_TIME = 0.020  # seconds of audio in a frame
+ANSWERED = ("config", "opus-config", "heartbeat")  # with an Ack, on a microphone connection
 
 
 class Closed(Exception):
-    """The other side closed the connection between two messages."""
+    """Raised if the peer closes the connection between two messages."""
 
 
 def say(*words):
@@ -34,7 +34,7 @@ def say(*words):
 
 
 class Connection:
-    """One connection: messages in and out, all of them checked."""
+    """Sends and receives the messages of one connection and checks them."""
 
     def __init__(self, args, sock):
         self.args = args
@@ -42,14 +42,14 @@ class Connection:
         self.codec = messages.Codec(args.direction, args.dialect)
         self.is_microphone = args.direction == "microphone"
         self.buffer = b""
-        self.sent = 0  # frames
-        self.received = 0  # frames
-        self.asked = 0  # messages sent that an Ack answers
-        self.acks = 0  # received
+        self.sent = 0  # frames sent
+        self.received = 0  # frames received
+        self.asked = 0  # messages sent that require an Ack
+        self.acks = 0  # Acks received
         self.has_done_harm = False
         sock.settimeout(args.timeout)
 
-    # Out
+    # Sending
 
     def now(self):
         offset = self.args.clock_offset if self.sent >= self.args.after else 0
@@ -73,29 +73,29 @@ class Connection:
         self.sent += 1
 
     def answer(self):
-        """An Ack, unless there is no room for it: nobody waits for acks."""
+        """Sends an Ack, or drops it if the socket buffer is full: no peer waits for Acks."""
         ack = self.codec.encode("ack", self.now())
         self.sock.setblocking(False)
         try:
             count = self.sock.send(ack)
         except (BlockingIOError, BrokenPipeError, ConnectionResetError):
-            return  # if it has closed, there may still be something to read
+            return  # after a close, received data may still be unread
         finally:
             self.sock.settimeout(self.args.timeout)
-        if count < len(ack):  # a message once begun is finished
+        if count < len(ack):  # the rest of a partly sent message
             self.write(ack[count:])
 
-    # In
+    # Receiving
 
     def read_more(self, deadline):
-        """False when nothing came before the deadline (a monotonic time)."""
+        """Reads once; returns False if nothing arrives by the deadline (monotonic time)."""
         pause = max(0.0, deadline - time.monotonic())
         watched = [] if self.args.behaviour == "never-read" else [self.sock]
         if not select.select(watched, [], [], pause)[0]:
             return False
         try:
             data = self.sock.recv(65536)
-        except ConnectionResetError:  # it closed without having read everything
+        except ConnectionResetError:  # the peer closed with unread data
             data = b""
         if not data:
             rest = len(self.buffer)
@@ -104,7 +104,7 @@ class Connection:
         return True
 
     def handle_next(self):
-        """False when no whole message is there."""
+        """Handles one message. Returns False if none is complete."""
         if not (decoded := self.codec.decode(self.buffer)):
             return False
         message, size = decoded
@@ -113,7 +113,7 @@ class Connection:
         return True
 
     def pump(self, deadline):
-        """Handles what comes until the deadline, at least what is there already."""
+        """Handles messages until the deadline, and all that have already arrived."""
         while self.handle_next() or self.read_more(deadline):
             pass
 
@@ -157,7 +157,7 @@ class Connection:
         if not -0.001 < age < 10:
             raise Failure(f"{message.name} with a timestamp {age:.3f} s old")
 
-    # The whole of a connection
+    # Sessions
 
     def run(self):
         args = self.args
@@ -251,7 +251,7 @@ class Connection:
 
 
 def listen(path):
-    """As an old server does it: no lock. Only a socket that nobody listens on is removed."""
+    """Listens as an old server does: without a lock; removes a socket only if it is unused."""
     if os.path.exists(path) and stat.S_ISSOCK(os.stat(path).st_mode):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             if probe.connect_ex(path) == 0:
@@ -301,29 +301,29 @@ def parse_arguments(argv):
     add = parser.add_argument
     add("--role", choices=["client", "server"], required=True)
     job = parser.add_mutually_exclusive_group(required=True)
-    job.add_argument("--send", action="store_true", help="be the sender of the sound")
-    job.add_argument("--receive", action="store_true", help="be its receiver")
+    job.add_argument("--send", action="store_true", help="send audio")
+    job.add_argument("--receive", action="store_true", help="receive audio")
     add("--direction", choices=messages.MAGIC, required=True)
     add("--dialect", choices=messages.DIALECTS, default="v1")
-    add("--path", required=True, help="of the socket; @NAME is an abstract one")
-    add("--frames", type=int, default=50, help="to send, or to wait for")
-    add("--endless", action="store_true", help="go on beyond --frames, until the peer closes")
-    add("--fast", action="store_true", help="send without pauses; else 20 ms a frame")
+    add("--path", required=True, help="socket path; @NAME for an abstract socket")
+    add("--frames", type=int, default=50, help="number of frames to send or wait for")
+    add("--endless", action="store_true", help="continue after --frames until the peer closes")
+    add("--fast", action="store_true", help="send without pauses instead of every 20 ms")
     add("--payload", type=bytes.fromhex, default=bytes.fromhex("fcfffe"), help="the packet, in hex")
-    add("--numbered", action="store_true", help="send packets that bear their number")
-    add("--config", type=int, nargs="*", metavar="N", help="three numbers, or the usual")
-    add("--opus-config", type=int, nargs="*", metavar="N", help="nine numbers, or the usual")
-    add("--heartbeats", type=int, default=0, help="one behind each frame sent")
-    add("--unknown", type=int, default=0, help="messages of an unknown type, before the frames")
-    add("--empty", type=int, default=0, help="frames of length 0, before the others")
-    add("--stop", action="store_true", help="a sender ends with Stop")
-    add("--acks", type=int, help="to wait for at the end; default: as many as asked for")
-    add("--clock-offset", type=float, default=0, help="seconds, once --after frames are sent")
-    add("--any-timestamp", action="store_true", help="accept implausible ones")
-    add("--sessions", type=int, default=1, help="connections a server serves, one after another")
-    add("--timeout", type=float, default=10, help="seconds to wait for anything")
+    add("--numbered", action="store_true", help="send packets that contain their number")
+    add("--config", type=int, nargs="*", metavar="N", help="three, or none for defaults")
+    add("--opus-config", type=int, nargs="*", metavar="N", help="nine, or none for defaults")
+    add("--heartbeats", type=int, default=0, help="number of heartbeats, one after each frame")
+    add("--unknown", type=int, default=0, help="messages of an unknown type before the frames")
+    add("--empty", type=int, default=0, help="empty frames before the others")
+    add("--stop", action="store_true", help="send a Stop at the end")
+    add("--acks", type=int, help="Acks to wait for at the end; default: all")
+    add("--clock-offset", type=float, default=0, help="seconds, applied after --after frames")
+    add("--any-timestamp", action="store_true", help="accept implausible timestamps")
+    add("--sessions", type=int, default=1, help="number of consecutive connections of a server")
+    add("--timeout", type=float, default=10, help="seconds to wait for any event")
     add("--behaviour", choices=harm.BEHAVIOURS)
-    add("--after", type=int, default=3, help="good frames before a sender misbehaves")
+    add("--after", type=int, default=3, help="valid frames before a sender misbehaves")
     add("--count", type=int, default=10000, help="messages of a flood, bytes of garbage")
     add("--byte-interval", type=float, default=0.005, help="seconds between slow bytes")
     add("--hold", type=float, default=5, help="seconds to wait for the peer to close")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The peer against itself, and its headers against bytes written out by hand."""
+"""Tests the peer against itself, and its headers against hand-written bytes."""
 import itertools
 import os
 import subprocess
@@ -18,11 +18,11 @@ PACKET = bytes.fromhex("fcfffe")
 class Program:
     def __init__(self, options):
         command = [sys.executable, os.path.join(HERE, "jkvm_peer.py"), *options.split()]
-        self.output = tempfile.TemporaryFile("w+")  # a pipe that is full would stop it
+        self.output = tempfile.TemporaryFile("w+")  # a full pipe would block the program
         self.process = subprocess.Popen(command, stdout=self.output)
 
     def wait(self):
-        """The exit status and all lines."""
+        """Returns the exit status and all lines."""
         status = self.process.wait(timeout=30)
         with self.output:
             self.output.seek(0)
@@ -30,7 +30,7 @@ class Program:
 
 
 class Bytes(unittest.TestCase):
-    """The examples of docs/protocol.md."""
+    """Checks the examples of docs/protocol.md."""
 
     def check(self, direction, dialect, name, payload, text):
         data = bytes.fromhex(text)
@@ -92,7 +92,7 @@ class Sessions(unittest.TestCase):
         self.path = os.path.join(self.directory.name, "socket")
 
     def run_both(self, kind, sender, receiver, sender_listens=True):
-        """The exit status and the lines of the sender, then of the receiver."""
+        """Returns the exit status and the lines of the sender, then of the receiver."""
         common = f"{kind} --path {self.path} --timeout 5"
         roles = ("server", "client") if sender_listens else ("client", "server")
         programs = [Program(f"--send --role {roles[0]} {common} {sender}"),
