@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Of the resampler, and of waking the device's thread.
+// Latency of the resampler and of waking the device's thread.
 constexpr nanoseconds processing_time = 1ms;
 
 constexpr GstClockTime to_clock_time(nanoseconds time)
@@ -283,7 +283,7 @@ GstFlowReturn AudioSink::render(GstBuffer *buffer)
             end_ = running + GST_BUFFER_DURATION(buffer);
         return flow;
     }
-    // Raw buffers of any length, 20 ms at a time.
+    // Raw buffers may have any length and are queued in pieces of 20 ms.
     constexpr std::size_t frames = VariableResampler::rate / 50;
     const std::size_t bytes =
         std::size_t{format_->channels} * (format_->coding == PlaybackFormat::Coding::s16 ? 2 : 4);
@@ -337,7 +337,8 @@ GstFlowReturn AudioSink::conceal(GstEvent *event)
 
 GstFlowReturn AudioSink::drain()
 {
-    // Longer than any playout error; a device that stands still is not waited for.
+    // Longer than any playout error. A device whose pointer has stopped is not
+    // waited for.
     constexpr auto limit = 500ms;
     if (!format_)
         return GST_FLOW_OK;

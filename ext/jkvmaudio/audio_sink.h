@@ -36,7 +36,7 @@ public:
     GstFlowReturn render(GstBuffer *buffer);
     /// Handles GAP and EOS after the base class has waited for them.
     GstFlowReturn on_event(GstEvent *event);
-    /// Discards what has not been played.
+    /// Discards queued and unplayed audio.
     void flush();
 
 private:
@@ -45,13 +45,13 @@ private:
 
     /// Waits until an item of that running time is to be queued.
     GstFlowReturn wait(GstClockTime running);
-    /// Nothing: it is not synchronised to a clock.
+    /// Due time of an item; empty if the element is not synchronised to a clock.
     [[nodiscard]] std::optional<MonotonicTime> due_at(GstClockTime running) const;
     /// Waits for `running` and queues `data`.
     GstFlowReturn play(std::span<const std::byte> data, GstClockTime running);
     GstFlowReturn conceal(GstEvent *event);
     GstFlowReturn drain();
-    /// What on-device-lost demands; GST_FLOW_OK to go on.
+    /// Returns the result that on-device-lost demands; GST_FLOW_OK to continue.
     GstFlowReturn check_device();
     void post_stats_if_due();
     [[nodiscard]] PlaybackStats collect_stats() const;
@@ -71,9 +71,9 @@ private:
     // From open() to close(). Set and reset under the lock, which get_property() takes as well; the
     // streaming thread uses it in between.
     Guarded<std::unique_ptr<PlaybackThread>> playback_;
-    Guarded<PlaybackStats> last_stats_; // of the playback before
+    Guarded<PlaybackStats> last_stats_; // of the previous session
 
-    // Of the streaming thread.
+    // Used by the streaming thread only.
     PlaybackThread *thread_ = nullptr;
     std::optional<PlaybackFormat> format_;
     GstClockTime end_ = GST_CLOCK_TIME_NONE; // running time of the last buffer's end

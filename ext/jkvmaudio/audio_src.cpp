@@ -254,8 +254,8 @@ bool AudioSrc::answer_latency(GstQuery *query)
     const auto latency = latency_.load();
     if (latency == 0ns)
         return false; // closed: the latency is unknown
-    // The ring holds what downstream does not accept in time. Without a device, assume the size
-    // that will be requested.
+    // The ring buffers captured audio while downstream is blocked. Without a device, assume the
+    // size that will be requested.
     auto ring = stats_.lock()->device.format.buffer_time;
     if (ring == 0ns)
         ring = settings_.lock()->buffer_time;

@@ -40,7 +40,7 @@ public:
     void close();
     void unlock() { control_.interrupt(); }
     void unlock_stop() { control_.resume(); }
-    /// Discards what the device captured while the pipeline was paused.
+    /// Discards audio that the device captured while the pipeline was paused.
     void restart() { control_.request_restart(); }
     bool negotiate();
     /// Any thread: precedes send_event() of the base class.
@@ -69,7 +69,7 @@ private:
     bool apply_settings();
     /// GST_FLOW_CUSTOM_SUCCESS: the frame precedes the start of the stream and is not pushed.
     GstFlowReturn code_frame(const CaptureEngine::Frame &frame, GstBuffer **buffer);
-    /// What create() returns after a failure of the device; GST_FLOW_OK to go on with silence.
+    /// The result of create() after a failure of the device; GST_FLOW_OK to continue with silence.
     GstFlowReturn handle_failure(const Error &error);
     void update_stats(const FrameCoder::Coded &coded);
     void post_stats_if_due();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The streaming thread of jkvmaudiosrc: frames, and what the capture engine reports.
+// The streaming thread of jkvmaudiosrc: pushes frames and handles the capture engine's reports.
 #include "audio_src.h"
 
 #include "common/clocks.h"
@@ -15,8 +15,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// What create() returns after it posted an error. With GST_FLOW_ERROR the base class would post a
-// second one; EOS also lets sinks complete their files.
+// Result of create() after it posted an error. With GST_FLOW_ERROR the base class would post a
+// second error; EOS also lets sinks complete their files.
 constexpr auto ended_by_error = GST_FLOW_EOS;
 
 } // namespace

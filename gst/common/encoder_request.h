@@ -11,7 +11,7 @@
 
 namespace jkvm {
 
-/// What an event requests. A field that it does not name stays as it is.
+/// The settings that an event requests. A field without a value stays unchanged.
 struct EncoderRequestEvent {
     wire::EncoderConfigFields fields;
     std::optional<std::uint32_t> packet_loss_percentage; ///< share of lost packets, 0 to 100

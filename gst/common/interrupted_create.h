@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Decides how the create() of a live source goes on after GstBaseSrc has interrupted it.
+// Decides how the create() of a live source continues after GstBaseSrc has interrupted it.
 #pragma once
 
 #include <gst/base/base.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The sink pad of jkvmadaptivequeue: queues what upstream pushes.
+// The sink pad of jkvmadaptivequeue: queues buffers, serialized events and queries from upstream.
 #pragma once
 
 #include "adaptive_queue_src_pad.h"

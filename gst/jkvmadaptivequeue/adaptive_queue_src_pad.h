@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The source pad of jkvmadaptivequeue: its task pushes what is due.
+// The source pad of jkvmadaptivequeue: its task pushes due buffers, gaps and events.
 #pragma once
 
 #include "common/element_message.h"

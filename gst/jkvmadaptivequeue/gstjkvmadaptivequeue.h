@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// jkvmadaptivequeue: a queue of packets whose playout delay follows what it measures.
+// jkvmadaptivequeue: a queue of packets whose playout delay adapts to the measured jitter.
 #pragma once
 
 #include <gst/gst.h>

@@ -22,7 +22,7 @@ struct QueueStats {
     [[nodiscard]] GstStructure *release() const;
 };
 
-/// A copy of what the statistics need, so that the structure is made without the lock.
+/// A copy of the data for the statistics, so that the structure is made without the lock.
 QueueStats queue_stats(QueueState &state);
 
 } // namespace jkvm

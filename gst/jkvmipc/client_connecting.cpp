@@ -23,7 +23,7 @@ guint install_client_connecting(GObjectClass *klass)
 
 bool is_client_welcome(GstElement *element, guint signal, const PeerInfo &client)
 {
-    // Without a handler the value is not changed.
+    // The result if no handler is connected.
     gboolean is_welcome = TRUE;
     if (g_signal_has_handler_pending(element, signal, 0, FALSE))
         g_signal_emit(element, signal, 0, static_cast<gint>(client.pid),

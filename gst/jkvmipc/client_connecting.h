@@ -10,7 +10,8 @@ namespace jkvm {
 
 /// Adds client-connecting (gint pid, guint uid) -> gboolean to a class. Returns the signal's id.
 guint install_client_connecting(GObjectClass *klass);
-/// Emits the signal. Whether every handler returns TRUE; without a handler the client is welcome.
+/// Emits the signal. Returns whether every handler returned TRUE; accepts the client if there is no
+/// handler.
 /// Must be called without a lock, because the handlers may block.
 bool is_client_welcome(GstElement *element, guint signal, const PeerInfo &client);
 

@@ -48,7 +48,7 @@ const GEnumValue dialects[] = {
 GType dialect_get_type(bool is_sink)
 {
     if (is_sink) {
-        // One has to speak first; there is nothing to recognise.
+        // A sink sends the first message, so it cannot recognise the peer's dialect.
         static const GType type = register_enum("GstJkvmIpcSinkDialect", dialects + 1);
         return type;
     }
@@ -72,7 +72,7 @@ std::optional<gid_t> find_group(const std::string &name)
     return entry.gr_gid;
 }
 
-/// Where JetKVM's processes meet.
+/// Returns the socket path that JetKVM's own processes use.
 std::string default_path(wire::Direction direction)
 {
     const bool is_output = direction == wire::Direction::output;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The properties that jkvmipcsink and jkvmipcsrc have in common: where the other end is and what is
-// spoken there.
+// The properties that jkvmipcsink and jkvmipcsrc have in common: the peer's address, the role and
+// the dialect.
 #pragma once
 
 #include "common/property_table.h"
@@ -13,7 +13,8 @@
 
 namespace jkvm {
 
-/// One Opus packet a buffer, as opusenc, opusparse and rtpopusdepay make them.
+/// Caps of streams with one Opus packet per buffer, as opusenc, opusparse and rtpopusdepay make
+/// them.
 #define JKVM_OPUS_CAPS "audio/x-opus, channel-mapping-family = (int) 0"
 
 enum class Mode {

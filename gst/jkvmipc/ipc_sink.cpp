@@ -115,7 +115,7 @@ void IpcSink::close()
         session->last.peers.clear();
         sender = std::move(session->sender);
     }
-    // Without the lock, because the observer is called.
+    // Called without the lock, because stop() calls the observer.
     const auto last = sender->stop();
     session_.lock()->last = last;
 }

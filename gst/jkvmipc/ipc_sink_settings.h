@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What can be set on jkvmipcsink.
+// The settings of jkvmipcsink.
 #pragma once
 
 #include "core/ipc/send/frame_sender.h"

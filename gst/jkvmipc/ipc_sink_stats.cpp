@@ -23,7 +23,7 @@ Fields describe_stats(const PeerStats &client)
                          .set("send-waiting", client.send_buffer_used));
 }
 
-/// Of all clients together, the one that fares worst.
+/// The maximum of each buffer and queue statistic over all clients.
 struct Worst {
     explicit Worst(const std::vector<PeerStats> &clients)
     {

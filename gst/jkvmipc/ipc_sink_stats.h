@@ -14,9 +14,9 @@ struct IpcSinkStats {
     guint queue_capacity = 0; ///< frames that may wait for a client; 0 before the first one
 };
 
-/// As the element's documentation has it; the caller owns it.
+/// Returns the structure that the element's documentation describes. Transfer full.
 GstStructure *make_structure(const IpcSinkStats &stats);
-/// id, pid, uid.
+/// Returns the fields id, pid and uid.
 Fields describe(const PeerInfo &client);
 
 } // namespace jkvm

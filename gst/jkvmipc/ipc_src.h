@@ -44,7 +44,7 @@ public:
         was_unlocked_ = true;
         engine_.resume();
     }
-    /// Frames sent while the pipeline was paused are outdated.
+    /// Discards frames that were sent while the pipeline was paused: they are outdated.
     void restart() { engine_.restart(); }
     bool set_caps();
     /// Any thread: precedes send_event() of the base class.

@@ -77,7 +77,7 @@ bool set_uri(GObject *element, const char *text, GError **error)
     gst_element_get_state(GST_ELEMENT(element), &state, nullptr, 0);
     if (state > GST_STATE_READY)
         return fail(error, GST_URI_ERROR_BAD_STATE, "the URI can be set in NULL and READY only");
-    // GstUri would omit what it cannot decode, and leak it.
+    // GstUri would omit parameters that it cannot decode, and leak them.
     if (!Text(g_uri_unescape_string(text, nullptr)))
         return fail(error, GST_URI_ERROR_BAD_URI,
                     "a '%' in it is not followed by two hexadecimal digits other than 00: " +

@@ -7,7 +7,7 @@
 
 namespace jkvm {
 
-/// What the bin does when the limit of restarts is reached.
+/// Action of the bin when the limit of restarts is reached.
 enum class OnFailure { error, silence };
 
 struct SupervisorSettings {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// adaptive-replay: how a playout policy does on recorded arrivals, as one JSON object.
+// adaptive-replay: scores a playout policy on recorded arrivals. Prints a JSON object.
 #include "benchmarks/replay.h"
 
 #include <array>
@@ -32,7 +32,7 @@ nanoseconds from_milliseconds(double value)
     return nanoseconds(static_cast<std::int64_t>(value * 1e6));
 }
 
-// What --set can set.
+// Options that --set accepts.
 std::map<std::string, std::function<void(double)>> numbers(Options &options)
 {
     auto &c = options.config;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The least that any playout could cost on a trace, if it knew the future."""
+"""Computes the minimum cost of a playout on a trace if it knew the future."""
 
 import numpy as np
 
@@ -7,9 +7,9 @@ GRID_MS = 2.5
 
 
 def sliding_minimum(values, width):
-    """For each index the least of it and the `width` values before it."""
+    """Returns, for each index, the minimum of its value and the `width` values before it."""
     result = values.copy()
-    reach = 1  # result[i] is the least of values[i - reach + 1 .. i]
+    reach = 1  # result[i] is the minimum of values[i - reach + 1 .. i]
     while reach <= width:
         step = min(reach, width + 1 - reach)
         result[step:] = np.minimum(result[step:], result[:-step])
@@ -18,7 +18,7 @@ def sliding_minimum(values, width):
 
 
 def least_cost(transits, frame_ms, late_cost, skip_frames=0):
-    """The least mean of delay + late_cost * disturbance, in ms.
+    """Returns the minimum mean of delay + late_cost * disturbance (ms).
 
     `transits`: arrival minus reference, ms. The way through the offsets of the grid: each frame
     costs its delay, and `late_cost` when it comes after its offset. Changing the offset costs
@@ -26,7 +26,7 @@ def least_cost(transits, frame_ms, late_cost, skip_frames=0):
     likes, up by a frame at most.
     """
     offsets = np.arange(0, max(GRID_MS, transits.max()) + GRID_MS, GRID_MS)
-    # The bin from which on a frame is in time.
+    # First bin in which a frame is in time.
     in_time = np.searchsorted(offsets, transits)
     slope = late_cost / frame_ms * GRID_MS * np.arange(offsets.size)
     frame_bins = round(frame_ms / GRID_MS)
@@ -34,7 +34,7 @@ def least_cost(transits, frame_ms, late_cost, skip_frames=0):
     accumulate = np.minimum.accumulate
     for i in range(transits.size):
         if i > 0:
-            late = in_time[i - 1]  # so many offsets were too small for the last frame
+            late = in_time[i - 1]  # number of offsets that were too small for the last frame
             moved = np.minimum(accumulate(cost - slope) + slope,
                                accumulate((cost + slope)[::-1])[::-1] - slope)
             if late > 0:

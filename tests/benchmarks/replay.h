@@ -31,7 +31,7 @@ struct Score {
     double p95_delay_ms = 0;
     double p99_delay_ms = 0;
     double max_delay_ms = 0;
-    /// Share of the output that differs from what was captured: concealment, except for pauses of
+    /// Share of the output that differs from the captured audio: concealment, except for pauses of
     /// the sender, and paid drops.
     double disturbance = 0;
     double concealed_ms = 0;

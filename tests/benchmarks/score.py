@@ -26,7 +26,7 @@ import traces
 HERE = pathlib.Path(__file__).resolve().parent
 RECORDED = HERE.parent / "data" / "arrivals"
 SKIP_S = 10
-# The element's default; two frames ahead in a device.
+# The element's default latency; two frames of start delay for a device behind a queue.
 PEER_LATENCIES_MS = {"rtpjitterbuffer": 200, "queue": 40}
 
 
@@ -62,7 +62,7 @@ def read_recorded(path):
 
 
 def competitors(options):
-    """Name to the command that takes a trace and prints a JSON object."""
+    """Returns {name: command}; each command takes a trace and prints a JSON object."""
     common = ["--frame-ms", str(options.frame_ms), "--skip-s", str(SKIP_S)]
     commands = {}
     for policy in filter(None, options.policies.split(",")):
@@ -75,7 +75,7 @@ def competitors(options):
 
 
 def score(job):
-    """(trace's label, oracle, {competitor: JSON object})"""
+    """Returns (label of the trace, oracle, {competitor: JSON object})."""
     label, source, options = job
     if isinstance(source, int):
         frames = round(traces.FRAMES * traces.FRAME_MS / options.frame_ms)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The judge, and typical failures of playout policies, on arrivals of a few minutes.
+// Tests the scoring, and typical failures of playout policies, on arrivals of a few minutes.
 #include "benchmarks/replay.h"
 
 #include <gtest/gtest.h>
@@ -62,7 +62,7 @@ PlayoutConfig fixed(nanoseconds delay)
     return config;
 }
 
-// --- the judge ---
+// --- scoring ---
 
 TEST(Judge, MeasuresTheDelay)
 {

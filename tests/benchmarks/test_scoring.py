@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The oracle knows the least cost of what can be seen at a glance; traces are reproducible."""
+"""Tests the oracle on traces with an obvious minimum cost, and that traces are reproducible."""
 
 import unittest
 
@@ -31,7 +31,7 @@ class Oracle(unittest.TestCase):
         self.assertAlmostEqual(least_cost([0.0, 40.0] * 500), 40.0)
 
     def test_growing_is_free_at_a_late_frame_but_by_no_more_than_a_frame(self):
-        # From 0 to 20 ms for ever: one late frame, and from then on the delay.
+        # A permanent rise from 0 to 20 ms costs one late frame, then the longer delay.
         grown = least_cost([0.0] * 5000 + [20.0] * 5000)
         self.assertAlmostEqual(grown, (20.0 * 4999 + LATE_COST) / 10000)
         twice = least_cost([0.0] * 5000 + [40.0] * 5000)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Shows what policy=weighted measures and decides on an idle and on a busy machine.
+"""Shows the measurements and decisions of policy=weighted on an idle and on a busy machine.
 
 The first phase runs on an idle machine. In the second one stress-ng allocates memory up to the given
 percentage and then keeps all processors busy. The third one is idle again. Prints the policy's inputs

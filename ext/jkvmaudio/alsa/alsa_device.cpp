@@ -286,7 +286,8 @@ void AlsaDevice::poll(const WaitControl &control, nanoseconds timeout)
     poll_fds_.back() = {control.fd(), POLLIN, 0};
     if (::ppoll(poll_fds_.data(), poll_fds_.size(), &limit, nullptr) < 0)
         return; // EINTR
-    // An I/O plugin consumes its own events here. The stream's state shows what they were about.
+    // An I/O plugin consumes its own events here. The events are ignored: the stream's state shows
+    // their cause.
     unsigned short events = 0;
     snd_pcm_poll_descriptors_revents(handle_.get(), poll_fds_.data(), count, &events);
 }

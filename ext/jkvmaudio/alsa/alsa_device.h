@@ -17,7 +17,7 @@
 namespace jkvm {
 
 /// Memory-mapped and interleaved, in the device's format that is nearest to 16 bits at 48 kHz.
-/// What moves samples is CapturePcm. Thread-bound.
+/// CapturePcm and PlaybackPcm transfer the samples. Thread-bound.
 class AlsaDevice {
 public:
     enum class Direction { capture, playback };
@@ -27,7 +27,7 @@ public:
         nanoseconds period{0};      ///< preferred interval of interrupts
         nanoseconds buffer_time{0}; ///< preferred size of the ring, at least two periods
     };
-    /// What the device granted.
+    /// The configuration that the device granted.
     struct Format {
         snd_pcm_format_t sample = SND_PCM_FORMAT_S16_LE; ///< or S32_LE, S24_3LE, S24_LE
         unsigned rate = 0;                               ///< Hz, 8000 to 192000
@@ -57,7 +57,7 @@ public:
     /// Handles the error code of an ALSA call. Gives up after 10 xruns without a transfer between
     /// them.
     Recovery recover(int code);
-    /// Samples were read or written since the last recovery.
+    /// Records that samples were read or written since the last recovery.
     void on_transfer() { recoveries_ = 0; }
 
     /// Sets how many samples must be ready before the device wakes the poll.
@@ -69,12 +69,12 @@ public:
     [[nodiscard]] const std::string &name() const { return name_; }
     [[nodiscard]] const Format &format() const { return format_; }
     [[nodiscard]] std::size_t bytes_per_sample() const { return sample_bytes_; } ///< all channels
-    /// After Recovery::failed.
+    /// The reason for the failure; valid after Recovery::failed.
     [[nodiscard]] const Error &error() const { return error_; }
 
 private:
     struct Close {
-        // Fails for a device that was unplugged; there is nothing to do about it.
+        // Closing an unplugged device fails; the error is ignored because nothing can be done.
         void operator()(snd_pcm_t *pcm) const { snd_pcm_close(pcm); }
     };
 

@@ -106,8 +106,8 @@ CapturePcm::Outcome CapturePcm::wait(const WaitControl &control, std::size_t sam
 {
     if (const int code = std::exchange(peek_error_, 0); code < 0)
         return recover(code);
-    // After a frame the time of the next one is known; until then only time is waited for and the
-    // device is left alone. The price: an unplugged or overrun device is noticed that much later.
+    // After a frame the time of the next one is known. Until then the thread only sleeps and does
+    // not poll the device, so an unplugged or overrun device is detected that much later.
     const auto planned = std::min(complete_at(samples), deadline);
     auto due = std::max(planned, monotonic_now());
     control.sleep_until(planned);

@@ -31,19 +31,19 @@ public:
     Status start();
     /// Stops the device and discards unread samples.
     void stop() { device_.stop(); }
-    /// After Outcome::suspended.
+    /// Resumes the device after Outcome::suspended.
     AlsaDevice::Resumed resume();
 
     /// Sets how many samples must be captured before the device wakes the thread.
     Status set_wake_threshold(std::size_t samples) { return device_.set_wake_threshold(samples); }
     /// Blocks until `samples` are available, until the deadline, or until the control is set.
     Outcome wait(const WaitControl &control, std::size_t samples, MonotonicTime deadline);
-    /// After Outcome::failed.
+    /// The reason for the failure; valid after Outcome::failed.
     [[nodiscard]] const Error &error() const { return device_.error(); }
 
-    /// When the oldest unread sample was captured, as of the last wait().
+    /// Capture time of the oldest unread sample, as of the last wait().
     [[nodiscard]] MonotonicTime captured() const { return captured_; }
-    /// Unread samples as of the last wait().
+    /// Number of unread samples, as of the last wait().
     [[nodiscard]] std::size_t available() const { return available_; }
     /// Up to `samples` of the oldest unread samples, in the device's own memory: as many as are
     /// stored there contiguously. Empty if there are none or they cannot be read; the next wait()
@@ -55,7 +55,7 @@ public:
     [[nodiscard]] const AlsaDevice::Format &format() const { return device_.format(); }
     [[nodiscard]] std::size_t bytes_per_sample() const { return device_.bytes_per_sample(); }
     [[nodiscard]] bool uses_driver_timestamps() const { return driver_timestamps_.are_used(); }
-    /// What RateCheck found since the last call.
+    /// The result of RateCheck since the last call.
     RateCheck::Event take_rate_event()
     {
         return std::exchange(rate_event_, RateCheck::Event::none);
@@ -71,12 +71,13 @@ private:
         : device_(std::move(device)), rate_check_(format().rate), rate_(format().rate)
     {}
 
-    /// The device counts from 0 again.
+    /// Resets the counters after the device was restarted.
     void restart_count();
-    /// Passes a reading of the position to RateCheck. `due`: when it was planned for.
+    /// Passes a reading of the position to RateCheck. `due`: the planned time of
+    /// the reading.
     void check_rate(snd_pcm_sframes_t available, MonotonicTime now, MonotonicTime due);
     void measure_age(snd_pcm_sframes_t available, snd_pcm_sframes_t delay, MonotonicTime now);
-    /// When the device should have that many unread samples; the distant past if unknown.
+    /// Time at which the device should have that many unread samples; the distant past if unknown.
     [[nodiscard]] MonotonicTime complete_at(std::size_t samples) const;
     Outcome recover(int code);
 

@@ -80,7 +80,7 @@ Status DeviceSession::open(MonotonicTime now)
 
 bool DeviceSession::start_device(MonotonicTime now)
 {
-    // Before start() the samples would not be taken.
+    // Before start() no caller reads or writes samples.
     if (is_started_) {
         if (const auto started = stream_.start_stream(); !started) {
             lose(started.error());

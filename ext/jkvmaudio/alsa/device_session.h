@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Keeps one of several ALSA devices open and running: opens, reopens, resumes and gives up devices
+// Keeps one of several ALSA devices open and running: opens, reopens, resumes and closes devices
 // as a DeviceSupervisor decides.
 #pragma once
 
@@ -20,8 +20,8 @@ struct DeviceReport {
     std::string detail; ///< ALSA's reason; empty while a device is open
 };
 
-/// What is done with samples is the business of the engine, which implements Stream. The same for
-/// capture and playback. Thread-bound.
+/// The same for capture and playback: the engine, which implements Stream, processes the samples.
+/// Thread-bound.
 class DeviceSession {
 public:
     /// The engine's stream on the open device.
@@ -47,7 +47,7 @@ public:
 
     /// Opens the first device that works. Errors: that of the first device in the list.
     Status open(MonotonicTime now);
-    /// Starts the open device, and every one that is opened from now on.
+    /// Starts the open device, and from now on every device as soon as it is opened.
     void start();
     /// Stops the open device; it stays open.
     void pause();
@@ -55,24 +55,24 @@ public:
 
     /// Opens a device or resumes the suspended one, if an attempt is due. Returns whether one was.
     bool retry(MonotonicTime now);
-    /// Closes the device, which is of no use any more.
+    /// Closes the device, which cannot be used any more.
     void lose(DeviceTrouble trouble, const char *reason);
     void lose(const Error &error);
-    /// Keeps the device, which has to be resumed.
+    /// Keeps the suspended device open; it has to be resumed.
     void suspend();
-    /// Closes the device and opens one again, for another configuration.
+    /// Closes the device and reopens one with another configuration.
     void reopen(MonotonicTime now);
-    /// The playback device stands still; it stays open.
+    /// Handles a playback device whose pointer has stopped; it stays open.
     void block();
-    /// The device was restarted after an xrun.
+    /// Handles a device that was restarted after an xrun.
     void on_restarted(MonotonicTime now) { supervisor_.on_restarted(now); }
-    /// The device moved a frame of this length. Returns whether it is the first one since the
-    /// device was opened; then the change of state is to be reported with report().
+    /// Records that the device transferred a frame of this length. Returns whether it is the first
+    /// one since the device was opened; then the change of state is to be reported with report().
     bool on_frame(nanoseconds frame, MonotonicTime now) { return supervisor_.on_frame(frame, now); }
     /// Passes the current state to Stream::on_device_changed().
     void report();
 
-    /// The failure that no caller has taken yet.
+    /// Whether the owner has not taken the last failure yet; take_failure() returns and clears it.
     [[nodiscard]] bool has_failure() const { return failure_.has_value(); }
     Error take_failure();
 

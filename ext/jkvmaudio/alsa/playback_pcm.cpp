@@ -54,7 +54,7 @@ std::size_t PlaybackPcm::to_frames(nanoseconds time) const
 
 Status PlaybackPcm::start(nanoseconds silence)
 {
-    // What the ring still holds must not be played.
+    // Audio left in the ring is outdated and must not be played.
     device_.stop();
     written_ = pointer_ = 0;
     write_error_ = 0;
@@ -69,7 +69,7 @@ PlaybackPcm::Outcome PlaybackPcm::update()
         code = snd_pcm_avail(device_.handle());
     if (code >= 0) {
         const auto queued = buffer_ - std::min(static_cast<std::size_t>(code), buffer_);
-        // A rewind moves both.
+        // A rewind reduces `written_` and `queued` alike, so it does not move the pointer.
         pointer_ = std::max(pointer_, written_ - std::min<std::uint64_t>(written_, queued));
         return Outcome::ready;
     }

@@ -9,7 +9,7 @@
 
 namespace jkvm {
 
-/// Frames are counted from start(), the silence that it was started with included. Never blocks.
+/// Frames are counted from start(), including the initial silence. Never blocks.
 /// Thread-bound.
 class PlaybackPcm {
 public:
@@ -23,12 +23,13 @@ public:
     /// Opens without starting. Errors: as AlsaDevice::open().
     static Result<PlaybackPcm> open(const AlsaDevice::Config &config);
 
-    /// Discards the ring's content, fills it with so much silence and starts. Errors: device_lost.
+    /// Discards the ring's content, fills it with that much silence and starts. Errors:
+    /// device_lost.
     Status start(nanoseconds silence);
     void stop() { device_.stop(); }
     AlsaDevice::Resumed resume() { return device_.resume(); }
 
-    /// Reads the hardware pointer. After an error, pointer() is that of before.
+    /// Reads the hardware pointer. After an error, pointer() keeps its previous value.
     Outcome update();
     /// Frames that the hardware has taken, as of the last update(); never decreases until start().
     [[nodiscard]] std::uint64_t pointer() const { return pointer_; }
@@ -36,7 +37,7 @@ public:
     [[nodiscard]] std::uint64_t written() const { return written_; }
     /// Frames for which the ring has room, as of the last update().
     [[nodiscard]] std::size_t room() const;
-    /// What the driver holds beyond its ring.
+    /// Delay of the driver and the hardware behind the ring.
     [[nodiscard]] nanoseconds driver_delay();
 
     /// Writes interleaved samples of `channels` channels, as many frames as there is room for;
@@ -44,12 +45,12 @@ public:
     /// also if the device fails, which the next update() reports.
     std::size_t write(std::span<const float> samples, unsigned channels);
     std::size_t write_silence(std::size_t frames);
-    /// Takes back frames that were written. Returns how many.
+    /// Removes unplayed frames from the end of the ring. Returns the number of frames removed.
     std::size_t rewind(std::size_t frames);
 
     [[nodiscard]] const AlsaDevice::Format &format() const { return device_.format(); }
     [[nodiscard]] std::size_t to_frames(nanoseconds time) const;
-    /// After Outcome::failed.
+    /// The reason for the failure; valid after Outcome::failed.
     [[nodiscard]] const Error &error() const { return device_.error(); }
 
 private:

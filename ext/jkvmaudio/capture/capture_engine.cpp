@@ -114,7 +114,7 @@ void CaptureEngine::on_overrun()
 {
     const auto now = monotonic_now();
     if (!is_running()) {
-        // Some drivers report an overrun after a resume. Nothing that was to be read is lost.
+        // Some drivers report an overrun after a resume. No unread samples are lost.
         timeline_.restart_device();
         session_.on_restarted(now);
         return;
@@ -127,7 +127,7 @@ void CaptureEngine::on_overrun()
     ++counters_.overruns;
     if (!ring_.on_overrun(now))
         return;
-    // Reopening loses nothing more at this moment.
+    // Reopening the device at this moment loses no further samples.
     host_.on_ring_grown(ring_.time());
     session_.reopen(now);
     progress_ = Progress::interrupted;
@@ -185,8 +185,8 @@ CaptureEngine::Event CaptureEngine::next(const WaitControl &control)
             if (-left > ring_.time())
                 timeline_.skip_to(now.running - frame_time() - look_ahead_);
         }
-        // Opening a device takes a while, so silence goes first. But samples of an open device go
-        // before silence, which would otherwise be due each time with a slow consumer.
+        // Opening a device takes a while, so silence is output first. But samples of an open device
+        // come before silence, which would otherwise be due each time with a slow consumer.
         if (is_silence_due && !supervisor().is_open())
             return make_silence();
         if (session_.retry(monotonic_now()))
@@ -205,7 +205,7 @@ std::optional<CaptureEngine::Event> CaptureEngine::handle(CapturePcm::Outcome ou
 {
     switch (outcome) {
     case CapturePcm::Outcome::timed_out:
-        // Only now: after a late wake-up there may be samples in the ring.
+        // Checked only after the wait: after a late wake-up there may be samples in the ring.
         if (supervisor().is_frozen(monotonic_now()))
             session_.lose(DeviceTrouble::frozen,
                           "the device delivers neither samples nor an error");

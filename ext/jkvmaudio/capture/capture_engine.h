@@ -38,9 +38,10 @@ public:
         /// `lost`: duration of the lost samples.
         virtual void on_overrun(nanoseconds lost) = 0;
         virtual void on_ring_grown(nanoseconds buffer_time) = 0;
-        /// The real rate differs from the reported one, or not any more; audio is resampled.
+        /// The real rate differs from the reported one, or no longer differs; audio is resampled.
         virtual void on_rate_changed(const CaptureFrameReader::RateReport &report) = 0;
-        /// The sample at `position`, counted since the device was started, was captured then.
+        /// Reports the capture time of the sample at `position`, counted since the device was
+        /// started.
         virtual void on_device_position(nanoseconds position, MonotonicTime captured) = 0;
 
     protected:
@@ -57,7 +58,7 @@ public:
         std::uint64_t overruns = 0;
         nanoseconds lost_time{0};
         std::uint64_t resyncs = 0;
-        std::uint64_t silent_frames = 0; ///< frames of silence for want of a device
+        std::uint64_t silent_frames = 0; ///< frames of silence output because no device worked
         std::array<std::uint64_t, device_troubles> recoveries{}; ///< by the trouble before
         double drift_ppm = 0;
         nanoseconds backlog{0}; ///< unread audio when the last frame was taken
@@ -85,8 +86,8 @@ public:
 
     /// Opens a device for the first time. Errors: no device works.
     Status open() { return session_.open(monotonic_now()); }
-    /// Discards what was captured so far and starts a new timeline. Before the first next(), and
-    /// after pause().
+    /// Discards all captured audio and starts a new timeline. To be called before the first next()
+    /// and after pause().
     void restart();
     void pause();
     [[nodiscard]] bool is_started() const { return session_.is_started(); }
@@ -97,16 +98,16 @@ public:
 
     /// Blocks until there is something to report.
     Event next(const WaitControl &control);
-    /// Ends the use of the last Frame.
+    /// Returns the memory of the last Frame to the engine.
     void release();
 
-    /// How long after its timestamp a frame is complete.
+    /// Time from a frame's timestamp until the frame is complete.
     [[nodiscard]] nanoseconds latency() const;
     [[nodiscard]] Device device() const;
     [[nodiscard]] const Counters &counters() const { return counters_; }
 
 private:
-    /// What is known about the device's samples since it was opened.
+    /// Continuity of the device's samples since it was opened.
     enum class Progress {
         none,        ///< it has not delivered any
         aligning,    ///< it delivered some; none of them is on the timeline yet
@@ -125,17 +126,19 @@ private:
     [[nodiscard]] const DeviceSupervisor &supervisor() const { return session_.supervisor(); }
     [[nodiscard]] bool is_running() const { return supervisor().state() == DeviceState::run; }
     [[nodiscard]] nanoseconds frame_time() const;
-    /// When the next frame of silence has to be output, as running time.
+    /// Running time at which the next frame of silence has to be output.
     [[nodiscard]] nanoseconds silence_due() const;
     CapturePcm::Outcome wait(const WaitControl &control, MonotonicTime deadline);
-    /// Handles what wait() returned. Returns a frame if there is one to output.
+    /// Handles the outcome of wait(). Returns a frame if there is one to output.
     std::optional<Event> handle(CapturePcm::Outcome outcome);
     void on_overrun();
     void on_rate_changed(const CaptureFrameReader::RateReport &report);
     Frame make_silence();
-    /// Checks and places the reader's frame. Nothing if it is not to be output.
+    /// Checks the reader's frame and places it on the timeline. Returns nothing if the frame is not
+    /// to be output.
     std::optional<Event> take_frame();
-    /// Whether the device works as a clock and a source; loses it otherwise.
+    /// Returns whether the frame shows neither a stuck nor a free-running device; otherwise closes
+    /// the device.
     bool check_health(nanoseconds position, nanoseconds captured);
     /// Places the first frame of a device after silence. Returns the silence that fills the gap
     /// before it, or nothing after it dropped samples that overlap with the silence.

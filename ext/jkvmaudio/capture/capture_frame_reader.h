@@ -30,7 +30,7 @@ public:
     /// Starts the device; counting starts at 0. Errors: device_lost.
     Status start();
     void stop() { pcm_.stop(); }
-    /// After CapturePcm::Outcome::suspended; counting starts at 0 again.
+    /// Resumes the device after CapturePcm::Outcome::suspended; counting restarts at 0.
     AlsaDevice::Resumed resume();
     /// Sets the length of frames from the next wait() on, in samples; at most max_frame.
     void set_frame(std::size_t samples);
@@ -42,9 +42,9 @@ public:
 
     /// After Outcome::ready: the frame, interleaved, until release() or drop().
     [[nodiscard]] std::span<const std::int16_t> frame() const { return frame_; }
-    /// Duration of the samples before it, since the device was started.
+    /// Duration of the samples between the start of the device and the frame.
     [[nodiscard]] nanoseconds position() const { return to_time(position_); }
-    /// When its first sample was captured.
+    /// Capture time of the frame's first sample.
     [[nodiscard]] MonotonicTime captured() const { return captured_; }
     void release() { drop(frame_size_); }
     /// Discards the first samples of the frame; the next frame starts after them.
@@ -56,7 +56,7 @@ public:
     /// The history_samples before the frame; empty if fewer are known.
     [[nodiscard]] std::span<const std::int16_t> history() const;
 
-    /// A rate of the device that is not the reported one, or not any more.
+    /// Reports that the device's measured rate differs from the reported one, or no longer differs.
     struct RateReport {
         double measured;   ///< Hz; the reported rate if it is right again
         unsigned reported; ///< Hz
@@ -71,8 +71,8 @@ public:
     [[nodiscard]] const AlsaDevice::Format &format() const { return pcm_.format(); }
     [[nodiscard]] bool is_converted() const { return converter_.has_value(); }
     [[nodiscard]] bool uses_driver_timestamps() const { return pcm_.uses_driver_timestamps(); }
-    /// How long after its last sample a frame may be complete: the converter's delay, and the rest
-    /// of a period if the device counts whole periods.
+    /// Maximum time from a frame's last sample until it is complete: the converter's delay, and the
+    /// rest of a period if the device counts whole periods.
     [[nodiscard]] nanoseconds delay() const;
 
 private:
@@ -104,7 +104,7 @@ private:
     std::size_t frame_size_ = 0;
     std::uint64_t position_ = 0; // of the next frame, in samples
     std::uint64_t consumed_ = 0; // device samples read
-    // Values of the last change of the device's rate.
+    // Values at the last change of the device's rate.
     std::uint64_t position_base_ = 0;
     std::uint64_t consumed_base_ = 0;
     nanoseconds read_ahead_base_{0};

@@ -104,7 +104,7 @@ void OpusFrameDecoder::run_plc(std::size_t first, std::size_t samples)
 {
     const auto end = to_samples(fade_end);
     const auto audible = std::min(samples, end - std::min(faded_, end));
-    // Rounded up, where the output has room for it: what is too much is not used.
+    // Rounded up if the output has room for it; the excess samples are not used.
     const auto room = (max_samples - first) / plc_step * plc_step;
     const auto steps = std::min((audible + plc_step - 1) / plc_step * plc_step, room);
     float *output = output_.data() + first * channels_;
@@ -116,7 +116,7 @@ void OpusFrameDecoder::run_plc(std::size_t first, std::size_t samples)
     const bool was_audible = faded_ < end;
     fade(first, made);
     faded_ += samples;
-    // What the decoder would extrapolate from is over.
+    // After a complete fade-out the decoder must not extrapolate from the audio before the loss.
     if (was_audible && faded_ >= end)
         opus_decoder_ctl(handle_.get(), OPUS_RESET_STATE);
 }

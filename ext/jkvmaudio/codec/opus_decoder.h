@@ -25,13 +25,13 @@ public:
     static constexpr unsigned rate = 48000; ///< Hz, of the output
     /// The longest packet, and the longest loss that one call recovers or conceals: 120 ms.
     static constexpr std::size_t max_samples = rate * 120 / 1000;
-    /// libopus does not fade concealed audio out: it turns into a buzz. So it is faded out between
-    /// these times after the last packet; silence follows.
+    /// Concealed audio is faded out between these times after the last packet, then silence
+    /// follows: libopus itself does not fade it out, and it turns into a buzz.
     static constexpr nanoseconds fade_start = std::chrono::milliseconds(60);
     static constexpr nanoseconds fade_end = std::chrono::milliseconds(100);
 
     struct Counters {
-        std::uint64_t concealed = 0;     ///< samples per channel that PLC made, silence included
+        std::uint64_t concealed = 0; ///< samples per channel concealed by PLC, including silence
         std::uint64_t fec_recovered = 0; ///< samples per channel from in-band FEC
         std::uint64_t invalid = 0;       ///< packets that libopus refused
     };
@@ -42,11 +42,11 @@ public:
     /// Decodes a packet. An invalid one is concealed for as long as it claims to be, or for the
     /// duration of the packet before if it does not even have a header.
     std::span<const float> decode(std::span<const std::byte> packet);
-    /// Makes up for lost audio. `samples`: per channel, at most max_samples. `next`: the packet
-    /// behind the loss, or empty; if it carries FEC, the last frame of the loss is recovered from
-    /// it, and it is to be decoded next.
+    /// Recovers or conceals lost audio. `samples`: per channel, at most max_samples. `next`: the
+    /// packet after the loss, or empty; if it carries FEC, the last frame of the loss is recovered
+    /// from it, and the packet itself has to be decoded next.
     std::span<const float> conceal(std::size_t samples, std::span<const std::byte> next = {});
-    /// Forgets the stream so far, for one that does not continue it.
+    /// Resets the decoder for a packet that does not continue the stream.
     void reset();
 
     [[nodiscard]] unsigned channels() const { return channels_; }

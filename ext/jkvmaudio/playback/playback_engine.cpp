@@ -10,9 +10,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// The minimum of the ring target: below it, an ordinary wake-up is too late.
+// The minimum of the ring target: below it, an ordinary wake-up misses the deadline.
 constexpr nanoseconds smallest_target = 10ms;
-// Nothing happens more rarely than this, so that counters and states are current.
+// Maximum interval of steps, so that counters and states are current.
 constexpr nanoseconds longest_sleep = 100ms;
 
 std::size_t frames_of(const PlaybackItem &item)
@@ -97,7 +97,7 @@ void PlaybackEngine::on_underrun()
 void PlaybackEngine::check_progress(MonotonicTime now)
 {
     if (output_.is_stalled(now) && supervisor().state() != DeviceState::blocked) {
-        // Nothing old may be in the ring when the device goes on.
+        // The ring must not contain old audio when the device continues.
         const auto started = output_.start();
         if (started)
             session_.block();

@@ -19,7 +19,8 @@ namespace jkvm {
 
 /// Owns the device and the stream's decoder and resampler. A device that is missing, blocked or
 /// lost is a state: packets are dropped until it plays again, and then the newest ones are played.
-/// Bound to one thread, which calls step() whenever it says so or an item was queued.
+/// Bound to one thread, which calls step() at the time that the last step() returned, or as soon as
+/// an item was queued.
 class PlaybackEngine final : private DeviceSession::Stream {
 public:
     struct Config {
@@ -64,17 +65,17 @@ public:
     /// `queue` and `host` outlive the engine.
     PlaybackEngine(Config config, PlaybackQueue &queue, Host &host);
 
-    /// Does what is due. Returns when it is to be called again at the latest.
+    /// Processes all due work. Returns the time at which it has to be called again.
     MonotonicTime step();
-    /// Discards what was written and not yet played.
+    /// Discards audio that was written but not played yet.
     void flush();
-    /// Applies from the next packet on, ramped over it; 1 = unchanged.
+    /// Sets the volume from the next packet on, ramped over that packet; 1 = unchanged.
     void set_gain(double gain) { gain_target_ = gain; }
 
     /// Whether every item that was taken from the queue has been played or dropped.
     [[nodiscard]] bool is_idle() const { return !item_ && !gap_; }
     [[nodiscard]] Snapshot snapshot() const;
-    /// How long before its due time a packet is to be queued.
+    /// Time before its due time at which a packet has to be queued.
     [[nodiscard]] nanoseconds latency() const;
 
 private:
@@ -97,7 +98,7 @@ private:
     void update_device();
     void on_underrun();
     void check_progress(MonotonicTime now);
-    /// Returns whether the item is done with.
+    /// Returns whether the item was played or dropped.
     bool play(MonotonicTime now);
     bool play_audio(MonotonicTime now);
     /// Conceals the pending gap, with FEC from `next` if there is one.

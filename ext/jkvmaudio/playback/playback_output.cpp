@@ -10,11 +10,11 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// So much silence is in the ring while the clock is unknown: more than a coarse pointer hides.
+// Silence in the ring while the clock is unknown: more than the step of a coarse pointer.
 constexpr nanoseconds unlocked_reserve = 45ms;
 // Interval of the searches for an edge of the pointer.
 constexpr nanoseconds search_interval = 15ms;
-// What the hardware may have fetched already is not taken back.
+// The hardware may have fetched this much audio already, so it is not removed from the ring.
 constexpr nanoseconds rewind_margin = 3ms;
 
 } // namespace
@@ -25,7 +25,8 @@ Status PlaybackOutput::open(const AlsaDevice::Config &config)
     if (!pcm)
         return pcm.error();
     pcm_.emplace(std::move(*pcm));
-    // The same device has the same clock; another one is learnt soon enough.
+    // The rate is kept: a reopened device has the same clock, and that of another one is learnt
+    // quickly.
     const auto rate = pcm_->format().rate;
     if (clock_.rate() != rate) {
         clock_ = PlaybackClock(rate);
@@ -87,8 +88,8 @@ nanoseconds PlaybackOutput::ahead(MonotonicTime now) const
 bool PlaybackOutput::has_room(std::size_t stream_frames) const
 {
     const auto frames = stream_frames * pcm_->format().rate / VariableResampler::rate;
-    // The ratio is off by 0.1 % and the resampler releases what it holds. Of a packet that is
-    // longer than the ring, the end is lost.
+    // With a margin for a ratio that is off by 0.1 % and for the samples that the resampler holds.
+    // The end of a packet that is longer than the ring is lost.
     const auto largest = pcm_->to_frames(pcm_->format().buffer_time - reserve);
     return pcm_->room() >= std::min(frames + frames / 100 + 64, largest);
 }
@@ -156,7 +157,7 @@ bool PlaybackOutput::write(std::span<const float> samples, unsigned channels,
         control_.realign();
     const auto frames = samples.size() / channels;
     const auto duration = stream_time(static_cast<double>(frames));
-    // The next sample that the resampler puts out was taken a little earlier.
+    // The resampler's next output sample belongs to slightly earlier input.
     const auto held = stream_time(resampler_->held());
     const auto begin = due ? *due - held : clock_.time_of(pcm_->written());
     next_due_ = (due ? *due : begin) + duration;

@@ -27,7 +27,7 @@ public:
     void close() { pcm_.reset(); }
     [[nodiscard]] bool is_open() const { return pcm_.has_value(); }
 
-    /// Starts the open device, or restarts it; what was written is discarded.
+    /// Starts or restarts the open device and discards written audio.
     Status start();
     void stop() { pcm_->stop(); }
     /// Resumes the device; the ring's content is old and is discarded.
@@ -42,23 +42,23 @@ public:
     [[nodiscard]] bool has_moved() const { return pcm_ && pcm_->pointer() > 0; }
     [[nodiscard]] bool is_stalled(MonotonicTime now) const { return stall_.is_stalled(now); }
 
-    /// How much longer the device plays what was written, silence included. If is_ready().
+    /// Remaining playing time of the written audio, including silence. Requires is_ready().
     [[nodiscard]] nanoseconds ahead(MonotonicTime now) const;
     /// Whether that many frames of the stream fit into the ring.
     [[nodiscard]] bool has_room(std::size_t stream_frames) const;
     /// Adds silence if the ring runs low. Returns whether it did so after audio.
     bool keep_playing(MonotonicTime now);
     /// Writes samples of the stream, the first of them due at that time. Returns false if all of
-    /// them are late and were dropped. If is_ready().
+    /// them are late and were dropped. Requires is_ready().
     bool write(std::span<const float> samples, unsigned channels, std::optional<MonotonicTime> due);
-    /// Plays what the resampler holds; the stream does not go on.
+    /// Plays the samples held by the resampler at the end of a stream.
     void finish();
-    /// Takes back what can be taken back of what was written.
+    /// Removes written audio from the ring, as far as the hardware has not fetched it.
     void discard();
 
-    /// When the pointer is to be read again.
+    /// Time at which the pointer has to be read again.
     [[nodiscard]] MonotonicTime next_update(MonotonicTime now) const;
-    /// When the last sample of the stream is played.
+    /// Time at which the last sample of the stream is played.
     [[nodiscard]] MonotonicTime playout_end() const;
     [[nodiscard]] nanoseconds delay();
     [[nodiscard]] const AlsaDevice::Format &format() const { return pcm_->format(); }
@@ -71,8 +71,9 @@ private:
     static constexpr unsigned needed_edges = 3;
 
     bool prepare_resampler(unsigned channels);
-    /// Makes that much room in time: positive: inserts silence; negative: takes silence back.
-    /// Returns how many frames have to be dropped in addition.
+    /// Corrects the playout time by that many frames: inserts silence if positive, removes silence
+    /// from the end of the ring if negative. Returns how many frames have to be dropped in
+    /// addition.
     std::size_t shift(std::int64_t silence, MonotonicTime now);
     void add_silence(std::size_t frames);
     void write_resampled(std::span<const float> samples);

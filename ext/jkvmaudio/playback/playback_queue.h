@@ -14,7 +14,7 @@
 
 namespace jkvm {
 
-/// What the sink pad's caps say. Raw audio is interleaved at 48 kHz.
+/// Format from the sink pad's caps. Raw audio is interleaved at 48 kHz.
 struct PlaybackFormat {
     enum class Coding { opus, s16, f32 };
     Coding coding = Coding::opus;
@@ -27,7 +27,7 @@ struct PlaybackItem {
     enum class Kind {
         audio,
         gap, ///< lost or absent audio of that duration
-        end, ///< of the stream: what the resampler holds is to be played
+        end, ///< of the stream: the samples held by the resampler are to be played
     };
     Kind kind = Kind::audio;
     PlaybackFormat format;
@@ -55,7 +55,7 @@ public:
     [[nodiscard]] bool is_full() const;
 
 private:
-    mutable std::mutex mutex_; // guards all below
+    mutable std::mutex mutex_; // guards the members below
     std::condition_variable changed_;
     bool is_interrupted_ = false;
     std::deque<PlaybackItem> items_;

@@ -13,7 +13,7 @@ namespace jkvm {
 
 using namespace std::chrono_literals;
 
-/// What the owner and the thread have in common.
+/// State shared by the owner and the thread.
 struct PlaybackThread::Shared final : PlaybackEngine::Host {
     PlaybackQueue queue;
     WaitControl control;

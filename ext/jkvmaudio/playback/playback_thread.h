@@ -34,15 +34,15 @@ public:
     /// Blocks while the queue is full. Returns early after interrupt(true).
     void wait_for_room();
     void interrupt(bool is_interrupted);
-    /// Discards queued items and what the device has not played yet.
+    /// Discards queued items and audio that the device has not played yet.
     void flush();
     void set_gain(double gain);
     /// Whether all items were written or dropped.
     [[nodiscard]] bool is_idle() const;
 
-    /// As of the thread's last step.
+    /// Statistics as of the thread's last step.
     [[nodiscard]] PlaybackEngine::Snapshot snapshot() const;
-    /// How long before its due time an item is to be queued.
+    /// Time before its due time at which an item has to be queued.
     [[nodiscard]] nanoseconds latency() const;
     [[nodiscard]] ThreadPriority::Granted scheduling() const;
 

@@ -20,13 +20,13 @@ public:
     /// Conceals lost audio of an Opus stream; see OpusFrameDecoder::conceal(). Empty for raw audio.
     std::span<const float> conceal(const PlaybackFormat &format, nanoseconds duration,
                                    std::span<const std::byte> next);
-    /// The next packet does not continue the stream.
+    /// Resets the decoder: the next packet does not continue the stream.
     void reset();
 
     /// Factor of the volume, reached at the end of the next packet.
     void set_gain(double gain) { gain_target_ = static_cast<float>(gain); }
 
-    /// Of the decoders so far.
+    /// Totals of all decoders so far.
     [[nodiscard]] OpusFrameDecoder::Counters counters() const;
 
 private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Resamples a stream at a ratio that changes all the time.
+// Resamples a stream at a continuously changing ratio.
 #pragma once
 
 #include "core/base/result.h"
@@ -29,10 +29,10 @@ public:
     void set_ratio(double ratio);
     /// Takes interleaved input of at most largest_input frames. Output: valid until the next call.
     std::span<const float> process(std::span<const float> input);
-    /// Input frames that were taken and whose output is still to come.
+    /// Number of input frames whose output was not returned yet.
     [[nodiscard]] double held() const { return held_; }
     [[nodiscard]] nanoseconds delay() const;
-    /// Forgets the stream so far.
+    /// Discards the stream so far.
     void reset();
 
 private:

@@ -26,7 +26,7 @@ public:
     /// CaptureTimeline::place().
     DeviceTrouble check(nanoseconds position, nanoseconds captured, nanoseconds frame,
                         std::span<const std::int16_t> samples);
-    /// The device counts from 0 again.
+    /// Starts over after the device was restarted.
     void restart();
     /// Whether the frames since the last restart show that the device no longer has `trouble`.
     [[nodiscard]] bool is_cleared_of(DeviceTrouble trouble) const;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The state machine of an audio device that may disappear: its state, and when to try what.
+// The state machine of an audio device that may disappear: its state, and the times of attempts.
 #pragma once
 
 #include "core/base/backoff.h"
@@ -13,8 +13,8 @@ enum class DeviceState {
     search,  ///< no device could be opened yet
     open,    ///< a device is open and started but has moved no samples yet
     run,     ///< samples flow
-    lost,    ///< samples flowed; the device is gone or of no use
-    blocked, ///< a playback device is open and stands still, as a USB gadget whose host sleeps
+    lost,    ///< samples flowed before; the device has disappeared or is unusable
+    blocked, ///< a playback device is open but does not move, like a USB gadget whose host sleeps
 };
 
 enum class DeviceTrouble {
@@ -65,7 +65,7 @@ public:
     /// The device moved a frame; the next one is due after `frame`. Returns whether it is the first
     /// one since the device was opened.
     bool on_frame(nanoseconds frame, MonotonicTime now);
-    /// The open device stands still and stays open until it moves, which on_frame() reports.
+    /// The open device has stopped and stays open until it moves, which on_frame() reports.
     void on_blocked();
     /// The open device was restarted and is given time to start.
     void on_restarted(MonotonicTime now) { due_ = now + start_patience; }

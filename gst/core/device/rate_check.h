@@ -44,7 +44,8 @@ public:
     explicit RateCheck(unsigned reported) : reported_(reported), rate_(reported) {}
 
     /// A reading: the device had moved `samples` per channel since it was started. `lateness`: how
-    /// much later than planned the thread took it. Readings of the same time line do not go back.
+    /// much later than planned the thread took it. Positions and times never decrease until a
+    /// restart.
     Event observe(std::uint64_t samples, MonotonicTime time, nanoseconds lateness);
     /// The device was restarted and counts from 0 again. The rate stays.
     void restart();
@@ -59,7 +60,7 @@ private:
         double time;       // seconds since base_time_
         bool is_disturbed; // the thread or the device paused since the reading before
     };
-    /// The newest readings, a minimum interval apart; of each interval the least late one.
+    /// The newest readings, a minimum interval apart; the least late one of each interval.
     template <std::size_t capacity>
     class History {
     public:

@@ -13,7 +13,8 @@ namespace jkvm {
 /// stream was received. Not thread-safe; every time is the caller's, on one clock.
 class EncoderRequestCompletion {
 public:
-    /// How much of a stream shows its bitrate, and how long to wait for that.
+    /// Duration of audio that determines a stream's bitrate, and the maximum time to wait for that
+    /// audio.
     static constexpr nanoseconds observation_time = std::chrono::seconds(1);
 
     struct Request {
@@ -23,7 +24,7 @@ public:
     };
 
     /// A connection was established. Its encoder may have other settings than the previous one;
-    /// what was requested still applies.
+    /// earlier requests still apply.
     void on_connected(MonotonicTime now);
     void on_disconnected() { connected_.reset(); }
     void set_format(const wire::StreamConfig &stream)
@@ -37,7 +38,8 @@ public:
     bool request(const wire::EncoderConfigFields &fields, MonotonicTime now);
     /// Withdraws all requests. `fields`: settings of the encoder itself that the caller knows.
     void withdraw(const wire::EncoderConfigFields &fields, MonotonicTime now);
-    /// Returns what has to be sent now, once. To be called after request() and after each frame.
+    /// Returns the request that has to be sent now, once. To be called after request() and after
+    /// each frame.
     [[nodiscard]] std::optional<Request> take_due(MonotonicTime now);
 
 private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Decides from the level of decoded frames which of them are hardly missed when dropped.
+// Decides from the level of decoded frames which of them can be dropped almost inaudibly.
 #pragma once
 
 #include "core/base/time.h"

@@ -19,10 +19,11 @@ public:
     /// The hardware pointer reached `frame` at `time`. A reading is an observation only if the
     /// pointer had just moved; see PointerEdgeDetector.
     void observe(std::uint64_t frame, MonotonicTime time);
-    /// The device was restarted and counts from 0 again; its rate is kept.
+    /// Discards the position after the device was restarted; its rate is kept.
     void restart();
 
-    /// Observations since the last restart. Before the first one, time_of() is meaningless.
+    /// Number of observations since the last restart. Before the first one, time_of() is
+    /// meaningless.
     [[nodiscard]] unsigned observations() const { return observations_; }
     /// When the device plays `frame`, which may be in the past or in the future.
     [[nodiscard]] MonotonicTime time_of(std::uint64_t frame) const;

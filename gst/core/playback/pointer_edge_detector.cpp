@@ -77,7 +77,7 @@ MonotonicTime PointerEdgeDetector::next_reading(const PlaybackClock &clock,
 nanoseconds PointerEdgeDetector::lead() const
 {
     // The first reading after a pause finds that the pointer has moved; more such readings mean
-    // that the prediction is too late.
+    // that the prediction is late.
     constexpr int most_doublings = 6;
     return resolution * (1 << std::clamp(misses_ - 1, 0, most_doublings));
 }

@@ -26,13 +26,13 @@ public:
     /// well enough for PlaybackClock::observe(). Up to two intervals of `resolution` between
     /// readings are good enough; the bound grows while a busy machine delays every reading.
     std::optional<MonotonicTime> on_reading(std::uint64_t pointer, MonotonicTime now);
-    /// The device counts from 0 again.
+    /// Starts over after the device was restarted.
     void restart();
 
     /// Whether the pointer moves so finely that each reading is an observation.
     [[nodiscard]] bool is_exact() const { return fine_steps_ >= fine_steps_needed; }
-    /// When to read next to meet the first edge at or after `earliest`. Not before the last
-    /// reading; `earliest` itself if the pointer is exact.
+    /// Time of the next reading, which finds the first edge at or after `earliest`. Not before the
+    /// last reading; `earliest` itself if the pointer is exact.
     [[nodiscard]] MonotonicTime next_reading(const PlaybackClock &clock,
                                              MonotonicTime earliest) const;
 
@@ -44,13 +44,13 @@ private:
         MonotonicTime time;
     };
     void learn_step(std::uint64_t moved);
-    /// How long before a predicted edge the first reading is made.
+    /// Time from the first reading to the predicted edge.
     [[nodiscard]] nanoseconds lead() const;
 
     unsigned rate_;
     std::optional<Reading> last_;
-    std::optional<Reading> edge_; // the last one that was met
-    MonotonicTime known_at_{};    // when the last edge was met, or of the first reading
+    std::optional<Reading> edge_; // last edge found
+    MonotonicTime known_at_{};    // time of the last edge found, or of the first reading
     std::uint64_t step_ = 0;      // frames from edge to edge; 0: not known
     int fine_steps_ = 0;          // in a row
     int misses_ = 0; // readings since the last edge that found the pointer moved at some time

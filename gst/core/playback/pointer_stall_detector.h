@@ -10,12 +10,13 @@
 namespace jkvm {
 
 /// A USB gadget whose host does not record reports no error: its state stays RUNNING, and only its
-/// pointer stands still. Any movement means that the device plays again. Thread-bound.
+/// pointer stops. Any movement means that the device plays again. Thread-bound.
 class PointerStallDetector {
 public:
     static constexpr nanoseconds longest_pause = std::chrono::milliseconds(100);
 
-    /// `period`: how rarely the pointer moves on a working device; 0 if it moves continuously.
+    /// `period`: interval of the pointer's movements on a working device; 0 if it moves
+    /// continuously.
     explicit PointerStallDetector(nanoseconds period) : limit_(longest_pause + period) {}
 
     /// A reading of the pointer of a running device.
@@ -25,11 +26,11 @@ public:
             moved_at_ = now;
         pointer_ = pointer;
     }
-    /// The device was restarted: it has the whole limit to move.
+    /// Restarts the time limit after the device was restarted.
     void restart() { pointer_.reset(); }
 
     [[nodiscard]] bool is_stalled(MonotonicTime now) const { return pointer_ && now >= deadline(); }
-    /// When the device counts as stalled unless it moves; only after a reading.
+    /// Time at which the device counts as stalled unless it moves. Valid after a reading.
     [[nodiscard]] MonotonicTime deadline() const { return moved_at_ + limit_; }
 
 private:

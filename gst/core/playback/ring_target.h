@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// How much audio a playback device's ring holds before each write, learnt from close calls.
+// Chooses the fill level of a playback device's ring before each write from underruns and near
+// misses.
 #pragma once
 
 #include "core/base/time.h"
@@ -11,11 +12,11 @@ namespace jkvm {
 class RingTarget {
 public:
     static constexpr nanoseconds initial = std::chrono::milliseconds(24);
-    /// A write that found less than this was nearly late.
+    /// A write that finds less audio than this in the ring is a near miss.
     static constexpr nanoseconds near_miss = std::chrono::milliseconds(3);
     static constexpr nanoseconds window = std::chrono::minutes(1);
     static constexpr int near_misses_allowed = 2; // within the window
-    /// One delay of this machine is one lesson, however many writes it was late for.
+    /// Near misses and underruns within this time count once: they have the same cause.
     static constexpr nanoseconds lesson_interval = std::chrono::seconds(1);
 
     RingTarget(nanoseconds lower_bound, nanoseconds upper_bound);

@@ -14,7 +14,7 @@ namespace jkvm {
 struct PlayoutFrame {
     nanoseconds media_time; ///< capture time, on any clock
     nanoseconds duration;   ///< > 0
-    /// Granularity in which the codec can conceal what follows this frame; > 0. See
+    /// Granularity in which the codec can conceal a loss after this frame; > 0. See
     /// conceal_quantum().
     nanoseconds conceal_step;
     bool is_quiet = false; ///< dropping it is hardly audible. See QuietDetector.

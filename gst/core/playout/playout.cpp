@@ -134,7 +134,7 @@ std::optional<Playout::Handle> Playout::drop_overflow()
     return oldest.frame.handle;
 }
 
-// A delay longer than the queue can hold would be raised and cut off in turns.
+// A delay longer than the queue can hold would be raised and reduced alternately.
 Playout::DelayLimits Playout::delay_limits(nanoseconds frame_duration) const
 {
     const auto frames = static_cast<std::int64_t>(maximum_frames());

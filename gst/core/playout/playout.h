@@ -218,7 +218,7 @@ private:
     WindowedQuantiles transits_;
 
     FrameRing queue_;
-    // Of the frame that arrived last.
+    // Properties of the last frame that arrived.
     nanoseconds last_media_time_{0};
     nanoseconds frame_duration_{std::chrono::milliseconds(20)};
     nanoseconds lateness_{0};
@@ -235,7 +235,7 @@ private:
     std::optional<nanoseconds> position_;  // end of all output so far
     std::optional<nanoseconds> dry_since_; // start of the current underrun's concealment
     bool is_concealment_deferred_ = false; // the underrun exceeded maximum_live_concealment
-    // Of the frame played last.
+    // Concealment after the frame played last.
     nanoseconds conceal_step_{0};         // granularity
     nanoseconds maximum_conceal_step_{0}; // first step of an underrun
     nanoseconds next_conceal_step_{0};    // further steps

@@ -38,7 +38,7 @@ public:
         text_.remove_prefix(static_cast<std::size_t>(end - text_.data()));
         return value;
     }
-    /// The number that follows `key` at the start of a line; the remaining text is what follows it.
+    /// The number that follows `key` at the start of a line. Moves the remaining text past it.
     std::optional<double> number_of(std::string_view key)
     {
         for (auto rest = text_; !rest.empty();) {

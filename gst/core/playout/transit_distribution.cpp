@@ -27,7 +27,7 @@ constexpr double unseen_probability = 0.005; // reserved for transits never seen
 constexpr double learning_rate = 0.2;
 constexpr double share_exchange = 1e-5; // so that no share vanishes permanently
 
-// Upper bound of what one frame makes a memory forget, however long the frame is.
+// Maximum share of a histogram's mass that one frame removes, however long the frame is.
 constexpr double maximum_forgotten = 0.5;
 
 constexpr double maximum_weight = 1e12;

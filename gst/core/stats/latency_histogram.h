@@ -9,8 +9,8 @@
 
 namespace jkvm {
 
-/// The counts never decrease, so that a reader gets the latencies since its previous read as a
-/// difference.
+/// The counts never decrease, so that a reader can calculate the latencies since its previous read
+/// as a difference.
 class LatencyHistogram {
 public:
     /// Inclusive upper bounds of all buckets but the last, which counts anything longer. They are

@@ -19,7 +19,7 @@ namespace jkvm {
 enum class ExitReason {
     exited,      ///< returned from main(), with any status
     killed,      ///< ended by a signal: a crash, or a kill by another process
-    hang,        ///< killed by the supervisor for want of heartbeats
+    hang,        ///< killed by the supervisor because heartbeats were missing
     failed,      ///< a temporary failure to start
     unstartable, ///< the program is missing or cannot be executed
     refused,     ///< the program ran and reported that its command line cannot work
@@ -80,7 +80,7 @@ public:
         std::uint64_t restarts = 0;   ///< children started after the first
         std::uint64_t exits = 0;      ///< children that exited
         std::uint64_t kills = 0;      ///< children ended by a signal not sent by the supervisor
-        std::uint64_t hangs = 0;      ///< children killed for want of heartbeats
+        std::uint64_t hangs = 0;      ///< children killed because heartbeats were missing
         std::uint64_t failures = 0;   ///< children that could not be started or refused to run
         std::uint64_t heartbeats = 0; ///< received
         std::string last_exit;        ///< how the last child ended; empty at first
@@ -118,7 +118,7 @@ private:
         bool is_abandoned = false;
         ErrorOutput errors;
     };
-    /// What the restart policy needs to know about a child that has ended.
+    /// Input of the restart policy for a child that has ended.
     struct Run {
         ChildExit exit;
         nanoseconds healthy; // time since the first heartbeat

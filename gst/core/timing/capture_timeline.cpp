@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// What slewing corrects soon enough after a change of the rate.
+// Maximum lag after a change of the rate that is corrected by slewing.
 constexpr nanoseconds max_rate_lag = 5ms;
 
 } // namespace

@@ -13,7 +13,7 @@ namespace jkvm {
 /// frame lasts exactly as long as its samples; otherwise frames are made longer or shorter by at
 /// most 0.2 % until they are. So the clocks of device and pipeline may differ by 1000 ppm without a
 /// hole. Timestamps never run backwards, and lead the capture time by less than a frame: a device
-/// that is faster than that gets shorter frames.
+/// that is faster than that has shorter frames.
 class CaptureTimeline {
 public:
     /// Maximum deviation from the clock that is not corrected.
@@ -38,9 +38,9 @@ public:
     /// Silence continues at `time`, if that is later than the end of the last frame.
     void skip_to(nanoseconds time);
 
-    /// The device counts from 0 again.
+    /// Restarts counting after the device was restarted.
     void restart_device() { drift_.restart(); }
-    /// The device counts at another rate from now on. The next frame takes its own capture time if
+    /// Handles a change of the device's rate. The next frame takes its own capture time if
     /// that is later.
     void on_rate_changed();
     /// Samples are known to be lost before the next frame, which takes its own capture time however

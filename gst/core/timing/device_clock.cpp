@@ -23,7 +23,8 @@ void DeviceClock::restart()
 
 void DeviceClock::update(nanoseconds position, MonotonicTime captured)
 {
-    // Before that the estimate follows every jitter. No clock of a sound card is off by more.
+    // Before `settling` the estimate follows the jitter. No sound card's clock is off by more than
+    // `max_ppm`.
     constexpr auto settling = 5s;
     constexpr double max_ppm = 2000; // ppm
     if (position < position_ || position_ == 0ns) {

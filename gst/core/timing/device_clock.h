@@ -15,7 +15,7 @@ public:
     /// last one means that the device was restarted.
     void update(nanoseconds position, MonotonicTime captured);
 
-    /// The device counts at another rate from now on.
+    /// Handles a change of the device's rate.
     void restart();
     [[nodiscard]] nanoseconds at(MonotonicTime now) const;
 

@@ -81,7 +81,7 @@ std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::place_arrival(nanoseconds
     if (!is_lagging_)
         return lag >= -max_step_back ? append(arrived, duration) : std::nullopt;
     if (lag <= longest_stall && (is_burst || !was_lagging)) {
-        // The arrivals of a stall tell nothing about the clocks.
+        // Arrivals during a stall contain no information about the clocks.
         position_ += duration;
         return finish({.time = *next_, .duration = duration}, duration);
     }

@@ -42,7 +42,8 @@ public:
     static constexpr nanoseconds step_time = std::chrono::milliseconds(200);
     /// A longer time without arrivals is not a stall, see place_arrival().
     static constexpr nanoseconds longest_stall = std::chrono::seconds(1);
-    /// Difference between frames and capture times at which exact spacing gives way.
+    /// Maximum difference between frames and capture times with exact spacing. Beyond it the
+    /// timestamps step forward, or frames are dropped.
     static constexpr nanoseconds max_exact_drift = std::chrono::milliseconds(500);
 
     explicit ReceiveTimeline(nanoseconds tolerance, FrameSpacing spacing = FrameSpacing::slewed)
@@ -61,7 +62,7 @@ public:
 
     /// Places the frame that was captured at `captured` and arrived at `arrived`, both on the
     /// caller's timeline; `arrived` is the time at which the frame was complete. Returns nothing
-    /// for a frame that is too late.
+    /// for a late frame.
     ///
     /// A hole of several frames is a pause if the frame behind it has the usual transit. Frames
     /// that were dropped on the way leave frames behind that waited, and so have a longer transit.
@@ -82,7 +83,7 @@ public:
     /// 0 before the first frame.
     std::optional<Gap> announce_gap(nanoseconds until);
 
-    /// Forgets everything, for a new timeline.
+    /// Discards all state, for a new timeline.
     void reset() { *this = ReceiveTimeline(tolerance_, spacing_); }
 
     /// How much faster the sender's sample clock runs than the capture times (ppm).
@@ -95,7 +96,7 @@ private:
     [[nodiscard]] bool is_hole(nanoseconds error, nanoseconds captured, nanoseconds duration,
                                nanoseconds arrived) const;
     std::optional<Stamp> append(nanoseconds captured, nanoseconds duration);
-    /// Behind a hole that was announced, or is known from expect_hole().
+    /// Places a frame after a hole that was announced, or is known from expect_hole().
     std::optional<Stamp> place_behind_known_hole(nanoseconds captured, nanoseconds duration);
     Stamp place_behind_hole(nanoseconds captured, nanoseconds duration);
     /// Lets the filter skip the time of a hole.

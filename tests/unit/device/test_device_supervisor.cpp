@@ -151,7 +151,7 @@ TEST(DeviceSupervisor, AudioReturnsWithinHalfASecondAfterEachOfAThousandUnplugs)
                   timeline.place_silence(now - MonotonicTime{}, frame).duration;
         const auto captured = device_start - MonotonicTime{} + position;
         if (supervisor.is_open() && captured < end - 1us) {
-            position += end - captured; // silence is there already
+            position += end - captured; // silence was already output for that time
         } else if (supervisor.is_open() && now - MonotonicTime{} >= captured + frame) {
             if (supervisor.on_frame(frame, now)) {
                 worst = std::max(worst, now - returned);

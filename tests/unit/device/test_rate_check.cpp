@@ -296,7 +296,7 @@ void disturb(Account &account)
     }
 }
 
-// 24 hours in all.
+// 24 hours of simulated time in total.
 TEST_P(RateCheckDay, StallsOverrunsAndStolenTimeAreNoRate)
 {
     const auto &machine = GetParam();

@@ -11,7 +11,7 @@ namespace jkvm::testing {
 
 /// The mode that a file had when chmod() was last called for it.
 extern mode_t mode_before_chmod;
-/// The next sendmsg() takes only so many bytes.
+/// Limits the next sendmsg() to that many bytes.
 extern std::optional<std::size_t> limit_of_next_sendmsg;
 
 } // namespace jkvm::testing

@@ -140,7 +140,7 @@ TEST_F(OptimizerTest, ChangesAtMostOnceInThirtySeconds)
 
 TEST_F(OptimizerTest, ReturnsToZeroWithinAMinuteAfterTheLoad)
 {
-    // For every phase of the interval and the cool-down at which the load ends.
+    // The load ends at every phase of the interval and of the cool-down.
     for (auto load = 10s; load < 60s; load += 1s) {
         optimizer_ = Optimizer();
         EXPECT_GT(run(300ms, load + 100ms), 0u) << load.count();

@@ -10,10 +10,10 @@
 
 namespace jkvm {
 
-/// What the simulated device does.
+/// Behaviour of the simulated device.
 struct SimulatedDevice {
     double ppm = 0;         ///< how much faster it runs than 48 kHz
-    std::uint64_t step = 1; ///< its pointer moves by so many frames at once
+    std::uint64_t step = 1; ///< frames by which its pointer moves at once
     nanoseconds stall{0};   ///< how long both threads are held up, at most
     nanoseconds stall_every{0};
     nanoseconds pause = std::chrono::milliseconds(15); ///< between the searches for an edge
@@ -25,12 +25,12 @@ class PlaybackSimulation {
 public:
     explicit PlaybackSimulation(const SimulatedDevice &device);
 
-    /// Plays on for so long.
+    /// Continues to play for that long.
     void run(nanoseconds time);
     /// Stops the device for 200 ms and starts it again: it counts from 0.
     void restart_device();
 
-    /// Of packets that were written since reset_figures().
+    /// Results for packets that were written since reset_figures().
     struct Figures {
         nanoseconds earliest = nanoseconds::max(); ///< true playout time less due time
         nanoseconds latest = nanoseconds::min();

@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 constexpr MonotonicTime start{1h};
 
-/// Lets a device that is 300 ppm fast play for so many seconds, observed every 20 ms.
+/// Plays that many seconds on a device that is 300 ppm fast, observed every 20 ms.
 void play(PlaybackClock &clock, MonotonicTime begin, int seconds)
 {
     for (int i = 0; i < 50 * seconds; ++i)

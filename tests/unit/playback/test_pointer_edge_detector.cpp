@@ -19,7 +19,8 @@ protected:
         return played - played % step;
     }
 
-    /// Reads the pointer when next_reading() asks for it, until an edge is met; when that was.
+    /// Reads the pointer whenever next_reading() requests it. Returns the time of the first edge
+    /// found.
     MonotonicTime find_edge(std::uint64_t step, MonotonicTime earliest)
     {
         for (readings_ = 1;; ++readings_) {
@@ -79,7 +80,8 @@ TEST_F(PointerEdges, AreTakenLessExactlyWhenEveryReadingIsLate)
         now += 1500us;
         edges += edges_.on_reading(pointer_at(now, 480), now) ? 1 : 0;
     }
-    // One each 0.5 s, the first one as well: then 1 ms is good enough.
+    // One observation every 0.5 s, including the first one: an accuracy of 1 ms is good enough
+    // then.
     EXPECT_GE(edges, 2);
     EXPECT_LE(edges, 4);
 }
@@ -88,7 +90,7 @@ TEST_F(PointerEdges, AreFoundAgainWhenThePredictionIsTooLate)
 {
     for (int i = 0; i < 4; ++i)
         find_edge(480, now_ + 15ms);
-    // The clock is moved by 3 ms, so each predicted edge is past when it is looked for.
+    // The clock steps by 3 ms, so each predicted edge has passed at the time of its reading.
     clock_.restart();
     clock_.observe(pointer_at(now_, 480), now_ + 3ms);
     find_edge(480, now_ + 15ms);

@@ -150,7 +150,7 @@ TEST_F(PlayoutTest, ConcealsInStepsUntilALateFrameArrives)
     EXPECT_EQ(stats.delay, 47500us) << "the delay grows in an underrun";
 }
 
-// Each step fades, so the first one is the longest that the decoder takes.
+// Each step fades, so the first one has the maximum length that the decoder accepts.
 TEST_F(PlayoutTest, ConcealsInTheLongestStepFirst)
 {
     auto first = frame(0ms);
@@ -389,7 +389,7 @@ TEST_F(PlayoutTest, OutputNeverStepsBackForOverlappingMediaTimes)
 TEST_F(PlayoutTest, DropsOldestFrameAboveMaxFrames)
 {
     config_.policy = PolicyKind::tail_cost;
-    config_.tail_cost.late_cost = 1e9; // nothing else makes it drop a frame
+    config_.tail_cost.late_cost = 1e9; // the policy itself never drops a frame
     config_.max_frames = 3;
     configure();
     EXPECT_EQ(arrive(36ms, 0ms), 0u);

@@ -87,7 +87,7 @@ TEST(LatencyMonitor, JitterCoversTheHistoryOnly)
     for (int i = 0; i < 1000; ++i)
         monitor.record(i % 2 == 0 ? 20ms : 60ms);
     EXPECT_NEAR(static_cast<double>(monitor.values().jitter.count()), 18.95e6, 0.05e6);
-    // Until the average has settled, then a whole history.
+    // Lets the average settle, then fills the history.
     for (std::size_t i = 0; i < 200 + LatencyMonitor::history; ++i)
         monitor.record(40ms);
     EXPECT_LT(monitor.values().jitter, 1us);
@@ -118,7 +118,7 @@ TEST(LatencyMonitor, TrendIsVolatileWhenMoreThanSevenStepsMoveEitherWay)
 
 TEST(LatencyMonitor, TrendCoversTheLastTenSamplesOnly)
 {
-    // Also where the ring of the history wraps.
+    // Covers the wrap-around of the history's ring as well.
     for (std::size_t before = 0; before <= LatencyMonitor::history; ++before) {
         const std::string steps(before, '-');
         EXPECT_EQ(trend_of(steps + "+++++++++"), LatencyTrend::increasing) << before;

@@ -123,7 +123,7 @@ TEST(ChildProcess, IsKilledAndReapedByTheDestructor)
 
 TEST(ChildProcess, KillsItsProcessGroupWhenItEnds)
 {
-    // The pid of a process in its group that outlives it.
+    // Pid of a process in the child's group that outlives the child.
     auto child = start("sleep 1000 3>&- & echo $! >&3; exit 0");
     const auto orphan = std::stoi(read_all(child->heartbeats_fd()));
     EXPECT_EQ(child->wait().code, 0);

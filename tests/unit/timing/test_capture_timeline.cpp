@@ -30,7 +30,7 @@ TEST(CaptureTimeline, FrameLastsAsLongAsItsSamplesWhileClocksAgree)
 }
 
 struct Day {
-    double ppm; ///< how fast the device is
+    double ppm; ///< excess of the device's rate
     nanoseconds frame;
 };
 class CaptureTimelineDay : public ::testing::TestWithParam<Day> {};
@@ -153,7 +153,7 @@ public:
         position = counted_;
         counted_ += length;
     }
-    /// Loses samples and counts from 0 again, sometimes.
+    /// Sometimes loses samples and restarts counting at 0.
     bool overruns()
     {
         if (!chance(0.002))
@@ -163,7 +163,7 @@ public:
         return true;
     }
 
-    nanoseconds truth{0}; ///< when the frame's first sample was captured
+    nanoseconds truth{0}; ///< true capture time of the frame's first sample
     nanoseconds measured{0};
     nanoseconds position{0};
 

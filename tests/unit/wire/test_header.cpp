@@ -24,8 +24,8 @@ std::vector<std::byte> bytes(T... values)
     return {static_cast<std::byte>(values)...};
 }
 
-// Written out here, not taken from the encoder: this is what the other processes of a device
-// expect.
+// The bytes are written out here instead of taken from the encoder, because JetKVM's other
+// processes expect exactly these.
 TEST(WireHeader, OpusFrameOfTheOutputPathHasTheBytesOfTheProtocol)
 {
     const HeaderBytes header({Direction::output, Dialect::v1},

@@ -37,7 +37,7 @@ void append(std::vector<std::byte> &stream, Format format, std::uint8_t code, st
     stream.insert(stream.end(), payload.begin(), payload.end());
 }
 
-/// Feeds `chunk` as a socket would: as much as there is space, everything taken out in between.
+/// Feeds `chunk` like a socket: as many bytes as there is space for, then takes out all messages.
 Parser::Outcome feed(Parser &parser, std::span<const std::byte> chunk, std::vector<Received> &out)
 {
     RawMessage message;

@@ -78,7 +78,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"ShortHeader", Dialect::v3, {}, 240, std::byte{0x5A}},
                     Case{"ShortHeaderEmpty", Dialect::v3, {}, 0, std::byte{0}},
                     Case{"ShortHeaderOfFewBytes", Dialect::v3, {}, 3, std::byte{0xFC}},
-                    // Byte 16 is one of the payload here, and looks like the top of a time.
+                    // Byte 16 belongs to the payload here and looks like the most significant byte
+                    // of a timestamp.
                     Case{"ShortHeaderThatLooksLong", Dialect::v3, {}, 240, std::byte{0x19}},
                     Case{"ShortHeaderLargest", Dialect::v3, {}, 1024, std::byte{0x18}}),
     [](const auto &info) { return std::string(info.param.name); });
@@ -103,7 +104,7 @@ TEST(Recognizer, RecognisesNeitherFormInForeignBytes)
     append(bytes, {Direction::output, Dialect::v1}, 0, today, 4097);
     EXPECT_EQ(recognize_header(Direction::output, bytes), HeaderForm::neither);
     bytes.clear();
-    append(bytes, {Direction::output, Dialect::v1}, 0, WallTime{}, 10); // and then something else
+    append(bytes, {Direction::output, Dialect::v1}, 0, WallTime{}, 10);
     bytes.insert(bytes.end(), 20, std::byte{'x'});
     EXPECT_EQ(recognize_header(Direction::output, bytes), HeaderForm::neither);
 }

@@ -324,7 +324,7 @@ void FrameReceiver::send_pending_request()
         request->reset();
 }
 
-/// Of the messages that this end sends on the connection.
+/// Format of the messages that this end sends on the connection.
 wire::Format FrameReceiver::own_format() const
 {
     return {config_.endpoint.direction, parser_.dialect().value_or(wire::Dialect::v1)};

@@ -78,8 +78,8 @@ public:
     [[nodiscard]] const wire::Message &message() const { return message_; }
     /// The reason for Event::unreachable, rejected or disconnected.
     [[nodiscard]] const Error &error() const { return error_; }
-    /// Why this end closed the connection after Event::rejected, or why the peer said that it
-    /// closes it, after Event::disconnected.
+    /// Why this end closed the connection after Event::rejected, or the reason
+    /// in the peer's Stop after Event::disconnected.
     [[nodiscard]] std::optional<wire::CloseReason> close_reason() const { return close_reason_; }
     /// The peer of the current or last connection.
     [[nodiscard]] const PeerInfo &peer() const { return peer_; }

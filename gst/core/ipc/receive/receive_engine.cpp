@@ -43,7 +43,7 @@ ReceiveEngine::Event ReceiveEngine::next(const std::function<ClockPair()> &read_
 
 std::optional<Gap> ReceiveEngine::take_due_gap(const std::function<ClockPair()> &read_clocks)
 {
-    // The first attempt to connect comes before the first gap.
+    // The first attempt to connect precedes the first gap.
     if (!std::exchange(has_waited_, true))
         return std::nullopt;
     if (!received_.lock()->stream.is_away())

@@ -44,7 +44,7 @@ public:
         std::uint64_t bytes = 0;                  ///< of Opus in these frames
         std::uint64_t dropped_invalid = 0;        ///< of these frames: not an Opus packet
         std::uint64_t dropped_early = 0;          ///< of these: captured before running time 0
-        std::uint64_t dropped_late = 0;           ///< of these: their place has been passed
+        std::uint64_t dropped_late = 0;           ///< of these: their position has been passed
         std::uint64_t lost = 0;                   ///< missing frames, from the length of the holes
         std::uint64_t implausible_timestamps = 0; ///< replaced by the frame's arrival
         WallTime last_frame{};                    ///< arrival of the last frame
@@ -59,7 +59,7 @@ public:
         bool discontinuity;
         std::uint64_t lost; ///< frames missing before this one
     };
-    /// A frame that is not to be played, and why.
+    /// A dropped frame and the reason.
     struct Dropped {
         enum class Reason { invalid, early, late };
         Reason reason;
@@ -78,7 +78,7 @@ public:
 
     void begin_connection();
     void end_connection(bool is_violation);
-    /// The pipeline's running time started again.
+    /// Starts a new timeline after the pipeline's running time restarted.
     void restart_timeline() { timeline_.reset(); }
     /// `now`: arrival of the message.
     Outcome take(const wire::Message &message, const ClockPair &now);
@@ -86,9 +86,9 @@ public:
     /// that stays empty and was not announced before. Later frames are placed behind it.
     std::optional<Gap> announce_gap(nanoseconds running);
 
-    /// There is no sender, or it has sent no frame yet, or it has stopped.
+    /// Whether there is no sender, or it has not sent a frame yet, or it has stopped.
     [[nodiscard]] bool is_away() const { return is_away_; }
-    /// The sender ended its session with a Stop, and no frame has followed yet.
+    /// Whether the sender ended its session with a Stop and no frame has followed yet.
     [[nodiscard]] bool has_stopped() const { return has_stopped_; }
     /// The format that the sender announced, or the default.
     [[nodiscard]] const wire::StreamConfig &config() const { return config_; }

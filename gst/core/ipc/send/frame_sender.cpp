@@ -9,7 +9,7 @@ namespace jkvm {
 
 namespace {
 
-// How long stop() waits for peers to read what waits for them.
+// Maximum time for which stop() waits for peers to read their queued messages.
 constexpr std::chrono::milliseconds final_write_time{100};
 
 /// A listening end never serves a backlog, and an output receiver starts with the next frame.

@@ -74,8 +74,8 @@ public:
     void set_stream(const wire::StreamConfig &stream);
 
     [[nodiscard]] Stats stats() const;
-    /// Writes what waits, for 100 ms at most, and closes all connections. send() must not be called
-    /// any more. Returns the final statistics.
+    /// Writes queued messages for at most 100 ms and closes all connections. send() must not be
+    /// called any more. Returns the final statistics.
     Stats stop();
 
 private:
@@ -104,7 +104,7 @@ private:
     std::optional<ListeningSocket> socket_; // of a listening end
     EventPoll poll_;
     WakeEvent end_;
-    WakeEvent tend_; // the streaming thread saw a peer that has to be tended
+    WakeEvent tend_; // set by the streaming thread if tend() has to run
 
     // Service thread only.
     std::uint64_t next_id_ = 1;

@@ -19,7 +19,7 @@ constexpr std::uint64_t token_watch = UINT64_MAX - 2;
 // Without a free descriptor accept() fails immediately, and would do so endlessly.
 constexpr std::chrono::milliseconds accept_pause{100};
 
-/// Nothing if the peer is not told why its connection is closed.
+/// Reason to send to the peer before its connection is closed; empty if none is sent.
 std::optional<wire::CloseReason> close_reason_of(RemovalReason reason)
 {
     switch (reason) {
@@ -49,7 +49,7 @@ void FrameSender::serve()
         if (accept_again_ && monotonic_now() >= *accept_again_ &&
             poll_.change(socket_->fd(), EPOLLIN, token_listener))
             accept_again_.reset();
-        // First, so that busy peers cannot delay the end.
+        // Checked first, so that busy peers cannot delay the end.
         if (std::ranges::any_of(events, [](const auto &e) { return e.data.u64 == token_end; }))
             return;
         for (const auto &event : events) {

@@ -11,7 +11,7 @@ namespace jkvm {
 
 /// The kernel only reports the memory that unread messages occupy (SIOCOUTQ). This class records
 /// how much each message occupies; because messages are read in the order in which they were sent,
-/// that number tells how many of the newest ones are still unread.
+/// that number determines how many of the newest ones are still unread.
 class InFlightAudio {
 public:
     /// Records `size` bytes that the kernel took: a whole message, or a part of one. Only the last
@@ -25,7 +25,7 @@ public:
     /// The duration that was unread at the last update() plus all that was sent since: if this is
     /// small enough, the kernel need not be asked.
     [[nodiscard]] nanoseconds upper_bound() const { return sum_; }
-    /// Whether so many messages were sent since the last update() that it is due.
+    /// Whether enough messages were sent since the last update() to make another one due.
     [[nodiscard]] bool needs_update() const { return sent_.size() >= max_recorded; }
 
 private:

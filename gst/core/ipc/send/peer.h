@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The sending side of one connection, with a bounded queue for what the peer does not read.
+// The sending side of one connection, with a bounded queue of messages that the peer has not read.
 #pragma once
 
 #include "core/base/unique_fd.h"
@@ -31,7 +31,7 @@ public:
     [[nodiscard]] std::span<const std::byte> header() const { return header_.bytes(); }
     [[nodiscard]] std::span<const std::byte> payload() const { return payload_; }
     [[nodiscard]] std::size_t size() const { return header().size() + payload_.size(); }
-    /// Of the audio in a frame; 0 for a control message, which is never dropped.
+    /// Duration of the audio in a frame; 0 for a control message, which is never dropped.
     [[nodiscard]] nanoseconds duration() const { return duration_; }
     /// Capture time of a frame's first sample.
     [[nodiscard]] WallTime captured() const { return captured_; }
@@ -48,8 +48,8 @@ private:
 /// Not thread-safe: the sender that owns it holds its lock.
 ///
 /// The kernel would buffer seconds of audio for a reader that has stalled, which would then play
-/// all of it late. So the queued audio is bounded, and so is the part of it that the kernel gets,
-/// because nothing can be taken back from there: half of the bound or 100 ms, whichever is more,
+/// all of it late. So the queued audio is bounded, and so is the part of it that the kernel holds,
+/// because data cannot be removed from there: half of the bound or 100 ms, whichever is more,
 /// but always one frame less than the bound. However long a frame is, one may be in the kernel and
 /// one may be queued here.
 class Peer {
@@ -63,7 +63,7 @@ public:
         std::uint64_t frames = 0;        ///< passed to the kernel whole
         std::uint64_t bytes = 0;         ///< passed to the kernel
         std::uint64_t dropped = 0;       ///< frames dropped because too much was queued
-        std::uint64_t undeliverable = 0; ///< frames that met a broken connection
+        std::uint64_t undeliverable = 0; ///< frames not sent because the connection was broken
         nanoseconds max_queued{0};       ///< maximum of queued() that was observed
         LatencyMonitor latency;          ///< from the capture of the first sample to the kernel
     };
@@ -79,7 +79,7 @@ public:
     bool send(OutgoingMessage &message, WallTime now);
     /// Continues writing the queue. False: the connection is broken.
     bool flush(WallTime now);
-    /// Nothing will be sent after what is queued now, so the kernel may have all of it.
+    /// Lifts the bound on audio in the kernel: no message will follow those queued now.
     void finish_writing() { is_finishing_ = true; }
 
     [[nodiscard]] bool is_waiting() const { return !queue_.empty(); }
@@ -121,7 +121,7 @@ private:
     /// The first `written` bytes are sent already. False when too many control messages wait, which
     /// must not be dropped: the peer makes this end answer and does not read the answers.
     bool enqueue(OutgoingMessage &message, std::size_t written);
-    /// False when there is no frame that may be dropped.
+    /// Returns false if no queued frame may be dropped.
     bool drop_oldest();
     void note_queued(nanoseconds in_flight);
 

@@ -221,7 +221,7 @@ std::optional<PeerTable::EventResult> PeerTable::on_event(std::uint64_t id, std:
         entry.close_reason = read.close_reason;
     const auto closed =
         entry.close_reason ? removal_reason_of(*entry.close_reason) : RemovalReason::closed;
-    // What the peer sent before it hung up is handled first.
+    // Messages that the peer sent before it hung up are handled first.
     if (read.end) {
         const bool is_violation = read.end->kind == ErrorKind::protocol_violation;
         result.removal =

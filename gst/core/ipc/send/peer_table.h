@@ -13,8 +13,8 @@
 
 namespace jkvm {
 
-/// Of a client that was served, or turned away by a listening end. The server's reason for turning
-/// a connecting end away is one of the same.
+/// Reason for the removal of a peer, or for turning a client away. A server that turns this end
+/// away gives one of the same reasons.
 enum class RemovalReason {
     closed,    ///< the connection ended
     violation, ///< the peer sent something that is not this protocol
@@ -44,7 +44,7 @@ struct SenderStats {
     std::uint64_t dropped_disconnected = 0; ///< they still waited when the connection ended
     std::uint64_t connects = 0;             ///< connections made
     std::uint64_t rejects = 0;              ///< clients turned away
-    std::uint64_t protocol_errors = 0;      ///< peers disconnected for what they sent
+    std::uint64_t protocol_errors = 0;      ///< peers disconnected for a protocol violation
     std::uint64_t slow_peers = 0;           ///< peers disconnected for being too slow
     std::uint64_t disconnects = 0;          ///< connections that ended before stop()
     nanoseconds sending{0};                 ///< time spent in FrameSender::send()
@@ -82,8 +82,8 @@ public:
 
     /// False: the poll cannot take another descriptor, and the connection is closed.
     bool add(const PeerInfo &info, UniqueFd connection, BufferSizes buffers);
-    /// Closes the connection and counts the frames that were lost with it. A peer that is replaced
-    /// is told so.
+    /// Closes the connection and counts the frames that were lost with it. A replaced peer receives
+    /// that reason first.
     void remove(const Removal &removal);
     [[nodiscard]] std::size_t size() const { return peers_.size(); }
     [[nodiscard]] std::vector<PeerInfo> infos() const;
@@ -113,13 +113,13 @@ public:
     /// if no peer requests anything.
     [[nodiscard]] std::optional<wire::EncoderConfig> encoder_request() const;
 
-    /// Writes what waits, on the microphone path with a Stop behind it. Blocks until `deadline` at
-    /// most.
+    /// Writes the queued messages, followed by a Stop on the microphone path. Blocks until
+    /// `deadline` at most.
     void finish(MonotonicTime deadline);
     /// Removes all peers at the end, without counting disconnects.
     void clear();
 
-    /// The counters that FrameSender counts itself.
+    /// Access to the counters that FrameSender itself increments.
     [[nodiscard]] SenderStats &counters() { return stats_; }
     [[nodiscard]] SenderStats stats() const;
 

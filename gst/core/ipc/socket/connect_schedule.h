@@ -13,7 +13,8 @@ namespace jkvm {
 /// immediately, or by which this end was turned away, is not. Thread-bound.
 class ConnectSchedule {
 public:
-    /// Pause between attempts while a socket has just appeared: bind() comes before listen().
+    /// Pause between attempts while a socket has just appeared: a server calls bind() before
+    /// listen().
     static constexpr nanoseconds appearance_pause = std::chrono::milliseconds(10);
     /// How long these attempts last.
     static constexpr nanoseconds appearance_time = std::chrono::seconds(1);

@@ -18,7 +18,7 @@ struct ProcessIdentity {
     bool operator==(const ProcessIdentity &) const = default;
 };
 
-/// Never fails: what cannot be found out is 0.
+/// Never fails: a value that cannot be determined is 0.
 ProcessIdentity identify_process(pid_t pid);
 
 /// The newest process is served until it disconnects. A process that it displaced is turned away

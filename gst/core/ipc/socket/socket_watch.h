@@ -39,7 +39,7 @@ private:
     /// Watches the nearest existing directory. False: none can be watched.
     bool watch_nearest();
 
-    /// What identifies the file at the path. Inode numbers are reused, so the time is part of it.
+    /// Identity of the file at the path. Inode numbers are reused, so the time is part of it.
     struct FileIdentity {
         dev_t device;
         ino_t inode;

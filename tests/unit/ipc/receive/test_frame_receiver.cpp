@@ -448,7 +448,8 @@ TEST_F(FrameReceiverTest, RetriesEncoderRequestThatDidNotFitIntoTheSocket)
         }
     };
     drain();
-    EXPECT_LT(heard.size(), std::size_t{requests} * (17 + 36)) << "all had room";
+    EXPECT_LT(heard.size(), std::size_t{requests} * (17 + 36))
+        << "the socket had room for every message";
     next_message();
     next_message();
     drain();

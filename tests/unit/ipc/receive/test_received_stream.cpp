@@ -184,7 +184,7 @@ TEST_F(ReceivedStreamTest, ReplacesImplausibleCaptureTimesByTheArrival)
 
 TEST_F(ReceivedStreamTest, LosesNothingIfEverySecondTimestampIsAhead)
 {
-    // As behind rtpjitterbuffer: 45 ms ahead of the arrival.
+    // Timestamps are 45 ms ahead of the arrival, as after rtpjitterbuffer.
     for (const auto transit : {5ms, 30ms, 80ms}) {
         stream_ = ReceivedStream();
         nanoseconds end{0};
@@ -288,7 +288,7 @@ TEST_F(ReceivedStreamTest, UsesArrivalsInModeArrival)
     EXPECT_EQ(take(1000ms, 500ms)->time, 980ms);
     EXPECT_EQ(take(1025ms, 900ms)->time, 1000ms);
     EXPECT_EQ(stream_.latency(), 40ms) << "calculated from arrivals";
-    EXPECT_EQ(stream_.stats().latency.values().maximum, 900ms) << "measured all the same";
+    EXPECT_EQ(stream_.stats().latency.values().maximum, 900ms) << "measured nevertheless";
 }
 
 TEST_F(ReceivedStreamTest, DropsFrameFromBeforeRunningTimeZero)

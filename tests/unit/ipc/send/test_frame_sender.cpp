@@ -53,7 +53,7 @@ public:
     }
     std::atomic<bool> is_refusing{false};
 
-    /// The `count`-th event, once it is there.
+    /// Waits for the `count`-th event and returns it.
     Event event(std::size_t count)
     {
         std::unique_lock lock(mutex_);
@@ -90,7 +90,7 @@ protected:
         ASSERT_TRUE(server) << server.error().detail;
         sender_ = std::move(*server);
     }
-    /// A client, once the server has it.
+    /// Connects a client and waits until the server has accepted it.
     UniqueFd add_client()
     {
         auto fd = connect_to(config_.endpoint.path);
@@ -181,8 +181,8 @@ TEST_F(FrameSenderTest, ReadsControlMessagesWithoutAnsweringOnTheOutputPath)
     const std::vector<std::uint8_t> config(12, 0);
     send_all(client.get(), testing::message_v1("UOKJ", 1, 0, config));
     send_all(client.get(), testing::message_v1("UOKJ", 3, 0, {}));      // Heartbeat
-    send_all(client.get(), testing::message_v1("UOKJ", 99, 0, config)); // nobody knows it
-    // Behind them, something that makes the server act shows that they were read.
+    send_all(client.get(), testing::message_v1("UOKJ", 99, 0, config)); // undefined type
+    // The violation sent below makes the server act, which shows that it read these messages, too.
     send("frame");
     const auto bytes = receive(client.get(), 22);
     EXPECT_EQ(bytes[4], 0) << "the first message is the frame, not an answer";
@@ -226,7 +226,7 @@ TEST_F(FrameSenderTest, DisconnectsAClientThatNeverReadsWithoutLossForTheOthers)
     EXPECT_GE(stats.dropped_queue_full, PeerTable::max_dropped_in_a_row);
     EXPECT_EQ(stats.slow_peers, 1u);
 
-    // What it can still read is old, so it is little: four whole messages, then the end.
+    // Only a little outdated audio remains in the kernel: four whole messages, then the end.
     const auto bytes = receive(stalled.get(), 4 * 1017UL);
     ASSERT_EQ(bytes.size(), 4 * 1017u);
     EXPECT_EQ(bytes[0], 0x55);
@@ -235,7 +235,7 @@ TEST_F(FrameSenderTest, DisconnectsAClientThatNeverReadsWithoutLossForTheOthers)
 
 TEST_F(FrameSenderTest, DisconnectsAClientThatNeverReadsWithTheShortestQueue)
 {
-    config_.max_queue_time = 20ms; // one frame, and the kernel has it
+    config_.max_queue_time = 20ms; // one frame, which the kernel holds
     start();
     const auto stalled = add_client();
     for (unsigned i = 0; i <= PeerTable::max_dropped_in_a_row; ++i)
@@ -425,7 +425,7 @@ TEST_F(FrameSenderTest, SendsConfigFirstAndStopLastOnTheMicrophonePath)
               (std::vector<std::uint8_t>{0x80, 0xBB, 0, 0, 1, 0, 0, 0, 0xC0, 3, 0, 0}));
     EXPECT_EQ(receive(server.get(), 17 + 4)[4], 0);
 
-    // Once it is gone it is connected to again.
+    // After the server has closed the connection, the sender reconnects.
     server = testing::accept_from((server.reset(), listener.get()));
     ASSERT_TRUE(server);
     EXPECT_EQ(receive(server.get(), 17 + 12)[4], 1);
@@ -484,7 +484,7 @@ TEST_F(FrameSenderTest, DoesNotQueueAnswersThatAreNotRead)
     const auto heartbeat = testing::message_v1("IMKJ", 3, testing::wall_clock_ns(), {});
     for (int i = 0; i < 10000; ++i)
         send_all(client.get(), heartbeat);
-    send_all(client.get(), std::vector<std::uint8_t>(17, 0)); // behind them all
+    send_all(client.get(), std::vector<std::uint8_t>(17, 0)); // violation after all Heartbeats
     EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::violation);
 }
 
@@ -574,7 +574,7 @@ TEST_F(FrameSenderRequest, HasTheLowestBitrateOfAllClients)
     EXPECT_EQ(next_detail(), "bitrate 48000");
     request(second, 32000);
     EXPECT_EQ(next_detail(), "bitrate 32000");
-    request(first, 64000); // costs more than the other's: told, because it is said
+    request(first, 64000); // higher cost than the other's request, but reported because it is new
     EXPECT_EQ(next_detail(), "bitrate 32000");
     withdraw(second);
     EXPECT_EQ(next_detail(), "bitrate 64000");
@@ -587,7 +587,7 @@ TEST_F(FrameSenderRequest, IsDroppedWhenItsClientLeaves)
     start_v2();
     auto client = add_client();
     const auto other = add_client();
-    withdraw(other); // as some begin; nothing comes of it
+    withdraw(other); // some peers start with a Config; it has no effect
     request(client, 48000);
     EXPECT_EQ(next_detail(), "bitrate 48000");
     client.reset();

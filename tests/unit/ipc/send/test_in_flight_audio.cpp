@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 
 class InFlightAudioTest : public testing::Test {
 protected:
-    /// With all messages unread that the kernel counts `memory` for.
+    /// Sends a message while the messages that occupy `memory` bytes are unread.
     void send(nanoseconds duration, int memory, std::size_t size = usual)
     {
         in_flight_.update(memory);
@@ -66,7 +66,7 @@ TEST_F(InFlightAudioTest, UpperBoundIncludesAllThatWasSentSinceTheUpdate)
         in_flight_.note_sent(20ms, usual);
     EXPECT_EQ(in_flight_.upper_bound(), 60ms);
     EXPECT_EQ(in_flight_.duration(usual_memory_), 20ms)
-        << "what is unread is the newest all the same";
+        << "the unread messages are the newest ones";
     EXPECT_EQ(in_flight_.update(usual_memory_), 20ms);
     EXPECT_EQ(in_flight_.upper_bound(), 20ms);
 }
@@ -90,7 +90,7 @@ TEST(MessageMemory, EqualsWhatTheKernelCountsForEverySize)
     const UniqueFd reader(ends[1]);
     std::vector<std::byte> bytes(9000);
     for (const std::size_t size : {17, 20, 192, 193, 260, 385, 705, 1275, 1729, 3776, 3777, 4113}) {
-        // In two parts, as a header and its payload are sent.
+        // Sent in two parts, like a header and its payload.
         std::array<iovec, 2> parts{{{bytes.data(), 17}, {bytes.data(), size - 17}}};
         msghdr message{};
         message.msg_iov = parts.data();
@@ -99,7 +99,7 @@ TEST(MessageMemory, EqualsWhatTheKernelCountsForEverySize)
         const int counted = send_buffer_used(sender.get());
         EXPECT_GT(counted, static_cast<int>(size));
         EXPECT_EQ(message_memory(size), counted) << size << " bytes";
-        EXPECT_EQ(message_memory(size), counted) << size << " bytes, known by now";
+        EXPECT_EQ(message_memory(size), counted) << size << " bytes, measured before";
         ASSERT_EQ(::recv(reader.get(), bytes.data(), bytes.size(), 0), static_cast<ssize_t>(size));
     }
 }

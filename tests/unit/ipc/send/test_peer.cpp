@@ -15,7 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A peer whose reader is in our hand.
+/// A peer whose reading end the test controls.
 class PeerTest : public ::testing::Test {
 protected:
     PeerTest() { connect(); }
@@ -37,7 +37,7 @@ protected:
             payload_, duration);
         return peer_->send(message, now_);
     }
-    /// Sends frames until one has to wait; the number of frames that went out whole.
+    /// Sends frames until one has to wait. Returns the number of frames written whole.
     unsigned fill()
     {
         unsigned number = 0;
@@ -45,8 +45,8 @@ protected:
             EXPECT_TRUE(send(number++));
         return number - 1;
     }
-    /// Finds a size of the kernel's buffer at which it takes a part of a message of this payload;
-    /// how many went out whole before it. Their duration is that of every message.
+    /// Finds a size of the kernel's buffer at which it accepts only a part of a message with this
+    /// payload. Returns the number of whole messages before it. Each message has that duration.
     unsigned begin_a_message(nanoseconds duration, std::size_t payload_size)
     {
         payload_size_ = payload_size;
@@ -62,7 +62,7 @@ protected:
         ADD_FAILURE() << "the kernel never splits a message, so nothing is tested";
         return 0;
     }
-    /// The number of the next frame on the wire; -1 when the stream is out of step.
+    /// Returns the number of the next frame on the wire; -1 if the stream lost synchronisation.
     int read_frame()
     {
         const auto bytes = testing::receive(reader_.get(), 17 + payload_size_);
@@ -171,7 +171,7 @@ TEST_F(PeerTest, PassesTheWholeQueueToTheKernelWhenItFinishes)
 TEST_F(PeerTest, FinishesAPartlyWrittenMessageBeforeAnyOther)
 {
     const int whole = static_cast<int>(begin_a_message(20ms, 4000));
-    const int kept = 5 - whole; // of 100 ms, the begun one included
+    const int kept = 5 - whole; // of 100 ms, including the partly written one
     for (int i = 1; i < 50; ++i)
         ASSERT_TRUE(send(static_cast<unsigned>(whole + i)));
     EXPECT_EQ(peer_->counters().dropped, 50u - static_cast<unsigned>(kept));

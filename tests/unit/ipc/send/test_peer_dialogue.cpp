@@ -33,7 +33,7 @@ protected:
         send_all(other_end_.get(), bytes);
         return dialogue_.receive(*peer_);
     }
-    /// The type numbers of all that was said, up to the end of the connection.
+    /// The type numbers of all messages sent until the end of the connection.
     std::vector<std::uint8_t> types_said()
     {
         peer_.reset();
@@ -106,10 +106,10 @@ TEST_F(PeerDialogueTest, TakesAConfigForTheWithdrawalOfTheRequestBeforeIt)
     const auto heard = hear(both);
     EXPECT_TRUE(heard.has_withdrawn_request);
     EXPECT_FALSE(heard.encoder_request);
-    // And the other way round there is one.
+    // A request that follows the withdrawal is reported.
     withdrawal.insert(withdrawal.end(), request.begin(), request.end());
     EXPECT_TRUE(hear(withdrawal).encoder_request);
-    // One of a rate that there is not is none.
+    // A Config with an invalid sample rate is not a withdrawal.
     EXPECT_FALSE(
         hear(message_v1("IMKJ", 1, now, bytes_of(wire::StreamConfig{.sample_rate = 1}.encode())))
             .has_withdrawn_request);

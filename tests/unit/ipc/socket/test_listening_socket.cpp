@@ -86,7 +86,7 @@ TEST_F(ListeningSocketTest, DetectsALiveServerOfAnotherUser)
         GTEST_SKIP() << "needs to become another user";
     const auto foreign = listen_at(path_);
     ASSERT_EQ(::chmod(path_.c_str(), 0600), 0);
-    fs::permissions(directory_.path(), fs::perms::all); // anybody may remove files here
+    fs::permissions(directory_.path(), fs::perms::all); // any user may remove files here
     const pid_t child = ::fork();
     if (child == 0) {
         constexpr uid_t nobody = 65534;
@@ -166,7 +166,7 @@ TEST_F(ListeningSocketTest, HasTheRequestedModeWithAnyUmask)
 TEST_F(ListeningSocketTest, UsesAnInheritedSocketAndKeepsItsFile)
 {
     const auto given = listen_at(path_);
-    // Where sd_listen_fds(3) says that it is.
+    // Inherited sockets start at descriptor 3; see sd_listen_fds(3).
     const int before = ::fcntl(3, F_DUPFD_CLOEXEC, 100);
     ASSERT_EQ(::dup2(given.get(), 3), 3);
     ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
