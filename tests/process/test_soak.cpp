@@ -236,9 +236,10 @@ TEST(Soak, EachFrameIsReceivedOrCountedAsLost)
     });
     ChildProcess sender([&] { return send(*results, pcm.device(), path, frames); });
     ChildProcess receiver([&] { return receive(*results, path); });
-    const std::jthread faults([&] { stall(receiver, *results, seconds); });
+    std::jthread faults([&] { stall(receiver, *results, seconds); });
     EXPECT_EQ(sender.wait(), 0);
     results->is_sent = true; // even if the sender failed
+    faults.join();
     EXPECT_EQ(receiver.wait(), 0);
 
     const auto &sent = results->sender;
