@@ -137,7 +137,8 @@ CapturePcm::Outcome CapturePcm::wait(const WaitControl &control, std::size_t sam
         if (now - before <= max_reading_time)
             check_rate(available, now, due);
         const auto missing = samples - static_cast<std::size_t>(std::max(0L, available));
-        pause = pause == 0ns ? to_time(missing) + 50us : std::max<nanoseconds>(1ms, 2 * pause);
+        pause =
+            pause == 0ns ? to_time(missing) + 50us : std::clamp<nanoseconds>(2 * pause, 1ms, 1s);
         const auto timeout = std::min<nanoseconds>(deadline - now, pause);
         due = now + timeout;
         device_.poll(control, timeout);
