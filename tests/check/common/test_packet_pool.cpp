@@ -149,9 +149,9 @@ TEST(PacketPool, TakesBuffersBackFromAnotherThread)
 {
     PacketPool pool(size);
     for (int round = 0; round < 50; ++round) {
-        std::vector<GstRef<GstBuffer>> held;
-        for (int i = 0; i < 20; ++i)
-            held.push_back(pool.acquire());
+        std::vector<GstRef<GstBuffer>> held(20);
+        for (auto &buffer : held)
+            buffer = pool.acquire();
         std::thread consumer([held = std::move(held)]() mutable { held.clear(); });
         for (int i = 0; i < 20; ++i)
             EXPECT_TRUE(pool.acquire());

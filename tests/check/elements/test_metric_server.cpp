@@ -52,14 +52,14 @@ protected:
         return testing::http_get(server_->port(), "/metrics");
     }
 
-    static constexpr const char *line_ = "\ntest_total 3\n";
+    static constexpr const char *line = "\ntest_total 3\n";
     std::shared_ptr<OneCounter> metrics_ = std::make_shared<OneCounter>();
     std::unique_ptr<MetricServer> server_;
 };
 
 TEST_F(MetricServerTest, ServesTheMetrics)
 {
-    EXPECT_NE(page().find(line_), std::string::npos) << page();
+    EXPECT_NE(page().find(line), std::string::npos) << page();
 }
 
 TEST_F(MetricServerTest, AnswersWhileOtherRequestsAreIncomplete)
@@ -70,17 +70,17 @@ TEST_F(MetricServerTest, AnswersWhileOtherRequestsAreIncomplete)
         ASSERT_TRUE(testing::http_send(halves.back().get(), "GET /metrics HTT"));
     }
     const auto begin = monotonic_now();
-    EXPECT_NE(page().find(line_), std::string::npos);
+    EXPECT_NE(page().find(line), std::string::npos);
     EXPECT_LT(monotonic_now() - begin, MetricServer::request_timeout);
 }
 
 TEST_F(MetricServerTest, AnswersBesideHundredsOfIdleConnections)
 {
-    std::vector<UniqueFd> idle;
-    for (int i = 0; i < 300; ++i)
-        idle.push_back(connect());
+    std::vector<UniqueFd> idle(300);
+    for (auto &connection : idle)
+        connection = connect();
     const auto begin = monotonic_now();
-    EXPECT_NE(page().find(line_), std::string::npos);
+    EXPECT_NE(page().find(line), std::string::npos);
     EXPECT_LT(monotonic_now() - begin, MetricServer::request_timeout);
     EXPECT_EQ(testing::http_receive(idle.front().get()), "") << "the oldest is still open";
 }

@@ -37,11 +37,10 @@ std::vector<Packet> encode_tone(int count, const EncoderOptions &options)
     std::vector<float> samples(frame * static_cast<std::size_t>(options.channels));
     for (int i = 0; i < count; ++i) {
         for (std::size_t s = 0; s < samples.size(); ++s) {
-            const auto position =
-                static_cast<double>(static_cast<std::size_t>(i) * frame +
-                                    s / static_cast<std::size_t>(options.channels));
-            samples[s] =
-                static_cast<float>(0.5 * std::sin(2 * std::numbers::pi * 440 * position / 48000));
+            const auto position = static_cast<std::size_t>(i) * frame +
+                                  s / static_cast<std::size_t>(options.channels);
+            const auto phase = 2 * std::numbers::pi * 440 / 48000 * static_cast<double>(position);
+            samples[s] = static_cast<float>(0.5 * std::sin(phase));
         }
         Packet packet(1500);
         const int size = opus_encode_float(encoder.get(), samples.data(), frame,
@@ -110,9 +109,9 @@ TEST_F(OpusDecoding, FadesConcealedAudioOutBetween60And100Ms)
     const auto packets = encode_tone(10, {});
     auto decoder = make();
     decode(decoder, packets, 9);
-    std::vector<double> levels;
-    for (int i = 0; i < 10; ++i)
-        levels.push_back(rms(decoder.conceal(frame)));
+    std::vector<double> levels(10);
+    for (auto &level : levels)
+        level = rms(decoder.conceal(frame));
     EXPECT_GT(levels[0], 0.2);
     EXPECT_GT(levels[3], 0);
     EXPECT_LT(levels[4], levels[2] / 2);
