@@ -19,12 +19,12 @@ std::optional<std::size_t> limit_of_next_sendmsg;
 
 // The linker finds these before those of the C library.
 
-extern "C" int chmod(const char *path, mode_t mode) noexcept
+extern "C" int chmod(const char *file, mode_t mode) noexcept
 {
     struct stat info {};
-    if (::lstat(path, &info) == 0)
+    if (::lstat(file, &info) == 0)
         jkvm::testing::mode_before_chmod = info.st_mode & 07777;
-    return static_cast<int>(::syscall(SYS_fchmodat, AT_FDCWD, path, mode));
+    return static_cast<int>(::syscall(SYS_fchmodat, AT_FDCWD, file, mode));
 }
 
 extern "C" ssize_t sendmsg(int fd, const msghdr *message, int flags)
