@@ -24,7 +24,7 @@ TEST(PlaybackClock, ExtrapolatesToFramesThatAreNotPlayedYet)
     play(clock, start, 60);
     EXPECT_NEAR(clock.ppm(), 300, 1);
     const auto expected = start + nanoseconds(static_cast<std::int64_t>(61e9 / 1.0003));
-    EXPECT_LT(std::chrono::abs(clock.time_of(61 * 48000) - expected), 10us);
+    EXPECT_LT(std::chrono::abs(clock.time_of(std::uint64_t{61} * 48000) - expected), 10us);
 }
 
 TEST(PlaybackClock, KeepsRateWhenDeviceIsRestarted)
