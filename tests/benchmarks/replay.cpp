@@ -30,7 +30,7 @@ std::vector<Playout::Action> run(const Trace &trace, Playout &playout,
                                              .handle = arrived};
             playout.arrive(playout_frame, frame.arrival);
             while (const auto handle = playout.drop_overflow())
-                outputs.push_back({Playout::Drop{*handle, Playout::DropReason::max_delay, false}});
+                outputs.emplace_back(Playout::Drop{*handle, Playout::DropReason::max_delay, false});
         }
         if (arrived == trace.size())
             playout.finish();

@@ -85,7 +85,8 @@ std::span<const float> StreamDecoder::apply_gain(std::span<const float> samples,
     scaled_.resize(samples.size());
     const auto frames = static_cast<float>(std::max<std::size_t>(samples.size() / channels, 1));
     for (std::size_t i = 0; i < samples.size(); ++i) {
-        const float part = static_cast<float>(i / channels) / frames;
+        const std::size_t frame = i / channels;
+        const float part = static_cast<float>(frame) / frames;
         scaled_[i] = samples[i] * (gain_ + (gain_target_ - gain_) * part);
     }
     gain_ = gain_target_;
