@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "support/fake_wall_clock.h"
+
+#include <dlfcn.h>
+
+#include <atomic>
+#include <cstdint>
+
+namespace jkvm::testing {
+
+namespace {
+
+constexpr std::int64_t not_faked = 0;
+std::atomic<std::int64_t> fake_time = not_faked; // ns since the Unix epoch
+
+} // namespace
+
+FakeWallClock::~FakeWallClock()
+{
+    fake_time = not_faked;
+}
+
+void FakeWallClock::set(WallTime now)
+{
+    fake_time = now.time_since_epoch().count();
+}
+
+} // namespace jkvm::testing
+
+extern "C" [[gnu::visibility("default")]] int
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the header's are reserved
+clock_gettime(clockid_t clock, timespec *time) noexcept
+{
+    using Function = int(clockid_t, timespec *);
+    static auto *const real = reinterpret_cast<Function *>(::dlsym(RTLD_NEXT, "clock_gettime"));
+    const std::int64_t fake = jkvm::testing::fake_time;
+    if (clock != CLOCK_REALTIME || fake == jkvm::testing::not_faked)
+        return real(clock, time);
+    *time = jkvm::to_timespec(jkvm::nanoseconds(fake));
+    return 0;
+}
