@@ -14,6 +14,9 @@
 //               reopens; commands that need a running stream are ignored
 //   record      if it exists when a PCM is opened for playback, the played frames are appended to
 //               the file "played": 32-bit samples, interleaved, little endian
+//   time        the simulated time of the PCM in ns (8 bytes), which replaces CLOCK_MONOTONIC if
+//   the
+//               file exists when the PCM is opened (device_time.h)
 //   continue    the content continues in real time across reopens; contains its start time
 //               (CLOCK_MONOTONIC in ns); an empty file is filled in by the next open. Without
 //               it, every open starts at the beginning.
@@ -32,6 +35,8 @@
 //   srcrate HZ|0    the true rate of the source, while the PCM reports the negotiated rate; eight
 //                   times that or more is free-running: as fast as it is read, without overruns
 //   ppm X           deviation of the clock in parts per million; positive is fast
+//   noresume N      the next N attempts to resume leave the stream suspended, as with a driver that
+//                   returns EAGAIN or ENOSYS; alsa-lib reports success anyway
 //
 // Commands for capture:
 //   short N|0       at most N unread frames are visible
@@ -43,11 +48,11 @@
 // Commands for playback:
 //   granularity N   the hardware pointer advances in steps of N frames
 //   jitter US       maximum delay of the hardware pointer behind the played frames (us)
-//   noresume N      the next N attempts to resume leave the stream suspended, as with a driver that
-//                   returns EAGAIN or ENOSYS; alsa-lib reports success anyway
 //
 // Playback: like a sound card's, the ring buffer keeps its content across prepare, so stale audio
-// can be played. Frames are recorded when the clock passes them, not when they are written.
+// can be played. Frames are recorded when the clock passes them, not when they are written. A
+// loopback (option "loop", loopback_cable.h) carries them to a PCM opened for capture, in place of
+// its signal.
 //
 // Events in the log: opened, refused, hw_params, prepare, start, stop, resume, overrun, thaw,
 // "read fails", closed, "cmd <the line>", and for commands without effect "unknown command" or

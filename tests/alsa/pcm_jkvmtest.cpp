@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Implements the ALSA I/O plugin "jkvmtest": opens a virtual capture or playback device and
 // registers it with alsa-lib.
-#include "alsa/virtual_device.h"
+#include "alsa/virtual_capture.h"
 #include "alsa/virtual_playback.h"
 
 #include <array>
@@ -26,6 +26,7 @@ constexpr unsigned max_periods = 1024;
 struct Options {
     std::string file;
     std::string directory;
+    std::string cable;      // path of a loopback
     double frequency = 997; // not 1000: a gap of whole cycles would be undetectable
     unsigned rate = 0;      // 0 = any
     unsigned channels = 0;
@@ -63,6 +64,8 @@ int read_option(snd_config_t *node, std::string_view name, Options &options)
         return read_string(node, options.file);
     if (name == "dir")
         return read_string(node, options.directory);
+    if (name == "loop")
+        return read_string(node, options.cable);
     if (name == "freq")
         return snd_config_get_ireal(node, &options.frequency);
     if (name == "rate")
@@ -169,46 +172,40 @@ int constrain(snd_pcm_ioplug_t *io, const Offer &offer)
     return 0;
 }
 
-template <typename Device>
-Device &device_of(snd_pcm_ioplug_t *io)
+VirtualPcm &device_of(snd_pcm_ioplug_t *io)
 {
-    return *static_cast<Device *>(io->private_data);
+    return *static_cast<VirtualPcm *>(io->private_data);
 }
 
-template <typename Device>
 snd_pcm_ioplug_callback_t make_callbacks()
 {
     snd_pcm_ioplug_callback_t table = {};
-    table.start = [](auto *io) { return device_of<Device>(io).start(); };
-    table.stop = [](auto *io) { return device_of<Device>(io).stop(); };
-    table.pointer = [](auto *io) { return device_of<Device>(io).pointer(); };
+    table.start = [](auto *io) { return device_of(io).start(); };
+    table.stop = [](auto *io) { return device_of(io).stop(); };
+    table.pointer = [](auto *io) { return device_of(io).pointer(); };
     table.transfer = [](auto *io, const auto *areas, auto offset, auto frames) {
-        return device_of<Device>(io).transfer(areas, offset, frames);
+        return device_of(io).transfer(areas, offset, frames);
     };
     table.close = [](auto *io) {
-        device_of<Device>(io).log("closed");
-        delete &device_of<Device>(io);
+        device_of(io).log("closed");
+        delete &device_of(io);
         return 0;
     };
-    table.hw_params = [](auto *io, snd_pcm_hw_params_t *) {
-        return device_of<Device>(io).set_hw_params();
-    };
-    table.sw_params = [](auto *io, auto *params) {
-        return device_of<Device>(io).set_sw_params(params);
-    };
-    table.prepare = [](auto *io) { return device_of<Device>(io).prepare(); };
-    table.resume = [](auto *io) { return device_of<Device>(io).resume(); };
+    table.hw_params = [](auto *io, snd_pcm_hw_params_t *) { return device_of(io).set_hw_params(); };
+    table.sw_params = [](auto *io, auto *params) { return device_of(io).set_sw_params(params); };
+    table.prepare = [](auto *io) { return device_of(io).prepare(); };
+    table.resume = [](auto *io) { return device_of(io).resume(); };
     table.poll_revents = [](auto *io, pollfd *, unsigned, unsigned short *events) {
-        *events = device_of<Device>(io).poll_events();
+        *events = device_of(io).poll_events();
         return 0;
     };
-    table.delay = [](auto *io, auto *frames) { return device_of<Device>(io).delay(*frames); };
+    table.delay = [](auto *io, auto *frames) { return device_of(io).delay(*frames); };
     return table;
 }
 
 snd_pcm_ioplug_callback_t make_capture_callbacks()
 {
-    auto table = make_callbacks<VirtualDevice>();
+    auto table = make_callbacks();
     // For capture, nothing remains to be drained: alsa-lib stops the stream after this call. For
     // playback, alsa-lib itself waits until the ring buffer is empty.
     table.drain = [](snd_pcm_ioplug_t *) { return 0; };
@@ -216,11 +213,11 @@ snd_pcm_ioplug_callback_t make_capture_callbacks()
 }
 
 /// Transfers the device to alsa-lib, which owns it from then on.
-template <typename Device>
 int create_pcm(snd_pcm_t **pcm, const char *name, snd_pcm_stream_t stream, int mode,
-               std::unique_ptr<Device> device, const snd_pcm_ioplug_callback_t &callbacks,
+               std::unique_ptr<VirtualPcm> device, const snd_pcm_ioplug_callback_t &callbacks,
                const Offer &offer)
 {
+    device->execute_initial_commands();
     snd_pcm_ioplug_t *io = device->io();
     io->callback = &callbacks;
     if (const int result = snd_pcm_ioplug_create(io, name, stream, mode); result < 0)
@@ -238,7 +235,7 @@ int open_device(snd_pcm_t **pcm, const char *name, snd_config_t *conf, snd_pcm_s
                 int mode)
 {
     static const auto capture_callbacks = make_capture_callbacks();
-    static const auto playback_callbacks = make_callbacks<VirtualPlayback>();
+    static const auto playback_callbacks = make_callbacks();
     Options options;
     if (const int result = read_options(conf, options); result < 0)
         return result;
@@ -259,12 +256,16 @@ int open_device(snd_pcm_t **pcm, const char *name, snd_config_t *conf, snd_pcm_s
         const bool plays = stream == SND_PCM_STREAM_PLAYBACK;
         control.log(std::string(plays ? "opened playback" : "opened") +
                     (mode & SND_PCM_NONBLOCK ? " nonblock" : ""));
+        auto cable =
+            options.cable.empty() ? nullptr : std::make_unique<LoopbackCable>(options.cable);
         if (plays)
-            return create_pcm(pcm, name, stream, mode,
-                              std::make_unique<VirtualPlayback>(std::move(control)),
-                              playback_callbacks, offer);
+            return create_pcm(
+                pcm, name, stream, mode,
+                std::make_unique<VirtualPlayback>(std::move(control), std::move(cable)),
+                playback_callbacks, offer);
         return create_pcm(pcm, name, stream, mode,
-                          std::make_unique<VirtualDevice>(std::move(control), std::move(signal)),
+                          std::make_unique<VirtualCapture>(std::move(control), std::move(signal),
+                                                           std::move(cable)),
                           capture_callbacks, offer);
     } catch (const SignalError &error) {
         SNDERR("jkvmtest: %s", error.what());

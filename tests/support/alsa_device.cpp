@@ -39,6 +39,8 @@ std::string make_device(const TestPcm::Options &options, const std::string &dire
     device << "jkvmtest:DIR=" << directory << ",FREQ=" << options.frequency;
     if (!options.file.empty())
         device << ",FILE=" << std::filesystem::absolute(options.file).string();
+    if (!options.loopback.empty())
+        device << ",LOOP=" << options.loopback;
     if (options.rate > 0)
         device << ",RATE=" << options.rate;
     if (options.channels > 0)
@@ -134,6 +136,20 @@ void TestPcm::continue_content()
 void TestPcm::record_playback()
 {
     put("record", "");
+}
+
+void TestPcm::simulate_clock()
+{
+    constexpr int64_t start = 1'000'000'000; // ns; 0 and 1 have a meaning as times of an alarm
+    std::ofstream{directory_ + "/" + simulated_time_file, std::ios::binary}.write(
+        reinterpret_cast<const char *>(&start), sizeof start);
+    time_ = std::make_unique<DeviceTime>(directory_);
+}
+
+void TestPcm::advance(std::chrono::nanoseconds duration)
+{
+    time_->advance(duration.count());
+    send(""); // an empty line is no command
 }
 
 std::string TestPcm::log() const

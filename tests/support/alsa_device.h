@@ -3,10 +3,12 @@
 // string, its commands and its log.
 #pragma once
 
+#include "alsa/device_time.h"
 #include "core/base/unique_fd.h"
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -26,6 +28,8 @@ public:
         unsigned rate = 0;       ///< only rate offered (Hz); 0 = all
         unsigned channels = 0;   ///< only channel count offered; 0 = all
         std::string format = {}; ///< only sample format offered, e.g. "S16_LE"; empty = all
+        /// Loopback file: audio played on a device with this path is captured from the others.
+        std::string loopback = {};
     };
 
     TestPcm() : TestPcm(Options{}) {}
@@ -63,6 +67,11 @@ public:
     /// Lets every later open for playback record what is played; see played_audio.h.
     void record_playback();
 
+    /// Makes later opens use a simulated clock, which starts at 1 s and only advances by advance().
+    void simulate_clock();
+    /// Advances the simulated clock and wakes up pollers of the PCM.
+    void advance(std::chrono::nanoseconds duration);
+
     [[nodiscard]] std::string log() const;
 
     /// Returns the number of log lines that contain `text`.
@@ -78,6 +87,7 @@ private:
 
     std::string directory_;
     std::string device_;
+    std::unique_ptr<DeviceTime> time_; // only with a simulated clock
     UniqueFd commands_; // kept open, or commands sent before the PCM is opened would be lost
 };
 
