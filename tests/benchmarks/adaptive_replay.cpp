@@ -15,8 +15,9 @@ namespace {
 using namespace jkvm;
 
 constexpr auto usage =
-    "usage: adaptive-replay --policy tail-cost|weighted|fixed [--frame-ms 20] [--skip-s 10]\n"
-    "                       [--set PROPERTY=VALUE]... TRACE.csv[.gz]\n"
+    "usage: adaptive-replay --policy tail-cost|weighted|fixed [--adapt frames|slew]\n"
+    "                       [--frame-ms 20] [--skip-s 10] [--set PROPERTY=VALUE]...\n"
+    "                       TRACE.csv[.gz]\n"
     "The trace has the columns media_ms,arrival_ms[,reference_ms].\n"
     "Properties, times in milliseconds:\n";
 
@@ -53,6 +54,7 @@ std::map<std::string, std::function<void(double)>> numbers(Options &options)
         {"max-frames", number(c.max_frames)},
         {"max-time", time(c.max_time)},
         {"conceal-quantum", time(options.settings.conceal_step)},
+        {"longest-conceal-step", time(options.settings.maximum_conceal_step)},
         {"cpu-percent", number(options.load.load.cpu_percent)},
         {"memory-percent", number(options.load.load.memory_percent)},
         {"weighted-min-frames", number(w.min_frames)},
@@ -100,6 +102,16 @@ void set_policy(Options &options, std::string_view name)
         fail("there is no policy \"" + std::string(name) + "\"");
 }
 
+void set_adapt(Options &options, std::string_view name)
+{
+    if (name == "frames")
+        options.config.adapt = AdaptMode::frames;
+    else if (name == "slew")
+        options.config.adapt = AdaptMode::slew;
+    else
+        fail("--adapt is frames or slew");
+}
+
 void set_property(Options &options, const std::string &assignment)
 {
     const auto equals = assignment.find('=');
@@ -139,6 +151,8 @@ void parse(Options &options, int argc, char **argv)
             fail(std::string(argument) + " is followed by a value");
         if (argument == "--policy")
             set_policy(options, argv[i]);
+        else if (argument == "--adapt")
+            set_adapt(options, argv[i]);
         else if (argument == "--frame-ms")
             options.settings.frame_duration = from_milliseconds(parse_number(argv[i]));
         else if (argument == "--skip-s")

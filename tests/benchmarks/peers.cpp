@@ -89,7 +89,7 @@ std::vector<Playout::Action> play_through_rtpjitterbuffer(const Trace &trace, na
             outputs.emplace_back(
                 Playout::Conceal{*position, time - *position, Playout::ConcealReason::underrun});
         outputs.emplace_back(
-            Playout::Play{i, time, trace[i].media, duration, trace[i].arrival, i == 0});
+            Playout::Play{i, time, duration, trace[i].media, duration, trace[i].arrival, i == 0});
         position = time + duration;
     }
     return outputs;
@@ -143,8 +143,8 @@ private:
         // The queue drops the oldest frames, so all missing ones precede this one.
         for (; taken_ < GST_BUFFER_OFFSET(buffer.get()); ++taken_)
             outputs_.emplace_back(Playout::Drop{taken_, Playout::DropReason::late, false});
-        outputs_.emplace_back(Playout::Play{taken_, slot_, trace_[taken_].media, duration_,
-                                            trace_[taken_].arrival, outputs_.empty()});
+        outputs_.emplace_back(Playout::Play{taken_, slot_, duration_, trace_[taken_].media,
+                                            duration_, trace_[taken_].arrival, outputs_.empty()});
         ++taken_;
         slot_ += duration_;
         if (taken_ < arrived_)

@@ -37,6 +37,8 @@ def parse_arguments():
     parser.add_argument("--peers", help="the program peer-replay, to score GStreamer's elements")
     parser.add_argument("--seeds", default="1,2,3,4,5", help="of the generated traces")
     parser.add_argument("--policies", default="tail-cost,fixed,weighted")
+    parser.add_argument("--adapt", default="frames",
+                        help="how the policies change the delay: frames, slew or both")
     parser.add_argument("--set", action="append", default=[], metavar="PROPERTY=VALUE",
                         help="for every policy, as adaptive-replay has it")
     parser.add_argument("--frame-ms", type=float, default=traces.FRAME_MS)
@@ -65,9 +67,12 @@ def competitors(options):
     """Returns {name: command}; each command takes a trace and prints a JSON object."""
     common = ["--frame-ms", str(options.frame_ms), "--skip-s", str(SKIP_S)]
     commands = {}
+    settings = [word for setting in options.set for word in ("--set", setting)]
     for policy in filter(None, options.policies.split(",")):
-        settings = [word for setting in options.set for word in ("--set", setting)]
-        commands[policy] = [str(options.replay), "--policy", policy, *common, *settings]
+        for adapt in options.adapt.split(","):
+            name = policy if adapt == "frames" else f"{policy}, {adapt}"
+            commands[name] = [str(options.replay), "--policy", policy, "--adapt", adapt, *common,
+                              *settings]
     if options.peers:
         commands |= {peer: [options.peers, "--peer", peer, "--latency-ms", str(latency), *common]
                      for peer, latency in PEER_LATENCIES_MS.items()}

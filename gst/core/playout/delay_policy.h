@@ -37,8 +37,11 @@ public:
     virtual void observe(const TransitSample &sample) = 0;
     /// Delay of the first frame after its arrival.
     [[nodiscard]] virtual nanoseconds start_delay() const = 0;
-    /// Called once per slot. Returns the change of the delay that the policy requests: negative to
-    /// drop the oldest frame if possible, positive to conceal that long before it, 0 for none.
+    /// Called once per slot, before any other decision.
+    virtual void on_slot(const Slot & /*slot*/) {}
+    /// Called once per slot if the delay changes by whole frames. Returns the change that the
+    /// policy requests: negative to drop the oldest frame if possible, positive to conceal that
+    /// long before it, 0 for none.
     virtual nanoseconds request_change(const Slot &slot) = 0;
     /// Whether the policy would drop a quiet frame now. Only then it matters which frames are
     /// quiet.
@@ -46,7 +49,8 @@ public:
     /// Cost of playing at this offset, in milliseconds of delay or their equivalent. After an
     /// underrun each queued frame is an offset to resume at, and the cheapest one is taken.
     virtual double cost(nanoseconds offset) = 0;
-    /// Offset that the policy would choose if changing it were free.
+    /// Offset that the policy would choose if changing it were free, as it is if the delay is
+    /// slewed.
     [[nodiscard]] virtual nanoseconds target() = 0;
 
 protected:

@@ -2,6 +2,7 @@
 // Decides when each frame of a jittery stream is played: the engine of jkvmadaptivequeue.
 #pragma once
 
+#include "core/playout/delay_slew.h"
 #include "core/playout/fixed_delay.h"
 #include "core/playout/frame_ring.h"
 #include "core/playout/system_load.h"
@@ -26,12 +27,20 @@ enum class DriftMode {
     frames, ///< output times advance by whole frames; a frame is dropped or concealed when needed
 };
 
+/// How the delay is changed while frames are queued.
+enum class AdaptMode {
+    frames, ///< by whole frames, which are dropped or concealed
+    slew,   ///< by output times that advance faster or slower than the audio; needs a sink that
+            ///< resamples
+};
+
 struct PlayoutConfig {
     PolicyKind policy = PolicyKind::tail_cost;
     DriftMode drift_mode = DriftMode::pts;
-    /// Bounds of the delay above the minimum transit, for every policy. The delay changes by whole
-    /// frames, so it stays within bounds only if they are at least a frame apart. It never exceeds
-    /// what the limits below let into the queue.
+    AdaptMode adapt = AdaptMode::frames;
+    /// Bounds of the delay above the minimum transit, for every policy. With AdaptMode::frames the
+    /// delay stays within bounds only if they are at least a frame apart. It never exceeds what the
+    /// limits below let into the queue.
     nanoseconds min_delay{0};
     nanoseconds max_delay = std::chrono::milliseconds(500);
     /// Limits of the queue; the oldest frames beyond one of them overflow. At most
@@ -59,7 +68,8 @@ struct PlayoutCounters {
         std::uint64_t late = 0, shrink = 0, shrink_quiet = 0, max_delay = 0, overflow = 0;
     } dropped; ///< frames, by reason
 
-    std::uint64_t adaptations = 0;  ///< changes of the delay, for any reason
+    /// Changes of the delay, for any reason. Slewing towards one target is one change.
+    std::uint64_t adaptations = 0;
     nanoseconds last_adaptation{0}; ///< time of the last one
 };
 
@@ -71,7 +81,9 @@ struct PlayoutStats : PlayoutCounters {
     nanoseconds queued_time{0};
     WindowedQuantiles::Summary transit; ///< arrival minus media time, of recent frames
     double drift_ppm = 0;               ///< positive: the sender's clock is slow
-    WeightedPolicy::Inputs weighted;    ///< valid for that policy only
+    /// Difference between the output of the last frame and its duration. 0 with AdaptMode::frames.
+    double stretch_ppm = 0;
+    WeightedPolicy::Inputs weighted; ///< valid for that policy only
 };
 
 /// Thread-bound and without a clock: the caller passes all times, on one clock. Allocates at
@@ -82,6 +94,11 @@ struct PlayoutStats : PlayoutCounters {
 /// arrives. Playback then resumes with one of the queued frames, and those before it are dropped;
 /// the policy chooses which, so that the delay grows where growing costs nothing extra. A gap in
 /// the media time itself (a pause, a loss) leaves the offset unchanged and counts no frame as late.
+///
+/// With AdaptMode::slew the offset moves towards the policy's target by at most
+/// DelaySlew::maximum_rate, drift included: a frame's output is longer or shorter than the frame,
+/// and consecutive outputs are contiguous. Nothing is concealed except in underruns and pauses, and
+/// nothing is dropped except after an underrun, above the maximum delay and by an overflow.
 ///
 /// Playout owns the order of the frames. The caller keeps their data and finds it by the handle.
 class Playout {
@@ -95,7 +112,8 @@ public:
     /// Output the frame.
     struct Play {
         Handle handle;
-        nanoseconds output_time; ///< its slot: now, or shortly before
+        nanoseconds output_time;     ///< its slot: now, or shortly before
+        nanoseconds output_duration; ///< differs from `duration` with AdaptMode::slew
         nanoseconds media_time;
         nanoseconds duration;
         nanoseconds arrival;
@@ -176,7 +194,10 @@ public:
     /// for the pipeline's latency. A frame is not overdue before that.
     void set_downstream_hold(nanoseconds hold) { downstream_hold_ = hold; }
     /// Whether it matters at present if a frame is quiet.
-    [[nodiscard]] bool is_drop_considered() const { return policy_->is_drop_considered(); }
+    [[nodiscard]] bool is_drop_considered() const
+    {
+        return !is_slewing() && policy_->is_drop_considered();
+    }
 
 private:
     struct DelayLimits {
@@ -192,9 +213,11 @@ private:
     [[nodiscard]] std::size_t maximum_frames() const;
     [[nodiscard]] DelayLimits delay_limits(nanoseconds frame_duration) const;
 
+    [[nodiscard]] bool is_slewing() const { return config_.adapt == AdaptMode::slew; }
     [[nodiscard]] nanoseconds slot_of(const FrameRing::Entry &entry) const;
     [[nodiscard]] bool may_edit() const; // the policy has learned the oldest frame's stream
     void set_offset(nanoseconds offset, nanoseconds now);
+    void count_adaptation(nanoseconds now);
 
     void begin_playing(nanoseconds now);
     void advance_start(nanoseconds now);
@@ -203,6 +226,9 @@ private:
     Action resume(nanoseconds now);
     std::size_t choose_resume_frame();
     std::optional<Action> edit(nanoseconds now);
+    std::optional<Action> change_by_frames(const Slot &slot, nanoseconds now);
+    std::optional<Action> retarget(const Slot &slot, nanoseconds now);
+    nanoseconds slew(const PlayoutFrame &frame, nanoseconds start);
     void set_conceal_steps(const PlayoutFrame &frame);
     Action conceal(nanoseconds duration, ConcealReason reason);
     Action pause(nanoseconds duration);
@@ -231,6 +257,7 @@ private:
     bool restart_expected_ = true;
     bool finished_ = false;
 
+    DelaySlew slew_;
     nanoseconds offset_{0};                // output time minus media time, without drift
     std::optional<nanoseconds> position_;  // end of all output so far
     std::optional<nanoseconds> dry_since_; // start of the current underrun's concealment

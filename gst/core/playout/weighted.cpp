@@ -68,7 +68,7 @@ void WeightedPolicy::add_latency(nanoseconds latency)
     latency_ = latency_ == nanoseconds(0) ? latency : (9 * latency_ + latency) / 10;
 }
 
-nanoseconds WeightedPolicy::request_change(const Slot &slot)
+void WeightedPolicy::on_slot(const Slot &slot)
 {
     if (config_.queue_latency)
         add_latency(slot.wait);
@@ -76,6 +76,10 @@ nanoseconds WeightedPolicy::request_change(const Slot &slot)
         last_step_ = slot.time;
         step();
     }
+}
+
+nanoseconds WeightedPolicy::request_change(const Slot &slot)
+{
     return stepper_.request_change(slot, target());
 }
 

@@ -76,6 +76,7 @@ public:
     void reset() override;
     void observe(const TransitSample &sample) override;
     [[nodiscard]] nanoseconds start_delay() const override;
+    void on_slot(const Slot &slot) override;
     nanoseconds request_change(const Slot &slot) override;
     double cost(nanoseconds offset) override;
     nanoseconds target() override;

@@ -127,7 +127,7 @@ protected:
     {
         for (const auto end = now_ + length; now_ < end; now_ += 20ms) {
             policy_.observe({now_, transit, transit, transit, 20ms});
-            policy_.request_change({now_, policy_.target(), 20ms, wait, false, true});
+            policy_.on_slot({now_, policy_.target(), 20ms, wait, false, true});
         }
     }
 
@@ -174,7 +174,7 @@ TEST_F(WeightedPolicyTest, LatencyIsAnAverageThatStartsAtTheFirstSample)
     EXPECT_EQ(policy_.inputs().latency_ms, 30);
     policy_.observe({now_, 50ms, 50ms, 50ms, 20ms});
     now_ += 500ms;
-    policy_.request_change({now_, 0ms, 20ms, 0ms, false, true});
+    policy_.on_slot({now_, 0ms, 20ms, 0ms, false, true});
     EXPECT_EQ(policy_.inputs().latency_ms, 32);
 }
 
