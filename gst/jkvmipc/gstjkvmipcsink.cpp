@@ -22,7 +22,8 @@
  *
  * With client-policy=replace the newest client is served. A process that was displaced by another one is
  * turned away until the newest client disconnects, so that two clients that reconnect automatically do
- * not displace each other endlessly.
+ * not displace each other endlessly. A client that was turned away, for this reason or because there were
+ * too many, comes back as soon as a served client disconnects.
  *
  * The socket path is claimed with a lock on PATH.lock. The socket of a server that crashed is taken over.
  * The socket of a running server is not, and a file that is not a socket is not touched.
@@ -99,8 +100,8 @@
  * violation, slow, replaced, too-many, forbidden, ended), id, pid, uid and detail. An element that
  * connects posts it for the server in the same way: replaced, too-many and forbidden are then the
  * server's reasons for turning it away, and forbidden is also posted for a server of a user that is not
- * in allowed-uids. For each failed attempt to connect the fields are reason (unreachable), socket-path
- * and detail.
+ * in allowed-uids. For each failed attempt to connect the fields are reason, socket-path and detail; the reason
+ * is forbidden if this process has no permission to connect to the socket, otherwise unreachable.
  *
  * ## Signals
  *

@@ -67,8 +67,11 @@
  * | withdrawn | gboolean | | TRUE withdraws all requests: the encoder returns to its own settings |
  *
  * A field that the event does not name keeps the value of earlier requests, or else the value that
- * the received stream shows; for the latter the request waits until a second of the stream was
- * received. An event with an unknown field, a wrong type or a value out of range is refused: the
+ * the received stream shows. A request waits until the stream shows the values it needs: rate,
+ * channels and frame-size with the first packet, the others after five packets of the same size (a
+ * constant bitrate), or after a second of a stream with a variable bitrate; without a stream, for a
+ * second. Complexity, signal and bandwidth cannot be seen in a stream: they are taken from the
+ * JetKVM quality with the nearest bitrate. An event with an unknown field, a wrong type or a value out of range is refused: the
  * result is FALSE, a warning names the field, and nothing is sent.
  *
  * ## Statistics
@@ -131,8 +134,9 @@
  * jkvm-link is posted when the state of the connection changes. Its fields are reason (connected,
  * unreachable, closed, violation, too-many, replaced, forbidden), socket-path and detail. too-many, replaced and
  * forbidden are the server's reasons for turning this element away, if it sends them. forbidden is also posted
- * for a server of a user that is not in allowed-uids and, like replaced, for a client that this element turns
- * away where it listens.
+ * if this process has no permission to connect to the socket (unreachable: no server listens there), for a server
+ * of a user that is not in allowed-uids and, like replaced, for a client that this element turns away where it
+ * listens.
  *
  * ## Signals
  *

@@ -257,7 +257,7 @@ void IpcSink::on_peer_removed(const PeerInfo &peer, RemovalReason reason, const 
 void IpcSink::on_peer_unreachable(const Error &error)
 {
     GST_DEBUG_OBJECT(element_, "could not connect: %s", error.detail.c_str());
-    clients_.post("unreachable",
+    clients_.post(is_permission_denied(error) ? "forbidden" : "unreachable",
                   Fields().set("socket-path", error.subject).set("detail", error.detail));
 }
 

@@ -180,7 +180,8 @@ void IpcSrc::on_event(const ReceiveEngine::Connected &)
 void IpcSrc::on_event(const ReceiveEngine::Unreachable &unreachable)
 {
     GST_DEBUG_OBJECT(element_, "could not connect: %s", unreachable.error.detail.c_str());
-    link_.post("unreachable", describe(unreachable.error));
+    const auto &error = unreachable.error;
+    link_.post(is_permission_denied(error) ? "forbidden" : "unreachable", describe(error));
 }
 
 void IpcSrc::on_event(const ReceiveEngine::Rejected &rejected)

@@ -57,6 +57,10 @@ void EncoderEstimate::record(const EncodedFrame &frame)
     uses_dtx_ |= frame.bytes <= largest_dtx_packet;
     if (frame.is_quiet)
         return;
+    if (constant_frames_ == 0)
+        constant_size_ = frame.bytes;
+    has_size_changed_ |= frame.bytes != constant_size_;
+    constant_frames_ = has_size_changed_ ? 0 : constant_frames_ + 1;
     current_.bytes += frame.bytes;
     current_.time += frame.duration;
     if (current_.time < window)
@@ -93,6 +97,7 @@ wire::EncoderConfig EncoderEstimate::config() const
     config.stream.frame_size =
         static_cast<std::uint32_t>((frame_ > 0ns ? frame_ : preset.frame) * sample_rate_ / 1s);
     config.complexity = preset.complexity;
+    config.vbr = !has_constant_bitrate();
     config.signal = static_cast<std::int32_t>(preset.signal);
     config.bandwidth = static_cast<std::uint32_t>(preset.bandwidth);
     config.dtx = preset.dtx || uses_dtx_;

@@ -18,9 +18,9 @@ struct EncodedFrame {
 };
 
 /// The stream shows the frame duration, the bitrate (the maximum over windows of five seconds
-/// within the last minute of audio) and, after the first pause, whether DTX is on. The other
-/// settings (complexity, signal, bandwidth) are assumed to be those of the JetKVM quality with the
-/// nearest bitrate.
+/// within the last minute of audio), whether that is constant and, after the first pause, whether
+/// DTX is on. The other settings (complexity, signal, bandwidth) are assumed to be those of the
+/// JetKVM quality with the nearest bitrate.
 ///
 /// Thread-bound. Does not allocate.
 class EncoderEstimate {
@@ -32,10 +32,19 @@ public:
     /// Starts over with another sender; the format is kept.
     void restart();
     void record(const EncodedFrame &frame);
+    /// Whether all packets since the start have the same size, and there are enough of them to
+    /// conclude that the encoder's bitrate is constant; it is then known exactly.
+    [[nodiscard]] bool has_constant_bitrate() const
+    {
+        return constant_frames_ >= min_constant_frames;
+    }
     /// JetKVM's default before the first frame.
     [[nodiscard]] wire::EncoderConfig config() const;
 
 private:
+    /// With a variable bitrate it hardly ever happens that this many packets have the same size.
+    static constexpr std::size_t min_constant_frames = 5;
+
     struct Window {
         std::size_t bytes = 0;
         nanoseconds time{0};
@@ -47,6 +56,9 @@ private:
     std::uint32_t channels_ = wire::StreamConfig().channels;
     nanoseconds frame_{0}; // duration of the last frame; 0 = none yet
     bool uses_dtx_ = false;
+    std::size_t constant_size_ = 0;   // of the first packet that is not quiet (bytes)
+    std::size_t constant_frames_ = 0; // of that size since the start
+    bool has_size_changed_ = false;
     Window current_;
     std::array<Window, 12> windows_{}; // ring of the last minute
     std::size_t count_ = 0;            // windows completed so far

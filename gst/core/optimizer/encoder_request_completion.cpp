@@ -6,6 +6,18 @@
 
 namespace jkvm {
 
+namespace {
+
+/// Whether the fields that are not named are among those that each packet shows.
+bool lacks_only_format(const wire::EncoderConfigFields &fields)
+{
+    auto completed = fields;
+    completed.sample_rate = completed.channels = completed.frame_size = 0;
+    return completed.is_complete();
+}
+
+} // namespace
+
 void EncoderRequestCompletion::on_connected(MonotonicTime now)
 {
     connected_ = now;
@@ -38,11 +50,14 @@ void EncoderRequestCompletion::withdraw(const wire::EncoderConfigFields &fields,
     pending_ = Pending{fields, true, now};
 }
 
-bool EncoderRequestCompletion::is_stream_known(MonotonicTime since, MonotonicTime now) const
+bool EncoderRequestCompletion::is_estimate_usable(const Pending &pending, MonotonicTime now) const
 {
     if (!connected_)
         return false;
-    return received_ >= observation_time || now - std::max(since, *connected_) >= observation_time;
+    if (now - std::max(pending.since, *connected_) >= observation_time)
+        return true;
+    const bool is_settled = received_ >= observation_time || estimate_.has_constant_bitrate();
+    return is_settled || (received_ > nanoseconds(0) && lacks_only_format(pending.fields));
 }
 
 std::optional<EncoderRequestCompletion::Request> EncoderRequestCompletion::take_due(
@@ -50,8 +65,9 @@ std::optional<EncoderRequestCompletion::Request> EncoderRequestCompletion::take_
 {
     if (!pending_)
         return std::nullopt;
-    const auto &[fields, is_withdrawal, since] = *pending_;
-    if (!requested_ && !fields.is_complete() && !is_stream_known(since, now))
+    const auto fields = pending_->fields;
+    const bool is_withdrawal = pending_->is_withdrawal;
+    if (!requested_ && !fields.is_complete() && !is_estimate_usable(*pending_, now))
         return std::nullopt;
     Request request{.config = {}, .is_withdrawal = is_withdrawal};
     if (is_withdrawal) {

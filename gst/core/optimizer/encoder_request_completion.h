@@ -9,8 +9,9 @@
 namespace jkvm {
 
 /// Takes the fields that a request does not name from earlier requests, or else from the encoder's
-/// settings as the stream shows them. A request that needs the latter waits until a second of the
-/// stream was received. Not thread-safe; every time is the caller's, on one clock.
+/// settings as the stream shows them. A request that needs the latter waits until the stream shows
+/// them: the format with the first packet, the other settings after a few packets if the bitrate is
+/// constant, otherwise after a second. Not thread-safe; every time is the caller's, on one clock.
 class EncoderRequestCompletion {
 public:
     /// Duration of audio that determines a stream's bitrate, and the maximum time to wait for that
@@ -48,7 +49,8 @@ private:
         bool is_withdrawal;
         MonotonicTime since;
     };
-    [[nodiscard]] bool is_stream_known(MonotonicTime since, MonotonicTime now) const;
+    /// Whether the estimate has the values of all fields that the pending request does not name.
+    [[nodiscard]] bool is_estimate_usable(const Pending &pending, MonotonicTime now) const;
 
     EncoderEstimate estimate_;
     std::optional<MonotonicTime> connected_;

@@ -98,6 +98,9 @@ TEST_F(EncoderRequestTest, KeepsTheStreamsValuesOfFieldsItDoesNotName)
     EXPECT_EQ(field(message, "complexity"), 3u);
     EXPECT_NEAR(field(message, "bitrate"), 320000, 3200);
     EXPECT_EQ(field(message, "frame-size"), 480u);
+    gboolean vbr = TRUE;
+    EXPECT_TRUE(gst_structure_get_boolean(gst_message_get_structure(message.get()), "vbr", &vbr));
+    EXPECT_FALSE(vbr);
 }
 
 TEST_F(EncoderRequestTest, KeepsTheFieldsOfEarlierRequests)

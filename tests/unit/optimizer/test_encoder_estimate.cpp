@@ -97,6 +97,21 @@ TEST_F(EncoderEstimateTest, DetectsDtxByItsPackets)
     EXPECT_FALSE(estimate_.config().dtx);
 }
 
+TEST_F(EncoderEstimateTest, TellsAConstantBitrateFromAVariableOne)
+{
+    play(1200, 1s, 20ms, true); // silence says nothing
+    EXPECT_FALSE(estimate_.has_constant_bitrate());
+    play(96000, 80ms);
+    EXPECT_FALSE(estimate_.has_constant_bitrate());
+    EXPECT_TRUE(estimate_.config().vbr);
+    play(96000, 20ms);
+    EXPECT_TRUE(estimate_.has_constant_bitrate());
+    EXPECT_FALSE(estimate_.config().vbr);
+    play(100000, 20ms);
+    play(96000, 1s);
+    EXPECT_FALSE(estimate_.has_constant_bitrate());
+}
+
 TEST_F(EncoderEstimateTest, StaysWithinTheRangeOfTheMessage)
 {
     play(2000000, 6s);

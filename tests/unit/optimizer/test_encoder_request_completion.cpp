@@ -12,13 +12,16 @@ class EncoderRequestCompletionTest : public ::testing::Test {
 protected:
     EncoderRequestCompletionTest() { completion_.on_connected(now_); }
 
-    /// Receives a second of a stream of 320 kbit/s in frames of 10 ms.
+    void receive(std::size_t bytes)
+    {
+        completion_.record({.bytes = bytes, .duration = 10ms, .is_quiet = false});
+        now_ += 10ms;
+    }
+    /// Receives a second of a stream with a variable bitrate of 320 kbit/s in frames of 10 ms.
     void receive_a_second()
     {
-        for (int i = 0; i < 100; ++i) {
-            completion_.record({.bytes = 400, .duration = 10ms, .is_quiet = false});
-            now_ += 10ms;
-        }
+        for (std::size_t i = 0; i < 100; ++i)
+            receive(i % 2 == 0 ? 390 : 410);
     }
     std::optional<EncoderRequestCompletion::Request> take_due()
     {
@@ -46,13 +49,48 @@ TEST_F(EncoderRequestCompletionTest, WaitsUntilASecondOfTheStreamIsReceived)
 {
     EXPECT_TRUE(completion_.request({.complexity = 3}, now_));
     EXPECT_TRUE(completion_.request({.dtx = true}, now_));
-    EXPECT_FALSE(take_due());
-    receive_a_second();
+    for (int i = 0; i < 99; ++i) {
+        receive(i % 2 == 0 ? 390 : 410);
+        EXPECT_FALSE(take_due());
+    }
+    receive(410);
     const auto request = take_due();
     ASSERT_TRUE(request);
     EXPECT_EQ(request->config.complexity, 3u);
     EXPECT_TRUE(request->config.dtx);
     EXPECT_EQ(request->config.bitrate, 320000u);
+}
+
+TEST_F(EncoderRequestCompletionTest, WaitsForAFewPacketsOfAConstantBitrate)
+{
+    EXPECT_TRUE(completion_.request({.complexity = 3}, now_));
+    for (int i = 0; i < 4; ++i)
+        receive(400);
+    EXPECT_FALSE(take_due());
+    receive(400);
+    const auto request = take_due();
+    ASSERT_TRUE(request);
+    EXPECT_EQ(request->config.complexity, 3u);
+    EXPECT_EQ(request->config.bitrate, 320000u);
+    EXPECT_EQ(request->config.stream.frame_size, 480u);
+    EXPECT_FALSE(request->config.vbr);
+}
+
+TEST_F(EncoderRequestCompletionTest, TakesTheFormatFromTheFirstPacket)
+{
+    EXPECT_TRUE(completion_.request({.bitrate = 64000,
+                                     .complexity = 1,
+                                     .vbr = true,
+                                     .signal = wire::EncoderConfig::signal_auto,
+                                     .bandwidth = 1105,
+                                     .dtx = false},
+                                    now_));
+    EXPECT_FALSE(take_due());
+    receive(390);
+    const auto request = take_due();
+    ASSERT_TRUE(request);
+    EXPECT_EQ(request->config.stream.frame_size, 480u);
+    EXPECT_EQ(request->config.bitrate, 64000u);
 }
 
 TEST_F(EncoderRequestCompletionTest, WaitsForASecondWithoutFramesAtMost)

@@ -171,9 +171,11 @@ std::optional<FrameReceiver::Event> FrameReceiver::accept_client()
     if (!is_allowed(config_.endpoint, info) || !config_.may_connect(info))
         return reject(fd.get(), wire::CloseReason::forbidden,
                       "uid " + std::to_string(info.uid) + " may not connect");
-    if (!newest_.admit(identify_process(info.pid)))
+    if (!newest_.admit(identify_process(info.pid))) {
+        invitation_.on_turned_away();
         return reject(fd.get(), wire::CloseReason::replaced,
                       "process " + std::to_string(info.pid) + " was replaced by a newer client");
+    }
     if (connection_)
         send_close_reason(connection_.get(), own_format(), wire::CloseReason::replaced);
     adopt(std::move(fd));
@@ -257,8 +259,11 @@ void FrameReceiver::adopt(UniqueFd connection)
 FrameReceiver::Event FrameReceiver::lose_connection(Error error)
 {
     connection_.reset();
+    const auto now = monotonic_now();
     newest_.on_disconnected();
-    schedule_.on_closed(monotonic_now(), close_reason_.has_value());
+    if (socket_)
+        invitation_.on_disconnected(*socket_, now);
+    schedule_.on_closed(now, close_reason_.has_value());
     error_ = std::move(error);
     if (close_reason_)
         error_.detail = std::string("turned away by the peer: ") + name_of(*close_reason_);

@@ -5,6 +5,7 @@
 #include "core/base/wait_control.h"
 #include "core/ipc/socket/connect_schedule.h"
 #include "core/ipc/socket/connection.h"
+#include "core/ipc/socket/invitation.h"
 #include "core/ipc/socket/listening_socket.h"
 #include "core/ipc/socket/newest_client.h"
 #include "core/ipc/socket/socket_watch.h"
@@ -117,6 +118,7 @@ private:
     ConnectSchedule schedule_; // of a connecting end
     SocketWatch watch_;        // armed while a connecting end has no connection
     NewestClient newest_;      // of a listening end
+    Invitation invitation_;    // of a listening end
     MonotonicTime deadline_ = MonotonicTime::max(); // of this wait()
     MonotonicTime next_heartbeat_{};
     int unanswered_heartbeats_ = 0; // since the last message

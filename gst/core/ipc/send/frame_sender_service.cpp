@@ -103,8 +103,10 @@ void FrameSender::accept_client()
         refusal = admit(info, connection);
     if (!refusal)
         return;
-    if (const auto reason = close_reason_of(*refusal))
+    if (const auto reason = close_reason_of(*refusal)) {
+        invitation_.on_turned_away();
         send_close_reason(connection.get(), {config_.endpoint.direction, config_.dialect}, *reason);
+    }
     ++peers_.lock()->counters().rejects;
     report({info, *refusal, {}});
 }
@@ -233,9 +235,13 @@ void FrameSender::remove(PeerTable &peers, const Removal &removal)
     peers.remove(removal);
     const bool was_turned_away =
         close_reason_of(removal.reason) || removal.reason == RemovalReason::forbidden;
-    schedule_.on_closed(monotonic_now(), was_turned_away);
-    if (removal.reason != RemovalReason::replaced)
-        newest_.on_disconnected();
+    const auto now = monotonic_now();
+    schedule_.on_closed(now, was_turned_away);
+    if (removal.reason == RemovalReason::replaced)
+        return;
+    newest_.on_disconnected();
+    if (socket_)
+        invitation_.on_disconnected(*socket_, now);
 }
 
 void FrameSender::report(const Removal &removal)

@@ -26,6 +26,11 @@ Result<UniqueFd> connect_to(const Endpoint &endpoint)
     return fd;
 }
 
+bool is_permission_denied(const Error &error)
+{
+    return error.errno_value == EACCES || error.errno_value == EPERM;
+}
+
 UniqueFd accept_from(int listening_fd)
 {
     for (;;) {

@@ -19,6 +19,9 @@ struct BufferSizes {
 /// Makes a non-blocking connection to the endpoint's path. Errors: `peer_unreachable`,
 /// `path_unusable`, `out_of_resources`.
 Result<UniqueFd> connect_to(const Endpoint &endpoint);
+/// Whether connect_to() failed because this process has no permission to connect: by the mode of
+/// the socket or of a directory, or by a security module.
+bool is_permission_denied(const Error &error);
 /// Accepts the next pending connection, non-blocking. Empty, with errno, if there is none or it
 /// cannot be accepted.
 UniqueFd accept_from(int listening_fd);

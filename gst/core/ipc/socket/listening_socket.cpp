@@ -44,7 +44,8 @@ Error describe_lock_failure(const std::string &path, const std::string &name, in
 Result<UniqueFd> take_lock(const std::string &path)
 {
     const std::string name = lock_path(path);
-    for (;;) {
+    constexpr int max_attempts = 100;
+    for (int attempt = 0; attempt < max_attempts; ++attempt) {
         UniqueFd fd(
             ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
         if (!fd)
@@ -66,6 +67,7 @@ Result<UniqueFd> take_lock(const std::string &path)
         if (same_file(name, fd.get()))
             return fd;
     }
+    return Error{ErrorKind::path_busy, path, name + " is being replaced repeatedly", EAGAIN};
 }
 
 /// Whether no process listens on the socket any more, without disturbing one that does: a datagram
@@ -214,11 +216,22 @@ Status ListeningSocket::bind(const Endpoint &endpoint)
     return Done{};
 }
 
-ListeningSocket::~ListeningSocket()
+bool ListeningSocket::has_own_file() const
 {
     struct stat info {};
-    if (inode_ != 0 && ::lstat(path_.c_str(), &info) == 0 && S_ISSOCK(info.st_mode) &&
-        info.st_dev == device_ && info.st_ino == inode_)
+    return inode_ != 0 && ::lstat(path_.c_str(), &info) == 0 && S_ISSOCK(info.st_mode) &&
+           info.st_dev == device_ && info.st_ino == inode_;
+}
+
+void ListeningSocket::announce() const
+{
+    if (has_own_file())
+        ::utimensat(AT_FDCWD, path_.c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
+}
+
+ListeningSocket::~ListeningSocket()
+{
+    if (has_own_file())
         ::unlink(path_.c_str());
     // While the lock is held, so that no process locks a file that is about to be removed.
     const auto name = lock_path(path_);

@@ -38,10 +38,15 @@ public:
     ~ListeningSocket();
 
     [[nodiscard]] int fd() const { return socket_.get(); }
+    /// Updates the times of the socket's file, which clients that watch it take for the appearance
+    /// of the socket (SocketWatch). Does nothing for an abstract or an inherited socket.
+    void announce() const;
 
 private:
     explicit ListeningSocket(std::string path) : path_(std::move(path)) {}
     Status bind(const Endpoint &endpoint);
+    /// Whether the path still names the file that bind() created.
+    [[nodiscard]] bool has_own_file() const;
 
     std::string path_;
     UniqueFd lock_; // empty for an abstract and for an inherited socket

@@ -2,6 +2,7 @@
 #include "core/ipc/receive/frame_receiver.h"
 
 #include "core/ipc/socket/socket_address.h"
+#include "support/child_process.h"
 #include "support/client_process.h"
 #include "support/raw_socket.h"
 #include "support/temporary_directory.h"
@@ -319,6 +320,41 @@ TEST_F(ListeningReceiverTest, TurnsAwayADisplacedProcessWhileTheNewestIsConnecte
     ASSERT_EQ(receiver_->wait(), Event::disconnected);
     const auto back = old_process.connect(path_);
     EXPECT_EQ(receiver_->wait(), Event::connected);
+}
+
+TEST_F(ListeningReceiverTest, InvitesAProcessThatItTurnedAwayWhenItsClientLeaves)
+{
+    testing::ClientProcess old_process;
+    testing::ClientProcess new_process;
+    SocketWatch watch(path_);
+    const auto old = old_process.connect(path_);
+    ASSERT_EQ(receiver_->wait(), Event::connected);
+    auto newest = new_process.connect(path_);
+    ASSERT_EQ(receiver_->wait(), Event::connected);
+    ASSERT_TRUE(watch.arm());
+    const auto again = old_process.connect(path_);
+    ASSERT_EQ(receiver_->wait(), Event::rejected);
+    EXPECT_FALSE(watch.take_appearance());
+    newest.reset();
+    ASSERT_EQ(receiver_->wait(), Event::disconnected);
+    EXPECT_TRUE(watch.take_appearance());
+}
+
+TEST_F(FrameReceiverTest, IsForbiddenToConnectWithoutPermission)
+{
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs to become another user";
+    constexpr uid_t nobody = 65534;
+    std::filesystem::permissions(directory_.path(), std::filesystem::perms::all);
+    listener_ = listen_at(path_);
+    std::filesystem::permissions(path_, std::filesystem::perms::owner_all);
+    testing::ChildProcess child([this] {
+        const bool is_other_user = ::setuid(nobody) == 0;
+        const bool is_unreachable = receiver_->wait() == Event::unreachable;
+        const bool is_forbidden = is_permission_denied(receiver_->error());
+        return is_other_user && is_unreachable && is_forbidden ? 0 : 1;
+    });
+    EXPECT_EQ(child.wait(), 0);
 }
 
 TEST_F(FrameReceiverTest, ReportsWhyTheServerTurnsItAway)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/ipc/send/frame_sender.h"
 
+#include "core/ipc/receive/frame_receiver.h"
 #include "support/client_process.h"
 #include "support/raw_socket.h"
 #include "support/temporary_directory.h"
@@ -318,6 +319,25 @@ TEST_F(FrameSenderTest, SendsTheReasonToAClientThatItTurnsAway)
     observer_.is_refusing = true;
     const auto third = connect_to(config_.endpoint.path);
     EXPECT_TRUE(receive(third.get(), 18).empty()) << "nothing is sent to a forbidden client";
+}
+
+TEST_F(FrameSenderTest, InvitesAClientThatItTurnedAwayWhenThereIsRoom)
+{
+    config_.max_clients = 1;
+    start();
+    auto first = add_client();
+    ReceiverControl control;
+    auto second =
+        FrameReceiver::open({.endpoint = {.path = config_.endpoint.path, .role = Role::connect},
+                             .pauses = {.first_pause = 1h, .longest_pause = 1h}},
+                            control);
+    ASSERT_TRUE(second);
+    ASSERT_EQ((*second)->wait(), FrameReceiver::Event::connected);
+    ASSERT_EQ((*second)->wait(), FrameReceiver::Event::disconnected);
+    const auto before = monotonic_now();
+    EXPECT_EQ((*second)->wait(before + 10ms), FrameReceiver::Event::timed_out);
+    first.reset();
+    EXPECT_EQ((*second)->wait(before + testing::patience), FrameReceiver::Event::connected);
 }
 
 TEST_F(FrameSenderTest, SendsNothingButFramesToAV1Client)

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Several processes compete for an end that serves only the newest client, or for more places than
+// there are. They run gst-launch-1.0 and reconnect automatically.
+#include "element_process.h"
+#include "support/program.h"
+#include "support/temporary_directory.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+namespace jkvm::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Returns the counter in the last statistics message that the program printed.
+std::uint64_t last_counter(const Program &program, const std::string &field)
+{
+    const auto &output = program.output();
+    const auto key = " " + field + "=(guint64)";
+    const auto at = output.find(key, output.rfind("-stats"));
+    EXPECT_NE(at, std::string::npos) << field << " in " << output;
+    return at != std::string::npos ? std::stoull(output.substr(at + key.size())) : UINT64_MAX;
+}
+
+class Competition : public ::testing::Test {
+protected:
+    using ProgramPtr = std::unique_ptr<Program>;
+
+    [[nodiscard]] ProgramPtr run(const std::string &pipeline) const
+    {
+        return std::make_unique<Program>(gst_launch("-m " + pipeline));
+    }
+    [[nodiscard]] ProgramPtr run_sender(const std::string &properties) const
+    {
+        auto sender = run("audiotestsrc is-live=true samplesperbuffer=960 ! opusenc ! jkvmipcsink "
+                          "stats-interval=500 socket-path=" +
+                          path_ + " " + properties);
+        EXPECT_TRUE(sender->wait_for_output("new-state=(GstState)playing"));
+        return sender;
+    }
+    [[nodiscard]] std::string listener() const
+    {
+        return "jkvmipcsrc stats-interval=500 socket-path=" + path_ + " ! fakesink ";
+    }
+    /// Waits until the program has printed that many further statistics messages, one for each half
+    /// second of audio.
+    static void wait_for_reports(Program &program, int count)
+    {
+        ASSERT_TRUE(program.wait_for_output("-stats,", program.occurrences("-stats,") + count))
+            << program.output();
+    }
+    /// Kills a client and expects that `server` prints `text` once more within 500 ms.
+    static void kill_and_expect(Program &killed, Program &server, const std::string &text)
+    {
+        const auto count = server.occurrences(text);
+        const auto begin = std::chrono::steady_clock::now();
+        killed.send(SIGKILL);
+        ASSERT_TRUE(server.wait_for_output(text, count + 1)) << server.output();
+        const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+        RecordProperty("ms_to_take_over", static_cast<int>(1000 * elapsed.count()));
+        EXPECT_LT(elapsed.count(), 0.5) << "seconds";
+    }
+
+    TemporaryDirectory directory_;
+    std::string path_ = directory_.file("a.sock");
+};
+
+TEST_F(Competition, NewestListenerKeepsTheEndWhileItLives)
+{
+    const auto sender = run_sender("dialect=v2 client-policy=replace");
+    const std::string added = "jkvm-client, reason=(string)added";
+    const auto displaced = run(listener());
+    ASSERT_TRUE(sender->wait_for_output(added)) << sender->output();
+    wait_for_reports(*displaced, 3); // more than a second, the interval between equal messages
+    const auto newest = run(listener());
+    ASSERT_TRUE(sender->wait_for_output(added, 2)) << sender->output();
+    ASSERT_TRUE(displaced->wait_for_output("jkvm-link, reason=(string)replaced"))
+        << displaced->output();
+
+    wait_for_reports(*newest, 8);
+    EXPECT_EQ(last_counter(*newest, "connects"), 1u);
+    EXPECT_EQ(last_counter(*newest, "lost"), 0u);
+    wait_for_reports(*sender, 1);
+    EXPECT_EQ(last_counter(*sender, "connects"), 2u) << "more than one takeover";
+    EXPECT_LE(last_counter(*sender, "rejects"), 8u) << "the pauses did not grow";
+
+    kill_and_expect(*newest, *sender, added);
+    wait_for_reports(*displaced, 2);
+}
+
+TEST_F(Competition, NewestTalkerKeepsTheEndWhileItLives)
+{
+    const auto receiver = run(
+        "jkvmipcsrc direction=microphone stats-interval=500 socket-path=" + path_ + " ! fakesink");
+    ASSERT_TRUE(receiver->wait_for_output("new-state=(GstState)playing"));
+    const std::string connected = "jkvm-link, reason=(string)connected";
+    const auto displaced = run_sender("direction=microphone");
+    ASSERT_TRUE(receiver->wait_for_output(connected)) << receiver->output();
+    wait_for_reports(*receiver, 3); // more than a second, the interval between equal messages
+    const auto newest = run_sender("direction=microphone");
+    ASSERT_TRUE(receiver->wait_for_output(connected, 2)) << receiver->output();
+    ASSERT_TRUE(displaced->wait_for_output("jkvm-client, reason=(string)replaced"))
+        << displaced->output();
+
+    wait_for_reports(*receiver, 8);
+    wait_for_reports(*newest, 1);
+    EXPECT_EQ(last_counter(*receiver, "connects"), 2u) << "more than one takeover";
+    EXPECT_LE(last_counter(*receiver, "rejects"), 8u) << "the pauses did not grow";
+    EXPECT_EQ(last_counter(*newest, "connects"), 1u);
+    EXPECT_EQ(last_counter(*newest, "dropped"), 0u);
+
+    kill_and_expect(*newest, *receiver, connected);
+    wait_for_reports(*receiver, 2);
+}
+
+TEST_F(Competition, ProcessReplacesItsOwnConnection)
+{
+    ElementProcess sender(Part::sink_listens, "client-policy=replace");
+    auto connection = sender.meet();
+    sender.expect_audio(connection.get());
+    for (int i = 0; i < 3; ++i) {
+        auto next = sender.meet();
+        EXPECT_TRUE(is_closed_by_peer(connection.get()));
+        connection = std::move(next);
+        sender.expect_audio(connection.get());
+    }
+    sender.expect_good_end();
+}
+
+TEST_F(Competition, NinthListenerWaitsWithGrowingPauses)
+{
+    const auto sender = run_sender("dialect=v2");
+    std::string eight;
+    for (int i = 0; i < 8; ++i)
+        eight += listener();
+    const auto served = run(eight);
+    const auto are_all_served = [&] {
+        wait_for_reports(*sender, 1);
+        return last_counter(*sender, "connects") == 8;
+    };
+    ASSERT_TRUE(eventually(are_all_served));
+    const auto ninth = run(listener());
+    ASSERT_TRUE(ninth->wait_for_output("jkvm-link, reason=(string)too-many")) << ninth->output();
+
+    wait_for_reports(*sender, 10);
+    // Pauses of 50, 100, 200, ... ms, each shortened by a random part of up to a quarter.
+    EXPECT_LE(last_counter(*sender, "rejects"), 9u) << "within five seconds";
+    EXPECT_EQ(last_counter(*sender, "connects"), 8u);
+    EXPECT_EQ(last_counter(*sender, "dropped"), 0u);
+
+    const auto before = last_counter(*sender, "rejects");
+    wait_for_reports(*sender, 8);
+    EXPECT_LE(last_counter(*sender, "rejects"), before + 3) << "within four seconds";
+    kill_and_expect(*served, *sender, "jkvm-client, reason=(string)added");
+}
+
+} // namespace
+} // namespace jkvm::testing
