@@ -7,6 +7,7 @@
 #include "core/device/device_list.h"
 
 #include <algorithm>
+#include <utility>
 
 #define GST_CAT_DEFAULT jkvm_audio_sink_debug
 
@@ -16,8 +17,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Latency of the resampler and of waking the device's thread.
-constexpr nanoseconds processing_time = 1ms;
+// Time to wake the device's thread and to decode a packet.
+constexpr nanoseconds processing_time = 333us;
+// A packet that was to be queued earlier than that arrived late.
+constexpr GstClockTimeDiff longest_delay = GST_MSECOND;
+// After a loss of up to this, the next packet is queued at once.
+constexpr GstClockTime longest_loss = 120 * GST_MSECOND;
+// Asked by elements that stretch timestamps; see docs/internals/playback.md.
+constexpr const char *follows_timestamps_query = "jkvm-follows-timestamps";
 
 constexpr GstClockTime to_clock_time(nanoseconds time)
 {
@@ -44,11 +51,13 @@ ErrorKind kind_of(DeviceTrouble trouble)
 
 AudioSink::AudioSink(GstJkvmAudioSink *element)
     : element_(GST_ELEMENT(element)), sink_(GST_BASE_SINK(element)),
-      devices_(element_, "jkvm-device"), report_(element_, GST_CAT_DEFAULT)
+      devices_(element_, "jkvm-device"), report_(element_, GST_CAT_DEFAULT),
+      unix_time_(GstRef<GstCaps>::adopt(gst_caps_new_empty_simple("timestamp/x-unix")))
 {
     gst_base_sink_set_last_sample_enabled(sink_, FALSE);
     gst_base_sink_set_processing_deadline(sink_, 0);
-    gst_base_sink_set_render_delay(sink_, to_clock_time(RingTarget::initial + processing_time));
+    gst_base_sink_set_render_delay(
+        sink_, to_clock_time(PlaybackEngine::initial_latency + processing_time));
 }
 
 // --- properties ---
@@ -58,12 +67,17 @@ PlaybackStats AudioSink::collect_stats() const
     const auto playback = playback_.lock();
     if (!*playback)
         return last_stats_.snapshot();
-    return {(*playback)->snapshot(), (*playback)->scheduling()};
+    return {(*playback)->snapshot(), (*playback)->quality(), (*playback)->scheduling()};
 }
 
-gint64 AudioSink::actual_time(nanoseconds AlsaDevice::Format::*time) const
+gint64 AudioSink::actual_buffer_time() const
 {
-    return (collect_stats().engine.format.*time) / 1us;
+    return collect_stats().engine.format.buffer_time / 1us;
+}
+
+gint64 AudioSink::actual_latency_time() const
+{
+    return collect_stats().engine.format.period / 1us;
 }
 
 GstStructure *AudioSink::stats() const
@@ -73,30 +87,26 @@ GstStructure *AudioSink::stats() const
 
 const PropertyTable<AudioSink> &AudioSink::live_properties()
 {
-    constexpr Range<gint64> any_time{0, G_MAXINT64};
-    static const PropertyTable<AudioSink> table{
-        computed<AudioSink>(
-            "actual-buffer-time", "Actual buffer time",
-            "Size of the ring that the device granted (us); 0 while no device is open", any_time,
-            [](const AudioSink &sink) {
-                return sink.actual_time(&AlsaDevice::Format::buffer_time);
-            }),
-        computed<AudioSink>(
-            "actual-latency-time", "Actual latency time",
-            "Period that the device granted (us); 0 while no device is open", any_time,
-            [](const AudioSink &sink) { return sink.actual_time(&AlsaDevice::Format::period); }),
-        computed<AudioSink>("stats", "Statistics", "Counters, and times in nanoseconds", AnyValue{},
-                            &AudioSink::stats),
-    };
+    static const auto table = live_device_properties(
+        &AudioSink::actual_buffer_time, &AudioSink::actual_latency_time, &AudioSink::stats);
     return table;
 }
 
 void AudioSink::set_property(guint id, const GValue *value, GParamSpec *spec)
 {
-    auto settings = settings_.lock();
-    if (!playback_properties().set(*settings, value, spec))
-        G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
-    gain_ = settings->mute ? 0 : settings->volume;
+    std::string devices;
+    {
+        auto settings = settings_.lock();
+        if (!playback_properties().set(*settings, value, spec))
+            G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
+        gain_ = settings->device.gain();
+        set_provides_clock(element_, settings->device.provide_clock);
+        devices = settings->device.device;
+    }
+    if (!g_str_equal(spec->name, "device"))
+        return;
+    if (const auto playback = playback_.lock(); *playback)
+        (*playback)->set_devices(split_device_list(devices));
 }
 
 void AudioSink::get_property(guint id, GValue *value, GParamSpec *spec)
@@ -115,12 +125,14 @@ bool AudioSink::open()
     failure_.lock()->reset();
     is_ended_ = false;
     format_.reset();
-    end_ = GST_CLOCK_TIME_NONE;
+    end_ = audio_end_ = GST_CLOCK_TIME_NONE;
     auto playback = std::make_unique<PlaybackThread>(
-        PlaybackThread::Config{.engine = {.devices = split_device_list(settings.device),
-                                          .period = settings.latency_time,
-                                          .buffer_time = settings.buffer_time},
-                               .priority = settings.priority},
+        PlaybackThread::Config{
+            .engine = {.devices = split_device_list(settings.device.device),
+                       .period = settings.device.latency_time,
+                       .buffer_time = settings.buffer_time,
+                       .follows_clock = settings.slave_method == PlaybackSlaveMethod::resample},
+            .priority = settings.device.priority},
         *this);
     thread_ = playback.get();
     *playback_.lock() = std::move(playback);
@@ -152,7 +164,7 @@ void AudioSink::unlock_stop()
 
 void AudioSink::flush()
 {
-    end_ = GST_CLOCK_TIME_NONE;
+    end_ = audio_end_ = GST_CLOCK_TIME_NONE;
     if (thread_ != nullptr)
         thread_->flush();
 }
@@ -170,6 +182,22 @@ bool AudioSink::set_caps(const GstCaps *caps)
     format.channels = channels == 1 ? 1 : 2;
     format_ = format;
     return true;
+}
+
+bool AudioSink::answer_query(GstQuery *query) const
+{
+    if (GST_QUERY_TYPE(query) != GST_QUERY_CUSTOM ||
+        !gst_structure_has_name(gst_query_get_structure(query), follows_timestamps_query))
+        return false;
+    const bool follows = settings_.lock()->slave_method == PlaybackSlaveMethod::resample;
+    gst_structure_set(gst_query_writable_structure(query), "follows", G_TYPE_BOOLEAN,
+                      static_cast<gboolean>(follows), nullptr);
+    return true;
+}
+
+GstClock *AudioSink::provide_clock()
+{
+    return settings_.lock()->device.provide_clock ? make_clock_object(device_clock_) : nullptr;
 }
 
 // --- events of the playback thread ---
@@ -204,6 +232,11 @@ void AudioSink::on_latency_changed(nanoseconds latency)
     gst_base_sink_set_render_delay(sink_, to_clock_time(latency));
 }
 
+void AudioSink::on_device_position(nanoseconds position, MonotonicTime time)
+{
+    device_clock_->lock()->update(position, time);
+}
+
 GstFlowReturn AudioSink::check_device()
 {
     if (is_ended_)
@@ -220,7 +253,7 @@ GstFlowReturn AudioSink::check_device()
 
 void AudioSink::post_stats_if_due()
 {
-    const auto interval = settings_.lock()->report_interval;
+    const auto interval = settings_.lock()->device.report_interval;
     if (report_.is_due(interval, monotonic_now()))
         report_.post(stats());
 }
@@ -240,10 +273,20 @@ std::optional<MonotonicTime> AudioSink::due_at(GstClockTime running) const
     return monotonic + (due - now);
 }
 
-GstFlowReturn AudioSink::wait(GstClockTime running)
+GstClockTime AudioSink::queueing_time(GstClockTime running) const
+{
+    const bool follows_loss = GST_CLOCK_TIME_IS_VALID(running) &&
+                              GST_CLOCK_TIME_IS_VALID(audio_end_) && running > audio_end_ &&
+                              running - audio_end_ <= longest_loss;
+    return follows_loss ? audio_end_ : running;
+}
+
+GstFlowReturn AudioSink::wait(GstClockTime running, bool &is_overdue)
 {
     // Also waits for the end of the preroll.
-    const auto flow = gst_base_sink_wait(sink_, running, nullptr);
+    GstClockTimeDiff lateness = 0;
+    const auto flow = gst_base_sink_wait(sink_, queueing_time(running), &lateness);
+    is_overdue = lateness > longest_delay;
     if (flow != GST_FLOW_OK)
         return flow;
     // Only a stream that is not synchronised can fill the queue.
@@ -257,13 +300,30 @@ GstFlowReturn AudioSink::wait(GstClockTime running)
     return GST_FLOW_OK;
 }
 
-GstFlowReturn AudioSink::play(std::span<const std::byte> data, GstClockTime running)
+GstFlowReturn AudioSink::play(const Packet &packet)
 {
-    if (const auto flow = wait(running); flow != GST_FLOW_OK)
+    bool is_overdue = false;
+    if (const auto flow = wait(packet.running, is_overdue); flow != GST_FLOW_OK)
         return flow;
     thread_->set_gain(gain_);
-    thread_->push({.format = *format_, .due = due_at(running)}, data);
+    const auto due = due_at(packet.running);
+    thread_->push(
+        {.format = *format_,
+         .due = due,
+         .timestamp = nanoseconds(due ? packet.running : 0),
+         .duration = nanoseconds(GST_CLOCK_TIME_IS_VALID(packet.duration) ? packet.duration : 0),
+         .captured = packet.captured,
+         .is_overdue = is_overdue},
+        packet.data);
     return GST_FLOW_OK;
+}
+
+std::optional<WallTime> AudioSink::capture_time_of(GstBuffer *buffer) const
+{
+    const auto *meta = gst_buffer_get_reference_timestamp_meta(buffer, unix_time_.get());
+    if (meta == nullptr)
+        return std::nullopt;
+    return WallTime(nanoseconds(meta->timestamp));
 }
 
 GstFlowReturn AudioSink::render(GstBuffer *buffer)
@@ -275,28 +335,49 @@ GstFlowReturn AudioSink::render(GstBuffer *buffer)
     auto running = gst_segment_to_running_time(&sink_->segment, GST_FORMAT_TIME, time);
     if (GST_CLOCK_TIME_IS_VALID(time) && !GST_CLOCK_TIME_IS_VALID(running))
         return GST_FLOW_OK; // outside of the segment
+    const auto stream_time = gst_segment_to_stream_time(&sink_->segment, GST_FORMAT_TIME, time);
+    if (GST_CLOCK_TIME_IS_VALID(stream_time))
+        gst_object_sync_values(GST_OBJECT(element_), stream_time);
     const MappedBuffer mapped(buffer, GST_MAP_READ);
-    auto data = std::span<const std::byte>(mapped.bytes());
-    if (format_->coding == PlaybackFormat::Coding::opus) {
-        const auto flow = play(data, running);
-        if (GST_CLOCK_TIME_IS_VALID(running) && GST_BUFFER_DURATION_IS_VALID(buffer))
-            end_ = running + GST_BUFFER_DURATION(buffer);
-        return flow;
-    }
+    const auto data = std::span<const std::byte>(mapped.bytes());
+    if (format_->coding != PlaybackFormat::Coding::opus)
+        return render_samples(buffer, data, running);
+    const auto flow = play({.data = data,
+                            .running = running,
+                            .duration = GST_BUFFER_DURATION(buffer),
+                            .captured = capture_time_of(buffer)});
+    if (GST_CLOCK_TIME_IS_VALID(running) && GST_BUFFER_DURATION_IS_VALID(buffer))
+        end_ = audio_end_ = running + GST_BUFFER_DURATION(buffer);
+    return flow;
+}
+
+GstFlowReturn AudioSink::render_samples(GstBuffer *buffer, std::span<const std::byte> data,
+                                        GstClockTime running)
+{
     // Raw buffers may have any length and are queued in pieces of 20 ms.
     constexpr std::size_t frames = VariableResampler::rate / 50;
     const std::size_t bytes =
         std::size_t{format_->channels} * (format_->coding == PlaybackFormat::Coding::s16 ? 2 : 4);
-    while (data.size() >= bytes) {
-        const auto part = data.first(std::min(data.size() / bytes, frames) * bytes);
-        if (const auto flow = play(part, running); flow != GST_FLOW_OK)
+    const auto total = data.size() / bytes;
+    auto captured = capture_time_of(buffer);
+    // A stretched buffer has stretched pieces.
+    const auto duration = total > 0 && GST_BUFFER_DURATION_IS_VALID(buffer)
+                              ? GST_BUFFER_DURATION(buffer)
+                              : gst_util_uint64_scale(total, GST_SECOND, VariableResampler::rate);
+    for (std::size_t done = 0; done < total;) {
+        const auto count = std::min(total - done, frames);
+        const auto begin = gst_util_uint64_scale(done, duration, total);
+        const auto end = gst_util_uint64_scale(done + count, duration, total);
+        const bool is_timed = GST_CLOCK_TIME_IS_VALID(running);
+        const auto flow = play({.data = data.subspan(done * bytes, count * bytes),
+                                .running = is_timed ? running + begin : running,
+                                .duration = end - begin,
+                                .captured = std::exchange(captured, std::nullopt)});
+        if (flow != GST_FLOW_OK)
             return flow;
-        if (GST_CLOCK_TIME_IS_VALID(running)) {
-            running +=
-                gst_util_uint64_scale(part.size() / bytes, GST_SECOND, VariableResampler::rate);
-            end_ = running;
-        }
-        data = data.subspan(part.size());
+        if (is_timed)
+            end_ = audio_end_ = running + end;
+        done += count;
     }
     return GST_FLOW_OK;
 }
@@ -321,9 +402,8 @@ GstFlowReturn AudioSink::conceal(GstEvent *event)
     const auto running = gst_segment_to_running_time(&sink_->segment, GST_FORMAT_TIME, time);
     if (const auto flow = check_device(); flow != GST_FLOW_OK)
         return flow;
-    // A GAP may precede the caps. Without Opus, silence needs no packet.
-    if (!format_ || format_->coding != PlaybackFormat::Coding::opus ||
-        !GST_CLOCK_TIME_IS_VALID(running) || !GST_CLOCK_TIME_IS_VALID(duration))
+    // A GAP may precede the caps.
+    if (!format_ || !GST_CLOCK_TIME_IS_VALID(running) || !GST_CLOCK_TIME_IS_VALID(duration))
         return GST_FLOW_OK;
     if (const auto due = due_at(running))
         thread_->push({.kind = PlaybackItem::Kind::gap,

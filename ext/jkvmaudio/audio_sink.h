@@ -3,9 +3,10 @@
 #pragma once
 
 #include "common/element_message.h"
-#include "common/stats_report.h"
+#include "common/gst_ref.h"
 #include "core/base/guarded.h"
 #include "core/base/wait_control.h"
+#include "device_clock_object.h"
 #include "gstjkvmaudiosink.h"
 #include "playback/playback_stats.h"
 #include "playback/playback_thread.h"
@@ -38,24 +39,44 @@ public:
     GstFlowReturn on_event(GstEvent *event);
     /// Discards queued and unplayed audio.
     void flush();
+    /// False: the base class has to answer.
+    bool answer_query(GstQuery *query) const;
+    GstClock *provide_clock();
 
 private:
     void on_device_changed(const DeviceReport &report) override;
     void on_latency_changed(nanoseconds latency) override;
+    void on_device_position(nanoseconds position, MonotonicTime time) override;
+    void on_played(const PlaybackEngine::PlayedPacket &) override {} // PlaybackThread records it
 
-    /// Waits until an item of that running time is to be queued.
-    GstFlowReturn wait(GstClockTime running);
+    /// Waits until an item of that running time is to be queued. Returns whether that time had
+    /// passed already in `is_overdue`.
+    GstFlowReturn wait(GstClockTime running, bool &is_overdue);
+    /// When a packet is to be queued: at its time, or after a loss at once, because it may carry
+    /// FEC.
+    [[nodiscard]] GstClockTime queueing_time(GstClockTime running) const;
     /// Due time of an item; empty if the element is not synchronised to a clock.
     [[nodiscard]] std::optional<MonotonicTime> due_at(GstClockTime running) const;
-    /// Waits for `running` and queues `data`.
-    GstFlowReturn play(std::span<const std::byte> data, GstClockTime running);
+    struct Packet {
+        std::span<const std::byte> data;
+        GstClockTime running;
+        GstClockTime duration; ///< as stamped
+        std::optional<WallTime> captured;
+    };
+    /// Waits until the packet is to be queued, and queues it.
+    GstFlowReturn play(const Packet &packet);
+    /// Returns the capture time that the buffer carries as a GstReferenceTimestampMeta.
+    [[nodiscard]] std::optional<WallTime> capture_time_of(GstBuffer *buffer) const;
+    GstFlowReturn render_samples(GstBuffer *buffer, std::span<const std::byte> data,
+                                 GstClockTime running);
     GstFlowReturn conceal(GstEvent *event);
     GstFlowReturn drain();
     /// Returns the result that on-device-lost demands; GST_FLOW_OK to continue.
     GstFlowReturn check_device();
     void post_stats_if_due();
     [[nodiscard]] PlaybackStats collect_stats() const;
-    [[nodiscard]] gint64 actual_time(nanoseconds AlsaDevice::Format::*time) const;
+    [[nodiscard]] gint64 actual_buffer_time() const;
+    [[nodiscard]] gint64 actual_latency_time() const;
     [[nodiscard]] GstStructure *stats() const;
 
     GstElement *element_;
@@ -63,6 +84,8 @@ private:
     ElementMessages devices_;
     StatsReport report_;
     WaitControl control_;
+    GstRef<GstCaps> unix_time_; // the reference clock of capture times
+    SharedDeviceClock device_clock_ = std::make_shared<Guarded<DeviceClock>>();
     Guarded<PlaybackSettings> settings_;
     std::atomic<double> gain_{1}; // from mute and volume
     /// Why no device works, if on-device-lost has to react to it.
@@ -76,7 +99,8 @@ private:
     // Used by the streaming thread only.
     PlaybackThread *thread_ = nullptr;
     std::optional<PlaybackFormat> format_;
-    GstClockTime end_ = GST_CLOCK_TIME_NONE; // running time of the last buffer's end
+    GstClockTime end_ = GST_CLOCK_TIME_NONE;       // running time of the last item's end
+    GstClockTime audio_end_ = GST_CLOCK_TIME_NONE; // running time of the last packet's end
     OnPlaybackLost on_device_lost_ = OnPlaybackLost::discard;
     bool is_ended_ = false; // by on-device-lost
 };

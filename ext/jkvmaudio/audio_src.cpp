@@ -15,24 +15,6 @@ namespace jkvm {
 
 using namespace std::chrono_literals;
 
-namespace {
-
-/// A GstClock that shows the device's time. It may outlive the element.
-GstClock *make_clock(const SharedDeviceClock &device_clock)
-{
-    const auto get_time = [](GstClock *, gpointer shared) noexcept {
-        const auto &clock = *static_cast<SharedDeviceClock *>(shared);
-        return static_cast<GstClockTime>(clock->lock()->at(monotonic_now()).count());
-    };
-    const auto destroy = [](gpointer shared) noexcept {
-        delete static_cast<SharedDeviceClock *>(shared);
-    };
-    return gst_audio_clock_new("jkvmaudioclock", get_time, new SharedDeviceClock(device_clock),
-                               destroy);
-}
-
-} // namespace
-
 AudioSrc::AudioSrc(GstJkvmAudioSrc *element)
     : element_(GST_ELEMENT(element)), src_(GST_BASE_SRC(element)), xruns_(element_, "jkvm-xrun"),
       devices_(element_, "jkvm-device"), report_(element_, GST_CAT_DEFAULT)
@@ -55,23 +37,15 @@ gint64 AudioSrc::actual_latency_time() const
 
 GstStructure *AudioSrc::stats() const
 {
-    return make_structure(stats_.snapshot());
+    auto stats = stats_.snapshot();
+    stats.scheduling = priority_.granted();
+    return make_structure(stats);
 }
 
 const PropertyTable<AudioSrc> &AudioSrc::live_properties()
 {
-    constexpr Range<gint64> any_time{0, G_MAXINT64};
-    static const PropertyTable<AudioSrc> table{
-        computed<AudioSrc>(
-            "actual-buffer-time", "Actual buffer time",
-            "Size of the ring that the device granted (us); 0 while no device is open", any_time,
-            &AudioSrc::actual_buffer_time),
-        computed<AudioSrc>("actual-latency-time", "Actual latency time",
-                           "Period that the device granted (us); 0 while no device is open",
-                           any_time, &AudioSrc::actual_latency_time),
-        computed<AudioSrc>("stats", "Statistics", "Counters, and times in nanoseconds", AnyValue{},
-                           &AudioSrc::stats),
-    };
+    static const auto table = live_device_properties(
+        &AudioSrc::actual_buffer_time, &AudioSrc::actual_latency_time, &AudioSrc::stats);
     return table;
 }
 
@@ -81,12 +55,12 @@ void AudioSrc::set_property(guint id, const GValue *value, GParamSpec *spec)
     {
         auto settings = settings_.lock();
         is_capture_property = capture_properties().set(*settings, value, spec);
-        gain_ = settings->mute ? 0 : settings->volume;
-        // GStreamer asks only elements with this flag for a clock.
-        if (settings->provide_clock)
-            GST_OBJECT_FLAG_SET(element_, GST_ELEMENT_FLAG_PROVIDE_CLOCK);
-        else
-            GST_OBJECT_FLAG_UNSET(element_, GST_ELEMENT_FLAG_PROVIDE_CLOCK);
+        gain_ = settings->device.gain();
+        set_provides_clock(element_, settings->device.provide_clock);
+    }
+    if (is_capture_property && g_str_equal(spec->name, "device")) {
+        devices_changed_ = true;
+        control_.request_wake_up();
     }
     if (is_capture_property)
         return;
@@ -170,13 +144,14 @@ bool AudioSrc::open()
     coder_.emplace(channels_);
     const auto frame = codec.effective().frame;
     engine_ = std::make_unique<CaptureEngine>(
-        CaptureEngine::Config{.devices = split_device_list(settings.device),
+        CaptureEngine::Config{.devices = split_device_list(settings.device.device),
                               .channels = channels_,
-                              .period = std::min(settings.latency_time, frame),
+                              .period = std::min(settings.device.latency_time, frame),
                               .buffer_time = std::max(settings.buffer_time, 2 * frame)},
         *this);
     engine_->set_following_clock(settings.slave_method == SlaveMethod::skew);
     codec_changed_ = true;
+    devices_changed_ = false;
     bool is_open = apply_settings();
     pre_skip_ = is_open ? coder_->pre_skip() : 0;
     if (is_open) {
@@ -266,26 +241,12 @@ bool AudioSrc::answer_latency(GstQuery *query)
 
 GstClock *AudioSrc::provide_clock()
 {
-    return settings_.lock()->provide_clock ? make_clock(device_clock_) : nullptr;
+    return settings_.lock()->device.provide_clock ? make_clock_object(device_clock_) : nullptr;
 }
 
-void AudioSrc::on_stream_status(GstMessage *message)
+void AudioSrc::on_message(GstMessage *message)
 {
-    if (GST_MESSAGE_TYPE(message) != GST_MESSAGE_STREAM_STATUS ||
-        GST_MESSAGE_SRC(message) != GST_OBJECT(GST_BASE_SRC_PAD(src_)))
-        return;
-    GstStreamStatusType type{};
-    gst_message_parse_stream_status(message, &type, nullptr);
-    const auto requested = settings_.lock()->priority;
-    if (type == GST_STREAM_STATUS_TYPE_ENTER && requested > 0) {
-        const auto granted = priority_.raise(requested);
-        stats_.lock()->scheduling = granted;
-        GST_INFO_OBJECT(element_, "requested priority %d, granted: %s", requested,
-                        name_of(granted));
-    } else if (type == GST_STREAM_STATUS_TYPE_LEAVE) {
-        priority_.restore();
-        stats_.lock()->scheduling = ThreadPriority::Granted::normal;
-    }
+    priority_.on_message(message, GST_BASE_SRC_PAD(src_), settings_.lock()->device.priority);
 }
 
 } // namespace jkvm

@@ -13,7 +13,7 @@
 #include "common/stats_report.h"
 #include "core/base/guarded.h"
 #include "core/base/wait_control.h"
-#include "core/timing/device_clock.h"
+#include "device_clock_object.h"
 #include "gstjkvmaudiosrc.h"
 
 #include <atomic>
@@ -24,8 +24,6 @@
 GST_DEBUG_CATEGORY_EXTERN(jkvm_audio_src_debug);
 
 namespace jkvm {
-
-using SharedDeviceClock = std::shared_ptr<Guarded<DeviceClock>>;
 
 class AudioSrc final : public CaptureEngine::Host {
 public:
@@ -50,8 +48,8 @@ public:
     /// Takes an event of is_encoder_request(). False: it is invalid and was refused with a warning.
     bool handle_encoder_request(GstEvent *event);
     GstClock *provide_clock();
-    /// Raises and restores the priority of the streaming thread, which posts these messages itself.
-    void on_stream_status(GstMessage *message);
+    /// Precedes post_message() of the base class.
+    void on_message(GstMessage *message);
     GstFlowReturn create(GstBuffer **buffer);
 
 private:
@@ -93,10 +91,11 @@ private:
     ElementMessages devices_;
     StatsReport report_;
     WaitControl control_;
-    ThreadPriority priority_; // the streaming thread's
+    StreamPriority priority_;
     Guarded<CaptureSettings> settings_;
     Guarded<CodecControl> codec_;
     std::atomic<bool> codec_changed_{false};           // since the last apply_settings()
+    std::atomic<bool> devices_changed_{false};         // the same
     std::atomic<double> gain_{1};                      // from mute and volume
     Guarded<CaptureStats> stats_;                      // as of the last frame
     std::atomic<nanoseconds> latency_{nanoseconds(0)}; // 0 while closed

@@ -6,6 +6,7 @@
 #include "common/element_error.h"
 #include "common/fields.h"
 #include "common/mapped_buffer.h"
+#include "core/device/device_list.h"
 
 #define GST_CAT_DEFAULT jkvm_audio_src_debug
 
@@ -114,6 +115,8 @@ void AudioSrc::on_device_position(nanoseconds position, MonotonicTime captured)
 bool AudioSrc::apply_settings()
 {
     coder_->set_gain(gain_);
+    if (devices_changed_.exchange(false))
+        engine_->set_devices(split_device_list(settings_.lock()->device.device));
     if (!codec_changed_.exchange(false))
         return true;
     const auto settings = codec_.lock()->effective();
@@ -199,6 +202,8 @@ GstFlowReturn AudioSrc::code_frame(const CaptureEngine::Frame &frame, GstBuffer 
     update_stats(*coded);
     post_stats_if_due();
     const auto &stamp = frame.stamp;
+    if (stamp.time >= 0ns)
+        gst_object_sync_values(GST_OBJECT(element_), static_cast<GstClockTime>(stamp.time.count()));
     GST_LOG_OBJECT(element_, "%" GST_STIME_FORMAT ", %" G_GSIZE_FORMAT " bytes%s",
                    GST_STIME_ARGS(stamp.time.count()), coded->size,
                    frame.is_silence ? " of silence" : "");
@@ -225,9 +230,9 @@ void AudioSrc::update_stats(const FrameCoder::Coded &coded)
 
 void AudioSrc::post_stats_if_due()
 {
-    const auto interval = settings_.lock()->report_interval;
+    const auto interval = settings_.lock()->device.report_interval;
     if (report_.is_due(interval, monotonic_now()))
-        report_.post(make_structure(stats_.snapshot()));
+        report_.post(this->stats());
 }
 
 } // namespace jkvm

@@ -16,14 +16,27 @@
  * that is 1000 ppm off neither drops nor repeats samples. An error of more than 40 ms, or a step of the
  * timestamps by more than 5 ms, is corrected at once, by silence or by dropping audio.
  *
+ * Timestamps that are stretched by up to 0.6 % are followed exactly: the resampling ratio includes
+ * their rate, which is taken from the buffers' durations or from equal intervals between timestamps.
+ * An element that changes its delay in that way asks with a custom query whether the sink follows
+ * (structure jkvm-follows-timestamps; the answer is the gboolean follows). `slave-method=none` plays
+ * samples unchanged, and corrects an error of more than 40 ms at once.
+ *
+ * With `provide-clock` the pipeline can run on the device's clock. It never jumps, and runs on at the
+ * last rate while no device works.
+ *
  * The ring holds 24 ms when a packet is written. An underrun, or three close calls within a minute,
- * raises that by half, up to half of buffer-time, and the latency with it.
+ * raises that by half, up to half of buffer-time, and the latency with it. The render delay, which is
+ * part of the pipeline's latency, also includes the delays of the resampler, the driver and the
+ * hardware.
  *
  * ## Lost packets
  *
  * A GAP event in an Opus stream is concealed. If the next packet arrives in time and carries in-band
- * FEC, the last lost frame is recovered from it. Concealed audio fades out between 60 and 100 ms. A GAP
- * event may precede the caps.
+ * FEC, the last lost frame is recovered from it; after a loss the next packet is therefore taken as
+ * soon as it arrives. Concealed audio fades out between 60 and 100 ms. A GAP
+ * event may precede the caps. A packet that is late or missing without a GAP event is concealed as
+ * well, as soon as the ring runs low; the rest of a late packet replaces the concealment.
  *
  * ## Unavailable devices
  *
@@ -31,6 +44,9 @@
  * tried again at once, then after pauses of 100 to 300 ms. Nothing old is played afterwards: playback
  * continues with the packet that is due. `on-device-lost` selects an error or EOS instead. A state
  * change never waits for the device, which is opened in the element's own thread.
+ *
+ * If `device` is changed while the element plays, the open device is closed, unless it is the first one
+ * of the new list, the new ones are opened, and playback continues with the packet that is due.
  *
  * A device that stands still without an error, such as a USB gadget whose host does not record, is
  * blocked after 100 ms: its ring is emptied and it stays open. When it moves again, playback continues.
@@ -50,20 +66,27 @@
  * |---|---|---|
  * | frames | guint64 | packets played; raw audio counts in packets of up to 20 ms |
  * | bytes | guint64 | bytes in these packets |
- * | concealed | guint64 | samples per channel that were concealed, including the silence after the fade |
- * | fec-recovered | guint64 | samples per channel from in-band FEC |
+ * | concealed | guint64 | duration of the audio that was concealed, ns |
+ * | fec-recovered | guint64 | duration of the audio recovered from in-band FEC, ns |
  * | invalid | guint64 | packets that are not Opus; they are concealed |
  * | underruns | guint64 | times that the ring ran out of audio |
- * | dropped | guint64 | packets dropped: the sum of the next three |
+ * | dropped | guint64 | packets dropped: the sum of the next four |
  * | dropped-late | guint64 | packets that arrived after their due time |
  * | dropped-no-device | guint64 | packets dropped while no device played |
  * | dropped-queue-full | guint64 | packets and gaps dropped because the device's thread was blocked in the driver |
+ * | dropped-flush | guint64 | packets dropped by a flush before they were written |
  * | realignments | guint64 | playout errors that were corrected at once, also by the first packet |
  * | depth | guint64 | written and not yet played, ns |
  * | ring-target | guint64 | what the ring holds when a packet is written, ns |
+ * | device-latency | guint64 | render delay: ring-target plus the delays of resampler, driver and hardware, ns |
  * | ratio-ppm | gdouble | resampling ratio less 1, in parts per million |
  * | drift-ppm | gdouble | how much faster the device's clock is than the system's, in parts per million |
  * | playout-error-us | gdouble | estimated playout time less due time of the last packet, in microseconds |
+ * | playout-error-p95-us | gdouble | 95th percentile of its absolute value over the last packets, about two minutes, in microseconds |
+ * | latency-current, -average, -min, -max, -jitter, -p50, -p95, -p99 | guint64 | time from the capture of a packet's first sample to its playout, from the GstReferenceTimestampMeta (timestamp/x-unix) that jkvmipcsrc attaches; 0 without one, ns |
+ * | latency-samples | guint64 | packets that these latencies were measured from |
+ * | latency-trend | gchararray | stable, increasing, decreasing, volatile |
+ * | latency-buckets, latency-sum | GstValueArray, guint64 | their histogram and their sum, ns |
  * | state | gchararray | search, open, run, lost, blocked |
  * | device | gchararray | the open device; empty if there is none |
  * | rate, channels | guint | that the device granted |
@@ -112,6 +135,7 @@ static void configure_element(GstElementClass *klass)
     gst_element_class_set_static_metadata(klass, "JetKVM audio sink", "Sink/Audio/Decoder/Hardware",
                                           "Plays Opus or raw audio on an ALSA device",
                                           "the jkvm developers");
+    klass->provide_clock = [](GstElement *self) noexcept { return impl(self).provide_clock(); };
     klass->change_state = [](GstElement *self, GstStateChange transition) noexcept {
         return jkvm::open_in_ready(impl(self), gst_jkvm_audio_sink_parent_class, self, transition);
     };
@@ -132,6 +156,10 @@ static void configure_sink(GstBaseSinkClass *klass)
     };
     klass->set_caps = [](GstBaseSink *self, GstCaps *caps) noexcept -> gboolean {
         return impl(self).set_caps(caps);
+    };
+    klass->query = [](GstBaseSink *self, GstQuery *query) noexcept -> gboolean {
+        return impl(self).answer_query(query) ||
+               GST_BASE_SINK_CLASS(gst_jkvm_audio_sink_parent_class)->query(self, query);
     };
     klass->event = [](GstBaseSink *self, GstEvent *event) noexcept -> gboolean {
         if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP)

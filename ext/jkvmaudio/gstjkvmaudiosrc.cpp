@@ -44,6 +44,9 @@
  * within half a second after a device. `on-device-lost` selects an error or EOS instead. The message
  * jkvm-device, described below, has the reason.
  *
+ * If `device` is changed while the element runs, the open device is closed, unless it is the first one
+ * of the new list, and the new ones are opened. Silence fills the time in between.
+ *
  * A device without 48 kHz, the requested channels or 16-bit samples is opened as it is (8 to 192 kHz;
  * S16_LE, S32_LE, S24_3LE, S24_LE; any number of channels) and converted.
  *
@@ -194,7 +197,7 @@ static void configure_element(GstElementClass *klass)
     };
     klass->provide_clock = [](GstElement *self) noexcept { return impl(self).provide_clock(); };
     klass->post_message = [](GstElement *self, GstMessage *message) noexcept -> gboolean {
-        impl(self).on_stream_status(message);
+        impl(self).on_message(message);
         return GST_ELEMENT_CLASS(gst_jkvm_audio_src_parent_class)->post_message(self, message);
     };
 }

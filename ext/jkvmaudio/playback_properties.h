@@ -2,25 +2,18 @@
 // The properties of jkvmaudiosink.
 #pragma once
 
-#include "common/property_table.h"
-#include "common/stats_report.h"
-#include "core/base/time.h"
-
-#include <string>
+#include "device_properties.h"
 
 namespace jkvm {
 
 enum class OnPlaybackLost { discard, error, eos };
+enum class PlaybackSlaveMethod { resample, none };
 
 struct PlaybackSettings {
-    std::string device = "hw:0,0";
-    nanoseconds latency_time = std::chrono::milliseconds(10);
+    DeviceSettings device;
     nanoseconds buffer_time = std::chrono::milliseconds(200);
+    PlaybackSlaveMethod slave_method = PlaybackSlaveMethod::resample;
     OnPlaybackLost on_device_lost = OnPlaybackLost::discard;
-    bool mute = false;
-    double volume = 1;
-    int priority = 80;
-    nanoseconds report_interval = StatsReport::default_interval;
 };
 
 const PropertyTable<PlaybackSettings> &playback_properties();

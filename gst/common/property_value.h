@@ -24,6 +24,9 @@ inline constexpr auto mutable_ready =
 /// Takes effect immediately.
 inline constexpr auto mutable_playing = static_cast<GParamFlags>(
     G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING);
+/// The same; a GstControlSource may set the value for each buffer.
+inline constexpr auto controllable =
+    static_cast<GParamFlags>(mutable_playing | GST_PARAM_CONTROLLABLE);
 
 /// Registers the type of an enum property as part of the plugin's documented API. Must be called
 /// once for each name, with values that live as long as the process.

@@ -39,9 +39,13 @@ DeviceTrouble trouble_of(const Error &error)
 
 } // namespace
 
+DeviceSupervisor DeviceSession::make_supervisor()
+{
+    return DeviceSupervisor(static_cast<std::uint32_t>(monotonic_now().time_since_epoch().count()));
+}
+
 DeviceSession::DeviceSession(std::vector<std::string> devices, Stream &stream)
-    : devices_(std::move(devices)), stream_(stream),
-      supervisor_(static_cast<std::uint32_t>(monotonic_now().time_since_epoch().count()))
+    : devices_(std::move(devices)), stream_(stream), supervisor_(make_supervisor())
 {}
 
 Error DeviceSession::take_failure()
@@ -124,6 +128,19 @@ void DeviceSession::resume(MonotonicTime now)
     case AlsaDevice::Resumed::failed:
         lose(DeviceTrouble::suspended, "the device does not resume");
     }
+}
+
+void DeviceSession::set_devices(std::vector<std::string> devices, MonotonicTime now)
+{
+    devices_ = std::move(devices);
+    if (supervisor_.is_open() && !devices_.empty() && devices_.front() == device_)
+        return;
+    if (stage_ != Stage::closed)
+        stream_.close_stream();
+    stage_ = Stage::closed;
+    // The state of the old device says nothing about the new ones.
+    supervisor_ = make_supervisor();
+    (void)open(now); // take_failure() has the error
 }
 
 void DeviceSession::reopen(MonotonicTime now)

@@ -60,6 +60,9 @@ public:
     void lose(const Error &error);
     /// Keeps the suspended device open; it has to be resumed.
     void suspend();
+    /// Replaces the list of devices. Unless the first one is open, closes the open device and tries
+    /// the new ones.
+    void set_devices(std::vector<std::string> devices, MonotonicTime now);
     /// Closes the device and reopens one with another configuration.
     void reopen(MonotonicTime now);
     /// Handles a playback device whose pointer has stopped; it stays open.
@@ -87,6 +90,7 @@ private:
         suspended, ///< open, and has to be resumed
     };
 
+    static DeviceSupervisor make_supervisor();
     bool start_device(MonotonicTime now);
     void resume(MonotonicTime now);
     void on_opened(MonotonicTime now);

@@ -89,6 +89,11 @@ public:
     /// Discards all captured audio and starts a new timeline. To be called before the first next()
     /// and after pause().
     void restart();
+    /// Replaces the list of devices; see DeviceSession::set_devices().
+    void set_devices(std::vector<std::string> devices)
+    {
+        session_.set_devices(std::move(devices), monotonic_now());
+    }
     void pause();
     [[nodiscard]] bool is_started() const { return session_.is_started(); }
     /// Takes effect with the next frame. `samples`: per channel; `look_ahead`: of the encoder. When

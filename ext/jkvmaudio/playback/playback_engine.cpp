@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "playback/playback_engine.h"
 
+#include "core/opus/opus_packet.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -14,8 +16,18 @@ namespace {
 constexpr nanoseconds smallest_target = 10ms;
 // Maximum interval of steps, so that counters and states are current.
 constexpr nanoseconds longest_sleep = 100ms;
+// A missing packet is concealed when the ring holds less than this: as late as possible, because
+// the packet after it may carry FEC. That one is queued 5 ms before the missing one is due if the
+// ring target is 24 ms and packets last 20 ms.
+constexpr nanoseconds conceal_below = 4ms;
+// Length of one step of concealment, after which the packet may have arrived.
+constexpr nanoseconds conceal_step = 10ms;
+// Due times are rounded and read from two clocks.
+constexpr nanoseconds due_time_error = 1ms;
+// A longer gap is silence.
+constexpr nanoseconds longest_loss = 120ms;
 
-std::size_t frames_of(const PlaybackItem &item)
+std::size_t frames_of(const QueuedItem &item)
 {
     if (item.format.coding == PlaybackFormat::Coding::opus)
         return OpusFrameDecoder::max_samples / 2; // 60 ms: more than any single frame
@@ -27,7 +39,7 @@ std::size_t frames_of(const PlaybackItem &item)
 
 PlaybackEngine::PlaybackEngine(Config config, PlaybackQueue &queue, Host &host)
     : config_(std::move(config)), queue_(queue), host_(host), session_(config_.devices, *this),
-      target_(smallest_target, config_.buffer_time / 2)
+      output_(config_.follows_clock), target_(smallest_target, config_.buffer_time / 2)
 {
     session_.start();
 }
@@ -40,33 +52,39 @@ Status PlaybackEngine::open_stream(const std::string &pcm_name)
                          .buffer_time = config_.buffer_time});
 }
 
-nanoseconds PlaybackEngine::latency() const
+void PlaybackEngine::update(Snapshot &snapshot) const
 {
-    return target_.time();
-}
-
-PlaybackEngine::Snapshot PlaybackEngine::snapshot() const
-{
-    Snapshot snapshot{.state = supervisor().state(),
-                      .trouble = supervisor().trouble(),
-                      .ratio_ppm = output_.ratio_ppm(),
-                      .drift_ppm = output_.drift_ppm(),
-                      .playout_error = output_.playout_error(),
-                      .ring_target = target_.time(),
-                      .playout_end = output_.playout_end(),
-                      .counters = counters_};
+    snapshot.state = supervisor().state();
+    snapshot.trouble = supervisor().trouble();
+    snapshot.ratio_ppm = output_.ratio_ppm();
+    snapshot.drift_ppm = output_.drift_ppm();
+    snapshot.playout_error = output_.playout_error();
+    snapshot.ring_target = target_.time();
+    snapshot.latency = latency();
+    snapshot.playout_end = output_.playout_end();
+    snapshot.depth = output_.is_ready() ? output_.ahead(monotonic_now()) : 0ns;
     if (output_.is_open()) {
         snapshot.device = session_.device();
         snapshot.format = output_.format();
+    } else {
+        snapshot.device.clear();
+        snapshot.format = {};
     }
-    if (output_.is_ready())
-        snapshot.depth = output_.ahead(monotonic_now());
+    snapshot.counters = counters_;
     snapshot.counters.realignments = output_.realignments();
     snapshot.counters.decoder = decoder_.counters();
-    return snapshot;
 }
 
 // --- the device ---
+
+void PlaybackEngine::set_devices(std::vector<std::string> devices)
+{
+    config_.devices = devices;
+    const auto before = session_.device();
+    session_.set_devices(std::move(devices), monotonic_now());
+    if (!supervisor().is_open() || session_.device() != before)
+        end_stream();
+}
 
 void PlaybackEngine::update_device()
 {
@@ -113,6 +131,14 @@ void PlaybackEngine::check_progress(MonotonicTime now)
     }
 }
 
+void PlaybackEngine::report_changes()
+{
+    if (const auto position = output_.take_position())
+        host_.on_device_position(position->position, position->time);
+    if (const auto now = latency(); std::exchange(reported_latency_, now) != now)
+        host_.on_latency_changed(now);
+}
+
 // --- packets ---
 
 MonotonicTime PlaybackEngine::step()
@@ -126,29 +152,30 @@ MonotonicTime PlaybackEngine::step()
     now = monotonic_now();
     if (supervisor().is_open())
         check_progress(now);
-    for (;;) {
-        if (!item_) {
-            if (!queue_.pop(spare_))
-                break;
-            item_.emplace(std::move(spare_));
-        }
-        if (!play(now))
-            break;
-        spare_ = std::move(*item_);
-        item_.reset();
-    }
+    play_items(now);
+    report_changes();
     if (!supervisor().is_open())
         return std::min(supervisor().next_event(), now + longest_sleep);
-    if (gap_ && output_.is_ready() && output_.ahead(now) < PlaybackOutput::reserve)
-        resolve_gap({});
-    if (output_.keep_playing(now) && is_stream_active_) {
-        ++counters_.underruns;
-        is_stream_active_ = false;
+    conceal_late_packet(now);
+    const bool is_announced = output_.next_due().value_or(MonotonicTime::max()) < announced_until_;
+    if (!can_conceal() && output_.keep_playing(now) && is_stream_active_) {
+        counters_.underruns += is_announced ? 0 : 1;
+        end_stream();
     }
     auto next = std::min(output_.next_update(now), now + longest_sleep);
     if (output_.is_ready())
-        next = std::min(next, now + output_.ahead(now) - PlaybackOutput::reserve);
+        next = std::min(next, now + output_.ahead(now) -
+                                  (can_conceal() ? conceal_below : PlaybackOutput::reserve));
     return next;
+}
+
+void PlaybackEngine::play_items(MonotonicTime now)
+{
+    while (has_item_ || queue_.pop(item_)) {
+        has_item_ = !play(now);
+        if (has_item_)
+            break;
+    }
 }
 
 bool PlaybackEngine::play(MonotonicTime now)
@@ -156,25 +183,24 @@ bool PlaybackEngine::play(MonotonicTime now)
     if (!supervisor().is_open() || !output_.is_ready()) {
         // Until a device's clock is known, a packet is kept as long as it can still be on time.
         const bool may_play = supervisor().is_open() &&
-                              supervisor().state() != DeviceState::blocked && item_->due &&
-                              *item_->due > now;
-        if (may_play && item_->kind != PlaybackItem::Kind::end)
+                              supervisor().state() != DeviceState::blocked && item_.due &&
+                              *item_.due > now;
+        if (may_play && item_.kind != PlaybackItem::Kind::end)
             return false;
-        counters_.dropped_no_device += item_->kind == PlaybackItem::Kind::audio ? 1 : 0;
-        gap_.reset();
+        counters_.dropped_no_device += item_.kind == PlaybackItem::Kind::audio ? 1 : 0;
         decoder_.reset();
+        end_stream();
         return true;
     }
-    switch (item_->kind) {
+    switch (item_.kind) {
     case PlaybackItem::Kind::gap:
-        resolve_gap({});
-        if (item_->due)
-            gap_ = Gap{*item_->due, item_->duration, item_->format};
+        // conceal_late_packet() and fill_loss() do the work, as for an unannounced loss.
+        if (item_.due)
+            announced_until_ = *item_.due + item_.duration;
         return true;
     case PlaybackItem::Kind::end:
-        resolve_gap({});
         output_.finish();
-        is_stream_active_ = false;
+        end_stream();
         return true;
     default:
         return play_audio(now);
@@ -183,48 +209,114 @@ bool PlaybackEngine::play(MonotonicTime now)
 
 bool PlaybackEngine::play_audio(MonotonicTime now)
 {
-    const bool is_early = item_->due && *item_->due - now > config_.buffer_time / 2;
-    if (is_early || !output_.has_room(frames_of(*item_)))
+    const bool is_early = item_.due && *item_.due - now > config_.buffer_time / 2;
+    if (is_early || !output_.has_room(frames_of(item_)))
         return false;
-    if (item_->due)
-        learn_target(*item_->due, now);
-    resolve_gap(item_->data);
+    if (format_ != item_.format)
+        end_stream();
+    format_ = item_.format;
+    learn_target(now);
+    fill_loss(item_);
+    loss_begin_.reset();
     decoder_.set_gain(gain_target_);
-    const auto samples = decoder_.decode(item_->format, item_->data);
+    const auto samples = decoder_.decode(item_.format, item_.data);
     ++counters_.packets;
-    counters_.bytes += item_->data.size();
+    counters_.bytes += item_.data.size();
     if (samples.empty())
         return true;
-    if (output_.write(samples, item_->format.channels, item_->due))
-        is_stream_active_ = true;
-    else
+    if (item_.due && config_.follows_clock) {
+        const auto frames = samples.size() / item_.format.channels;
+        output_.set_stretch(timestamps_.next(
+            {.timestamp = item_.timestamp,
+             .duration = item_.duration,
+             .samples = nanoseconds(std::chrono::seconds(frames)) / VariableResampler::rate,
+             .due = *item_.due}));
+    }
+    if (!output_.write(samples, item_.format.channels, item_.due)) {
         ++counters_.dropped_late;
+        return true;
+    }
+    is_stream_active_ = true;
+    if (item_.due)
+        host_.on_played({.time = *item_.due + output_.playout_error(),
+                         .error = output_.playout_error(),
+                         .captured = item_.captured});
     return true;
 }
 
-void PlaybackEngine::resolve_gap(std::span<const std::byte> next)
+void PlaybackEngine::end_stream()
 {
-    const auto gap = std::exchange(gap_, std::nullopt);
-    if (!gap)
-        return;
-    const auto samples = decoder_.conceal(gap->format, gap->duration, next);
-    if (samples.empty())
-        is_stream_active_ = false; // silence is not an underrun
-    else if (output_.write(samples, gap->format.channels, gap->due))
-        is_stream_active_ = true;
+    is_stream_active_ = false;
+    loss_begin_.reset();
+    timestamps_.restart();
+    output_.set_stretch(0);
 }
 
-void PlaybackEngine::learn_target(MonotonicTime due, MonotonicTime now)
+// --- lost packets ---
+
+bool PlaybackEngine::can_conceal() const
 {
-    if (is_stream_active_ && target_.on_write(due - now, now))
-        host_.on_latency_changed(latency());
+    return is_stream_active_ && format_.coding == PlaybackFormat::Coding::opus &&
+           output_.is_ready() && output_.next_due();
+}
+
+void PlaybackEngine::conceal_late_packet(MonotonicTime now)
+{
+    while (can_conceal() && output_.ahead(now) < conceal_below) {
+        const auto begin = *output_.next_due();
+        if (!loss_begin_) {
+            loss_begin_ = begin;
+            counters_.underruns += begin < announced_until_ ? 0 : 1;
+        }
+        if (begin - *loss_begin_ >= OpusFrameDecoder::fade_end) {
+            end_stream(); // what follows is silence
+            break;
+        }
+        conceal(begin, conceal_step, {});
+    }
+}
+
+void PlaybackEngine::fill_loss(const QueuedItem &next)
+{
+    if (!can_conceal() || !next.due)
+        return;
+    const auto end = *next.due;
+    const auto filled = *output_.next_due();
+    auto begin = filled;
+    if (has_in_band_fec(next.data)) {
+        // FEC recovers whole frames. If a part of the frame was concealed already, the other part
+        // is better than none.
+        const auto frame = end - opus_packet_facts(next.data)->frame_duration;
+        const bool is_frame = std::chrono::abs(filled - frame) < due_time_error;
+        const bool is_rest = filled > frame && loss_begin_ && *loss_begin_ - frame < due_time_error;
+        begin = is_frame || is_rest ? frame : filled;
+    }
+    const auto lost = end - begin;
+    if (lost > longest_loss)
+        decoder_.reset();
+    else if (lost > PlaybackOutput::largest_step)
+        conceal(begin, lost, next.data);
+}
+
+void PlaybackEngine::conceal(MonotonicTime begin, nanoseconds duration,
+                             std::span<const std::byte> next)
+{
+    const auto samples = decoder_.conceal(format_, duration, next);
+    if (!samples.empty())
+        (void)output_.write(samples, format_.channels, begin);
+}
+
+void PlaybackEngine::learn_target(MonotonicTime now)
+{
+    if (is_stream_active_ && item_.due && !item_.is_overdue)
+        (void)target_.on_write(*item_.due - now, now);
 }
 
 void PlaybackEngine::flush()
 {
-    item_.reset();
-    gap_.reset();
-    is_stream_active_ = false;
+    if (std::exchange(has_item_, false) && item_.kind == PlaybackItem::Kind::audio)
+        ++counters_.dropped_flush;
+    end_stream();
     decoder_.reset();
     output_.discard();
 }

@@ -5,6 +5,7 @@
 #include "alsa/device_session.h"
 #include "alsa/playback_pcm.h"
 #include "core/playback/ring_target.h"
+#include "core/playback/timestamp_rate.h"
 #include "playback/playback_output.h"
 #include "playback/playback_queue.h"
 #include "playback/stream_decoder.h"
@@ -27,12 +28,23 @@ public:
         std::vector<std::string> devices;
         nanoseconds period = std::chrono::milliseconds(10);
         nanoseconds buffer_time = std::chrono::milliseconds(200);
+        /// Whether to resample to the device's clock and to stretched timestamps.
+        bool follows_clock = true;
+    };
+    /// A packet whose first sample is going to be played at `time`.
+    struct PlayedPacket {
+        MonotonicTime time;
+        nanoseconds error;                ///< `time` less the due time
+        std::optional<WallTime> captured; ///< when it was captured, if that is known
     };
     /// Called by step().
     class Host {
     public:
         virtual void on_device_changed(const DeviceReport &report) = 0;
         virtual void on_latency_changed(nanoseconds latency) = 0;
+        /// The device had played so much audio since its start.
+        virtual void on_device_position(nanoseconds position, MonotonicTime time) = 0;
+        virtual void on_played(const PlayedPacket &packet) = 0;
 
     protected:
         ~Host() = default;
@@ -44,6 +56,7 @@ public:
         std::uint64_t dropped_late = 0;       ///< packets whose due time had passed
         std::uint64_t dropped_queue_full = 0; ///< items, while the device's thread was blocked
         std::uint64_t dropped_no_device = 0;  ///< packets while no device played
+        std::uint64_t dropped_flush = 0;      ///< packets that were queued at a flush
         std::uint64_t realignments = 0;       ///< playout errors that were corrected at once
         OpusFrameDecoder::Counters decoder;
         std::array<std::uint64_t, device_troubles> recoveries{}; ///< by the trouble before
@@ -58,6 +71,7 @@ public:
         nanoseconds playout_error{0};
         nanoseconds depth{0}; ///< written and not yet played
         nanoseconds ring_target{0};
+        nanoseconds latency{0};      ///< see PlaybackEngine::latency()
         MonotonicTime playout_end{}; ///< when the last sample is played; in the past: nothing plays
         Counters counters;
     };
@@ -65,6 +79,12 @@ public:
     /// `queue` and `host` outlive the engine.
     PlaybackEngine(Config config, PlaybackQueue &queue, Host &host);
 
+    /// latency() before a device is open.
+    static constexpr nanoseconds initial_latency = RingTarget::initial + VariableResampler::delay;
+
+    /// Replaces the list of devices. Unless the first one of them is open already, the open device
+    /// is closed and the new ones are tried at once.
+    void set_devices(std::vector<std::string> devices);
     /// Processes all due work. Returns the time at which it has to be called again.
     MonotonicTime step();
     /// Discards audio that was written but not played yet.
@@ -73,18 +93,13 @@ public:
     void set_gain(double gain) { gain_target_ = gain; }
 
     /// Whether every item that was taken from the queue has been played or dropped.
-    [[nodiscard]] bool is_idle() const { return !item_ && !gap_; }
-    [[nodiscard]] Snapshot snapshot() const;
+    [[nodiscard]] bool is_idle() const { return !has_item_; }
+    /// Does not allocate if the snapshot has had the same device before.
+    void update(Snapshot &snapshot) const;
     /// Time before its due time at which a packet has to be queued.
-    [[nodiscard]] nanoseconds latency() const;
+    [[nodiscard]] nanoseconds latency() const { return target_.time() + output_.delay(); }
 
 private:
-    struct Gap {
-        MonotonicTime due;
-        nanoseconds duration;
-        PlaybackFormat format;
-    };
-
     Status open_stream(const std::string &pcm_name) override;
     Status start_stream() override { return output_.start(); }
     void stop_stream() override { output_.stop(); }
@@ -98,12 +113,21 @@ private:
     void update_device();
     void on_underrun();
     void check_progress(MonotonicTime now);
+    void report_changes();
+    void play_items(MonotonicTime now);
     /// Returns whether the item was played or dropped.
     bool play(MonotonicTime now);
     bool play_audio(MonotonicTime now);
-    /// Conceals the pending gap, with FEC from `next` if there is one.
-    void resolve_gap(std::span<const std::byte> next);
-    void learn_target(MonotonicTime due, MonotonicTime now);
+    void end_stream();
+    /// Whether the stream is Opus and its end can be extended by concealment.
+    [[nodiscard]] bool can_conceal() const;
+    /// Extends the audio in the ring if it runs low and the next packet is late or lost.
+    void conceal_late_packet(MonotonicTime now);
+    /// Fills the time between the audio in the ring and the packet that follows a loss, with FEC
+    /// from that packet if it has it.
+    void fill_loss(const QueuedItem &next);
+    void conceal(MonotonicTime begin, nanoseconds duration, std::span<const std::byte> next);
+    void learn_target(MonotonicTime now);
 
     Config config_;
     PlaybackQueue &queue_;
@@ -112,10 +136,14 @@ private:
     PlaybackOutput output_;
     StreamDecoder decoder_;
     RingTarget target_;
-    std::optional<PlaybackItem> item_; // taken from the queue and not yet played
-    PlaybackItem spare_;               // its memory between items
-    std::optional<Gap> gap_;
+    QueuedItem item_; // taken from the queue and not yet played
+    bool has_item_ = false;
     bool is_stream_active_ = false; // audio follows on what was written
+    PlaybackFormat format_;         // of the last packet
+    TimestampRate timestamps_;
+    std::optional<MonotonicTime> loss_begin_; // due time of the first sample that was concealed
+    MonotonicTime announced_until_{};         // due time of the end of announced gaps
+    nanoseconds reported_latency_ = initial_latency;
     double gain_target_ = 1;
     Counters counters_;
 };

@@ -33,6 +33,7 @@ Status PlaybackOutput::open(const AlsaDevice::Config &config)
         edges_ = PointerEdgeDetector(rate);
     }
     resampler_.reset();
+    mean_driver_delay_.reset();
     stall_ = PointerStallDetector(pcm_->format().is_coarse ? pcm_->format().period : 0ns);
     return Done{};
 }
@@ -70,8 +71,23 @@ PlaybackPcm::Outcome PlaybackOutput::update()
     if (const auto edge = edges_.on_reading(pcm_->pointer(), now)) {
         clock_.observe(pcm_->pointer(), *edge);
         search_from_ = is_ready() ? now + search_interval : now;
+        position_ = Position{clock_.to_time(pcm_->pointer()), *edge};
+        measure_driver_delay();
     }
     return outcome;
+}
+
+void PlaybackOutput::measure_driver_delay()
+{
+    constexpr nanoseconds tolerance = 1ms;
+    constexpr int smoothing = 16;
+    const auto measured = pcm_->driver_delay();
+    if (!mean_driver_delay_)
+        mean_driver_delay_ = driver_delay_ = measured;
+    else
+        *mean_driver_delay_ += (measured - *mean_driver_delay_) / smoothing;
+    if (std::chrono::abs(*mean_driver_delay_ - driver_delay_) > tolerance)
+        driver_delay_ = *mean_driver_delay_;
 }
 
 MonotonicTime PlaybackOutput::next_update(MonotonicTime now) const
@@ -113,8 +129,10 @@ bool PlaybackOutput::keep_playing(MonotonicTime now)
         return false;
     const bool was_audio = silence_tail_ == 0;
     add_silence(pcm_->to_frames(reserve + 5ms - left));
-    if (was_audio)
+    if (was_audio) {
         control_.realign();
+        next_due_.reset();
+    }
     return was_audio;
 }
 
@@ -132,14 +150,21 @@ std::size_t PlaybackOutput::shift(std::int64_t silence, MonotonicTime now)
     return late - taken;
 }
 
+bool PlaybackOutput::needs_resampler() const
+{
+    return follows_clock_ || pcm_->format().rate != VariableResampler::rate;
+}
+
 bool PlaybackOutput::prepare_resampler(unsigned channels)
 {
-    if (resampler_ && channels_ == channels)
+    if (channels_ == channels && (resampler_ || !needs_resampler()))
         return true;
     resampler_.reset();
+    channels_ = channels;
+    if (!needs_resampler())
+        return true;
     if (auto made = VariableResampler::create(channels, pcm_->format().rate))
         resampler_.emplace(std::move(*made));
-    channels_ = channels;
     return resampler_.has_value();
 }
 
@@ -149,37 +174,40 @@ bool PlaybackOutput::write(std::span<const float> samples, unsigned channels,
     if (!prepare_resampler(channels))
         return false;
     const auto now = monotonic_now();
-    const auto stream_time = [](double count) {
+    const auto stream_time = [this](double count) {
         return std::chrono::duration_cast<nanoseconds>(
-            std::chrono::duration<double>(count / VariableResampler::rate));
+            std::chrono::duration<double>(count * (1 + stretch_ * 1e-6) / VariableResampler::rate));
     };
     if (due && (!next_due_ || std::chrono::abs(*due - *next_due_) > largest_step))
         control_.realign();
-    const auto frames = samples.size() / channels;
-    const auto duration = stream_time(static_cast<double>(frames));
+    const auto duration = stream_time(static_cast<double>(samples.size() / channels));
     // The resampler's next output sample belongs to slightly earlier input.
-    const auto held = stream_time(resampler_->held());
-    const auto begin = due ? *due - held : clock_.time_of(pcm_->written());
-    next_due_ = (due ? *due : begin) + duration;
-    const auto step = control_.next(clock_, pcm_->written(), begin);
+    const auto held = stream_time(resampler_ ? resampler_->held() : 0);
+    const auto begin = due ? *due - held - driver_delay_ : clock_.time_of(pcm_->written());
+    const auto step = control_.next(clock_, pcm_->written(), begin, stretch_);
     ratio_ = step.ratio;
     if (step.silence != 0) {
         ++realignments_;
         const auto late = shift(step.silence, now) * VariableResampler::rate / pcm_->format().rate;
         if (late * channels >= samples.size()) {
-            control_.realign();
+            if (!next_due_) // else concealed audio has replaced it, which is aligned
+                control_.realign();
             return false;
         }
         samples = samples.subspan(late * channels);
     }
-    resampler_->set_ratio(step.ratio);
+    next_due_ = (due ? *due : begin + driver_delay_) + duration;
+    if (resampler_)
+        resampler_->set_ratio(step.ratio);
     write_resampled(samples);
     return true;
 }
 
 void PlaybackOutput::write_resampled(std::span<const float> samples)
 {
-    while (!samples.empty()) {
+    if (!resampler_)
+        pcm_->write(samples, channels_);
+    while (resampler_ && !samples.empty()) {
         const auto chunk =
             samples.first(std::min(samples.size(), VariableResampler::largest_input * channels_));
         pcm_->write(resampler_->process(chunk), channels_);
@@ -190,14 +218,16 @@ void PlaybackOutput::write_resampled(std::span<const float> samples)
 
 void PlaybackOutput::finish()
 {
-    if (!resampler_ || silence_tail_ > 0)
+    if (silence_tail_ > 0)
+        return;
+    control_.realign();
+    next_due_.reset();
+    if (!resampler_)
         return;
     constexpr std::size_t frames = 64; // more than it holds
     constexpr std::array<float, 2 * frames> zeros{};
     write_resampled(std::span(zeros).first(frames * channels_));
     resampler_->reset();
-    control_.realign();
-    next_due_.reset();
 }
 
 void PlaybackOutput::discard()
@@ -217,12 +247,12 @@ MonotonicTime PlaybackOutput::playout_end() const
 {
     if (!is_ready())
         return MonotonicTime::min();
-    return clock_.time_of(pcm_->written() - silence_tail_);
+    return clock_.time_of(pcm_->written() - silence_tail_) + driver_delay_;
 }
 
-nanoseconds PlaybackOutput::delay()
+nanoseconds PlaybackOutput::delay() const
 {
-    return (resampler_ ? resampler_->delay() : 0ns) + (pcm_ ? pcm_->driver_delay() : 0ns);
+    return (follows_clock_ ? VariableResampler::delay : 0ns) + driver_delay_;
 }
 
 } // namespace jkvm

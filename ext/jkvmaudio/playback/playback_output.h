@@ -11,6 +11,7 @@
 
 #include <optional>
 #include <span>
+#include <utility>
 
 namespace jkvm {
 
@@ -22,6 +23,12 @@ public:
     static constexpr nanoseconds reserve = std::chrono::milliseconds(10);
     /// A step of the timestamps beyond this is corrected at once, a smaller one by resampling.
     static constexpr nanoseconds largest_step = std::chrono::milliseconds(5);
+
+    /// `follows_clock`: whether the resampling ratio follows the device's clock and the timestamps.
+    explicit PlaybackOutput(bool follows_clock) : follows_clock_(follows_clock)
+    {
+        control_.set_following(follows_clock);
+    }
 
     Status open(const AlsaDevice::Config &config);
     void close() { pcm_.reset(); }
@@ -48,9 +55,13 @@ public:
     [[nodiscard]] bool has_room(std::size_t stream_frames) const;
     /// Adds silence if the ring runs low. Returns whether it did so after audio.
     bool keep_playing(MonotonicTime now);
+    /// Sets by how much longer than nominal the following samples have to be played, in ppm.
+    void set_stretch(double ppm) { stretch_ = ppm; }
     /// Writes samples of the stream, the first of them due at that time. Returns false if all of
     /// them are late and were dropped. Requires is_ready().
     bool write(std::span<const float> samples, unsigned channels, std::optional<MonotonicTime> due);
+    /// When the sample behind the last one written is due; nothing after silence.
+    [[nodiscard]] std::optional<MonotonicTime> next_due() const { return next_due_; }
     /// Plays the samples held by the resampler at the end of a stream.
     void finish();
     /// Removes written audio from the ring, as far as the hardware has not fetched it.
@@ -60,7 +71,18 @@ public:
     [[nodiscard]] MonotonicTime next_update(MonotonicTime now) const;
     /// Time at which the last sample of the stream is played.
     [[nodiscard]] MonotonicTime playout_end() const;
-    [[nodiscard]] nanoseconds delay();
+    /// Delay of the resampler, the driver and the hardware. Changes only when the driver's delay
+    /// has changed by more than 1 ms.
+    [[nodiscard]] nanoseconds delay() const;
+    /// Position of the device's clock as of the last update() that has observed it.
+    struct Position {
+        nanoseconds position; ///< played since the device was started
+        MonotonicTime time;
+    };
+    [[nodiscard]] std::optional<Position> take_position()
+    {
+        return std::exchange(position_, std::nullopt);
+    }
     [[nodiscard]] const AlsaDevice::Format &format() const { return pcm_->format(); }
     [[nodiscard]] double ratio_ppm() const { return 1e6 * (ratio_ - 1); }
     [[nodiscard]] double drift_ppm() const { return clock_.ppm(); }
@@ -70,6 +92,10 @@ public:
 private:
     static constexpr unsigned needed_edges = 3;
 
+    /// Requires that the pointer was just read.
+    void measure_driver_delay();
+    /// Bypassing the resampler is bit-exact, but its delay differs, so it is never toggled.
+    [[nodiscard]] bool needs_resampler() const;
     bool prepare_resampler(unsigned channels);
     /// Corrects the playout time by that many frames: inserts silence if positive, removes silence
     /// from the end of the ring if negative. Returns how many frames have to be dropped in
@@ -88,8 +114,13 @@ private:
     MonotonicTime search_from_{};           // of the next edge
     std::optional<MonotonicTime> next_due_; // of the sample behind those that were written
     std::size_t silence_tail_ = 0;          // frames of silence at the end of what was written
+    bool follows_clock_;
+    double stretch_ = 0; // ppm
     double ratio_ = 1;
     std::uint64_t realignments_ = 0;
+    std::optional<Position> position_;               // not taken yet
+    std::optional<nanoseconds> mean_driver_delay_{}; // over about 16 measurements
+    nanoseconds driver_delay_{0};                    // that is accounted for
 };
 
 } // namespace jkvm

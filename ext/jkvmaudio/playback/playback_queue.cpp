@@ -1,33 +1,29 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "playback/playback_queue.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace jkvm {
 
 bool PlaybackQueue::push(const PlaybackItem &item, std::span<const std::byte> data)
 {
+    // Room for most packets, so that an item's memory soon stops growing.
+    constexpr std::size_t common_size = 2048;
     const std::lock_guard lock(mutex_);
-    if (items_.size() >= capacity)
+    if (count_ >= capacity)
         return false;
-    PlaybackItem added;
-    if (!spare_.empty()) {
-        added.data = std::move(spare_.back().data);
-        spare_.pop_back();
-    }
-    added.kind = item.kind;
-    added.format = item.format;
-    added.due = item.due;
-    added.duration = item.duration;
+    auto &added = items_.at((first_ + count_++) % capacity);
+    static_cast<PlaybackItem &>(added) = item;
+    added.data.reserve(std::max(data.size(), common_size));
     added.data.assign(data.begin(), data.end());
-    items_.push_back(std::move(added));
     return true;
 }
 
 void PlaybackQueue::wait_for_room(nanoseconds limit)
 {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, limit, [this] { return is_interrupted_ || items_.size() < capacity; });
+    changed_.wait_for(lock, limit, [this] { return is_interrupted_ || count_ < capacity; });
 }
 
 void PlaybackQueue::interrupt(bool is_interrupted)
@@ -37,37 +33,38 @@ void PlaybackQueue::interrupt(bool is_interrupted)
     changed_.notify_all();
 }
 
-bool PlaybackQueue::pop(PlaybackItem &item)
+bool PlaybackQueue::pop(QueuedItem &item)
 {
     const std::lock_guard lock(mutex_);
-    if (items_.empty())
+    if (count_ == 0)
         return false;
-    std::swap(item, items_.front());
-    spare_.push_back(std::move(items_.front()));
-    items_.pop_front();
+    std::swap(item, items_.at(first_));
+    first_ = (first_ + 1) % capacity;
+    --count_;
     changed_.notify_all();
     return true;
 }
 
-void PlaybackQueue::clear()
+std::size_t PlaybackQueue::clear()
 {
     const std::lock_guard lock(mutex_);
-    for (auto &item : items_)
-        spare_.push_back(std::move(item));
-    items_.clear();
+    std::size_t audio = 0;
+    for (; count_ > 0; --count_, first_ = (first_ + 1) % capacity)
+        audio += items_.at(first_).kind == PlaybackItem::Kind::audio ? 1 : 0;
     changed_.notify_all();
+    return audio;
 }
 
 bool PlaybackQueue::is_full() const
 {
     const std::lock_guard lock(mutex_);
-    return items_.size() >= capacity;
+    return count_ >= capacity;
 }
 
 bool PlaybackQueue::is_empty() const
 {
     const std::lock_guard lock(mutex_);
-    return items_.empty();
+    return count_ == 0;
 }
 
 } // namespace jkvm

@@ -4,9 +4,9 @@
 
 #include "core/base/time.h"
 
+#include <array>
 #include <condition_variable>
 #include <cstddef>
-#include <deque>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -31,12 +31,18 @@ struct PlaybackItem {
     };
     Kind kind = Kind::audio;
     PlaybackFormat format;
-    std::vector<std::byte> data;      ///< of Kind::audio
     std::optional<MonotonicTime> due; ///< of the first sample; nothing: as soon as possible
-    nanoseconds duration{0};          ///< of Kind::gap
+    nanoseconds timestamp{0};         ///< running time that `due` was calculated from
+    nanoseconds duration{0};          ///< as stamped; 0: unknown
+    std::optional<WallTime> captured; ///< when the first sample was captured, if that is known
+    bool is_overdue = false; ///< arrived so late at the sink that no ring could have kept it
 };
 
-/// A bounded queue whose items keep their memory. Any thread.
+struct QueuedItem : PlaybackItem {
+    std::vector<std::byte> data; ///< of Kind::audio
+};
+
+/// A bounded queue that reuses the memory of earlier items. Any thread.
 class PlaybackQueue {
 public:
     static constexpr std::size_t capacity = 32;
@@ -48,9 +54,10 @@ public:
     /// Ends the current wait and every later one until this is called with false.
     void interrupt(bool is_interrupted);
 
-    /// Swaps the oldest item into `item`. Returns false if there is none.
-    bool pop(PlaybackItem &item);
-    void clear();
+    /// Swaps the oldest item into `item`, whose memory is reused. Returns false if there is none.
+    bool pop(QueuedItem &item);
+    /// Removes all items. Returns how many of them were audio.
+    std::size_t clear();
     [[nodiscard]] bool is_empty() const;
     [[nodiscard]] bool is_full() const;
 
@@ -58,8 +65,9 @@ private:
     mutable std::mutex mutex_; // guards the members below
     std::condition_variable changed_;
     bool is_interrupted_ = false;
-    std::deque<PlaybackItem> items_;
-    std::vector<PlaybackItem> spare_; // with the memory of earlier items
+    std::array<QueuedItem, capacity> items_; // a ring
+    std::size_t first_ = 0;
+    std::size_t count_ = 0;
 };
 
 } // namespace jkvm

@@ -2,8 +2,7 @@
 // The property `stats` of jkvmaudiosink.
 #pragma once
 
-#include "core/base/thread_priority.h"
-#include "playback/playback_engine.h"
+#include "playback/playback_thread.h"
 
 #include <gst/gst.h>
 
@@ -11,6 +10,7 @@ namespace jkvm {
 
 struct PlaybackStats {
     PlaybackEngine::Snapshot engine;
+    PlaybackThread::Quality quality;
     ThreadPriority::Granted scheduling = ThreadPriority::Granted::normal;
 };
 

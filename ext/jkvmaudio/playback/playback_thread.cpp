@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace jkvm {
 
@@ -18,11 +19,14 @@ struct PlaybackThread::Shared final : PlaybackEngine::Host {
     PlaybackQueue queue;
     WaitControl control;
     std::atomic<double> gain{1};
-    std::atomic<nanoseconds> latency{RingTarget::initial};
+    std::atomic<nanoseconds> latency{PlaybackEngine::initial_latency};
     std::atomic<ThreadPriority::Granted> scheduling{ThreadPriority::Granted::normal};
     std::atomic<bool> is_idle{true};
     std::atomic<std::uint64_t> dropped_queue_full{0};
+    std::atomic<std::uint64_t> dropped_flush{0};              // while they were queued
+    Guarded<std::optional<std::vector<std::string>>> devices; // to be set
     Guarded<PlaybackEngine::Snapshot> snapshot;
+    Guarded<Quality> quality;
     // Held while the host is called, so that the destructor returns after the last call.
     Guarded<PlaybackEngine::Host *> host{nullptr};
 
@@ -40,6 +44,20 @@ struct PlaybackThread::Shared final : PlaybackEngine::Host {
         latency = changed;
         if (const auto access = host.lock(); *access != nullptr)
             (*access)->on_latency_changed(changed);
+    }
+    void on_device_position(nanoseconds position, MonotonicTime time) override
+    {
+        if (const auto access = host.lock(); *access != nullptr)
+            (*access)->on_device_position(position, time);
+    }
+    void on_played(const PlaybackEngine::PlayedPacket &packet) override
+    {
+        auto access = quality.lock();
+        access->playout_error.record(std::chrono::abs(packet.error));
+        if (packet.captured) {
+            const auto [wall, monotonic] = read_together(&wall_now, &monotonic_now);
+            access->latency.record(wall - *packet.captured + (packet.time - monotonic));
+        }
     }
 };
 
@@ -73,8 +91,10 @@ void PlaybackThread::run(const std::shared_ptr<Shared> &shared, const Config &co
             if (shared->control.is_set())
                 break; // neither of the two: it was interrupted
             engine.set_gain(shared->gain);
+            if (auto devices = std::exchange(*shared->devices.lock(), std::nullopt))
+                engine.set_devices(std::move(*devices));
             const auto next = engine.step();
-            *shared->snapshot.lock() = engine.snapshot();
+            engine.update(*shared->snapshot.lock());
             shared->is_idle = engine.is_idle() && shared->queue.is_empty();
             shared->control.sleep_until(next);
         }
@@ -109,13 +129,24 @@ void PlaybackThread::interrupt(bool is_interrupted)
 
 void PlaybackThread::flush()
 {
-    shared_->queue.clear();
+    shared_->dropped_flush += shared_->queue.clear();
     shared_->control.request_restart();
 }
 
 void PlaybackThread::set_gain(double gain)
 {
     shared_->gain = gain;
+}
+
+void PlaybackThread::set_devices(std::vector<std::string> devices)
+{
+    *shared_->devices.lock() = std::move(devices);
+    shared_->control.request_wake_up();
+}
+
+PlaybackThread::Quality PlaybackThread::quality() const
+{
+    return shared_->quality.snapshot();
 }
 
 bool PlaybackThread::is_idle() const
@@ -127,6 +158,7 @@ PlaybackEngine::Snapshot PlaybackThread::snapshot() const
 {
     auto snapshot = shared_->snapshot.snapshot();
     snapshot.counters.dropped_queue_full = shared_->dropped_queue_full;
+    snapshot.counters.dropped_flush += shared_->dropped_flush;
     return snapshot;
 }
 

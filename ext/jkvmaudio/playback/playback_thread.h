@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/base/thread_priority.h"
+#include "core/stats/latency_monitor.h"
 #include "playback/playback_engine.h"
 
 #include <memory>
@@ -37,9 +38,17 @@ public:
     /// Discards queued items and audio that the device has not played yet.
     void flush();
     void set_gain(double gain);
+    /// Replaces the list of devices; see PlaybackEngine::set_devices().
+    void set_devices(std::vector<std::string> devices);
     /// Whether all items were written or dropped.
     [[nodiscard]] bool is_idle() const;
 
+    /// Statistics of the packets played so far.
+    struct Quality {
+        DecayingQuantiles playout_error; ///< absolute values
+        LatencyMonitor latency;          ///< from capture to the device
+    };
+    [[nodiscard]] Quality quality() const;
     /// Statistics as of the thread's last step.
     [[nodiscard]] PlaybackEngine::Snapshot snapshot() const;
     /// Time before its due time at which an item has to be queued.

@@ -67,12 +67,6 @@ std::span<const float> VariableResampler::process(std::span<const float> input)
     return std::span(output_).first(out_frames * channels_);
 }
 
-nanoseconds VariableResampler::delay() const
-{
-    const auto frames = gst_audio_resampler_get_max_latency(handle_.get());
-    return nanoseconds(std::chrono::seconds(frames)) / rate;
-}
-
 void VariableResampler::reset()
 {
     gst_audio_resampler_reset(handle_.get());

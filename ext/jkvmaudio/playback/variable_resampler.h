@@ -21,6 +21,7 @@ public:
     static constexpr unsigned rate = 48000; ///< Hz, of the input
     /// Frames that one call takes at most: 5 ms.
     static constexpr std::size_t largest_input = rate / 200;
+    static constexpr nanoseconds delay = nanoseconds(std::chrono::seconds(32)) / rate;
 
     /// `device_rate`: of the output at ratio 1. Errors: out_of_resources.
     static Result<VariableResampler> create(unsigned channels, unsigned device_rate);
@@ -31,7 +32,6 @@ public:
     std::span<const float> process(std::span<const float> input);
     /// Number of input frames whose output was not returned yet.
     [[nodiscard]] double held() const { return held_; }
-    [[nodiscard]] nanoseconds delay() const;
     /// Discards the stream so far.
     void reset();
 

@@ -7,7 +7,7 @@
 namespace jkvm {
 
 PlaybackControl::Step PlaybackControl::next(const PlaybackClock &clock, std::uint64_t written,
-                                            MonotonicTime due)
+                                            MonotonicTime due, double stretch)
 {
     using Seconds = std::chrono::duration<double>;
     error_ = clock.time_of(written) - due;
@@ -17,9 +17,12 @@ PlaybackControl::Step PlaybackControl::next(const PlaybackClock &clock, std::uin
         silence = std::llround(-Seconds(error_).count() * clock.rate() * (1 + clock.ppm() * 1e-6));
         error_ = clock.time_of(written + static_cast<std::uint64_t>(silence)) - due;
     }
+    if (!is_following_)
+        return {1, silence};
     const double correction = std::clamp(1e6 * (Seconds(error_) / Seconds(time_constant)),
                                          -largest_correction, largest_correction);
-    return {1 + (clock.ppm() - correction) * 1e-6, silence};
+    const double rate = (1 + clock.ppm() * 1e-6) * (1 + stretch * 1e-6);
+    return {rate - correction * 1e-6, silence};
 }
 
 } // namespace jkvm

@@ -9,8 +9,9 @@
 namespace jkvm {
 
 /// Steers the playout time, not the fill level of the ring: the ratio is the device's estimated
-/// rate, corrected by at most 500 ppm for the playout error. An error that is too large for that is
-/// corrected at once, with silence or by removing audio. Thread-bound.
+/// rate times the rate of the stream's timestamps, corrected by at most 500 ppm for the playout
+/// error. An error that is too large for that is corrected at once, with silence or by removing
+/// audio. Thread-bound.
 class PlaybackControl {
 public:
     /// The playout error decays with this time constant.
@@ -28,15 +29,21 @@ public:
     /// small, is corrected at once.
     void realign() { is_aligned_ = false; }
 
+    /// Without following, the ratio is always 1 and only large errors are corrected.
+    void set_following(bool is_following) { is_following_ = is_following; }
+
     /// The next sample of the stream is due at `due` and would be written as the device's frame
-    /// `written`. The clock must have an observation.
-    Step next(const PlaybackClock &clock, std::uint64_t written, MonotonicTime due);
+    /// `written`. `stretch`: by how much longer than nominal the timestamps make the samples, in
+    /// ppm; see TimestampRate. The clock must have an observation.
+    Step next(const PlaybackClock &clock, std::uint64_t written, MonotonicTime due,
+              double stretch = 0);
 
     /// Estimated playout time less due time at the last next(), after its correction; positive:
     /// late.
     [[nodiscard]] nanoseconds error() const { return error_; }
 
 private:
+    bool is_following_ = true;
     bool is_aligned_ = false;
     nanoseconds error_{0};
 };

@@ -1,17 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // jkvmaudiosink in pipelines: timing, drift, faults, GAP and EOS.
-#include "playback/triangle.h"
-#include "support/gst_test.h"
-
-#include "core/base/time.h"
-#include "core/base/wait_control.h"
-
-#include <gst/app/gstappsrc.h>
-#include <gst/base/gstbasesink.h>
-#include <gtest/gtest.h>
+#include "playback/audio_sink_test.h"
 
 #include <algorithm>
-#include <optional>
 #include <thread>
 
 namespace jkvm {
@@ -20,84 +11,6 @@ namespace {
 using namespace std::chrono_literals;
 using testing::measure_playout;
 using testing::PlayedAudio;
-
-class AudioSinkTest : public ::testing::Test {
-protected:
-    static constexpr auto packet = 20ms;
-    static constexpr nanoseconds longest_span = 500us;
-    /// The pipeline's latency. Packets are pushed as soon as they are captured, so this is the
-    /// reserve against delays of a busy machine.
-    static constexpr auto latency = 150ms;
-
-    AudioSinkTest() { pcm_.record_playback(); }
-
-    /// A live pipeline with raw audio, in PLAYING.
-    void start(const std::string &properties = {})
-    {
-        pipeline_.emplace("appsrc name=src is-live=true format=time min-latency=" +
-                          std::to_string(nanoseconds(latency).count()) +
-                          " ! jkvmaudiosink name=sink device=" + pcm_.device() + " " + properties);
-        set_caps("audio/x-raw, format=S16LE, rate=48000, channels=1, layout=interleaved");
-        pipeline_->play();
-    }
-    void set_caps(const char *text)
-    {
-        auto *caps = gst_caps_from_string(text);
-        gst_app_src_set_caps(source(), caps);
-        gst_caps_unref(caps);
-    }
-    GstAppSrc *source() { return GST_APP_SRC(pipeline_->element("src")); }
-    GstElement *sink() { return pipeline_->element("sink"); }
-
-    /// CLOCK_MONOTONIC at running time 0, which is the time of the triangle's first frame.
-    nanoseconds base() { return nanoseconds(gst_element_get_base_time(pipeline_->get())); }
-    /// When the triangle's first frame is due.
-    nanoseconds due()
-    {
-        return base() + nanoseconds(gst_base_sink_get_latency(GST_BASE_SINK(sink())));
-    }
-    static nanoseconds now() { return monotonic_now().time_since_epoch(); }
-
-    void push_packet(nanoseconds time)
-    {
-        const auto frames = testing::triangle(static_cast<std::size_t>(time / 1ms * 48), 960);
-        auto *buffer = gst_buffer_new_memdup(frames.data(), frames.size() * 2);
-        GST_BUFFER_PTS(buffer) = static_cast<GstClockTime>(time.count());
-        GST_BUFFER_DURATION(buffer) = 20 * GST_MSECOND;
-        ASSERT_EQ(gst_app_src_push_buffer(source(), buffer), GST_FLOW_OK);
-    }
-    /// Pushes the triangle for so long, each packet when its first frame is captured.
-    void play(nanoseconds time)
-    {
-        for (const auto end = pushed_ + time; pushed_ < end; pushed_ += packet) {
-            push_packet(pushed_);
-            pause_.sleep_until(MonotonicTime(base() + pushed_));
-        }
-    }
-    /// Lets everything be played, and ends the recording.
-    PlayedAudio stop()
-    {
-        gst_app_src_end_of_stream(source());
-        pipeline_->wait_for_eos();
-        pipeline_->set_state(GST_STATE_NULL);
-        return PlayedAudio(pcm_);
-    }
-    /// Playout errors from then on. At the end of the stream, the resampler falls to 0.
-    testing::PlayoutErrors measure(const PlayedAudio &played, nanoseconds due,
-                                   nanoseconds begin) const
-    {
-        return measure_playout(played, due, begin, due + pushed_ - 5ms);
-    }
-    void wait_for_device(const char *reason)
-    {
-        (void)pipeline_->wait_for_element_message("jkvm-device", reason);
-    }
-
-    testing::TestPcm pcm_;
-    std::optional<testing::Pipeline> pipeline_;
-    nanoseconds pushed_{0};
-    WaitControl pause_; // never set
-};
 
 TEST_F(AudioSinkTest, PlaysEachSampleAtItsRunningTimePlusLatency)
 {

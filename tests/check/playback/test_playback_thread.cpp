@@ -76,6 +76,8 @@ private:
         reports_.lock()->push_back(report);
     }
     void on_latency_changed(nanoseconds) override {}
+    void on_device_position(nanoseconds, MonotonicTime) override {}
+    void on_played(const PlaybackEngine::PlayedPacket &) override {}
 
     MonotonicTime due_{}; // of the first packet
     WaitControl pause_;   // never set

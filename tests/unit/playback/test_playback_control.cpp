@@ -68,5 +68,24 @@ TEST_F(PlaybackControlTest, CorrectsSmallErrorAtOnceAfterRealign)
     EXPECT_EQ(step(-1ms).silence, 0);
 }
 
+TEST_F(PlaybackControlTest, FeedsTheRateOfTheTimestampsForward)
+{
+    step(0ns);
+    EXPECT_NEAR(control_.next(clock_, 48000, start + 1s, 5000).ratio, 1.005, 1e-9);
+    EXPECT_NEAR(control_.next(clock_, 48000, start + 1s, -5000).ratio, 0.995, 1e-9);
+    // Only the residual is bounded.
+    EXPECT_NEAR(control_.next(clock_, 48000, start + 1s - 30ms, 5000).ratio, 1.0045, 1e-9);
+}
+
+TEST_F(PlaybackControlTest, CorrectsOnlyLargeErrorsIfItDoesNotFollow)
+{
+    control_.set_following(false);
+    step(0ns);
+    EXPECT_EQ(control_.next(clock_, 48000, start + 1s, 5000).ratio, 1);
+    EXPECT_EQ(step(30ms).ratio, 1);
+    EXPECT_EQ(step(30ms).silence, 0);
+    EXPECT_EQ(step(50ms).silence, -2400);
+}
+
 } // namespace
 } // namespace jkvm

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// jkvmaudiosink: devices that change, clocks, stretched timestamps, volume and latency.
+#include "playback/audio_sink_test.h"
+
+#include "common/gst_ref.h"
+
+#include <gst/audio/audio.h>
+#include <gst/audio/streamvolume.h>
+#include <gst/controller/controller.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace jkvm {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::PlayedAudio;
+
+class AudioSinkControl : public AudioSinkTest {
+protected:
+    /// The answer to the query; nothing: it was not answered.
+    std::optional<bool> follows_timestamps()
+    {
+        auto *query = gst_query_new_custom(GST_QUERY_CUSTOM,
+                                           gst_structure_new_empty("jkvm-follows-timestamps"));
+        std::optional<bool> follows;
+        gboolean answer = FALSE;
+        if (gst_pad_peer_query(GST_BASE_SRC_PAD(source()), query) &&
+            gst_structure_get_boolean(gst_query_get_structure(query), "follows", &answer))
+            follows = answer != FALSE;
+        gst_query_unref(query);
+        return follows;
+    }
+    double double_stat(const char *name)
+    {
+        GstStructure *stats = nullptr;
+        g_object_get(sink(), "stats", &stats, nullptr);
+        gdouble value = NAN;
+        gst_structure_get_double(stats, name, &value);
+        gst_structure_free(stats);
+        return value;
+    }
+
+    /// Pushes the triangle so that each sample is right for its time, in packets that last
+    /// `duration` instead of 20 ms.
+    void play_stretched(nanoseconds time, nanoseconds duration, bool stamps_duration)
+    {
+        for (const auto end = pushed_ + time; pushed_ < end; pushed_ += duration) {
+            std::vector<std::int16_t> frames(960);
+            for (std::size_t i = 0; i < frames.size(); ++i) {
+                const double at =
+                    static_cast<double>(pushed_.count()) +
+                    static_cast<double>(duration.count()) * static_cast<double>(i) / 960;
+                frames[i] =
+                    static_cast<std::int16_t>(std::lround(testing::triangle_at(at * 48e-6)));
+            }
+            auto *buffer = gst_buffer_new_memdup(frames.data(), frames.size() * 2);
+            GST_BUFFER_PTS(buffer) = static_cast<GstClockTime>(pushed_.count());
+            GST_BUFFER_DURATION(buffer) = static_cast<GstClockTime>(
+                stamps_duration ? duration.count() : nanoseconds(packet).count());
+            ASSERT_EQ(gst_app_src_push_buffer(source(), buffer), GST_FLOW_OK);
+            pause_.sleep_until(MonotonicTime(base() + pushed_));
+        }
+    }
+};
+
+TEST_F(AudioSinkControl, AnswersWhetherItFollowsTimestamps)
+{
+    start();
+    EXPECT_EQ(follows_timestamps(), true);
+    pipeline_.reset();
+    start("slave-method=none");
+    EXPECT_EQ(follows_timestamps(), false);
+}
+
+TEST_F(AudioSinkControl, FollowsTimestampsStretchedByHalfAPercent)
+{
+    start();
+    play_stretched(2s, 20ms, true);
+    play_stretched(3s, 20100us, true);
+    play_stretched(3s, 19900us, true);
+    const auto time = due();
+    const auto played = stop();
+    const auto errors = measure(played, time, time + 1s);
+    EXPECT_GE(errors.frames, 200000u);
+    EXPECT_LE(errors.span(), longest_span);
+    EXPECT_LE(testing::stat(sink(), "realignments"), 2u);
+    EXPECT_LE(double_stat("playout-error-p95-us"), 500);
+}
+
+TEST_F(AudioSinkControl, FollowsStretchedTimestampsWithNominalDurations)
+{
+    start();
+    play_stretched(1s, 20ms, false);
+    play_stretched(3s, 20100us, false);
+    const auto time = due();
+    const auto played = stop();
+    const auto errors = measure(played, time, time + 500ms);
+    EXPECT_GE(errors.frames, 100000u);
+    // It takes three packets to recognise a change.
+    EXPECT_LE(errors.span(), longest_span + 300us);
+    EXPECT_LE(testing::stat(sink(), "realignments"), 2u)
+        << "underruns " << testing::stat(sink(), "underruns") << ", late "
+        << testing::stat(sink(), "dropped-late");
+}
+
+TEST_F(AudioSinkControl, PlaysSamplesUnchangedWithoutSlaving)
+{
+    pcm_.set_at_open("ppm 1000");
+    start("slave-method=none");
+    play(1s);
+    const auto played = stop();
+    EXPECT_EQ(double_stat("ratio-ppm"), 0);
+    const auto samples = played.channel();
+    const auto begin = played.first_above(1000);
+    ASSERT_LT(begin + 40000, samples.size());
+    for (std::size_t i = begin + 1; i < begin + 40000; ++i)
+        ASSERT_EQ(std::abs(samples[i] - samples[i - 1]), 1) << i;
+}
+
+TEST_F(AudioSinkControl, PlaysTheNewestAudioOnANewDevice)
+{
+    testing::TestPcm other;
+    other.record_playback();
+    start();
+    play(600ms);
+    g_object_set(sink(), "device", other.device().c_str(), nullptr);
+    const auto switched = now();
+    play(1200ms);
+    const auto time = due();
+    const auto first = stop();
+    EXPECT_EQ(first.first_above(1000, switched + 100ms), first.frames());
+    const auto errors = measure(PlayedAudio(other), time, switched);
+    EXPECT_GE(errors.frames, 20000u);
+    EXPECT_LE(errors.span(), 2 * longest_span);
+    EXPECT_LE(errors.first - switched, 500ms);
+}
+
+TEST_F(AudioSinkControl, ReportsANewDeviceThatIsMissing)
+{
+    testing::TestPcm other;
+    other.set_open_errno("ENOENT");
+    start();
+    play(400ms);
+    wait_for_device("running");
+    g_object_set(sink(), "device", other.device().c_str(), nullptr);
+    play(1200ms); // a message is posted once per second
+    wait_for_device("missing");
+    g_object_set(sink(), "device", pcm_.device().c_str(), nullptr);
+    play(800ms);
+    wait_for_device("running");
+    stop();
+}
+
+TEST_F(AudioSinkControl, KeepsADeviceThatStaysFirst)
+{
+    testing::TestPcm other;
+    start();
+    play(400ms);
+    g_object_set(sink(), "device", (pcm_.device() + ";" + other.device()).c_str(), nullptr);
+    play(400ms);
+    stop();
+    EXPECT_EQ(pcm_.count_log("opened playback"), 1u);
+    EXPECT_EQ(other.count_log("opened"), 0u);
+    EXPECT_EQ(testing::stat(sink(), "underruns"), 0u);
+}
+
+TEST_F(AudioSinkControl, ProvidesNoClockByDefault)
+{
+    make({});
+    EXPECT_EQ(gst_element_provide_clock(sink()), nullptr);
+}
+
+TEST_F(AudioSinkControl, ProvidesAClockThatNeverJumps)
+{
+    pcm_.set_at_open("ppm 1000");
+    make("provide-clock=true");
+    const auto clock = GstRef<GstClock>::adopt(gst_element_provide_clock(sink()));
+    ASSERT_TRUE(clock && GST_IS_AUDIO_CLOCK(clock.get()));
+    // Not used by the pipeline, so that it can be compared with the pipeline's clock.
+    const auto system = GstRef<GstClock>::adopt(gst_system_clock_obtain());
+    gst_pipeline_use_clock(GST_PIPELINE(pipeline_->get()), system.get());
+    pipeline_->play();
+    GstClockTime last = gst_clock_get_time(clock.get());
+    const auto play_and_check = [&](nanoseconds time) {
+        const auto begin = now();
+        const auto before = last;
+        for (nanoseconds played{0}; played < time; played += packet) {
+            play(packet);
+            const auto current = gst_clock_get_time(clock.get());
+            ASSERT_GE(current, last);
+            last = current;
+        }
+        const auto elapsed = static_cast<double>((now() - begin).count());
+        EXPECT_NEAR(static_cast<double>(last - before) / elapsed, 1, 3e-3);
+    };
+    play_and_check(7s);
+    const auto begin = now();
+    const auto before = last;
+    play_and_check(2s);
+    EXPECT_NEAR(static_cast<double>(last - before) / static_cast<double>((now() - begin).count()),
+                1.001, 5e-4);
+    pcm_.send("unplug");
+    play_and_check(600ms);
+    pcm_.clear_open_errno();
+    play_and_check(600ms);
+    pipeline_.reset();
+    EXPECT_GE(gst_clock_get_time(clock.get()), last); // it outlives the element
+}
+
+TEST_F(AudioSinkControl, PlaysOnTimeWhenThePipelineUsesItsClock)
+{
+    pcm_.set_at_open("ppm 800");
+    make("provide-clock=true");
+    pipeline_->play();
+    ASSERT_TRUE(GST_IS_AUDIO_CLOCK(GST_ELEMENT_CLOCK(pipeline_->get())));
+    for (; pushed_ < 9s; pushed_ += packet) {
+        push_packet(pushed_);
+        while (gst_element_get_current_running_time(pipeline_->get()) <
+               static_cast<GstClockTime>(pushed_.count()))
+            pause_.sleep_until(monotonic_now() + 5ms);
+    }
+    stop();
+    EXPECT_LE(testing::stat(sink(), "realignments"), 4u);
+    // The clock takes on the device's rate after 5 s, which is a step.
+    EXPECT_LE(std::abs(double_stat("playout-error-us")), 4000);
+}
+
+TEST_F(AudioSinkControl, FollowsAVolumeThatIsControlledByTheStream)
+{
+    make({});
+    auto *source = gst_interpolation_control_source_new();
+    g_object_set(source, "mode", GST_INTERPOLATION_MODE_LINEAR, nullptr);
+    auto *values = GST_TIMED_VALUE_CONTROL_SOURCE(source);
+    gst_timed_value_control_source_set(values, 0, 1);
+    gst_timed_value_control_source_set(values, GST_SECOND, 0);
+    gst_object_add_control_binding(GST_OBJECT(sink()), gst_direct_control_binding_new_absolute(
+                                                           GST_OBJECT(sink()), "volume", source));
+    gst_object_unref(source);
+    pipeline_->play();
+    play(1500ms);
+    const auto time = due();
+    const auto played = stop();
+    const auto samples = played.channel();
+    // The triangle's first corner has its peak at 500 ms, where the volume is 0.5.
+    double at_half = 0;
+    double at_end = 0;
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+        const auto at = played.time_of(static_cast<double>(i)) - time;
+        if (at > 490ms && at < 510ms)
+            at_half = std::max(at_half, std::abs(samples[i]));
+        if (at > 1100ms && at < 1450ms)
+            at_end = std::max(at_end, std::abs(samples[i]));
+    }
+    EXPECT_NEAR(at_half, 6000, 600);
+    EXPECT_EQ(at_end, 0);
+}
+
+TEST_F(AudioSinkControl, HasAStreamVolume)
+{
+    make({});
+    ASSERT_TRUE(GST_IS_STREAM_VOLUME(sink()));
+    gst_stream_volume_set_volume(GST_STREAM_VOLUME(sink()), GST_STREAM_VOLUME_FORMAT_CUBIC, 0.5);
+    gdouble volume = 0;
+    g_object_get(sink(), "volume", &volume, nullptr);
+    EXPECT_NEAR(volume, 0.125, 1e-9);
+}
+
+TEST_F(AudioSinkControl, EndsTheStreamIfToldSo)
+{
+    pcm_.set_open_errno("EBUSY");
+    start("on-device-lost=eos");
+    wait_for_device("busy");
+    push_packet(0ns);
+    pipeline_->wait_for_eos();
+}
+
+TEST_F(AudioSinkControl, MeasuresTheLatencyFromTheCaptureTime)
+{
+    start();
+    const auto unix_time = GstRef<GstCaps>::adopt(gst_caps_new_empty_simple("timestamp/x-unix"));
+    for (; pushed_ < 1s; pushed_ += packet) {
+        const auto frames = testing::triangle(static_cast<std::size_t>(pushed_ / 1ms * 48), 960);
+        auto *buffer = gst_buffer_new_memdup(frames.data(), frames.size() * 2);
+        GST_BUFFER_PTS(buffer) = static_cast<GstClockTime>(pushed_.count());
+        const auto captured = wall_now() + (base() + pushed_ - now());
+        gst_buffer_add_reference_timestamp_meta(
+            buffer, unix_time.get(), static_cast<GstClockTime>(captured.time_since_epoch().count()),
+            GST_CLOCK_TIME_NONE);
+        ASSERT_EQ(gst_app_src_push_buffer(source(), buffer), GST_FLOW_OK);
+        pause_.sleep_until(MonotonicTime(base() + pushed_));
+    }
+    const auto expected = gst_base_sink_get_latency(GST_BASE_SINK(sink()));
+    stop();
+    EXPECT_GE(testing::stat(sink(), "latency-samples"), 20u);
+    EXPECT_NEAR(static_cast<double>(testing::stat(sink(), "latency-p50")),
+                static_cast<double>(expected), 5e6);
+}
+
+TEST_F(AudioSinkControl, CountsPacketsThatAFlushDiscards)
+{
+    start("sync=false");
+    for (; pushed_ < 2s; pushed_ += packet) // more than ring and queue hold
+        push_packet(pushed_);
+    while (testing::stat(sink(), "frames") == 0)
+        pause_.sleep_until(monotonic_now() + 10ms);
+    auto *pad = gst_element_get_static_pad(sink(), "sink");
+    gst_pad_send_event(pad, gst_event_new_flush_start());
+    gst_pad_send_event(pad, gst_event_new_flush_stop(TRUE));
+    gst_object_unref(pad);
+    const auto deadline = monotonic_now() + 5s;
+    while (testing::stat(sink(), "dropped-flush") == 0 && monotonic_now() < deadline)
+        pause_.sleep_until(monotonic_now() + 10ms);
+    EXPECT_GT(testing::stat(sink(), "dropped-flush"), 0u);
+}
+
+} // namespace
+} // namespace jkvm
