@@ -4,6 +4,7 @@
 #include "queue_stats.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace jkvm {
 
@@ -12,6 +13,30 @@ AdaptiveQueue::AdaptiveQueue(GstElement *element, GstPad *sink, GstPad *src,
     : context_{element, sink, src, emit, Guarded<QueueState>(element)}, src_pad_(context_),
       sink_pad_(context_, src_pad_)
 {}
+
+const PropertyTable<AdaptiveQueue> &AdaptiveQueue::live_properties()
+{
+    using Q = AdaptiveQueue;
+    constexpr auto any_time = between(nanoseconds(0), nanoseconds::max());
+    constexpr auto any_number = between(0U, std::numeric_limits<guint>::max());
+    static const PropertyTable<Q> table{
+        computed<Q>("current-delay", "Current delay",
+                    "Playout delay above the minimum transit of the last 64 s (ns)", any_time,
+                    &Q::current_delay),
+        computed<Q>("target-delay", "Target delay",
+                    "Delay that the policy would choose if a change were free (ns)", any_time,
+                    &Q::target_delay),
+        computed<Q>("current-level-buffers", "Current level (buffers)",
+                    "Number of buffers in the queue", any_number, &Q::level_buffers),
+        computed<Q>("current-level-bytes", "Current level (bytes)",
+                    "Amount of data in the queue (bytes)", any_number, &Q::level_bytes),
+        computed<Q>("current-level-time", "Current level (time)",
+                    "Duration of the audio in the queue (ns)", any_time, &Q::level_time),
+        computed<Q>("stats", "Statistics", "Counters, and times in nanoseconds", AnyValue{},
+                    &Q::stats),
+    };
+    return table;
+}
 
 bool AdaptiveQueue::set_property(const GValue *value, const GParamSpec *spec)
 {
@@ -23,6 +48,7 @@ bool AdaptiveQueue::set_property(const GValue *value, const GParamSpec *spec)
         if (!queue_properties().set(state->settings, value, spec))
             return false;
         state->configure();
+        state->is_sink_asked = false;
         if (state->settings.latency_mode != mode_before) {
             state->latency_report.reset(state->initial_latency());
             state->timeline.reset(state->settings.latency_mode == LatencyMode::offset);

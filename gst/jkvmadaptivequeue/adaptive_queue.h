@@ -19,6 +19,8 @@ public:
     [[nodiscard]] AdaptiveQueueSinkPad &sink_pad() { return sink_pad_; }
     [[nodiscard]] AdaptiveQueueSrcPad &src_pad() { return src_pad_; }
 
+    /// The read-only properties.
+    static const PropertyTable<AdaptiveQueue> &live_properties();
     /// Returns false if there is no such property.
     bool set_property(const GValue *value, const GParamSpec *spec);
     bool get_property(GValue *value, const GParamSpec *spec) const;

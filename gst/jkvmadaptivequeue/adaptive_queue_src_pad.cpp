@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "adaptive_queue_src_pad.h"
 
-#include "common/fields.h"
-#include "queue_stats.h"
+#include "timestamp_following.h"
 
-#include <array>
 #include <utility>
 
 GST_DEBUG_CATEGORY_EXTERN(jkvm_adaptive_queue_debug);
@@ -12,40 +10,8 @@ GST_DEBUG_CATEGORY_EXTERN(jkvm_adaptive_queue_debug);
 
 namespace jkvm {
 
-using namespace std::chrono_literals;
-
-namespace {
-
-const char *name_of(Playout::ConcealReason reason)
-{
-    return std::array{"underrun", "insert", "pause"}.at(static_cast<std::size_t>(reason));
-}
-
-const char *name_of(Playout::DropReason reason)
-{
-    return std::array{"late", "shrink", "max-delay"}.at(static_cast<std::size_t>(reason));
-}
-
-} // namespace
-
-void log_losses(GstElement *element, std::size_t overflow,
-                const std::optional<LossReport::Losses> &losses)
-{
-    if (overflow > 0)
-        GST_DEBUG_OBJECT(element, "dropped %" G_GSIZE_FORMAT " oldest frames: the queue is full",
-                         overflow);
-    if (losses)
-        GST_WARNING_OBJECT(element,
-                           "%" G_GUINT64_FORMAT " frames arrived late; dropped %" G_GUINT64_FORMAT
-                           " after an underrun, %" G_GUINT64_FORMAT " above max-delay, "
-                           "%" G_GUINT64_FORMAT " because the queue was full",
-                           guint64{losses->late}, guint64{losses->skipped}, guint64{losses->excess},
-                           guint64{losses->overflow});
-}
-
 AdaptiveQueueSrcPad::AdaptiveQueueSrcPad(QueueContext &context)
-    : context_(context), depth_messages_(context.element, "jkvm-depth"),
-      stats_report_(context.element, GST_CAT_DEFAULT)
+    : context_(context), reports_(context)
 {}
 
 // --- activation ---
@@ -55,6 +21,7 @@ void AdaptiveQueueSrcPad::activate(bool is_active)
     {
         auto state = context_.state.lock();
         state->flow = is_active ? GST_FLOW_OK : GST_FLOW_FLUSHING;
+        state->is_sink_asked = false;
         state->clock.wake();
         state->changed.notify_all();
     }
@@ -84,6 +51,8 @@ void AdaptiveQueueSrcPad::on_reconfigure()
 {
     {
         auto state = context_.state.lock();
+        state->is_sink_asked = false;
+        state->clock.wake();
         if (state->flow != GST_FLOW_NOT_LINKED)
             return;
         state->flow = GST_FLOW_OK;
@@ -112,7 +81,7 @@ void AdaptiveQueueSrcPad::run()
         if (state->settings.is_silent)
             pending.underrun = pending.running = false;
     }
-    send(pending);
+    reports_.send(pending);
 }
 
 void AdaptiveQueueSrcPad::step(QueueAccess &state, PendingSignals &pending)
@@ -121,6 +90,8 @@ void AdaptiveQueueSrcPad::step(QueueAccess &state, PendingSignals &pending)
     state->encoder_load.on_idle(now);
     if (auto request = state->take_encoder_request())
         return state.unlocked([&] { push_request(std::move(request)); });
+    if (!std::exchange(state->is_sink_asked, true))
+        return ask_sink(state);
     const auto *item = state->due_item();
     const auto *event = item != nullptr ? std::get_if<GstRef<GstEvent>>(item) : nullptr;
     const bool is_gap = event != nullptr && GST_EVENT_TYPE(event->get()) == GST_EVENT_GAP;
@@ -183,55 +154,6 @@ GstFlowReturn AdaptiveQueueSrcPad::push_buffer(GstBuffer *buffer) const
     return gst_pad_push(context_.src, buffer);
 }
 
-void AdaptiveQueueSrcPad::log_concealment(const Playout::Conceal &conceal) const
-{
-    GST_DEBUG_OBJECT(context_.element, "concealing %" GST_TIME_FORMAT ": %s",
-                     GST_TIME_ARGS(conceal.duration.count()), name_of(conceal.reason));
-}
-
-void AdaptiveQueueSrcPad::send(const PendingSignals &pending)
-{
-    if (pending.drop)
-        GST_DEBUG_OBJECT(context_.element, "dropping a %sframe: %s",
-                         pending.drop->is_quiet ? "quiet " : "", name_of(pending.drop->reason));
-    if (pending.losses)
-        log_losses(context_.element, 0, pending.losses);
-    if (pending.underrun)
-        context_.emit(context_.element, QueueSignal::underrun);
-    if (pending.running)
-        context_.emit(context_.element, QueueSignal::running);
-    if (pending.depth != nullptr) {
-        const auto stats = context_.state.lock()->playout->stats();
-        GST_DEBUG_OBJECT(context_.element,
-                         "delay %" GST_TIME_FORMAT ", target %" GST_TIME_FORMAT ": %s",
-                         GST_TIME_ARGS(stats.delay.count()),
-                         GST_TIME_ARGS(stats.target_delay.count()), pending.depth);
-        Fields fields;
-        fields.set("current-delay", stats.delay)
-            .set("target-delay", stats.target_delay)
-            .set("depth", static_cast<guint>(stats.queued_frames));
-        depth_messages_.post(pending.depth, fields);
-    }
-    if (pending.stats) {
-        const auto stats = [this] {
-            auto state = context_.state.lock();
-            return queue_stats(*state);
-        }();
-        stats_report_.post(stats.release());
-    }
-    if (pending.latency)
-        post_latency();
-}
-
-void AdaptiveQueueSrcPad::post_latency()
-{
-    const auto latency = context_.state.lock()->own_latency();
-    GST_INFO_OBJECT(context_.element, "the reported latency is now %" GST_TIME_FORMAT,
-                    GST_TIME_ARGS(latency.count()));
-    gst_element_post_message(context_.element,
-                             gst_message_new_latency(GST_OBJECT(context_.element)));
-}
-
 void AdaptiveQueueSrcPad::wait_for_arrival(QueueAccess &state)
 {
     state->awaits_arrival = true;
@@ -240,6 +162,18 @@ void AdaptiveQueueSrcPad::wait_for_arrival(QueueAccess &state)
     else
         state->clock.wait(state);
     state->awaits_arrival = false;
+}
+
+/// With adapt=auto the delay is slewed if the sink follows.
+void AdaptiveQueueSrcPad::ask_sink(QueueAccess &state)
+{
+    if (state->settings.adapt != Adapt::automatic)
+        return;
+    const bool follows = state.unlocked([this] { return sink_follows_timestamps(context_.src); });
+    if (std::exchange(state->sink_follows, follows) == follows)
+        return;
+    state->configure();
+    state.unlocked([&] { reports_.log_sink(follows); });
 }
 
 // --- serialized items ---
@@ -266,6 +200,9 @@ void AdaptiveQueueSrcPad::pass_query(QueueAccess &state, GstQuery *query) const
 void AdaptiveQueueSrcPad::pass_event(QueueAccess &state, GstRef<GstEvent> event)
 {
     switch (GST_EVENT_TYPE(event.get())) {
+    case GST_EVENT_STREAM_START:
+        state->is_sink_asked = false;
+        break;
     case GST_EVENT_SEGMENT: {
         auto &segment = state->src_segment;
         gst_event_copy_segment(event.get(), &segment);
@@ -356,19 +293,20 @@ void AdaptiveQueueSrcPad::conceal(QueueAccess &state, const Playout::Conceal &co
     if (state->playout->level().frames == 0 && !std::exchange(state->is_dry, true))
         pending.underrun = true;
     const auto gap = state->timeline.place(conceal);
-    state.unlocked([&] { log_concealment(conceal); });
+    state.unlocked([&] { reports_.log_concealment(conceal); });
     push_gap(state, gap);
 }
 
 void AdaptiveQueueSrcPad::play(QueueAccess &state, const Playout::Play &play, nanoseconds now,
                                PendingSignals &pending)
 {
-    update_reports(*state, play, now, pending);
+    reports_.on_play(*state, play, now, pending);
     const auto placed = state->timeline.place(play);
     auto *buffer = gst_buffer_make_writable(state->buffers.take(play.handle).release());
     GST_BUFFER_PTS(buffer) = state->position_of(placed.time);
     GST_BUFFER_DTS(buffer) = GST_CLOCK_TIME_NONE;
-    GST_BUFFER_DURATION(buffer) = static_cast<GstClockTime>(play.duration.count());
+    GST_BUFFER_DURATION(buffer) =
+        static_cast<GstClockTime>(state->timeline.duration_of(play).count());
     if (std::exchange(state->is_discont, false) || placed.is_after_hole)
         GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
     state->changed.notify_all();
@@ -376,31 +314,6 @@ void AdaptiveQueueSrcPad::play(QueueAccess &state, const Playout::Play &play, na
     const auto flow = state.unlocked([&] { return push_buffer(buffer); });
     if (state->flow == GST_FLOW_OK)
         state->flow = flow;
-}
-
-void AdaptiveQueueSrcPad::update_reports(QueueState &state, const Playout::Play &play,
-                                         nanoseconds now, PendingSignals &pending)
-{
-    pending.running = std::exchange(state.is_dry, false);
-    const auto offset = play.output_time - play.media_time;
-    constexpr auto minimum_change = 1ms; // drift changes the offset by less
-    const bool has_changed =
-        state.last_offset && std::chrono::abs(offset - *state.last_offset) >= minimum_change;
-    if (play.is_first)
-        pending.depth = "start";
-    else if (has_changed)
-        pending.depth = offset > *state.last_offset ? "grow" : "shrink";
-    state.last_offset = offset;
-
-    state.latency.record(now - play.arrival);
-    pending.losses = state.losses.take(state.playout->counters(), now);
-    pending.stats = stats_report_.is_due(state.settings.report_interval, monotonic_now());
-    if (state.settings.latency_mode == LatencyMode::reported &&
-        (has_changed || now >= state.next_latency_check)) {
-        state.next_latency_check = now + 1s;
-        pending.latency =
-            state.latency_report.update(state.playout->delay() + state.settings.output_margin, now);
-    }
 }
 
 } // namespace jkvm

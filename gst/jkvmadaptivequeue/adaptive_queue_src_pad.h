@@ -2,8 +2,7 @@
 // The source pad of jkvmadaptivequeue: its task pushes due buffers, gaps and events.
 #pragma once
 
-#include "common/element_message.h"
-#include "common/stats_report.h"
+#include "queue_reports.h"
 #include "queue_state.h"
 
 namespace jkvm {
@@ -19,26 +18,15 @@ public:
     void on_reconfigure();
     /// The pipeline's latency was configured.
     void on_latency(GstEvent *event);
-    void post_latency();
+    void post_latency() const { reports_.post_latency(); }
 
 private:
-    /// Signals and messages to send once the lock is released.
-    struct PendingSignals {
-        bool underrun = false;
-        bool running = false;
-        bool latency = false;
-        bool stats = false;
-        const char *depth = nullptr; ///< reason of a message jkvm-depth
-        std::optional<Playout::Drop> drop;
-        std::optional<LossReport::Losses> losses;
-    };
-
     // All of these belong to the task. Those that take the access may release the lock meanwhile.
     void run();
     void step(QueueAccess &state, PendingSignals &pending);
     void end_task(QueueAccess &state);
-    void send(const PendingSignals &pending);
     void wait_for_arrival(QueueAccess &state);
+    void ask_sink(QueueAccess &state);
     void pass_item(QueueAccess &state);
     void pass_event(QueueAccess &state, GstRef<GstEvent> event);
     void pass_gap(QueueAccess &state);
@@ -48,23 +36,15 @@ private:
     void play(QueueAccess &state, const Playout::Play &play, nanoseconds now,
               PendingSignals &pending);
     void conceal(QueueAccess &state, const Playout::Conceal &conceal, PendingSignals &pending);
-    void update_reports(QueueState &state, const Playout::Play &play, nanoseconds now,
-                        PendingSignals &pending);
     void push_gap(QueueAccess &state, const std::optional<OutputTimeline::Gap> &gap);
     void push_event(QueueAccess &state, GstRef<GstEvent> event) const;
     // These must be called without the lock.
     void push_eos(GstFlowReturn flow) const;
     GstFlowReturn push_buffer(GstBuffer *buffer) const;
-    void log_concealment(const Playout::Conceal &conceal) const;
     void push_request(GstRef<GstEvent> request);
 
     QueueContext &context_;
-    ElementMessages depth_messages_;
-    StatsReport stats_report_;
+    QueueReports reports_;
 };
-
-/// Logs dropped frames, and warns of `losses`. Must be called without a lock.
-void log_losses(GstElement *element, std::size_t overflow,
-                const std::optional<LossReport::Losses> &losses);
 
 } // namespace jkvm

@@ -12,12 +12,26 @@
  * Use it with `opusdec plc=true`. When a frame is missing at its playout time, the queue sends GAP
  * events, and opusdec conceals them. The first one has the duration of a frame, at most 20 ms, the next
  * ones at most 10 ms: a decoder fades with each one, so a few long ones are louder than many short ones.
- * With opusdec's default, plc=false, each GAP is silence, which clicks. The delay grows only during such
- * an underrun, where growing costs nothing extra. It shrinks by dropping a whole frame when the reduced
- * delay is worth it, preferably a quiet
- * frame. Concealment stops after 100 ms; the remainder is one GAP before the next frame. Pauses of
- * the sender (gaps in its timestamps, or GAP events from upstream) are not underruns. A gap of more
- * than 5 s is not filled; the buffer after it is DISCONT.
+ * With opusdec's default, plc=false, each GAP is silence, which clicks. Concealment stops after 100 ms;
+ * the remainder is one GAP before the next frame. Pauses of the sender (gaps in its timestamps, or GAP
+ * events from upstream) are not underruns. A gap of more than 5 s is not filled; the buffer after it is
+ * DISCONT.
+ *
+ * ## Changing the delay
+ *
+ * | adapt | the delay |
+ * |---|---|
+ * | frames | grows only during an underrun, where growing costs nothing extra, and shrinks by dropping a whole frame when the reduced delay is worth it, preferably a quiet frame |
+ * | slew | moves towards its target continuously, in both directions: timestamps and durations are stretched by up to 0.5 %, drift included, and consecutive buffers are contiguous. Only underruns, pauses and the limits conceal or drop anything |
+ * | auto | slew if the sink follows timestamps, otherwise frames. The default |
+ *
+ * A sink follows timestamps if it resamples to their rate, as jkvmaudiosink does. A stock audio sink
+ * does not; with adapt=slew in front of it, its own correction is audible. With
+ * adapt=auto the queue asks the sink with the query jkvm-follows-timestamps, provided that the path to
+ * it has no branches and consists of opusdec, queue, capsfilter, identity, volume and bins of these. It
+ * asks again when downstream is reconfigured. jkvmsupervisedsink does not answer: put the queue into its
+ * launch line. latency-mode reported and fixed always change the delay by frames, because their
+ * timestamps do not contain it.
  *
  * ## Policies
  *
@@ -104,7 +118,9 @@
  *
  * | field | type | meaning |
  * |---|---|---|
- * | policy, latency-mode | gchararray | the properties |
+ * | policy, latency-mode, adapt | gchararray | the properties |
+ * | adapt-in-use | gchararray | frames or slew |
+ * | stretch-ppm | gdouble | by how much the duration of the last buffer was stretched; positive while the delay grows; 0 with adapt-in-use=frames |
  * | current-delay | guint64 | of the output above the minimum transit of the last 64 s, ns |
  * | target-delay | guint64 | delay that the policy would choose if a change were free, ns |
  * | offset | gint64 | playout time minus timestamp of a buffer, ns |
@@ -124,7 +140,7 @@
  * | dropped-max-delay | guint64 | dropped because the delay exceeded max-delay |
  * | dropped-overflow | guint64 | oldest buffers dropped because of max-size-... |
  * | dropped-new | guint64 | new buffers dropped, with leaky=upstream |
- * | adaptation_count | guint64 | changes of the delay, for any reason |
+ * | adaptation_count | guint64 | changes of the delay, for any reason; slewing to one target is one change |
  * | last_adaptation | guint64 | time of the last one, ns since 1970; 0 = never |
  * | input_buffer_size, output_buffer_size | guint | target delay in frames; the same value twice, because this queue may be used in either direction |
  * | system_cpu_percent, system_memory_percent, average_latency_ms | gdouble | inputs of the last step of policy=weighted; 0 with another policy |
@@ -146,7 +162,7 @@
  * At most one message with the same name and reason is posted per second; the field suppressed (guint)
  * of the next one is the number of those omitted.
  *
- * The element message jkvm-depth is posted when the delay changes: reason (start, grow, shrink),
+ * The element message jkvm-depth is posted when the delay changes, while slewing by 10 ms: reason (start, grow, shrink),
  * current-delay, target-delay (guint64, ns), depth (guint, buffers).
  *
  * ## Signals
@@ -168,7 +184,6 @@
 #include "common/element_type.h"
 
 #include <array>
-#include <limits>
 
 GST_DEBUG_CATEGORY(jkvm_adaptive_queue_debug);
 #define GST_CAT_DEFAULT jkvm_adaptive_queue_debug
@@ -190,8 +205,6 @@ class AdaptiveQueueElement {
 public:
     explicit AdaptiveQueueElement(GstJkvmAdaptiveQueue *element);
 
-    /// The read-only properties.
-    static const PropertyTable<AdaptiveQueue> &live_properties();
     void set_property(guint id, const GValue *value, GParamSpec *spec);
     void get_property(guint id, GValue *value, GParamSpec *spec);
     void prepare_state_change(GstStateChange transition);
@@ -226,7 +239,7 @@ static void gst_jkvm_adaptive_queue_configure_class(GstJkvmAdaptiveQueueClass *k
 
     auto *object_class = G_OBJECT_CLASS(klass);
     queue_properties().install(object_class);
-    AdaptiveQueueElement::live_properties().install(object_class);
+    AdaptiveQueue::live_properties().install(object_class);
     for (std::size_t i = 0; i < signal_names.size(); ++i)
         signal_ids[i] = g_signal_new(signal_names[i], G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_FIRST,
                                      0, nullptr, nullptr, nullptr, G_TYPE_NONE, 0);
@@ -308,30 +321,6 @@ void AdaptiveQueueElement::set_up_src()
         });
 }
 
-const PropertyTable<AdaptiveQueue> &AdaptiveQueueElement::live_properties()
-{
-    using Q = AdaptiveQueue;
-    constexpr auto any_time = between(nanoseconds(0), nanoseconds::max());
-    constexpr auto any_number = between(0U, std::numeric_limits<guint>::max());
-    static const PropertyTable<Q> table{
-        computed<Q>("current-delay", "Current delay",
-                    "Playout delay above the minimum transit of the last 64 s (ns)", any_time,
-                    &Q::current_delay),
-        computed<Q>("target-delay", "Target delay",
-                    "Delay that the policy would choose if a change were free (ns)", any_time,
-                    &Q::target_delay),
-        computed<Q>("current-level-buffers", "Current level (buffers)",
-                    "Number of buffers in the queue", any_number, &Q::level_buffers),
-        computed<Q>("current-level-bytes", "Current level (bytes)",
-                    "Amount of data in the queue (bytes)", any_number, &Q::level_bytes),
-        computed<Q>("current-level-time", "Current level (time)",
-                    "Duration of the audio in the queue (ns)", any_time, &Q::level_time),
-        computed<Q>("stats", "Statistics", "Counters, and times in nanoseconds", AnyValue{},
-                    &Q::stats),
-    };
-    return table;
-}
-
 void AdaptiveQueueElement::set_property(guint id, const GValue *value, GParamSpec *spec)
 {
     if (!queue_.set_property(value, spec))
@@ -340,7 +329,8 @@ void AdaptiveQueueElement::set_property(guint id, const GValue *value, GParamSpe
 
 void AdaptiveQueueElement::get_property(guint id, GValue *value, GParamSpec *spec)
 {
-    if (!live_properties().get(queue_, value, spec) && !queue_.get_property(value, spec))
+    if (!AdaptiveQueue::live_properties().get(queue_, value, spec) &&
+        !queue_.get_property(value, spec))
         G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
 }
 

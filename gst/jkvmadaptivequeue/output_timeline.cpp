@@ -13,7 +13,7 @@ OutputTimeline::Placed OutputTimeline::place(const Playout::Play &play)
     std::optional<Gap> gap;
     if (play.is_first && end_) // upstream announced gaps before the first frame
         gap = fill(*end_, time);
-    end_ = time + play.duration;
+    end_ = time + duration_of(play);
     return {time, gap, std::exchange(has_hole_, false)};
 }
 

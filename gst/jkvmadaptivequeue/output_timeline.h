@@ -33,6 +33,11 @@ public:
     [[nodiscard]] bool follows_playout() const { return follows_playout_; }
 
     Placed place(const Playout::Play &play);
+    /// Duration of the frame on this timeline.
+    [[nodiscard]] nanoseconds duration_of(const Playout::Play &play) const
+    {
+        return follows_playout_ ? play.output_duration : play.duration;
+    }
     /// Empty if that part of the timeline is filled already.
     std::optional<Gap> place(const Playout::Conceal &conceal);
     /// Places a gap that upstream announced while no frame is queued. It ends at `now` at the

@@ -26,6 +26,15 @@ const GEnumValue drift_modes[] = {
     {0, nullptr, nullptr},
 };
 
+const GEnumValue adapt_modes[] = {
+    {static_cast<int>(Adapt::automatic),
+     "slew if the sink follows timestamps, which jkvmaudiosink does; otherwise frames", "auto"},
+    {static_cast<int>(Adapt::frames), "Frames are dropped or concealed", "frames"},
+    {static_cast<int>(Adapt::slew), "Timestamps are stretched by up to 0.5 %; the sink resamples",
+     "slew"},
+    {0, nullptr, nullptr},
+};
+
 const GEnumValue latency_modes[] = {
     {static_cast<int>(LatencyMode::offset),
      "The delay is added to the timestamps; the reported latency is constant", "offset"},
@@ -52,6 +61,12 @@ OneOf policy_type()
 OneOf drift_mode_type()
 {
     static const GType type = register_enum("GstJkvmAdaptiveQueueDriftMode", drift_modes);
+    return {type};
+}
+
+OneOf adapt_type()
+{
+    static const GType type = register_enum("GstJkvmAdaptiveQueueAdapt", adapt_modes);
     return {type};
 }
 
@@ -164,6 +179,10 @@ PropertyTable<QueueSettings> make_table()
 {
     using S = QueueSettings;
     return PropertyTable<S>{
+        row("adapt", "Adapt",
+            "How the playout delay is changed; latency-mode reported and fixed always change it by "
+            "frames",
+            adapt_type(), mutable_playing, &S::adapt),
         row("latency-mode", "Latency mode",
             "Where the playout delay is accounted for: in the timestamps or in the reported "
             "latency",
@@ -208,9 +227,17 @@ const PropertyTable<QueueSettings> &queue_properties()
     return table;
 }
 
-PlayoutConfig QueueSettings::playout_config() const
+AdaptMode QueueSettings::adapt_mode(bool sink_follows) const
+{
+    const bool slews = adapt == Adapt::slew || (adapt == Adapt::automatic && sink_follows);
+    // Otherwise the timestamps do not contain the delay.
+    return slews && latency_mode == LatencyMode::offset ? AdaptMode::slew : AdaptMode::frames;
+}
+
+PlayoutConfig QueueSettings::playout_config(bool sink_follows) const
 {
     auto config = playout;
+    config.adapt = adapt_mode(sink_follows);
     config.max_frames = max_buffers > 0 ? max_buffers : FrameRing::capacity - 1;
     config.max_bytes = max_bytes > 0 ? max_bytes : SIZE_MAX;
     config.max_time = max_time > 0ns ? max_time : nanoseconds::max();
@@ -224,6 +251,11 @@ PlayoutConfig QueueSettings::playout_config() const
 const char *QueueSettings::policy_nick() const
 {
     return policies[static_cast<std::size_t>(playout.policy)].value_nick;
+}
+
+const char *QueueSettings::adapt_nick() const
+{
+    return adapt_modes[static_cast<std::size_t>(adapt)].value_nick;
 }
 
 const char *QueueSettings::latency_mode_nick() const

@@ -11,6 +11,13 @@
 
 namespace jkvm {
 
+/// How the playout delay is changed.
+enum class Adapt {
+    automatic, ///< slew if the sink follows timestamps
+    frames,
+    slew,
+};
+
 enum class LatencyMode { offset, reported, fixed };
 
 /// What happens to a buffer that exceeds the limits. The values are those of the element queue.
@@ -18,6 +25,7 @@ enum class Leak { no, upstream, downstream };
 
 struct QueueSettings {
     PlayoutConfig playout;
+    Adapt adapt = Adapt::automatic;
     LatencyMode latency_mode = LatencyMode::offset;
     nanoseconds output_margin = std::chrono::milliseconds(10);
     Leak leak = Leak::downstream;
@@ -29,8 +37,11 @@ struct QueueSettings {
     OptimizerConfig optimizer;
     nanoseconds report_interval = StatsReport::default_interval;
 
-    /// The engine's configuration that results from all of these.
-    [[nodiscard]] PlayoutConfig playout_config() const;
+    /// The engine's configuration that results from all of these. `sink_follows`: the sink follows
+    /// timestamps.
+    [[nodiscard]] PlayoutConfig playout_config(bool sink_follows) const;
+    [[nodiscard]] AdaptMode adapt_mode(bool sink_follows) const;
+    [[nodiscard]] const char *adapt_nick() const;
     [[nodiscard]] const char *policy_nick() const;
     [[nodiscard]] const char *latency_mode_nick() const;
 };

@@ -19,13 +19,13 @@ constexpr std::size_t largest_packet = 1275;
 QueueState::QueueState(GstElement *element) : clock(element)
 {
     gst_segment_init(&src_segment, GST_FORMAT_TIME);
-    playout.emplace(settings.playout_config(), load);
+    playout.emplace(settings.playout_config(sink_follows), load);
 }
 
 void QueueState::configure()
 {
     const auto now = clock.now();
-    playout->configure(settings.playout_config(), now);
+    playout->configure(settings.playout_config(sink_follows), now);
     encoder_load.configure(settings.is_optimizer_enabled, settings.optimizer, now);
 }
 
@@ -33,7 +33,7 @@ void QueueState::open()
 {
     items.clear(); // events that arrived after the source pad was deactivated
     buffers.clear();
-    playout.emplace(settings.playout_config(), load);
+    playout.emplace(settings.playout_config(sink_follows), load);
     encoder_load = {};
     encoder_load.configure(settings.is_optimizer_enabled, settings.optimizer, 0ns);
     latency = {};
@@ -125,7 +125,7 @@ nanoseconds QueueState::own_latency() const
 
 nanoseconds QueueState::capacity(nanoseconds frame_duration) const
 {
-    const auto config = settings.playout_config();
+    const auto config = settings.playout_config(sink_follows);
     const auto frames = std::min({config.max_frames, FrameRing::capacity - 1,
                                   std::max<std::size_t>(config.max_bytes / largest_packet, 1)});
     return std::min(config.max_time, static_cast<std::int64_t>(frames) * frame_duration);

@@ -96,11 +96,14 @@ struct QueueState {
     std::uint64_t dropped_new = 0;          // buffers, with leaky=upstream
 
     // Written by the source pad's task.
+    bool sink_follows = false;   // the sink's timestamps, see timestamp_following.h
+    bool is_sink_asked = false;  // reset by any thread to have the sink asked again
     bool awaits_arrival = false; // the task has no deadline to wait for
     GstSegment src_segment{};
     bool is_dry = true;                     // no buffer was played since the start or an underrun
     bool is_discont = true;                 // the next buffer follows a discontinuity
     std::optional<nanoseconds> last_offset; // output time minus media time of the last buffer
+    nanoseconds reported_delay{0};          // as jkvm-depth last reported it while slewing
     nanoseconds next_latency_check{0};
 };
 

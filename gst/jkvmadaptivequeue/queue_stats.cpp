@@ -13,6 +13,7 @@ QueueStats queue_stats(QueueState &state)
     const auto &optimizer = state.encoder_load.optimizer();
     return {.playout = state.playout->stats(),
             .dropped_new = state.dropped_new,
+            .sink_follows = state.sink_follows,
             .frame_duration = state.classifier.last_duration(),
             .lateness = state.playout->lateness(),
             .latency = state.latency,
@@ -40,6 +41,10 @@ GstStructure *QueueStats::release() const
     return Fields()
         .set("policy", settings.policy_nick())
         .set("latency-mode", settings.latency_mode_nick())
+        .set("adapt", settings.adapt_nick())
+        .set("adapt-in-use",
+             settings.adapt_mode(sink_follows) == AdaptMode::slew ? "slew" : "frames")
+        .set("stretch-ppm", playout.stretch_ppm)
         .set("current-delay", playout.delay)
         .set("target-delay", playout.target_delay)
         .set("offset", gint64{playout.offset.count()})

@@ -10,6 +10,7 @@ namespace jkvm {
 struct QueueStats {
     PlayoutStats playout;
     std::uint64_t dropped_new = 0; ///< buffers, with leaky=upstream
+    bool sink_follows = false;     ///< timestamps
     nanoseconds frame_duration{0}; ///< of the last buffer
     nanoseconds lateness{0};       ///< of the last buffer
     LatencyMonitor latency;        ///< of played buffers, since their arrival
