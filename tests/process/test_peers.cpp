@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <memory>
 #include <optional>
 #include <sstream>
 #include <tuple>
@@ -105,6 +106,41 @@ INSTANTIATE_TEST_SUITE_P(All, Peers,
                              return std::string(std::get<0>(info.param)) + "_" +
                                     std::get<1>(info.param) + "_" + std::get<2>(info.param);
                          });
+
+/// A full sink and strict v1 clients, for which every message other than a frame is an error.
+class TurnedAwayV1Client : public ::testing::TestWithParam<const char *> {};
+
+TEST_P(TurnedAwayV1Client, ReceivesOnlyTheEnd)
+{
+    const TemporaryDirectory directory;
+    const auto path = directory.file("a.sock");
+    Program sink(gst_launch("-m audiotestsrc is-live=true samplesperbuffer=960 ! "
+                            "audio/x-raw,channels=2 ! opusenc ! jkvmipcsink max-clients=1 "
+                            "client-policy=" +
+                            std::string(GetParam()) + " socket-path=" + path));
+    ASSERT_TRUE(sink.wait_for_output("Setting pipeline to PLAYING")) << sink.output();
+    const auto run_client = [&path] {
+        const char *peer = std::getenv("JKVM_PEER"); // NOLINT(concurrency-mt-unsafe): one thread
+        return std::make_unique<Program>(std::vector<std::string>{
+            "python3", peer != nullptr ? peer : "", "--role", "client", "--receive", "--direction",
+            "output", "--path", path, "--frames", "1", "--endless"});
+    };
+    const auto first = run_client();
+    ASSERT_TRUE(first->wait_for_output("frame")) << first->output();
+    const auto second = run_client();
+    // With share and reject, the second one is turned away; with replace, the first one is
+    // displaced.
+    const bool is_replaced = GetParam() == std::string("replace");
+    auto &turned_away = is_replaced ? *first : *second;
+    EXPECT_EQ(turned_away.wait(), is_replaced ? 0 : 1);
+    EXPECT_NE(turned_away.output().find(is_replaced ? "closed" : "error closed after 0 of 1"),
+              std::string::npos)
+        << turned_away.output();
+    EXPECT_EQ(turned_away.output().find("stop"), std::string::npos) << turned_away.output();
+}
+
+INSTANTIATE_TEST_SUITE_P(All, TurnedAwayV1Client, ::testing::Values("share", "reject", "replace"),
+                         [](const auto &info) { return std::string(info.param); });
 
 } // namespace
 } // namespace jkvm::testing

@@ -8,6 +8,8 @@
 #include <gst/check/gsttestclock.h>
 #include <gtest/gtest.h>
 
+#include <poll.h>
+
 #include <filesystem>
 #include <thread>
 
@@ -26,9 +28,10 @@ constexpr const char *opus_caps = "audio/x-opus, channel-mapping-family=0, chann
 
 class JkvmIpcSink : public ::testing::Test {
 protected:
-    JkvmIpcSink()
+    explicit JkvmIpcSink(const char *direction = "output")
     {
         element_ = gst_element_factory_make("jkvmipcsink", nullptr);
+        gst_util_set_object_arg(G_OBJECT(element_), "direction", direction);
         g_object_set(element_, "socket-path", path_.c_str(), nullptr);
         harness_ = gst_harness_new_with_element(element_, "sink", nullptr);
         gst_object_unref(element_); // the harness holds a reference
@@ -231,6 +234,64 @@ TEST_F(JkvmIpcSink, ListsEachClientInTheStatistics)
     EXPECT_EQ(pid, ::getpid());
     EXPECT_EQ(frames, 1u);
     EXPECT_EQ(bytes, 19u);
+}
+
+/// A sink on the microphone path, and a server that reads every byte that it sends.
+class JkvmIpcSinkMicrophone : public JkvmIpcSink {
+protected:
+    JkvmIpcSinkMicrophone()
+        : JkvmIpcSink("microphone"), listener_(testing::listen_at(path_)),
+          server_(testing::accept_from(listener_.get()))
+    {}
+    /// Expects a frame as the next message.
+    void expect_frame(const std::string &packet)
+    {
+        const auto bytes = receive(server_.get(), 17 + packet.size());
+        ASSERT_EQ(bytes.size(), 17 + packet.size());
+        EXPECT_EQ(bytes[4], 0) << "type of the message";
+        EXPECT_EQ(std::string(bytes.begin() + 17, bytes.end()), packet);
+    }
+
+    UniqueFd listener_;
+    UniqueFd server_;
+};
+
+TEST_F(JkvmIpcSinkMicrophone, SendsNothingForAPauseAndStopWhenItDisconnects)
+{
+    const auto config = receive(server_.get(), 17 + 12);
+    ASSERT_EQ(config.size(), 17u + 12u);
+    EXPECT_EQ(config[4], 1);
+    push("\xFC"
+         "first",
+         0);
+    expect_frame("\xFC"
+                 "first");
+    // A gap, DTX, a paused pipeline and a flush.
+    ASSERT_TRUE(gst_harness_push_event(harness_, gst_event_new_gap(20 * GST_MSECOND, GST_SECOND)));
+    push("\xFC", 2 * GST_SECOND);
+    expect_frame("\xFC");
+    gst_element_set_state(element_, GST_STATE_PAUSED);
+    gst_element_set_state(element_, GST_STATE_PLAYING);
+    gst_harness_push_event(harness_, gst_event_new_flush_start());
+    gst_harness_push_event(harness_, gst_event_new_flush_stop(FALSE));
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    gst_harness_push_event(harness_, gst_event_new_segment(&segment));
+    push("\xFC"
+         "second",
+         3 * GST_SECOND);
+    expect_frame("\xFC"
+                 "second");
+    // The connection outlives the stream: another one may follow.
+    gst_harness_push_event(harness_, gst_event_new_eos());
+    EXPECT_EQ(stat(element_, "connects"), 1u);
+    pollfd entry{server_.get(), POLLIN, 0};
+    EXPECT_EQ(::poll(&entry, 1, 0), 0) << "something was sent at the end of the stream";
+
+    gst_element_set_state(element_, GST_STATE_NULL);
+    const auto stop = receive(server_.get(), 18);
+    ASSERT_EQ(stop.size(), 17u) << "a Stop, and the end of the connection";
+    EXPECT_EQ(stop[4], 2);
 }
 
 TEST(JkvmIpcSinkPipeline, ReachesPlayingWithoutDataAndWithoutAClient)
