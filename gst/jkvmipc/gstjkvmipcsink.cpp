@@ -103,6 +103,11 @@
  * in allowed-uids. For each failed attempt to connect the fields are reason, socket-path and detail; the reason
  * is forbidden if this process has no permission to connect to the socket, otherwise unreachable.
  *
+ * jkvm-session is posted for the clients of an element that listens. Its fields are reason, id, pid and uid. The
+ * reason is started (the client is connected, the next frame is its first), stopped (the client disconnected
+ * after a Stop), lost (the connection ended without one, was closed for a violation, or the client was too slow)
+ * or replaced (by the client by-pid, by-uid). A client that was turned away has no session.
+ *
  * ## Signals
  *
  * | signal | when |
@@ -111,7 +116,7 @@
  * | client-added (guint64 id, gint pid, guint uid) | a client was connected |
  * | client-removed (guint64 id, gchararray reason) | a client was disconnected, or turned away; reason as in jkvm-client |
  *
- * This message and the signals are emitted from a thread of the element. A handler must not change the
+ * These messages and the signals are emitted from a thread of the element. A handler must not change the
  * element's state there; it can use gst_element_call_async().
  *
  * Since: 0.1

@@ -138,6 +138,12 @@
  * of a user that is not in allowed-uids and, like replaced, for a client that this element turns away where it
  * listens.
  *
+ * jkvm-session is posted for the clients of an element that listens. Its fields are reason, id, pid and uid. The
+ * reason is started (the client sent a frame; first-frame is its running time, ns), stopped (the client sent a
+ * Stop), lost (the connection ended without one) or replaced (by the client by-pid, by-uid). After a Stop the
+ * next frame starts another session. The element's own change to READY, and its reconnection after a pause, end a
+ * session without a message.
+ *
  * ## Signals
  *
  * | signal | when |

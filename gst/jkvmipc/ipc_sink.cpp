@@ -42,7 +42,7 @@ const char *nick(RemovalReason reason)
 
 IpcSink::IpcSink(GstJkvmIpcSink *element)
     : element_(GST_ELEMENT(element)), sink_(GST_BASE_SINK(element)),
-      clients_(element_, "jkvm-client"), report_(element_, GST_CAT_DEFAULT)
+      clients_(element_, "jkvm-client"), sessions_(element_), report_(element_, GST_CAT_DEFAULT)
 {
     // The element never blocks a pipeline: it neither waits for the clock nor prerolls.
     gst_base_sink_set_sync(sink_, FALSE);
@@ -81,6 +81,7 @@ bool IpcSink::open()
         post_error(element_, endpoint.error());
         return false;
     }
+    is_listening_ = endpoint->role == Role::listen;
     const auto dialect = settings.ipc.spoken_dialect().value_or(wire::Dialect::v1);
     auto sender = FrameSender::start({.endpoint = *endpoint,
                                       .dialect = dialect,
@@ -242,16 +243,35 @@ void IpcSink::on_peer_added(const PeerInfo &peer)
     GST_INFO_OBJECT(element_, "peer %" G_GUINT64_FORMAT " connected: pid %d, uid %u", peer.id,
                     peer.pid, peer.uid);
     clients_.post("added", describe(peer));
+    if (is_listening_) {
+        session_ids_.insert(peer.id);
+        sessions_.on_started(peer, std::nullopt);
+    }
     g_signal_emit(element_, signals.client_added, 0, peer.id, static_cast<gint>(peer.pid),
                   static_cast<guint>(peer.uid));
 }
 
-void IpcSink::on_peer_removed(const PeerInfo &peer, RemovalReason reason, const std::string &detail)
+void IpcSink::on_peer_removed(const PeerTable::Removal &removal)
 {
+    const auto &[peer, reason, detail, has_stopped, replaced_by] = removal;
     GST_INFO_OBJECT(element_, "peer %" G_GUINT64_FORMAT " removed: %s, pid %d, uid %u%s%s", peer.id,
                     nick(reason), peer.pid, peer.uid, detail.empty() ? "" : ": ", detail.c_str());
     clients_.post(nick(reason), describe(peer).set("detail", detail));
+    end_session(removal);
     g_signal_emit(element_, signals.client_removed, 0, peer.id, nick(reason));
+}
+
+void IpcSink::end_session(const PeerTable::Removal &removal)
+{
+    // A client that was turned away had no session.
+    if (session_ids_.erase(removal.peer.id) == 0 || removal.reason == RemovalReason::ended)
+        return;
+    if (removal.replaced_by)
+        sessions_.on_replaced(removal.peer, *removal.replaced_by);
+    else if (removal.has_stopped)
+        sessions_.on_stopped(removal.peer);
+    else
+        sessions_.on_lost(removal.peer);
 }
 
 void IpcSink::on_peer_unreachable(const Error &error)

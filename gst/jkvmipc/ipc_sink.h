@@ -10,10 +10,12 @@
 #include "core/ipc/send/frame_sender.h"
 #include "gstjkvmipcsink.h"
 #include "ipc_sink_settings.h"
+#include "session_messages.h"
 
 #include <gst/base/gstbasesink.h>
 
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 
@@ -44,8 +46,7 @@ public:
 
     bool may_connect(const PeerInfo &peer) override;
     void on_peer_added(const PeerInfo &peer) override;
-    void on_peer_removed(const PeerInfo &peer, RemovalReason reason,
-                         const std::string &detail) override;
+    void on_peer_removed(const PeerTable::Removal &removal) override;
     void on_peer_unreachable(const Error &error) override;
     void on_encoder_request(const std::optional<wire::EncoderConfig> &config) override;
 
@@ -60,6 +61,7 @@ private:
         nanoseconds frame_duration{0}; // of the last frame
     };
 
+    void end_session(const PeerTable::Removal &removal);
     void send(GstBuffer *buffer, std::span<const std::byte> packet);
     WallTime capture_time(GstBuffer *buffer, nanoseconds duration) const;
     void warn_of_drop(unsigned frames, const char *reason);
@@ -69,6 +71,9 @@ private:
     GstElement *element_;
     GstBaseSink *sink_;
     ElementMessages clients_;
+    SessionMessages sessions_;
+    bool is_listening_ = false;             // set before the sender starts
+    std::set<std::uint64_t> session_ids_{}; // of the connected clients; observer calls only
     StatsReport report_;
     Guarded<IpcSinkSettings> settings_;
     Guarded<Session> session_;                         // locked before the sender's own lock

@@ -35,7 +35,7 @@ Fields describe(const Error &error)
 
 IpcSrc::IpcSrc(GstJkvmIpcSrc *element)
     : element_(GST_ELEMENT(element)), src_(GST_BASE_SRC(element)), link_(element_, "jkvm-link"),
-      report_(element_, GST_CAT_DEFAULT)
+      sessions_(element_), report_(element_, GST_CAT_DEFAULT)
 {
     gst_base_src_set_live(src_, TRUE);
     gst_base_src_set_format(src_, GST_FORMAT_TIME);
@@ -73,6 +73,7 @@ bool IpcSrc::open()
         return false;
     }
     auto path = endpoint->path;
+    const bool is_listening = endpoint->role == Role::listen;
     const auto may_connect = [this](const PeerInfo &client) {
         return is_client_welcome(element_, client_connecting_signal, client);
     };
@@ -87,7 +88,9 @@ bool IpcSrc::open()
         post_error(element_, opened.error());
         return false;
     }
-    session_.emplace(Session{.pool = PacketPool(largest_pooled_packet), .path = std::move(path)});
+    session_.emplace(Session{.pool = PacketPool(largest_pooled_packet),
+                             .path = std::move(path),
+                             .is_listening = is_listening});
     *pool_stats_.lock() = session_->pool.stats();
     announced_latency_ = engine_.latency();
     *requests_.lock() = {};
@@ -140,6 +143,10 @@ GstFlowReturn IpcSrc::on_event(const ReceiveEngine::Frame &frame, GstBuffer **bu
     announce_latency();
     if (!std::exchange(session_->has_pushed, true))
         set_caps();
+    if (session_->is_listening && !session_->talker) {
+        session_->talker = session_->peer;
+        sessions_.on_started(session_->peer, frame.time);
+    }
     requests_.lock()->record({.bytes = frame.packet.size(),
                               .duration = frame.duration,
                               .is_quiet = frame.packet.size() <= largest_silent_packet});
@@ -170,8 +177,13 @@ void IpcSrc::on_event(const ReceiveEngine::Dropped &dropped)
                        GST_STIME_ARGS(dropped.time.count()), reason, *suppressed);
 }
 
-void IpcSrc::on_event(const ReceiveEngine::Connected &)
+void IpcSrc::on_event(const ReceiveEngine::Connected &connected)
 {
+    // After a pause of this element the connection is new, but no client replaced another one.
+    const auto talker = std::exchange(session_->talker, std::nullopt);
+    if (talker && connected.is_replacement)
+        sessions_.on_replaced(*talker, connected.peer);
+    session_->peer = connected.peer;
     requests_.lock()->on_connected(monotonic_now());
     GST_INFO_OBJECT(element_, "connected to %s", session_->path.c_str());
     link_.post("connected", Fields().set("socket-path", session_->path));
@@ -197,6 +209,8 @@ GstFlowReturn IpcSrc::on_event(const ReceiveEngine::Disconnected &disconnected)
     GST_INFO_OBJECT(element_, "disconnected: %s", error.detail.c_str());
     const char *reason = disconnected.is_violation ? "violation" : "closed";
     link_.post(disconnected.reason ? name_of(*disconnected.reason) : reason, describe(error));
+    if (const auto talker = std::exchange(session_->talker, std::nullopt))
+        sessions_.on_lost(*talker);
     switch (settings_.lock()->on_disconnect) {
     case OnDisconnect::eos:
         return GST_FLOW_EOS;
@@ -215,6 +229,8 @@ void IpcSrc::on_event(const ReceiveEngine::SessionEnded &)
 {
     announce_latency();
     GST_INFO_OBJECT(element_, "the sender ended the session");
+    if (const auto talker = std::exchange(session_->talker, std::nullopt))
+        sessions_.on_stopped(*talker);
 }
 
 bool IpcSrc::set_caps()

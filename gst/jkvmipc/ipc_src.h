@@ -14,6 +14,7 @@
 #include "core/optimizer/encoder_request_completion.h"
 #include "gstjkvmipcsrc.h"
 #include "ipc_src_settings.h"
+#include "session_messages.h"
 
 #include <gst/base/gstpushsrc.h>
 
@@ -60,7 +61,10 @@ private:
         PacketPool pool;
         CaptureTimeMeta capture_time;
         std::string path;
-        bool has_pushed = false; // a buffer: the caps stay as they are
+        bool is_listening;
+        PeerInfo peer = {};                  // the last one that connected
+        std::optional<PeerInfo> talker = {}; // if it sent a frame and no Stop after it
+        bool has_pushed = false;             // a buffer: the caps stay as they are
     };
 
     // One for each event of the engine, GST_FLOW_CUSTOM_SUCCESS: wait for the next event;
@@ -87,6 +91,7 @@ private:
     GstBaseSrc *src_;
     InterruptedCreate interrupted_create_;
     ElementMessages link_;
+    SessionMessages sessions_;
     Guarded<IpcSrcSettings> settings_;
     Guarded<PacketPool::Stats> pool_stats_;
     StatsReport report_;

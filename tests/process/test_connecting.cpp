@@ -115,7 +115,7 @@ protected:
             sender.kill();
             clean_up();
             observations_->sent = observations_->received = observations_->buffers = 0;
-            std::this_thread::sleep_for(1s); // the outage: the pauses between attempts grow
+            std::this_thread::sleep_for(outage); // the fault itself
         }
         std::ranges::sort(intervals);
         const auto median = intervals[intervals.size() / 2];
@@ -134,7 +134,9 @@ protected:
         return true;
     }
 
-    /// A fifth of the longest pause between attempts; far more than it takes on an idle machine.
+    /// Without a watch and polling, the pauses between attempts would exceed the limit by now.
+    static constexpr auto outage = 1800ms;
+    /// Far more than it takes on an idle machine.
     static constexpr double limit = 400; // ms
 
     TemporaryDirectory directory_;

@@ -26,7 +26,7 @@ using namespace std::chrono_literals;
 class NoObserver final : public FrameSender::Observer {
     bool may_connect(const PeerInfo &) override { return true; }
     void on_peer_added(const PeerInfo &) override {}
-    void on_peer_removed(const PeerInfo &, RemovalReason, const std::string &) override {}
+    void on_peer_removed(const PeerTable::Removal &) override {}
     void on_peer_unreachable(const Error &) override {}
     void on_encoder_request(const std::optional<wire::EncoderConfig> &) override {}
 };

@@ -17,7 +17,7 @@ Status ReceiveEngine::open(Config config)
     if (!receiver)
         return receiver.error();
     receiver_ = std::move(*receiver);
-    has_waited_ = is_server_expected_ = false;
+    has_waited_ = is_server_expected_ = is_connected_ = false;
     next_gap_ = {};
     auto received = received_.lock();
     *received = {.stream = ReceivedStream(config.timestamp_mode, default_format)};
@@ -76,6 +76,7 @@ std::optional<ReceiveEngine::Event> ReceiveEngine::wait(
                         receiver_->close_reason().value_or(wire::CloseReason::forbidden)};
     case FrameReceiver::Event::restarted:
         received_.lock()->stream.end_connection(false);
+        is_connected_ = false;
         is_server_expected_ = true;
         return std::nullopt;
     case FrameReceiver::Event::disconnected:
@@ -96,11 +97,12 @@ ReceiveEngine::Event ReceiveEngine::on_connected()
     received->rest.dialect = receiver_->dialect();
     is_server_expected_ = false;
     next_gap_ = monotonic_now() + first_frame_timeout;
-    return Connected{};
+    return Connected{receiver_->peer(), std::exchange(is_connected_, true)};
 }
 
 ReceiveEngine::Event ReceiveEngine::on_disconnected()
 {
+    is_connected_ = false;
     const auto &error = receiver_->error();
     const bool is_violation = error.kind == ErrorKind::protocol_violation;
     auto received = received_.lock();

@@ -40,7 +40,10 @@ public:
         std::uint64_t disconnects = 0; ///< connections that ended before close()
     };
 
-    struct Connected {};
+    struct Connected {
+        PeerInfo peer;
+        bool is_replacement; ///< a newer client replaced the previous one
+    };
     /// An attempt to connect failed; next() tries again after a pause.
     struct Unreachable {
         Error error;
@@ -107,7 +110,8 @@ private:
     std::atomic<nanoseconds> latency_{nanoseconds(0)};
     // Between open() and close(), streaming thread.
     std::unique_ptr<FrameReceiver> receiver_;
-    bool has_waited_ = false;         // since open(): a gap may be due
+    bool has_waited_ = false; // since open(): a gap may be due
+    bool is_connected_ = false;
     bool is_server_expected_ = false; // after restart(): it was reachable before
     MonotonicTime next_gap_{};
 };

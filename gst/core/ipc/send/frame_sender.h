@@ -49,9 +49,8 @@ public:
         /// Whether to admit a client whose user is one of the endpoint's allowed ones.
         virtual bool may_connect(const PeerInfo &peer) = 0;
         virtual void on_peer_added(const PeerInfo &peer) = 0;
-        /// `detail` is for the debug text and may be empty.
-        virtual void on_peer_removed(const PeerInfo &peer, RemovalReason reason,
-                                     const std::string &detail) = 0;
+        /// Also called for a client that is turned away.
+        virtual void on_peer_removed(const PeerTable::Removal &removal) = 0;
         /// A connecting end: an attempt failed; the next one follows after a pause.
         virtual void on_peer_unreachable(const Error &error) = 0;
         /// The encoder settings that the connected peers request, the lowest cost of all requests.
@@ -93,7 +92,7 @@ private:
     bool watch_for_server();
     void stop_watching();
     std::optional<RemovalReason> admit(const PeerInfo &info, UniqueFd &connection);
-    void replace_peers();
+    void replace_peers(const PeerInfo &newest);
     void handle_peer(std::uint64_t id, std::uint32_t events);
     void tend_peers();
     void report_encoder_request();

@@ -163,7 +163,7 @@ std::optional<RemovalReason> FrameSender::admit(const PeerInfo &info, UniqueFd &
     if (socket_ && config_.policy == ClientPolicy::replace) {
         if (!newest_.admit(identify_process(info.pid)))
             return RemovalReason::replaced;
-        replace_peers();
+        replace_peers(info);
     }
     const auto buffers = set_buffer_sizes(config_.endpoint, connection.get());
     {
@@ -178,13 +178,13 @@ std::optional<RemovalReason> FrameSender::admit(const PeerInfo &info, UniqueFd &
     return std::nullopt;
 }
 
-void FrameSender::replace_peers()
+void FrameSender::replace_peers(const PeerInfo &newest)
 {
     std::vector<Removal> removals;
     {
         auto peers = peers_.lock();
         for (const auto &info : peers->infos())
-            removals.push_back({info, RemovalReason::replaced, {}});
+            removals.push_back({info, RemovalReason::replaced, {}, false, newest});
         for (const auto &removal : removals)
             remove(*peers, removal);
     }
@@ -214,6 +214,9 @@ void FrameSender::handle_peer(std::uint64_t id, std::uint32_t events)
         if (!result)
             return;
         has_new_request_ |= result->read.encoder_request.has_value();
+        // Only a server gives reasons for the end of a connection.
+        if (socket_ && result->removal && result->removal->reason != RemovalReason::violation)
+            result->removal->reason = RemovalReason::closed;
         if (result->removal)
             remove(*peers, *result->removal);
     }
@@ -246,7 +249,7 @@ void FrameSender::remove(PeerTable &peers, const Removal &removal)
 
 void FrameSender::report(const Removal &removal)
 {
-    observer_.on_peer_removed(removal.peer, removal.reason, removal.detail);
+    observer_.on_peer_removed(removal);
 }
 
 } // namespace jkvm

@@ -79,7 +79,10 @@ void PeerDialogue::handle(const wire::Message &message, Peer &peer, ReadResult &
                     send_control(peer, wire::MessageType::ack, {});
             },
             [](const wire::OpusFrame &) {},
-            [&](const wire::Stop &stop) { result.close_reason = stop.reason; },
+            [&](const wire::Stop &stop) {
+                result.has_stopped = true;
+                result.close_reason = stop.reason;
+            },
             [](const wire::Ack &) {},
             [](const wire::Unknown &) {},
         },

@@ -20,7 +20,8 @@ public:
         /// The last request, and whether an earlier one was withdrawn before it.
         std::optional<wire::EncoderConfig> encoder_request;
         bool has_withdrawn_request = false;
-        /// The reason in the peer's Stop, if it sent one.
+        bool has_stopped = false; ///< a Stop was read
+        /// The reason in the peer's Stop, if it has one.
         std::optional<wire::CloseReason> close_reason;
         /// `peer_gone` or `protocol_violation`: the connection is over.
         std::optional<Error> end;

@@ -178,7 +178,7 @@ std::vector<PeerTable::Removal> PeerTable::tend(MonotonicTime now)
     std::vector<Removal> removals;
     for (auto &[id, entry] : peers_) {
         if (!entry.peer.flush(wall_now())) {
-            removals.push_back({entry.info, RemovalReason::closed, {}});
+            removals.push_back({entry.info, RemovalReason::closed, {}, entry.has_stopped});
             continue;
         }
         update_poll(entry);
@@ -219,6 +219,7 @@ std::optional<PeerTable::EventResult> PeerTable::on_event(std::uint64_t id, std:
         entry.encoder_request = read.encoder_request;
     if (read.close_reason)
         entry.close_reason = read.close_reason;
+    entry.has_stopped |= read.has_stopped;
     const auto closed =
         entry.close_reason ? removal_reason_of(*entry.close_reason) : RemovalReason::closed;
     // Messages that the peer sent before it hung up are handled first.
@@ -231,6 +232,8 @@ std::optional<PeerTable::EventResult> PeerTable::on_event(std::uint64_t id, std:
     } else {
         update_poll(entry);
     }
+    if (result.removal)
+        result.removal->has_stopped = entry.has_stopped;
     return result;
 }
 

@@ -77,7 +77,9 @@ public:
     struct Removal {
         PeerInfo peer;
         RemovalReason reason;
-        std::string detail; ///< for the debug text; may be empty
+        std::string detail;       ///< for the debug text; may be empty
+        bool has_stopped = false; ///< the peer announced the end with a Stop
+        std::optional<PeerInfo> replaced_by = {};
     };
 
     /// False: the poll cannot take another descriptor, and the connection is closed.
@@ -130,7 +132,8 @@ private:
         BufferSizes buffers;
         PeerDialogue dialogue;
         std::optional<wire::EncoderConfig> encoder_request; // until it is withdrawn
-        std::optional<wire::CloseReason> close_reason;      // that the server sent
+        std::optional<wire::CloseReason> close_reason;      // that the peer sent
+        bool has_stopped = false;                           // it sent a Stop
         bool is_writable_awaited = false;
         std::uint64_t last_bytes = 0;     // sent when the kernel last took something ...
         MonotonicTime last_progress = {}; // ... and when that was, or when nothing waited

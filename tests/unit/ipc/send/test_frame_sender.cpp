@@ -29,14 +29,16 @@ public:
         std::uint64_t id;
         std::optional<RemovalReason> removal; // none: added
         std::string detail;
+        bool has_stopped = false;
+        pid_t replaced_by = 0;
     };
 
     bool may_connect(const PeerInfo &) override { return !is_refusing; }
     void on_peer_added(const PeerInfo &client) override { note({client.id, {}, {}}); }
-    void on_peer_removed(const PeerInfo &client, RemovalReason reason,
-                         const std::string &detail) override
+    void on_peer_removed(const PeerTable::Removal &removal) override
     {
-        note({client.id, reason, detail});
+        note({removal.peer.id, removal.reason, removal.detail, removal.has_stopped,
+              removal.replaced_by ? removal.replaced_by->pid : 0});
     }
     void on_peer_unreachable(const Error &error) override { note({0, {}, error.detail}); }
     void on_encoder_request(const std::optional<wire::EncoderConfig> &config) override
@@ -319,6 +321,30 @@ TEST_F(FrameSenderTest, SendsTheReasonToAClientThatItTurnsAway)
     observer_.is_refusing = true;
     const auto third = connect_to(config_.endpoint.path);
     EXPECT_TRUE(receive(third.get(), 18).empty()) << "nothing is sent to a forbidden client";
+}
+
+TEST_F(FrameSenderTest, ReportsWhoReplacedAClientAndWhetherAClientStopped)
+{
+    testing::ClientProcess old_process;
+    testing::ClientProcess new_process;
+    config_.policy = ClientPolicy::replace;
+    config_.dialect = wire::Dialect::v2;
+    start();
+    const auto old = old_process.connect(config_.endpoint.path);
+    EXPECT_FALSE(observer_.event(events_++).removal);
+    auto newest = new_process.connect(config_.endpoint.path);
+    EXPECT_EQ(observer_.event(events_++).replaced_by, new_process.pid());
+    EXPECT_FALSE(observer_.event(events_++).removal);
+
+    // A reason is a server's; a client that gives one must not keep others from coming back.
+    const std::vector<std::uint8_t> replaced{2};
+    send_all(newest.get(), testing::message_v1("UOKJ", 3, testing::wall_clock_ns(), replaced));
+    newest.reset();
+    const auto end = observer_.event(events_++);
+    EXPECT_EQ(end.removal, RemovalReason::closed);
+    EXPECT_TRUE(end.has_stopped);
+    const auto back = old_process.connect(config_.endpoint.path);
+    EXPECT_FALSE(observer_.event(events_++).removal);
 }
 
 TEST_F(FrameSenderTest, InvitesAClientThatItTurnedAwayWhenThereIsRoom)
