@@ -180,7 +180,7 @@ def metric_rows():
     rows = ["| metric | kind | labels | source | meaning |", "|---|---|---|---|---|"]
     row = re.compile(r'^    \{"([\w-]*)", (\w+), (\w+), (\w+), \w+, "([^"]*)", "([^"]*)", "([^"]*)"')
     for field, source, path, kind, name, labels, text in table_rows(row):
-        origin = field if source == "stats" else f"{source} {field}"
+        origin = field if source in ("stats", "queue", "sink") else f"{source} {field}"
         if path != "any":
             origin += f" ({path})"
         rows.append(f"| {name} | {kind} | {labels} | {origin} | {text} |")

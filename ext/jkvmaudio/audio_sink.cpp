@@ -126,12 +126,16 @@ bool AudioSink::open()
     is_ended_ = false;
     format_.reset();
     end_ = audio_end_ = GST_CLOCK_TIME_NONE;
+    const bool may_set_pitch = settings.pitch_control == UsePitchControl::automatic;
     auto playback = std::make_unique<PlaybackThread>(
         PlaybackThread::Config{
             .engine = {.devices = split_device_list(settings.device.device),
                        .period = settings.device.latency_time,
                        .buffer_time = settings.buffer_time,
-                       .follows_clock = settings.slave_method == PlaybackSlaveMethod::resample},
+                       .follows_clock = settings.slave_method == PlaybackSlaveMethod::resample,
+                       .open_pitch_control = may_set_pitch
+                                                 ? PitchControlFactory(&open_pitch_control)
+                                                 : PitchControlFactory()},
             .priority = settings.device.priority},
         *this);
     thread_ = playback.get();

@@ -22,6 +22,9 @@
  * (structure jkvm-follows-timestamps; the answer is the gboolean follows). `slave-method=none` plays
  * samples unchanged, and corrects an error of more than 40 ms at once.
  *
+ * A UAC2 gadget has the control "Playback Pitch 1000000". Where it exists, it is set instead of
+ * resampling, so that samples are played unchanged; `pitch-control=never` prevents that.
+ *
  * With `provide-clock` the pipeline can run on the device's clock. It never jumps, and runs on at the
  * last rate while no device works.
  *
@@ -80,6 +83,7 @@
  * | ring-target | guint64 | what the ring holds when a packet is written, ns |
  * | device-latency | guint64 | render delay: ring-target plus the delays of resampler, driver and hardware, ns |
  * | ratio-ppm | gdouble | resampling ratio less 1, in parts per million |
+ * | pitch-ppm | gdouble | what the device's pitch control was set to, less 1, in parts per million |
  * | drift-ppm | gdouble | how much faster the device's clock is than the system's, in parts per million |
  * | playout-error-us | gdouble | estimated playout time less due time of the last packet, in microseconds |
  * | playout-error-p95-us | gdouble | 95th percentile of its absolute value over the last packets, about two minutes, in microseconds |

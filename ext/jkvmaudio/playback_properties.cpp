@@ -33,6 +33,19 @@ GType playback_slave_method_get_type()
     return type;
 }
 
+GType pitch_control_get_type()
+{
+    static const GEnumValue values[] = {
+        {static_cast<int>(UsePitchControl::automatic),
+         "Set the device's control Playback Pitch 1000000 where it exists, instead of resampling",
+         "auto"},
+        {static_cast<int>(UsePitchControl::never), "Always resample", "never"},
+        {0, nullptr, nullptr},
+    };
+    static const GType type = register_enum("GstJkvmAudioSinkPitchControl", values);
+    return type;
+}
+
 } // namespace
 
 const PropertyTable<PlaybackSettings> &playback_properties()
@@ -47,6 +60,9 @@ const PropertyTable<PlaybackSettings> &playback_properties()
             row("slave-method", "Slave method",
                 "How playback follows the pipeline's clock when the device's clock differs",
                 OneOf{playback_slave_method_get_type()}, mutable_ready, &S::slave_method),
+            row("pitch-control", "Pitch control",
+                "Whether slave-method=resample may set the speed of a USB gadget instead",
+                OneOf{pitch_control_get_type()}, mutable_ready, &S::pitch_control),
             row("on-device-lost", "On device lost", "What to do while no device works",
                 OneOf{on_playback_lost_get_type()}, mutable_ready, &S::on_device_lost),
         }

@@ -64,6 +64,8 @@ double in_unit(double value, Unit unit)
     switch (unit) {
     case Unit::nanoseconds:
         return seconds(value);
+    case Unit::microseconds:
+        return seconds(1000 * value);
     case Unit::bits:
         return value / 1000;
     case Unit::memory:

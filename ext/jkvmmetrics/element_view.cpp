@@ -109,7 +109,13 @@ ElementView::ElementView(GstElement *element)
 
 std::optional<ElementView::Value> ElementView::value(Source source, const char *field) const
 {
-    if (source == Source::stats)
+    if (source == Source::queue &&
+        !gst_structure_has_name(stats_.get(), "application/x-jkvm-adaptivequeue-stats"))
+        return std::nullopt;
+    if (source == Source::sink &&
+        !gst_structure_has_name(stats_.get(), "application/x-jkvm-audiosink-stats"))
+        return std::nullopt;
+    if (source == Source::stats || source == Source::queue || source == Source::sink)
         return value_of(gst_structure_get_value(stats_.get(), field));
     if (source == Source::caps)
         return caps_ ? value_of(

@@ -13,6 +13,8 @@ namespace jkvm {
 /// The origin of a value.
 enum class Source {
     stats,    ///< a field of the property `stats`
+    queue,    ///< the same, of jkvmadaptivequeue only
+    sink,     ///< the same, of jkvmaudiosink only
     property, ///< a property of the element
     caps,     ///< a field of the caps of the element's pad
 };
@@ -23,9 +25,10 @@ enum class MetricKind { counter, gauge };
 /// The unit of a field. A string has none: it becomes the label `state` of a metric with value 1.
 enum class Unit {
     one,
-    nanoseconds, ///< served in seconds
-    bits,        ///< served in kilobits
-    memory,      ///< bytes, served in percent of the machine's memory
+    nanoseconds,  ///< served in seconds
+    microseconds, ///< served in seconds
+    bits,         ///< served in kilobits
+    memory,       ///< bytes, served in percent of the machine's memory
 };
 
 /// The direction of the audio, for metrics whose name contains it.
@@ -58,7 +61,7 @@ inline constexpr const char *stage_metric_name = "jkvm_latency_seconds";
 inline constexpr const char *stage_metric_help =
     "Latencies by stage: encode = one frame in the encoder; sink, ipc, receiver = from the capture "
     "of a frame's first sample to jkvmipcsink, to a client's socket, to jkvmipcsrc; queue = one "
-    "frame in jkvmadaptivequeue";
+    "frame in jkvmadaptivequeue; playout = from the capture to the audio device of jkvmaudiosink";
 
 std::span<const StageMetric> stage_table();
 

@@ -107,6 +107,14 @@ void AdaptiveQueue::answer_latency(GstQuery *query) const
     context_.state.lock()->answer_latency(query);
 }
 
+void AdaptiveQueue::on_message(GstMessage *message)
+{
+    if (GST_MESSAGE_TYPE(message) != GST_MESSAGE_STREAM_STATUS)
+        return;
+    priority_.on_message(message, context_.src, context_.state.lock()->settings.priority);
+    context_.state.lock()->scheduling = priority_.granted();
+}
+
 void AdaptiveQueue::open()
 {
     context_.state.lock()->open();

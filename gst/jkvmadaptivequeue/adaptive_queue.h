@@ -33,6 +33,8 @@ public:
     [[nodiscard]] GstStructure *stats() const;
     /// Adds this element's part to upstream's answer.
     void answer_latency(GstQuery *query) const;
+    /// Precedes post_message() of the base class.
+    void on_message(GstMessage *message);
 
     // --- state changes ---
 
@@ -42,6 +44,7 @@ public:
 
 private:
     QueueContext context_;
+    StreamPriority priority_;
     AdaptiveQueueSrcPad src_pad_;
     AdaptiveQueueSinkPad sink_pad_;
 };

@@ -156,6 +156,7 @@
  * | optimization_level | guint | requested reduction of the encoder load, 0 to 8 |
  * | optimization_count | guint64 | changes of that level |
  * | last_optimization | guint64 | time of the last one, ns since 1970; 0 = never |
+ * | scheduling | gchararray | what `priority` was granted: normal, nice, fifo |
  *
  * ## Messages
  *
@@ -208,6 +209,7 @@ public:
     void set_property(guint id, const GValue *value, GParamSpec *spec);
     void get_property(guint id, GValue *value, GParamSpec *spec);
     void prepare_state_change(GstStateChange transition);
+    void on_message(GstMessage *message) { queue_.on_message(message); }
 
 private:
     void set_up_sink();
@@ -252,6 +254,10 @@ static void gst_jkvm_adaptive_queue_configure_class(GstJkvmAdaptiveQueueClass *k
         "Removes jitter from a packet stream with a playout delay that adapts to it",
         "the jkvm developers");
 
+    element_class->post_message = [](GstElement *self, GstMessage *message) noexcept -> gboolean {
+        impl(self).on_message(message);
+        return GST_ELEMENT_CLASS(gst_jkvm_adaptive_queue_parent_class)->post_message(self, message);
+    };
     element_class->change_state = [](GstElement *self, GstStateChange transition) noexcept {
         impl(self).prepare_state_change(transition);
         const auto result =

@@ -214,6 +214,7 @@ PropertyTable<QueueSettings> make_table()
             between(0ms, 10min), mutable_playing, &S::optimizer, &OptimizerConfig::cool_down),
         row("silent", "Silent", "Whether the element emits no signals", AnyValue{}, mutable_playing,
             &S::is_silent),
+        priority_row(&S::priority),
         stats_interval_row(&S::report_interval),
     }
         .include(all_playout_properties(), &S::playout);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The writable properties of jkvmadaptivequeue; all of them may be changed at any time.
+// The writable properties of jkvmadaptivequeue; all but the priority may be changed at any time.
 #pragma once
 
 #include "common/property_table.h"
 #include "common/stats_report.h"
+#include "common/stream_priority.h"
 #include "core/optimizer/optimizer.h"
 #include "core/playout/playout.h"
 
@@ -35,6 +36,7 @@ struct QueueSettings {
     bool is_silent = false;
     bool is_optimizer_enabled = false;
     OptimizerConfig optimizer;
+    int priority = default_priority;
     nanoseconds report_interval = StatsReport::default_interval;
 
     /// The engine's configuration that results from all of these. `sink_follows`: the sink follows

@@ -20,6 +20,7 @@ QueueStats queue_stats(QueueState &state)
             .optimization_level = optimizer.level(),
             .optimizations = optimizer.changes(),
             .last_optimization = optimizer.last_change(),
+            .scheduling = state.scheduling,
             .settings = state.settings,
             .now = {state.clock.now(), wall_now()}};
 }
@@ -88,6 +89,7 @@ GstStructure *QueueStats::release() const
         .set("optimization_level", optimization_level)
         .set("optimization_count", optimizations)
         .set("last_optimization", last_change)
+        .set("scheduling", std::string(name_of(scheduling)))
         .release("application/x-jkvm-adaptivequeue-stats");
 }
 

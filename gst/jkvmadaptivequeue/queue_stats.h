@@ -17,6 +17,7 @@ struct QueueStats {
     unsigned optimization_level = 0;
     std::uint64_t optimizations = 0;
     std::optional<nanoseconds> last_optimization;
+    ThreadPriority::Granted scheduling = ThreadPriority::Granted::normal;
     QueueSettings settings;
     ClockPair now; ///< converts running times to dates
 

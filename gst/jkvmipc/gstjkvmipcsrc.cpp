@@ -109,6 +109,7 @@
  * | receive-buffer-utilization | gdouble | the same as a share of receive-buffer (%) |
  * | pool-size, pool-bound | guint64 | buffers in the packet pool, and their maximum number |
  * | pool-outstanding | guint64 | buffers of the pool in use downstream |
+ * | scheduling | gchararray | what `priority` was granted: normal, nice, fifo |
  * | pool-hits, pool-misses | guint64 | buffers taken from the pool, and buffers allocated because none was free |
  * | pool-allocations | guint64 | buffers allocated so far, including the initial ones |
  * | pool-hit-percent | gdouble | share of the hits (%) |
@@ -213,6 +214,10 @@ static void gst_jkvm_ipc_src_configure_class(GstJkvmIpcSrcClass *klass)
     };
     element_class->change_state = [](GstElement *self, GstStateChange transition) noexcept {
         return open_in_ready(impl(self), gst_jkvm_ipc_src_parent_class, self, transition);
+    };
+    element_class->post_message = [](GstElement *self, GstMessage *message) noexcept -> gboolean {
+        impl(self).on_message(message);
+        return GST_ELEMENT_CLASS(gst_jkvm_ipc_src_parent_class)->post_message(self, message);
     };
 
     auto *src_class = GST_BASE_SRC_CLASS(klass);

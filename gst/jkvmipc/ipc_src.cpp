@@ -357,9 +357,17 @@ void IpcSrc::post_stats_when_due()
         report_.post(stats());
 }
 
+void IpcSrc::on_message(GstMessage *message)
+{
+    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_STREAM_STATUS)
+        priority_.on_message(message, GST_BASE_SRC_PAD(src_), settings_.lock()->priority);
+}
+
 GstStructure *IpcSrc::stats() const
 {
-    return make_structure({.receive = engine_.stats(), .pool = pool_stats_.snapshot()});
+    return make_structure({.receive = engine_.stats(),
+                           .pool = pool_stats_.snapshot(),
+                           .scheduling = priority_.granted()});
 }
 
 } // namespace jkvm

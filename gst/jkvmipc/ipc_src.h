@@ -52,6 +52,8 @@ public:
     void on_send_event(const GstEvent *event) { interrupted_create_.on_send_event(event); }
     /// Takes an event of is_encoder_request(). False: it is invalid and was refused with a warning.
     bool handle_encoder_request(GstEvent *event);
+    /// Precedes post_message() of the base class.
+    void on_message(GstMessage *message);
     GstFlowReturn create(GstBuffer **buffer);
     bool answer_latency(GstQuery *query) const;
 
@@ -95,6 +97,7 @@ private:
     Guarded<IpcSrcSettings> settings_;
     Guarded<PacketPool::Stats> pool_stats_;
     StatsReport report_;
+    StreamPriority priority_;
     std::atomic<bool> was_unlocked_ = false; // by a flush or a pause
     ReceiveEngine engine_;
     Guarded<EncoderRequestCompletion> requests_;

@@ -50,6 +50,7 @@ const PropertyTable<IpcSrcSettings> &ipc_src_properties()
                 "Interval at which a Heartbeat is sent to the peer (ms); the connection to a peer "
                 "that sends nothing for three intervals is closed. 0 = never",
                 between(0ms, 1h), mutable_ready, &S::heartbeat_interval),
+            priority_row(&S::priority),
         }
             .include(ipc_properties(false), &S::ipc);
     return table;

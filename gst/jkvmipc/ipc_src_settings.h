@@ -2,6 +2,7 @@
 // The settings of jkvmipcsrc.
 #pragma once
 
+#include "common/stream_priority.h"
 #include "core/ipc/receive/received_stream.h"
 #include "ipc_settings.h"
 
@@ -14,6 +15,7 @@ struct IpcSrcSettings {
     OnDisconnect on_disconnect = OnDisconnect::reconnect;
     TimestampMode timestamp_mode = TimestampMode::capture;
     nanoseconds heartbeat_interval{0}; ///< 0 = never
+    int priority = default_priority;
 };
 
 const PropertyTable<IpcSrcSettings> &ipc_src_properties();

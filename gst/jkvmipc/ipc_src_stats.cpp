@@ -36,6 +36,7 @@ GstStructure *make_structure(const IpcSrcStats &stats)
         .set("receive-waiting", receive.waiting)
         .set("receive-buffer-utilization", used)
         .append(pool_fields(stats.pool))
+        .set("scheduling", std::string(name_of(stats.scheduling)))
         .append(record_fields({.received = stream.frames,
                                .processed = stream.frames - dropped,
                                .dropped = dropped,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/packet_pool.h"
+#include "core/base/thread_priority.h"
 #include "core/ipc/receive/receive_engine.h"
 
 #include <gst/gst.h>
@@ -12,6 +13,7 @@ namespace jkvm {
 struct IpcSrcStats {
     ReceiveEngine::Stats receive;
     PacketPool::Stats pool;
+    ThreadPriority::Granted scheduling = ThreadPriority::Granted::normal;
 };
 
 /// Returns the structure that the element's documentation describes. Transfer full.

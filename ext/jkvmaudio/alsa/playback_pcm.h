@@ -48,6 +48,7 @@ public:
     /// Removes unplayed frames from the end of the ring. Returns the number of frames removed.
     std::size_t rewind(std::size_t frames);
 
+    [[nodiscard]] snd_pcm_t *handle() const { return device_.handle(); } ///< borrowed
     [[nodiscard]] const AlsaDevice::Format &format() const { return device_.format(); }
     [[nodiscard]] std::size_t to_frames(nanoseconds time) const;
     /// The reason for the failure; valid after Outcome::failed.

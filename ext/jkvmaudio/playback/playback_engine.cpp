@@ -39,7 +39,8 @@ std::size_t frames_of(const QueuedItem &item)
 
 PlaybackEngine::PlaybackEngine(Config config, PlaybackQueue &queue, Host &host)
     : config_(std::move(config)), queue_(queue), host_(host), session_(config_.devices, *this),
-      output_(config_.follows_clock), target_(smallest_target, config_.buffer_time / 2)
+      output_(config_.follows_clock, config_.open_pitch_control),
+      target_(smallest_target, config_.buffer_time / 2)
 {
     session_.start();
 }
@@ -57,6 +58,7 @@ void PlaybackEngine::update(Snapshot &snapshot) const
     snapshot.state = supervisor().state();
     snapshot.trouble = supervisor().trouble();
     snapshot.ratio_ppm = output_.ratio_ppm();
+    snapshot.pitch_ppm = output_.pitch_ppm();
     snapshot.drift_ppm = output_.drift_ppm();
     snapshot.playout_error = output_.playout_error();
     snapshot.ring_target = target_.time();

@@ -30,6 +30,8 @@ public:
         nanoseconds buffer_time = std::chrono::milliseconds(200);
         /// Whether to resample to the device's clock and to stretched timestamps.
         bool follows_clock = true;
+        /// Used instead of resampling, if it is set and the device has such a control.
+        PitchControlFactory open_pitch_control = {};
     };
     /// A packet whose first sample is going to be played at `time`.
     struct PlayedPacket {
@@ -67,6 +69,7 @@ public:
         std::string device;        ///< open; else empty
         AlsaDevice::Format format; ///< of the open device
         double ratio_ppm = 0;      ///< of the resampler, less 1
+        double pitch_ppm = 0;      ///< of the device's pitch control, less 1
         double drift_ppm = 0;      ///< of the device
         nanoseconds playout_error{0};
         nanoseconds depth{0}; ///< written and not yet played

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace jkvm {
 
@@ -24,7 +25,12 @@ Status PlaybackOutput::open(const AlsaDevice::Config &config)
     auto pcm = PlaybackPcm::open(config);
     if (!pcm)
         return pcm.error();
+    pitch_control_.reset();
     pcm_.emplace(std::move(*pcm));
+    if (follows_clock_ && open_pitch_control_)
+        pitch_control_ = open_pitch_control_(pcm_->handle());
+    if (!pitch_control_)
+        clock_.set_pitch(1, 0);
     // The rate is kept: a reopened device has the same clock, and that of another one is learnt
     // quickly.
     const auto rate = pcm_->format().rate;
@@ -152,7 +158,7 @@ std::size_t PlaybackOutput::shift(std::int64_t silence, MonotonicTime now)
 
 bool PlaybackOutput::needs_resampler() const
 {
-    return follows_clock_ || pcm_->format().rate != VariableResampler::rate;
+    return (follows_clock_ && !pitch_control_) || pcm_->format().rate != VariableResampler::rate;
 }
 
 bool PlaybackOutput::prepare_resampler(unsigned channels)
@@ -180,12 +186,15 @@ bool PlaybackOutput::write(std::span<const float> samples, unsigned channels,
     };
     if (due && (!next_due_ || std::chrono::abs(*due - *next_due_) > largest_step))
         control_.realign();
-    const auto duration = stream_time(static_cast<double>(samples.size() / channels));
+    const auto frames = samples.size() / channels;
+    const auto duration = stream_time(static_cast<double>(frames));
     // The resampler's next output sample belongs to slightly earlier input.
     const auto held = stream_time(resampler_ ? resampler_->held() : 0);
     const auto begin = due ? *due - held - driver_delay_ : clock_.time_of(pcm_->written());
     const auto step = control_.next(clock_, pcm_->written(), begin, stretch_);
-    ratio_ = step.ratio;
+    if (pitch_control_)
+        set_pitch_for(step.ratio);
+    ratio_ = pitch_control_ ? 1 : step.ratio;
     if (step.silence != 0) {
         ++realignments_;
         const auto late = shift(step.silence, now) * VariableResampler::rate / pcm_->format().rate;
@@ -198,9 +207,29 @@ bool PlaybackOutput::write(std::span<const float> samples, unsigned channels,
     }
     next_due_ = (due ? *due : begin + driver_delay_) + duration;
     if (resampler_)
-        resampler_->set_ratio(step.ratio);
+        resampler_->set_ratio(ratio_);
     write_resampled(samples);
     return true;
+}
+
+void PlaybackOutput::set_pitch_for(double ratio)
+{
+    // A host that starts resets the control; small changes are not urgent.
+    constexpr nanoseconds interval = 1s;
+    constexpr double urgent = 10e-6;
+    const auto now = monotonic_now();
+    const auto pitch = std::clamp(std::lround(PitchControl::nominal / ratio),
+                                  pitch_control_->minimum(), pitch_control_->maximum());
+    const double factor = static_cast<double>(pitch) / PitchControl::nominal;
+    if (std::abs(factor - clock_.pitch()) < urgent && now - pitch_set_ < interval)
+        return;
+    pitch_set_ = now;
+    if (pitch_control_->set(pitch)) {
+        clock_.set_pitch(factor, clock_.frame_at(now));
+        return;
+    }
+    pitch_control_.reset(); // from the next packet on, it is resampled
+    clock_.set_pitch(1, clock_.frame_at(now));
 }
 
 void PlaybackOutput::write_resampled(std::span<const float> samples)
@@ -252,7 +281,7 @@ MonotonicTime PlaybackOutput::playout_end() const
 
 nanoseconds PlaybackOutput::delay() const
 {
-    return (follows_clock_ ? VariableResampler::delay : 0ns) + driver_delay_;
+    return (follows_clock_ && !pitch_control_ ? VariableResampler::delay : 0ns) + driver_delay_;
 }
 
 } // namespace jkvm

@@ -2,6 +2,7 @@
 // A playback device and its control loop: writes samples so that each one plays at its due time.
 #pragma once
 
+#include "alsa/pitch_control.h"
 #include "alsa/playback_pcm.h"
 #include "core/playback/playback_clock.h"
 #include "core/playback/playback_control.h"
@@ -9,6 +10,7 @@
 #include "core/playback/pointer_stall_detector.h"
 #include "playback/variable_resampler.h"
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -24,14 +26,20 @@ public:
     /// A step of the timestamps beyond this is corrected at once, a smaller one by resampling.
     static constexpr nanoseconds largest_step = std::chrono::milliseconds(5);
 
-    /// `follows_clock`: whether the resampling ratio follows the device's clock and the timestamps.
-    explicit PlaybackOutput(bool follows_clock) : follows_clock_(follows_clock)
+    /// `follows_clock`: whether playback follows the device's clock and the timestamps, by setting
+    /// the device's pitch if `open_pitch_control` returns a control for it, else by resampling.
+    PlaybackOutput(bool follows_clock, PitchControlFactory open_pitch_control)
+        : follows_clock_(follows_clock), open_pitch_control_(std::move(open_pitch_control))
     {
         control_.set_following(follows_clock);
     }
 
     Status open(const AlsaDevice::Config &config);
-    void close() { pcm_.reset(); }
+    void close()
+    {
+        pitch_control_.reset();
+        pcm_.reset();
+    }
     [[nodiscard]] bool is_open() const { return pcm_.has_value(); }
 
     /// Starts or restarts the open device and discards written audio.
@@ -85,6 +93,8 @@ public:
     }
     [[nodiscard]] const AlsaDevice::Format &format() const { return pcm_->format(); }
     [[nodiscard]] double ratio_ppm() const { return 1e6 * (ratio_ - 1); }
+    /// Pitch that the device was told to have, less 1.
+    [[nodiscard]] double pitch_ppm() const { return 1e6 * (clock_.pitch() - 1); }
     [[nodiscard]] double drift_ppm() const { return clock_.ppm(); }
     [[nodiscard]] nanoseconds playout_error() const { return control_.error(); }
     [[nodiscard]] std::uint64_t realignments() const { return realignments_; }
@@ -102,6 +112,8 @@ private:
     /// addition.
     std::size_t shift(std::int64_t silence, MonotonicTime now);
     void add_silence(std::size_t frames);
+    /// Makes the device play the samples as fast as that resampling ratio would.
+    void set_pitch_for(double ratio);
     void write_resampled(std::span<const float> samples);
 
     std::optional<PlaybackPcm> pcm_;
@@ -115,6 +127,9 @@ private:
     std::optional<MonotonicTime> next_due_; // of the sample behind those that were written
     std::size_t silence_tail_ = 0;          // frames of silence at the end of what was written
     bool follows_clock_;
+    PitchControlFactory open_pitch_control_;
+    std::unique_ptr<PitchControl> pitch_control_;
+    MonotonicTime pitch_set_{};
     double stretch_ = 0; // ppm
     double ratio_ = 1;
     std::uint64_t realignments_ = 0;

@@ -19,6 +19,10 @@ public:
     /// The hardware pointer reached `frame` at `time`. A reading is an observation only if the
     /// pointer had just moved; see PointerEdgeDetector.
     void observe(std::uint64_t frame, MonotonicTime time);
+    /// From `frame` on, the device runs `pitch` times as fast as by its own clock, because it was
+    /// told to.
+    void set_pitch(double pitch, std::uint64_t frame);
+    [[nodiscard]] double pitch() const { return pitch_; }
     /// Discards the position after the device was restarted; its rate is kept.
     void restart();
 
@@ -27,15 +31,23 @@ public:
     [[nodiscard]] unsigned observations() const { return observations_; }
     /// When the device plays `frame`, which may be in the past or in the future.
     [[nodiscard]] MonotonicTime time_of(std::uint64_t frame) const;
-    /// How much faster the device runs than its nominal rate, in parts per million.
+    /// The frame that the device plays at that time; at least 0.
+    [[nodiscard]] std::uint64_t frame_at(MonotonicTime time) const;
+    /// How much faster the device's own clock runs than its nominal rate, in parts per million.
     [[nodiscard]] double ppm() const { return filter_.ppm(); }
     [[nodiscard]] unsigned rate() const { return rate_; }
 
-    /// The nominal duration of `frames`; does not overflow before 292 years of audio.
-    [[nodiscard]] nanoseconds to_time(std::uint64_t frames) const;
+    /// Time that the device's own clock counts until `frame`.
+    [[nodiscard]] nanoseconds to_time(std::uint64_t frame) const;
 
 private:
+    /// The nominal duration; does not overflow before 292 years of audio.
+    [[nodiscard]] nanoseconds duration_of(std::uint64_t frames) const;
+
     unsigned rate_;
+    double pitch_ = 1;
+    std::uint64_t pitch_frame_ = 0; // at which the pitch was set
+    nanoseconds pitch_time_{0};     // to_time() of it
     unsigned observations_ = 0;
     DeviceClockFilter filter_;
 };

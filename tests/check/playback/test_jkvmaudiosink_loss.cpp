@@ -160,7 +160,7 @@ TEST_F(AudioSinkLoss, ConcealsALatePacketWithoutAGapAndPlaysItsRest)
         push(tone.next(), pushed_);
         pause_.sleep_until(MonotonicTime(base() + pushed_));
     }
-    const auto time = due() + late_packet * nanoseconds(packet);
+    const auto time = due() + nanoseconds(packet) * late_packet;
     const auto played = stop();
     EXPECT_GE(testing::stat(sink(), "underruns"), 1u);
     EXPECT_GE(testing::stat(sink(), "concealed"), 10 * GST_MSECOND);

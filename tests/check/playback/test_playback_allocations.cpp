@@ -53,7 +53,7 @@ TEST_P(PlaybackAllocations, NoneForAPacket)
     PlaybackEngine::Snapshot snapshot;
     const bool is_opus = GetParam();
     const auto packets = encode(settling + watched);
-    const std::vector<std::byte> samples(960 * 4);
+    const std::vector<std::byte> samples(3840); // 20 ms
     const PlaybackFormat format{
         is_opus ? PlaybackFormat::Coding::opus : PlaybackFormat::Coding::s16, 2};
     const WaitControl pause;

@@ -30,9 +30,11 @@ protected:
     void start() { start(pcm_); }
     void start(const testing::TestPcm &pcm)
     {
-        playback_.emplace(PlaybackThread::Config{.engine = {.devices = {pcm.device()},
-                                                            .buffer_time = 2 * lead_ + 40ms}},
-                          *this);
+        playback_.emplace(
+            PlaybackThread::Config{.engine = {.devices = {pcm.device()},
+                                              .buffer_time = 2 * lead_ + 40ms,
+                                              .open_pitch_control = open_pitch_control_}},
+            *this);
         due_ = monotonic_now() + 250ms;
     }
 
@@ -67,6 +69,7 @@ protected:
     }
 
     testing::TestPcm pcm_;
+    PitchControlFactory open_pitch_control_;
     std::optional<PlaybackThread> playback_;
     nanoseconds queued_{0};
 
@@ -136,6 +139,69 @@ TEST_F(PlaybackThreadTest, DiscardsAudioOnFlush)
     // At most what the hardware may have fetched.
     EXPECT_EQ(played.first_above(1, flushed + 30ms), played.frames());
     EXPECT_LT(flushed, due() + 450ms);
+}
+
+/// Sets the speed of a test device whose own clock is 300 ppm fast.
+class FakePitchControl final : public PitchControl {
+public:
+    explicit FakePitchControl(testing::TestPcm &pcm, int failing_from = 1000)
+        : pcm_(pcm), failing_from_(failing_from)
+    {}
+    bool set(long pitch) override
+    {
+        if (++calls_ >= failing_from_) {
+            pcm_.send("ppm 300");
+            return false;
+        }
+        const double factor = static_cast<double>(pitch) / nominal;
+        pcm_.send("ppm " + std::to_string(1e6 * (factor * (1 + 300e-6) - 1)));
+        return true;
+    }
+    [[nodiscard]] long minimum() const override { return 750'000; }
+    [[nodiscard]] long maximum() const override { return 1'005'000; }
+
+private:
+    testing::TestPcm &pcm_;
+    int failing_from_;
+    int calls_ = 0;
+};
+
+TEST_F(PlaybackThreadTest, SetsThePitchOfADeviceInsteadOfResampling)
+{
+    pcm_.set_at_open("ppm 300\ngranularity 48");
+    open_pitch_control_ = [this](snd_pcm_t *) { return std::make_unique<FakePitchControl>(pcm_); };
+    lead_ = 180ms;
+    start();
+    play(13s);
+    const auto snapshot = playback_->snapshot();
+    const auto played = stop();
+    EXPECT_NEAR(snapshot.pitch_ppm, -300, 20);
+    EXPECT_NEAR(snapshot.drift_ppm, 300, 20);
+    EXPECT_EQ(snapshot.ratio_ppm, 0);
+    EXPECT_EQ(snapshot.counters.realignments, 1u);
+    const auto errors = measure_playout(played, due(), due() + 10s);
+    EXPECT_GE(errors.frames, 100000u);
+    EXPECT_LE(errors.span(), longest_span);
+    const auto samples = played.channel();
+    const auto begin = played.first_above(1000);
+    ASSERT_LT(begin + 500000, samples.size());
+    for (std::size_t i = begin + 1; i < begin + 500000; ++i)
+        ASSERT_EQ(std::abs(samples[i] - samples[i - 1]), 1) << i;
+}
+
+TEST_F(PlaybackThreadTest, ResamplesWhenThePitchControlFails)
+{
+    pcm_.set_at_open("ppm 300");
+    open_pitch_control_ = [this](snd_pcm_t *) {
+        return std::make_unique<FakePitchControl>(pcm_, 3);
+    };
+    start();
+    play(5s);
+    const auto snapshot = playback_->snapshot();
+    const auto played = stop();
+    EXPECT_EQ(snapshot.pitch_ppm, 0);
+    EXPECT_NEAR(snapshot.ratio_ppm, 300, 200);
+    EXPECT_GE(measure_playout(played, due(), due() + 4s).frames, 30000u);
 }
 
 struct Drift {

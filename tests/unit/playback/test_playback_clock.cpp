@@ -45,5 +45,26 @@ TEST(PlaybackClock, ConvertsFramesOfAYearWithoutOverflow)
     EXPECT_EQ(clock.to_time(44100ULL * 86400 * 365 + 441), 24h * 365 + 10ms);
 }
 
+TEST(PlaybackClockPitch, DoesNotMistakeAPitchForDrift)
+{
+    PlaybackClock clock(48000);
+    MonotonicTime now(std::chrono::hours(1));
+    double played = 0;
+    double pitch = 1;
+    for (int i = 0; i < 6000; ++i) {
+        if (i % 1000 == 999) {
+            pitch = i % 2000 == 999 ? 1.004 : 0.996;
+            clock.set_pitch(pitch, static_cast<std::uint64_t>(played));
+        }
+        now += std::chrono::milliseconds(10);
+        played += 480 * pitch * (1 + 200e-6);
+        clock.observe(static_cast<std::uint64_t>(played), now);
+        const auto error = clock.time_of(static_cast<std::uint64_t>(played)) - now;
+        ASSERT_LT(std::chrono::abs(error), std::chrono::microseconds(50)) << i;
+        ASSERT_NEAR(static_cast<double>(clock.frame_at(now)), played, 3) << i;
+    }
+    EXPECT_NEAR(clock.ppm(), 200, 2);
+}
+
 } // namespace
 } // namespace jkvm
