@@ -2,7 +2,7 @@
 #include "alsa/capture_pcm.h"
 
 #include <algorithm>
-#include <cmath>
+#include <cstdint>
 #include <utility>
 
 namespace jkvm {
@@ -20,7 +20,7 @@ constexpr int max_repeats = 3;
 nanoseconds CapturePcm::to_time(std::size_t samples) const
 {
     constexpr double second = 1e9; // ns
-    return nanoseconds(std::llround(static_cast<double>(samples) * second / rate_));
+    return nanoseconds(static_cast<std::int64_t>(static_cast<double>(samples) * second / rate_));
 }
 
 Result<CapturePcm> CapturePcm::open(const AlsaDevice::Config &config)

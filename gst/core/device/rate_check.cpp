@@ -62,11 +62,10 @@ double median(std::span<double> values)
 
 } // namespace
 
-template <std::size_t capacity>
-void RateCheck::History<capacity>::add(const Reading &reading, double interval, double rate)
+void RateCheck::History::add(const Reading &reading, double interval, double rate)
 {
     if (count_ > 0 && reading.time - interval_start_ < interval) {
-        auto &newest = readings_[(begin_ + count_ - 1) % capacity];
+        auto &newest = readings_[(begin_ + count_ - 1) % max_points];
         const bool is_disturbed = newest.is_disturbed || reading.is_disturbed;
         if (reading.time - reading.samples / rate < newest.time - newest.samples / rate)
             newest = reading;
@@ -74,36 +73,38 @@ void RateCheck::History<capacity>::add(const Reading &reading, double interval, 
         return;
     }
     interval_start_ = reading.time;
-    if (count_ == capacity) {
-        begin_ = (begin_ + 1) % capacity;
+    if (count_ == max_points) {
+        begin_ = (begin_ + 1) % max_points;
         --count_;
     }
-    readings_[(begin_ + count_++) % capacity] = reading;
+    readings_[(begin_ + count_++) % max_points] = reading;
 }
 
-template <std::size_t capacity>
-RateCheck::Points RateCheck::newest(const History<capacity> &history, nanoseconds window)
+RateCheck::Points::Points(const History &history, nanoseconds window)
+    : history_(history), first_(history.count())
 {
-    Points points;
-    const auto count = history.count();
-    std::size_t first = count;
-    while (first > 0 && history.at(count - 1).time - history.at(first - 1).time <=
-                            seconds(window) * window_tolerance)
-        --first;
-    if (count - first < min_points ||
-        history.at(count - 1).time - history.at(first).time < seconds(window))
-        return points;
-    for (auto i = first; i < count; ++i)
-        points.points[points.count++] = history.at(i);
-    return points;
+    if (first_ < min_points)
+        return;
+    const double last = history.at(first_ - 1).time;
+    // Readings are ordered by time.
+    std::size_t begin = 0;
+    for (std::size_t end = first_; begin < end;) {
+        const auto middle = (begin + end) / 2;
+        if (last - history.at(middle).time > seconds(window) * window_tolerance)
+            begin = middle + 1;
+        else
+            end = middle;
+    }
+    if (first_ - begin >= min_points && last - history.at(begin).time >= seconds(window))
+        first_ = begin;
 }
 
 std::optional<double> RateCheck::find_deviation(const Points &points, double threshold) const
 {
-    if (points.count < min_points)
+    if (points.count() < min_points)
         return std::nullopt;
-    const auto &first = points.points[0];
-    const auto &last = points.points[points.count - 1];
+    const auto &first = points[0];
+    const auto &last = points[points.count() - 1];
     const double duration = last.time - first.time;
     // A cheap test first: most devices are never suspicious.
     const double ends = (last.samples - first.samples) / rate_ / duration - 1;
@@ -116,15 +117,15 @@ std::optional<double> RateCheck::find_deviation(const Points &points, double thr
     };
     double mean_time = 0;
     double mean_lead = 0;
-    for (std::size_t i = 0; i < points.count; ++i) {
-        mean_time += (points.points[i].time - first.time) / static_cast<double>(points.count);
-        mean_lead += lead(points.points[i]) / static_cast<double>(points.count);
+    for (std::size_t i = 0; i < points.count(); ++i) {
+        mean_time += (points[i].time - first.time) / static_cast<double>(points.count());
+        mean_lead += lead(points[i]) / static_cast<double>(points.count());
     }
     double covariance = 0;
     double variance = 0;
-    for (std::size_t i = 0; i < points.count; ++i) {
-        const double time = points.points[i].time - first.time - mean_time;
-        covariance += time * (lead(points.points[i]) - mean_lead);
+    for (std::size_t i = 0; i < points.count(); ++i) {
+        const double time = points[i].time - first.time - mean_time;
+        covariance += time * (lead(points[i]) - mean_lead);
         variance += time * time;
     }
     const double slope = covariance / variance;
@@ -134,8 +135,8 @@ std::optional<double> RateCheck::find_deviation(const Points &points, double thr
 
     double lowest = 0;
     double highest = 0;
-    for (std::size_t i = 0; i < points.count; ++i) {
-        const auto &point = points.points[i];
+    for (std::size_t i = 0; i < points.count(); ++i) {
+        const auto &point = points[i];
         const double residual =
             lead(point) - mean_lead - slope * (point.time - first.time - mean_time);
         lowest = std::min(lowest, residual);
@@ -154,22 +155,22 @@ std::optional<double> RateCheck::find_deviation(const Points &points, double thr
     // Most of the window must run at that rate, not only a few steps in it. Parts of it show that
     // if their deviation is longer than the steps of the position.
     const double part =
-        2 * step / std::abs(slope) / duration * static_cast<double>(points.count - 1);
+        2 * step / std::abs(slope) / duration * static_cast<double>(points.count() - 1);
     const auto lag = static_cast<std::size_t>(std::max(1.0, std::ceil(part)));
-    if (lag > points.count / 2)
+    if (lag > points.count() / 2)
         return std::nullopt;
     std::array<double, max_points> slopes{};
     std::size_t found = 0;
     std::size_t undisturbed = 0; // points in a row
-    for (std::size_t i = 0; i < points.count; ++i) {
-        undisturbed = points.points[i].is_disturbed ? 0 : undisturbed + 1;
+    for (std::size_t i = 0; i < points.count(); ++i) {
+        undisturbed = points[i].is_disturbed ? 0 : undisturbed + 1;
         if (undisturbed <= lag)
             continue;
-        const auto &from = points.points[i - lag];
-        const auto &to = points.points[i];
+        const auto &from = points[i - lag];
+        const auto &to = points[i];
         slopes[found++] = (lead(to) - lead(from)) / (to.time - from.time);
     }
-    if (found < (points.count - lag) / 2 || found == 0)
+    if (found < (points.count() - lag) / 2 || found == 0)
         return std::nullopt;
     const double typical = median(std::span(slopes).first(found));
     if (typical * slope <= 0 || std::abs(typical) < std::abs(slope) / 2)
@@ -203,14 +204,14 @@ std::optional<double> RateCheck::detect(double now)
     if (now < next_check_)
         return std::nullopt;
     next_check_ = now + check_interval;
-    if (const auto found = find_deviation(newest(recent_, short_window), short_threshold))
+    if (const auto found = find_deviation({recent_, short_window}, short_threshold))
         return found;
     if (now < next_long_check_)
         return std::nullopt;
     next_long_check_ = now + history_interval;
-    if (const auto found = find_deviation(newest(history_, middle_window), short_threshold))
+    if (const auto found = find_deviation({history_, middle_window}, short_threshold))
         return found;
-    return find_deviation(newest(history_, long_window), long_threshold);
+    return find_deviation({history_, long_window}, long_threshold);
 }
 
 RateCheck::Event RateCheck::observe(std::uint64_t samples, MonotonicTime time, nanoseconds lateness)

@@ -60,8 +60,8 @@ private:
         double time;       // seconds since base_time_
         bool is_disturbed; // the thread or the device paused since the reading before
     };
+    static constexpr std::size_t max_points = 64;
     /// The newest readings, a minimum interval apart; the least late one of each interval.
-    template <std::size_t capacity>
     class History {
     public:
         void add(const Reading &reading, double interval, double rate);
@@ -69,23 +69,31 @@ private:
         [[nodiscard]] std::size_t count() const { return count_; }
         [[nodiscard]] const Reading &at(std::size_t i) const // 0 is the oldest
         {
-            return readings_[(begin_ + i) % capacity];
+            return readings_[(begin_ + i) % max_points];
         }
 
     private:
-        std::array<Reading, capacity> readings_{};
+        std::array<Reading, max_points> readings_{};
         std::size_t begin_ = 0;
         std::size_t count_ = 0;
         double interval_start_ = 0; // of the newest reading
     };
-    static constexpr std::size_t max_points = 64;
-    struct Points {
-        std::array<Reading, max_points> points;
-        std::size_t count = 0;
+    /// The newest readings of a history, without copying them.
+    class Points {
+    public:
+        /// Empty if the history is shorter than `window`.
+        Points(const History &history, nanoseconds window);
+        [[nodiscard]] std::size_t count() const { return history_.count() - first_; }
+        [[nodiscard]] const Reading &operator[](std::size_t i) const
+        {
+            return history_.at(first_ + i);
+        }
+
+    private:
+        const History &history_;
+        std::size_t first_ = 0;
     };
 
-    template <std::size_t capacity>
-    [[nodiscard]] static Points newest(const History<capacity> &history, nanoseconds window);
     /// The deviation from rate_ (parts of one, above 0 = fast) if the points show one beyond any
     /// doubt.
     [[nodiscard]] std::optional<double> find_deviation(const Points &points,
@@ -106,10 +114,10 @@ private:
 
     std::optional<MonotonicTime> base_time_;
     double base_samples_ = 0;
-    History<max_points> recent_;  // 8 ms apart
-    History<max_points> history_; // 100 ms apart
-    double next_check_ = 0;       // of the short window, s
-    double next_long_check_ = 0;  // of the other windows, s
+    History recent_;             // 8 ms apart
+    History history_;            // 100 ms apart
+    double next_check_ = 0;      // of the short window, s
+    double next_long_check_ = 0; // of the other windows, s
 
     std::uint64_t last_samples_ = 0;
     double moved_at_ = 0;           // first reading of that position, s
@@ -118,7 +126,7 @@ private:
     double decayed_at_ = 0;
 
     // Readings since the detection, with the steps of stalls removed.
-    History<max_points> fit_; // 0.5 s apart
+    History fit_; // 0.5 s apart
     std::optional<Reading> last_fitted_;
     double removed_ = 0; // time of the steps removed, s
     double next_refinement_ = 0;
