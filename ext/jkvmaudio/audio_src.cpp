@@ -39,6 +39,7 @@ GstStructure *AudioSrc::stats() const
 {
     auto stats = stats_.snapshot();
     stats.scheduling = priority_.granted();
+    stats.pool = pool_monitor_.lock()->stats();
     return make_structure(stats);
 }
 
@@ -141,6 +142,7 @@ bool AudioSrc::open()
     *stats_.lock() = {.channels = channels_};
     pool_ = PacketPool(std::max(OpusFrameEncoder::max_packet_size,
                                 CaptureFrameReader::max_frame * channels_ * sizeof(std::int16_t)));
+    *pool_monitor_.lock() = pool_.monitor();
     coder_.emplace(channels_);
     const auto frame = codec.effective().frame;
     engine_ = std::make_unique<CaptureEngine>(

@@ -94,10 +94,11 @@ private:
     StreamPriority priority_;
     Guarded<CaptureSettings> settings_;
     Guarded<CodecControl> codec_;
-    std::atomic<bool> codec_changed_{false};           // since the last apply_settings()
-    std::atomic<bool> devices_changed_{false};         // the same
-    std::atomic<double> gain_{1};                      // from mute and volume
-    Guarded<CaptureStats> stats_;                      // as of the last frame
+    std::atomic<bool> codec_changed_{false};   // since the last apply_settings()
+    std::atomic<bool> devices_changed_{false}; // the same
+    std::atomic<double> gain_{1};              // from mute and volume
+    Guarded<CaptureStats> stats_;              // as of the last frame, without `pool`
+    Guarded<PacketPool::Monitor> pool_monitor_;
     std::atomic<nanoseconds> latency_{nanoseconds(0)}; // 0 while closed
     SharedDeviceClock device_clock_ = std::make_shared<Guarded<DeviceClock>>();
 

@@ -225,7 +225,6 @@ void AudioSrc::update_stats(const FrameCoder::Coded &coded)
     auto stats = stats_.lock();
     stats->capture = engine_->counters();
     stats->coding.add(coded);
-    stats->pool = pool_.stats();
 }
 
 void AudioSrc::post_stats_if_due()

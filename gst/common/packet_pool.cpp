@@ -185,9 +185,9 @@ GstRef<GstBuffer> PacketPool::acquire_copy(std::span<const std::byte> packet)
     return buffer;
 }
 
-PacketPool::Stats PacketPool::stats() const
+PacketPool::Stats PacketPool::Monitor::stats() const
 {
-    return shared_->state.lock()->stats;
+    return shared_ ? shared_->state.lock()->stats : Stats{};
 }
 
 Fields pool_fields(const PacketPool::Stats &stats)

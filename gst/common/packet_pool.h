@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 
 namespace jkvm {
 
@@ -19,6 +20,8 @@ namespace jkvm {
 /// Buffers are acquired on one thread and may return on any. At most `bound` buffers belong to the
 /// pool; when all of them are in use downstream, a plain buffer is allocated and freed after use.
 class PacketPool {
+    struct Shared;
+
 public:
     /// Number of buffers allocated in advance: enough for a pipeline without a queue.
     static constexpr std::size_t initial = 4;
@@ -31,6 +34,19 @@ public:
         std::uint64_t hits = 0;        ///< requests served with a free buffer
         std::uint64_t misses = 0;      ///< requests that had to allocate
         std::uint64_t allocations = 0; ///< buffers allocated so far, including the initial ones
+    };
+
+    /// Reads the statistics of a pool from another thread; those of the last moment once the pool
+    /// is closed. Zeros if it was created without a pool.
+    class Monitor {
+    public:
+        Monitor() = default;
+        [[nodiscard]] Stats stats() const;
+
+    private:
+        friend PacketPool;
+        explicit Monitor(std::shared_ptr<const Shared> shared) : shared_(std::move(shared)) {}
+        std::shared_ptr<const Shared> shared_;
     };
 
     /// An empty handle; only assignment, destruction and the conversion to bool are allowed.
@@ -50,11 +66,10 @@ public:
     /// Returns a buffer with a copy of `packet`, which may be larger than `buffer_size`: such a
     /// packet counts as a miss. Never blocks; empty when out of memory.
     [[nodiscard]] GstRef<GstBuffer> acquire_copy(std::span<const std::byte> packet);
-    /// May be called from any thread.
-    [[nodiscard]] Stats stats() const;
+    [[nodiscard]] Monitor monitor() const { return Monitor(shared_); }
+    [[nodiscard]] Stats stats() const { return monitor().stats(); }
 
 private:
-    struct Shared;
     void close();
     GstRef<GstBuffer> allocate(bool is_pooled) const;
 

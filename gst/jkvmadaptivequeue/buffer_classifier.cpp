@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "buffer_classifier.h"
 
+#include "common/codec_caps.h"
 #include "common/mapped_buffer.h"
 #include "core/opus/opus_packet.h"
 #include <cstdlib>
@@ -40,10 +41,7 @@ bool BufferClassifier::set_caps(GstCaps *caps)
 {
     const bool is_new = !caps_ || gst_caps_is_equal(caps_.get(), caps) == FALSE;
     caps_ = GstRef<GstCaps>::share(caps);
-    const auto *format = gst_caps_get_structure(caps, 0);
-    codec_.reset();
-    if (gst_structure_has_name(format, "audio/x-opus") != FALSE)
-        codec_ = Codec::opus;
+    codec_ = codec_of_caps(caps);
     return is_new;
 }
 

@@ -125,6 +125,7 @@
 #include "gstjkvmipcsink.h"
 
 #include "client_connecting.h"
+#include "common/codec_caps.h"
 #include "common/element_type.h"
 #include "common/open_in_ready.h"
 #include "ipc_sink.h"
@@ -189,7 +190,7 @@ static void gst_jkvm_ipc_sink_configure_class(GstJkvmIpcSinkClass *klass)
 
     auto *element_class = GST_ELEMENT_CLASS(klass);
     static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
-        "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(JKVM_OPUS_CAPS));
+        "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(JKVM_STREAM_CAPS));
     gst_element_class_add_static_pad_template(element_class, &sink_template);
     gst_element_class_set_static_metadata(
         element_class, "JetKVM audio socket sink", "Sink/Audio/Network",

@@ -157,11 +157,11 @@
 #include "gstjkvmipcsrc.h"
 
 #include "client_connecting.h"
+#include "common/codec_caps.h"
 #include "common/element_type.h"
 #include "common/encoder_request.h"
 #include "common/gst_ref.h"
 #include "common/open_in_ready.h"
-#include "common/opus_caps.h"
 #include "ipc_src.h"
 
 GST_DEBUG_CATEGORY(jkvm_ipc_src_debug);
@@ -198,7 +198,7 @@ static void gst_jkvm_ipc_src_configure_class(GstJkvmIpcSrcClass *klass)
 
     auto *element_class = GST_ELEMENT_CLASS(klass);
     static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
-        "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(JKVM_OPUS_CAPS));
+        "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(JKVM_STREAM_CAPS));
     gst_element_class_add_static_pad_template(element_class, &src_template);
     gst_element_class_set_static_metadata(
         element_class, "JetKVM audio socket source", "Source/Audio/Network",

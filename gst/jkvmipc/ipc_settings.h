@@ -13,10 +13,6 @@
 
 namespace jkvm {
 
-/// Caps of streams with one Opus packet per buffer, as opusenc, opusparse and rtpopusdepay make
-/// them.
-#define JKVM_OPUS_CAPS "audio/x-opus, channel-mapping-family = (int) 0"
-
 enum class Mode {
     automatic, ///< as JetKVM's processes do it on this path
     listen,

@@ -3,6 +3,7 @@
 
 #include "client_connecting.h"
 #include "common/clocks.h"
+#include "common/codec_caps.h"
 #include "common/element_error.h"
 #include "common/encoder_request.h"
 #include "common/mapped_buffer.h"
@@ -131,9 +132,12 @@ bool IpcSink::set_caps(const GstCaps *caps)
         stream.sample_rate = static_cast<std::uint32_t>(rate);
     if (gst_structure_get_int(structure, "channels", &channels))
         stream.channels = static_cast<std::uint32_t>(channels);
+    stream.codec = codec_of_caps(caps).value_or(stream.codec);
     stream.frame_size = stream.sample_rate / 50; // the protocol's usual 20 ms
     GST_DEBUG_OBJECT(element_, "stream of %u Hz, %u channels", stream.sample_rate, stream.channels);
-    session_.lock()->sender->set_stream(stream);
+    auto session = session_.lock();
+    session->codec = stream.codec;
+    session->sender->set_stream(stream);
     return true;
 }
 
@@ -155,10 +159,11 @@ GstFlowReturn IpcSink::render(GstBuffer *buffer)
 void IpcSink::send(GstBuffer *buffer, std::span<const std::byte> packet)
 {
     GST_LOG_OBJECT(element_, "%" GST_PTR_FORMAT, static_cast<void *>(buffer));
-    const auto facts = packet_facts(Codec::opus, packet);
+    std::optional<PacketFacts> facts;
     unsigned dropped = 0;
     {
         auto session = session_.lock();
+        facts = packet_facts(session->codec, packet);
         if (facts && packet.size() <= session->max_packet) {
             session->frame_duration = facts->duration;
             dropped = session->sender->send(packet, capture_time(buffer, facts->duration),
@@ -170,7 +175,7 @@ void IpcSink::send(GstBuffer *buffer, std::span<const std::byte> packet)
             return;
     }
     if (!facts)
-        warn_of_drop(1, "the buffer is not an Opus packet");
+        warn_of_drop(1, "the buffer is not a packet of the codec in the caps");
     else if (dropped > 0)
         warn_of_drop(dropped, "a client reads too slowly");
     else

@@ -59,6 +59,7 @@ private:
         std::size_t max_packet = 0; // of the dialect (bytes)
         nanoseconds max_queue_time{0};
         nanoseconds frame_duration{0}; // of the last frame
+        Codec codec = Codec::opus;     // of the caps
     };
 
     void end_session(const PeerTable::Removal &removal);

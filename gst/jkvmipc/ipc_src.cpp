@@ -3,9 +3,9 @@
 
 #include "client_connecting.h"
 #include "common/clocks.h"
+#include "common/codec_caps.h"
 #include "common/element_error.h"
 #include "common/encoder_request.h"
-#include "common/opus_caps.h"
 #include "core/base/overload.h"
 #include "core/opus/opus_packet.h"
 #include "ipc_src_stats.h"
@@ -91,7 +91,7 @@ bool IpcSrc::open()
     session_.emplace(Session{.pool = PacketPool(largest_pooled_packet),
                              .path = std::move(path),
                              .is_listening = is_listening});
-    *pool_stats_.lock() = session_->pool.stats();
+    *pool_monitor_.lock() = session_->pool.monitor();
     announced_latency_ = engine_.latency();
     *requests_.lock() = {};
     return true;
@@ -109,7 +109,6 @@ GstFlowReturn IpcSrc::create(GstBuffer **buffer)
     if (was_unlocked_.exchange(false) && !has_segment())
         engine_.restart_timeline();
     for (;;) {
-        send_due_request();
         auto flow = GST_FLOW_CUSTOM_SUCCESS;
         std::visit(
             Overload{
@@ -126,6 +125,7 @@ GstFlowReturn IpcSrc::create(GstBuffer **buffer)
             engine_.next([this] { return read_clocks(element_); }));
         if (flow != GST_FLOW_CUSTOM_SUCCESS)
             return flow;
+        send_due_request();
     }
 }
 
@@ -147,9 +147,16 @@ GstFlowReturn IpcSrc::on_event(const ReceiveEngine::Frame &frame, GstBuffer **bu
         session_->talker = session_->peer;
         sessions_.on_started(session_->peer, frame.time);
     }
-    requests_.lock()->record({.bytes = frame.packet.size(),
-                              .duration = frame.duration,
-                              .is_quiet = frame.packet.size() <= largest_silent_packet});
+    std::optional<EncoderRequestCompletion::Request> request;
+    {
+        auto requests = requests_.lock();
+        requests->record({.bytes = frame.packet.size(),
+                          .duration = frame.duration,
+                          .is_quiet = frame.packet.size() <= largest_silent_packet});
+        request = requests->take_due(monotonic_now());
+    }
+    if (request)
+        send_request(*request);
     if (frame.lost > 0)
         log_loss(frame);
     if (frame.gap)
@@ -166,7 +173,7 @@ void IpcSrc::on_event(const ReceiveEngine::Dropped &dropped)
     if (!suppressed)
         return;
     using Reason = ReceiveEngine::Dropped::Reason;
-    const char *reason = "it is not an Opus packet";
+    const char *reason = "it is not a packet of the codec";
     if (dropped.reason == Reason::early)
         reason = "it was captured before running time 0";
     else if (dropped.reason == Reason::late)
@@ -237,10 +244,11 @@ bool IpcSrc::set_caps()
 {
     const auto stream = engine_.stream_config();
     requests_.lock()->set_format(stream);
-    const auto caps = make_opus_caps({.rate = static_cast<int>(stream.sample_rate),
-                                      .channels = static_cast<int>(stream.channels),
-                                      .pre_skip = pre_skip},
-                                     "jkvmipcsrc");
+    const auto caps = make_stream_caps(stream.codec,
+                                       {.rate = static_cast<int>(stream.sample_rate),
+                                        .channels = static_cast<int>(stream.channels),
+                                        .pre_skip = pre_skip},
+                                       "jkvmipcsrc");
     // If downstream does not accept them any more, the current caps fit any Opus packet as well.
     auto *pad = GST_BASE_SRC_PAD(src_);
     if (gst_pad_has_current_caps(pad) && !gst_pad_peer_query_accept_caps(pad, caps.get()))
@@ -274,14 +282,18 @@ bool IpcSrc::handle_encoder_request(GstEvent *event)
 void IpcSrc::send_due_request()
 {
     const auto request = requests_.lock()->take_due(monotonic_now());
-    if (!request)
-        return;
-    const auto &config = request->config;
+    if (request)
+        send_request(*request);
+}
+
+void IpcSrc::send_request(const EncoderRequestCompletion::Request &request)
+{
+    const auto &config = request.config;
     GST_INFO_OBJECT(
         element_, "%s: %u bit/s, complexity %u, frames of %u samples at %u Hz",
-        request->is_withdrawal ? "withdrawing the encoder request" : "requesting encoder settings",
+        request.is_withdrawal ? "withdrawing the encoder request" : "requesting encoder settings",
         config.bitrate, config.complexity, config.stream.frame_size, config.stream.sample_rate);
-    if (request->is_withdrawal)
+    if (request.is_withdrawal)
         engine_.withdraw_request(config);
     else
         engine_.request_encoder(config);
@@ -302,7 +314,6 @@ void IpcSrc::log_loss(const ReceiveEngine::Frame &frame)
 GstRef<GstBuffer> IpcSrc::make_buffer(const ReceiveEngine::Frame &frame)
 {
     auto buffer = session_->pool.acquire_copy(frame.packet);
-    *pool_stats_.lock() = session_->pool.stats();
     session_->capture_time.set(buffer.get(), frame.captured, frame.duration);
     GST_BUFFER_PTS(buffer.get()) = static_cast<GstClockTime>(frame.time.count());
     GST_BUFFER_DURATION(buffer.get()) = static_cast<GstClockTime>(frame.duration.count());
@@ -366,7 +377,7 @@ void IpcSrc::on_message(GstMessage *message)
 GstStructure *IpcSrc::stats() const
 {
     return make_structure({.receive = engine_.stats(),
-                           .pool = pool_stats_.snapshot(),
+                           .pool = pool_monitor_.lock()->stats(),
                            .scheduling = priority_.granted()});
 }
 

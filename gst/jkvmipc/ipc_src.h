@@ -87,6 +87,7 @@ private:
     void announce_latency();
     void post_stats_when_due();
     void send_due_request();
+    void send_request(const EncoderRequestCompletion::Request &request);
     GstStructure *stats() const;
 
     GstElement *element_;
@@ -95,7 +96,7 @@ private:
     ElementMessages link_;
     SessionMessages sessions_;
     Guarded<IpcSrcSettings> settings_;
-    Guarded<PacketPool::Stats> pool_stats_;
+    Guarded<PacketPool::Monitor> pool_monitor_;
     StatsReport report_;
     StreamPriority priority_;
     std::atomic<bool> was_unlocked_ = false; // by a flush or a pause

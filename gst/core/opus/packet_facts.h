@@ -2,6 +2,7 @@
 // Properties of an encoded packet that are needed without decoding it, for every codec.
 #pragma once
 
+#include "core/base/codec.h"
 #include "core/base/time.h"
 
 #include <cstddef>
@@ -9,9 +10,6 @@
 #include <span>
 
 namespace jkvm {
-
-/// The codec of a packet on the wire or in a buffer. A new codec is a new case in packet_facts().
-enum class Codec { opus };
 
 struct PacketFacts {
     nanoseconds duration;     ///< > 0

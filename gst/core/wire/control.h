@@ -2,6 +2,8 @@
 // Encodes and decodes the payloads of the control messages.
 #pragma once
 
+#include "core/base/codec.h"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +19,7 @@ struct StreamConfig {
     std::uint32_t sample_rate = 48000; ///< Hz: 8000, 12000, 16000, 24000 or 48000
     std::uint32_t channels = 2;        ///< 1 or 2
     std::uint32_t frame_size = 960;    ///< samples per channel in a frame: 2.5 to 120 ms
+    Codec codec = Codec::opus;         ///< not in the payload: the protocol has no other
 
     [[nodiscard]] std::array<std::byte, size> encode() const;
     /// Returns nothing for a payload of another size, and for values that Opus does not have.

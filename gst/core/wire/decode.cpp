@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/wire/decode.h"
 
+#include "core/wire/dialect.h"
+
 namespace jkvm::wire {
 
 namespace {
@@ -10,7 +12,7 @@ Message decode_stop(const RawMessage &raw)
     if (raw.payload.empty())
         return Stop{};
     const auto reason = CloseReason{std::to_integer<std::uint8_t>(raw.payload[0])};
-    if (raw.payload.size() == 1 && *name_of(reason) != '\0')
+    if (*name_of(reason) != '\0')
         return Stop{reason};
     return Unknown{raw.type_code};
 }
@@ -20,7 +22,8 @@ Message decode_stop(const RawMessage &raw)
 Message decode(const RawMessage &raw)
 {
     const Unknown unknown{raw.type_code};
-    const bool is_empty = raw.payload.empty();
+    if (!is_payload_size(raw.type, raw.payload.size()))
+        return unknown;
     switch (raw.type) {
     case MessageType::opus_frame:
         return OpusFrame{raw.payload, raw.timestamp};
@@ -35,9 +38,9 @@ Message decode(const RawMessage &raw)
     case MessageType::stop:
         return decode_stop(raw);
     case MessageType::heartbeat:
-        return is_empty ? Message(Heartbeat{}) : unknown;
+        return Heartbeat{};
     case MessageType::ack:
-        return is_empty ? Message(Ack{}) : unknown;
+        return Ack{};
     case MessageType::unknown:
         break;
     }

@@ -1,32 +1,47 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/wire/dialect.h"
 
+#include "core/wire/control.h"
+
 #include <array>
 
 namespace jkvm::wire {
 
 namespace {
 
-constexpr std::array<DialectTraits, 3> dialects{{
-    {.header_size = 17, .max_payload = 4096, .has_timestamp = true, .has_opus_config = false},
-    {.header_size = 17, .max_payload = 4096, .has_timestamp = true, .has_opus_config = true},
-    {.header_size = 9, .max_payload = 1024, .has_timestamp = false, .has_opus_config = true},
+constexpr std::size_t dialect_count = 3;
+constexpr std::array<DialectTraits, dialect_count> dialects{{
+    {.header_size = 17, .max_payload = 4096, .has_timestamp = true},
+    {.header_size = 17, .max_payload = 4096, .has_timestamp = true},
+    {.header_size = 9, .max_payload = 1024, .has_timestamp = false},
 }};
 
-// The position in the list is the number on the wire.
-constexpr std::array types_without_opus_config{MessageType::opus_frame, MessageType::config,
-                                               MessageType::stop, MessageType::heartbeat,
-                                               MessageType::ack};
-constexpr std::array types_with_opus_config{MessageType::opus_frame,  MessageType::config,
-                                            MessageType::opus_config, MessageType::stop,
-                                            MessageType::heartbeat,   MessageType::ack};
+constexpr int none = -1;
 
-std::span<const MessageType> types(Dialect dialect)
+struct MessageTraits {
+    MessageType type;
+    std::array<int, dialect_count> codes; // the number on the wire, or none
+    std::size_t min_payload;              // bytes
+    std::size_t max_payload;
+};
+
+constexpr std::array messages{
+    MessageTraits{MessageType::opus_frame, {0, 0, 0}, 0, max_message_size},
+    MessageTraits{MessageType::config, {1, 1, 1}, StreamConfig::size, StreamConfig::size},
+    MessageTraits{MessageType::opus_config, {none, 2, 2}, EncoderConfig::size, EncoderConfig::size},
+    MessageTraits{MessageType::stop, {2, 3, 3}, 0, sizeof(CloseReason)},
+    MessageTraits{MessageType::heartbeat, {3, 4, 4}, 0, 0},
+    MessageTraits{MessageType::ack, {4, 5, 5}, 0, 0},
+};
+
+consteval bool has_every_type_in_order()
 {
-    if (traits(dialect).has_opus_config)
-        return types_with_opus_config;
-    return types_without_opus_config;
+    for (std::size_t i = 0; i < messages.size(); ++i)
+        if (messages[i].type != static_cast<MessageType>(i))
+            return false;
+    return messages.size() == static_cast<std::size_t>(MessageType::unknown);
 }
+static_assert(has_every_type_in_order());
 
 } // namespace
 
@@ -42,17 +57,27 @@ std::string name(Dialect dialect)
 
 std::optional<std::uint8_t> type_code(Dialect dialect, MessageType type)
 {
-    const auto known = types(dialect);
-    for (std::size_t code = 0; code < known.size(); ++code)
-        if (known[code] == type)
-            return static_cast<std::uint8_t>(code);
-    return std::nullopt;
+    if (type == MessageType::unknown)
+        return std::nullopt;
+    const int code =
+        messages[static_cast<std::size_t>(type)].codes[static_cast<std::size_t>(dialect)];
+    return code == none ? std::nullopt : std::optional(static_cast<std::uint8_t>(code));
 }
 
 MessageType type_of_code(Dialect dialect, std::uint8_t code)
 {
-    const auto known = types(dialect);
-    return code < known.size() ? known[code] : MessageType::unknown;
+    for (const auto &message : messages)
+        if (message.codes[static_cast<std::size_t>(dialect)] == code)
+            return message.type;
+    return MessageType::unknown;
+}
+
+bool is_payload_size(MessageType type, std::size_t size)
+{
+    if (type == MessageType::unknown)
+        return false;
+    const auto &message = messages[static_cast<std::size_t>(type)];
+    return size >= message.min_payload && size <= message.max_payload;
 }
 
 } // namespace jkvm::wire

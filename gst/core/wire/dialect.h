@@ -19,7 +19,6 @@ struct DialectTraits {
     std::size_t header_size;   ///< bytes
     std::uint32_t max_payload; ///< bytes; a longer message is a protocol violation
     bool has_timestamp;
-    bool has_opus_config;
 };
 
 inline constexpr std::size_t max_header_size = 17;
@@ -31,6 +30,8 @@ std::string name(Dialect dialect);
 
 /// Returns the number of `type` on the wire; nothing if the dialect does not have the message.
 std::optional<std::uint8_t> type_code(Dialect dialect, MessageType type);
+/// Whether a payload of `size` bytes is one of that type; false for MessageType::unknown.
+bool is_payload_size(MessageType type, std::size_t size);
 /// Returns MessageType::unknown for a number that the dialect does not define.
 MessageType type_of_code(Dialect dialect, std::uint8_t code);
 

@@ -16,7 +16,8 @@ enum class Direction {
     microphone, ///< the browser's microphone, to the controlled machine: "JKMI"
 };
 
-/// The types of messages; their numbers on the wire depend on the dialect.
+/// The types of messages. The table in dialect.cpp has their numbers in each dialect and the sizes
+/// of their payloads.
 enum class MessageType : std::uint8_t {
     opus_frame,  ///< exactly one Opus packet; an empty one carries nothing
     config,      ///< sample rate, channels, frame size
@@ -24,7 +25,7 @@ enum class MessageType : std::uint8_t {
     stop,        ///< the end of a microphone session
     heartbeat,
     ack,
-    unknown, ///< a number that the dialect does not define
+    unknown, ///< a number that the dialect does not define; the last enumerator
 };
 
 /// A message as it was cut out of the byte stream; decode() interprets it.

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/wire/recognizer.h"
 
-#include "core/wire/control.h"
-
 namespace jkvm::wire {
 
 namespace {
@@ -68,12 +66,10 @@ HeaderForm recognize_header(Direction direction, std::span<const std::byte> byte
 
 bool is_sign_of_v2(const Header &header)
 {
-    const auto opus_config = type_code(Dialect::v2, MessageType::opus_config);
-    const auto stop = type_code(Dialect::v2, MessageType::stop);
-    const auto ack = type_code(Dialect::v2, MessageType::ack);
-    return (header.type_code == opus_config && header.length == EncoderConfig::size) ||
-           (header.type_code == stop && header.length == sizeof(CloseReason)) ||
-           header.type_code == ack;
+    const auto is_message_of = [&header](Dialect dialect) {
+        return is_payload_size(type_of_code(dialect, header.type_code), header.length);
+    };
+    return !is_message_of(Dialect::v1) && is_message_of(Dialect::v2);
 }
 
 } // namespace jkvm::wire

@@ -17,8 +17,8 @@ enum class HeaderForm {
 /// the result is the same, or need_more.
 HeaderForm recognize_header(Direction direction, std::span<const std::byte> bytes);
 
-/// Whether a message with a long header shows that its sender speaks v2: v1 has no OpusConfig, no
-/// Heartbeat with a payload (the number of v2's Stop), and one type less.
+/// Whether a message with a long header shows that its sender speaks v2: its type and length are
+/// those of a message of v2, but of none of v1.
 bool is_sign_of_v2(const Header &header);
 
 } // namespace jkvm::wire

@@ -39,6 +39,19 @@ TEST(PacketPool, CountsHitsMissesAndBuffersInUse)
     EXPECT_EQ(pool.stats().outstanding, 0u);
 }
 
+TEST(PacketPool, MonitorReadsTheStatisticsOfAClosedPool)
+{
+    EXPECT_EQ(PacketPool::Monitor().stats().size, 0u);
+    PacketPool pool(size);
+    const auto monitor = pool.monitor();
+    auto held = pool.acquire();
+    EXPECT_EQ(monitor.stats().outstanding, 1u);
+    pool = {};
+    held = {};
+    EXPECT_EQ(monitor.stats().hits, 1u);
+    EXPECT_EQ(monitor.stats().outstanding, 0u);
+}
+
 TEST(PacketPool, KeepsNoMoreBuffersThanItsBound)
 {
     PacketPool pool(size);

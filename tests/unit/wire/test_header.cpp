@@ -104,6 +104,24 @@ TEST(WireDialect, NumbersTheMessageTypesAsTheProtocol)
     EXPECT_EQ(type_of_code(Dialect::v2, 2), opus_config);
     EXPECT_EQ(type_of_code(Dialect::v1, 5), unknown);
     EXPECT_EQ(type_of_code(Dialect::v3, 255), unknown);
+    EXPECT_EQ(type_code(Dialect::v2, unknown), std::nullopt);
+}
+
+TEST(WireDialect, LimitsThePayloadOfEachType)
+{
+    using enum MessageType;
+    EXPECT_TRUE(is_payload_size(opus_frame, 0));
+    EXPECT_TRUE(is_payload_size(opus_frame, traits(Dialect::v1).max_payload));
+    EXPECT_TRUE(is_payload_size(config, 12));
+    EXPECT_FALSE(is_payload_size(config, 11));
+    EXPECT_TRUE(is_payload_size(opus_config, 36));
+    EXPECT_FALSE(is_payload_size(opus_config, 0));
+    EXPECT_TRUE(is_payload_size(stop, 0));
+    EXPECT_TRUE(is_payload_size(stop, 1));
+    EXPECT_FALSE(is_payload_size(stop, 2));
+    EXPECT_FALSE(is_payload_size(heartbeat, 1));
+    EXPECT_FALSE(is_payload_size(ack, 1));
+    EXPECT_FALSE(is_payload_size(unknown, 0));
 }
 
 } // namespace

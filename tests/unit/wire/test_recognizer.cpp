@@ -126,6 +126,8 @@ TEST(Recognizer, DistinguishesV2FromV1ByItsControlMessages)
     EXPECT_EQ(dialect_after(5, 0), std::pair(std::optional(Dialect::v2), MessageType::ack));
     EXPECT_EQ(dialect_after(3, 1), std::pair(std::optional(Dialect::v2), MessageType::stop));
     EXPECT_EQ(dialect_after(2, 0), std::pair(std::optional(Dialect::v1), MessageType::stop));
+    EXPECT_EQ(dialect_after(5, 1), std::pair(std::optional(Dialect::v1), MessageType::unknown));
+    EXPECT_EQ(dialect_after(6, 0), std::pair(std::optional(Dialect::v1), MessageType::unknown));
     EXPECT_EQ(dialect_after(0, 10), std::pair(std::optional(Dialect::v1), MessageType::opus_frame));
 }
 

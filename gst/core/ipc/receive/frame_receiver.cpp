@@ -314,7 +314,7 @@ void FrameReceiver::send_pending_request()
     // The message is sent only if the dialect is known to have it. A peer recognised as v1 may be
     // v2, but a real v1 peer would take OpusConfig for a Stop of a wrong length.
     const auto dialect = parser_.dialect();
-    if (!dialect || !wire::traits(*dialect).has_opus_config)
+    if (!dialect || !wire::type_code(*dialect, wire::MessageType::opus_config))
         return;
     const auto &config = (*request)->config;
     const bool is_withdrawn = (*request)->is_withdrawn;

@@ -34,20 +34,18 @@ void ReceiveEngine::close()
 ReceiveEngine::Event ReceiveEngine::next(const std::function<ClockPair()> &read_clocks)
 {
     for (;;) {
-        if (const auto gap = take_due_gap(read_clocks))
+        const bool is_away = received_.lock()->stream.is_away();
+        // The first attempt to connect precedes the first gap.
+        const bool may_have_gap = std::exchange(has_waited_, true) && is_away;
+        if (const auto gap = may_have_gap ? take_due_gap(read_clocks) : std::nullopt)
             return *gap;
-        if (auto event = wait(read_clocks))
+        if (auto event = wait(read_clocks, is_away ? next_gap_ : MonotonicTime::max()))
             return std::move(*event);
     }
 }
 
 std::optional<Gap> ReceiveEngine::take_due_gap(const std::function<ClockPair()> &read_clocks)
 {
-    // The first attempt to connect precedes the first gap.
-    if (!std::exchange(has_waited_, true))
-        return std::nullopt;
-    if (!received_.lock()->stream.is_away())
-        return std::nullopt;
     const auto now = monotonic_now();
     if (now < next_gap_)
         return std::nullopt;
@@ -57,10 +55,9 @@ std::optional<Gap> ReceiveEngine::take_due_gap(const std::function<ClockPair()> 
 }
 
 std::optional<ReceiveEngine::Event> ReceiveEngine::wait(
-    const std::function<ClockPair()> &read_clocks)
+    const std::function<ClockPair()> &read_clocks, MonotonicTime deadline)
 {
-    const bool is_away = received_.lock()->stream.is_away();
-    switch (receiver_->wait(is_away ? next_gap_ : MonotonicTime::max())) {
+    switch (receiver_->wait(deadline)) {
     case FrameReceiver::Event::message:
         return on_message(read_clocks());
     case FrameReceiver::Event::connected:

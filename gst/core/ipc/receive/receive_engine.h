@@ -98,9 +98,12 @@ private:
         Stats rest; ///< without `stream`
     };
 
+    /// While frames are away: the next gap, if it is due.
     std::optional<Gap> take_due_gap(const std::function<ClockPair()> &read_clocks);
-    /// Waits for the receiver once; nothing if that changed nothing for the caller.
-    std::optional<Event> wait(const std::function<ClockPair()> &read_clocks);
+    /// Waits for the receiver once, until `deadline` at the latest; nothing if that changed nothing
+    /// for the caller.
+    std::optional<Event> wait(const std::function<ClockPair()> &read_clocks,
+                              MonotonicTime deadline);
     Event on_connected();
     Event on_disconnected();
     std::optional<Event> on_message(const ClockPair &now);

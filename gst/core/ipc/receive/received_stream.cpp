@@ -27,24 +27,23 @@ void ReceivedStream::end_connection(bool is_violation)
 ReceivedStream::Outcome ReceivedStream::take(const wire::Message &message, const ClockPair &now)
 {
     Outcome outcome;
-    std::visit(
-        Overload{
-            [&](const wire::OpusFrame &frame) { outcome = take_frame(Codec::opus, frame, now); },
-            [&](const wire::Config &config) { config_ = config.stream; },
-            [&](const wire::Stop &) {
-                is_away_ = has_stopped_ = true;
-                timeline_.expect_hole();
-            },
-            [](const wire::OpusConfig &) {},
-            [](const wire::Heartbeat &) {},
-            [](const wire::Ack &) {},
-            [](const wire::Unknown &) {},
-        },
-        message);
+    std::visit(Overload{
+                   [&](const wire::OpusFrame &frame) { outcome = take_frame(frame, now); },
+                   [&](const wire::Config &config) { config_ = config.stream; },
+                   [&](const wire::Stop &) {
+                       is_away_ = has_stopped_ = true;
+                       timeline_.expect_hole();
+                   },
+                   [](const wire::OpusConfig &) {},
+                   [](const wire::Heartbeat &) {},
+                   [](const wire::Ack &) {},
+                   [](const wire::Unknown &) {},
+               },
+               message);
     return outcome;
 }
 
-ReceivedStream::Outcome ReceivedStream::take_frame(Codec codec, const wire::OpusFrame &frame,
+ReceivedStream::Outcome ReceivedStream::take_frame(const wire::OpusFrame &frame,
                                                    const ClockPair &now)
 {
     if (frame.packet.empty()) // legal: neither a frame nor a loss
@@ -54,7 +53,7 @@ ReceivedStream::Outcome ReceivedStream::take_frame(Codec codec, const wire::Opus
     ++stats_.frames;
     stats_.bytes += frame.packet.size();
     stats_.last_frame = now.wall;
-    const auto facts = packet_facts(codec, frame.packet);
+    const auto facts = packet_facts(config_.codec, frame.packet);
     if (!facts) {
         ++stats_.dropped_invalid;
         return Dropped{Dropped::Reason::invalid, nanoseconds(0)};

@@ -42,7 +42,7 @@ public:
         std::uint64_t protocol_errors = 0;        ///< connections closed for a violation
         std::uint64_t frames = 0;                 ///< messages with an Opus frame
         std::uint64_t bytes = 0;                  ///< of Opus in these frames
-        std::uint64_t dropped_invalid = 0;        ///< of these frames: not an Opus packet
+        std::uint64_t dropped_invalid = 0;        ///< of these frames: not a packet of the codec
         std::uint64_t dropped_early = 0;          ///< of these: captured before running time 0
         std::uint64_t dropped_late = 0;           ///< of these: their position has been passed
         std::uint64_t lost = 0;                   ///< missing frames, from the length of the holes
@@ -99,7 +99,7 @@ public:
     [[nodiscard]] const Stats &stats() const { return stats_; }
 
 private:
-    Outcome take_frame(Codec codec, const wire::OpusFrame &frame, const ClockPair &now);
+    Outcome take_frame(const wire::OpusFrame &frame, const ClockPair &now);
 
     TimestampMode mode_;
     wire::StreamConfig default_format_;
