@@ -3,7 +3,6 @@
 
 #include "common/codec_caps.h"
 #include "common/mapped_buffer.h"
-#include "core/opus/opus_packet.h"
 #include <cstdlib>
 
 namespace jkvm {
@@ -75,7 +74,7 @@ BufferClassifier::Classified BufferClassifier::classify(GstBuffer *buffer, nanos
                 last_duration_ = facts->duration;
             frame.conceal_step = facts->conceal_step;
             frame.maximum_conceal_step = facts->maximum_conceal_step;
-            result.is_silence |= frame.bytes <= largest_silent_packet;
+            result.is_silence |= facts->is_quiet;
         }
         if (is_drop_considered)
             frame.is_quiet = is_quiet(packet.bytes(), last_duration_);

@@ -7,7 +7,6 @@
 #include "common/element_error.h"
 #include "common/encoder_request.h"
 #include "core/base/overload.h"
-#include "core/opus/opus_packet.h"
 #include "ipc_src_stats.h"
 
 #define GST_CAT_DEFAULT jkvm_ipc_src_debug
@@ -150,9 +149,8 @@ GstFlowReturn IpcSrc::on_event(const ReceiveEngine::Frame &frame, GstBuffer **bu
     std::optional<EncoderRequestCompletion::Request> request;
     {
         auto requests = requests_.lock();
-        requests->record({.bytes = frame.packet.size(),
-                          .duration = frame.duration,
-                          .is_quiet = frame.packet.size() <= largest_silent_packet});
+        requests->record(
+            {.bytes = frame.packet.size(), .duration = frame.duration, .is_quiet = frame.is_quiet});
         request = requests->take_due(monotonic_now());
     }
     if (request)

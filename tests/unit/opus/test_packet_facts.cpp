@@ -18,6 +18,7 @@ TEST(PacketFacts, OfAnOpusPacketAreThoseOfItsFirstBytes)
     EXPECT_EQ(music->duration, 20ms);
     EXPECT_EQ(music->channels, 2);
     EXPECT_FALSE(music->is_silence);
+    EXPECT_TRUE(music->is_quiet) << "digital silence takes three bytes";
     EXPECT_EQ(music->conceal_step, 2500us);
     EXPECT_EQ(music->maximum_conceal_step, 20ms);
 
@@ -26,6 +27,7 @@ TEST(PacketFacts, OfAnOpusPacketAreThoseOfItsFirstBytes)
     ASSERT_TRUE(speech);
     EXPECT_EQ(speech->duration, 60ms);
     EXPECT_EQ(speech->channels, 1);
+    EXPECT_FALSE(speech->is_silence);
     EXPECT_EQ(speech->conceal_step, 10ms);
     EXPECT_EQ(speech->maximum_conceal_step, 20ms) << "a decoder conceals at most 20 ms at a time";
 
@@ -39,7 +41,14 @@ TEST(PacketFacts, OpusFrameLeftOutByDtxIsSilence)
     const auto facts = packet_facts(Codec::opus, toc_alone);
     ASSERT_TRUE(facts);
     EXPECT_TRUE(facts->is_silence);
+    EXPECT_TRUE(facts->is_quiet);
     EXPECT_EQ(facts->duration, 20ms);
+}
+
+TEST(PacketFacts, LargerPacketIsNotQuiet)
+{
+    const std::array packet{std::byte{0xFC}, std::byte{1}, std::byte{2}, std::byte{3}};
+    EXPECT_FALSE(packet_facts(Codec::opus, packet)->is_quiet);
 }
 
 TEST(PacketFacts, BytesThatAreNoOpusPacketHaveNone)

@@ -92,6 +92,7 @@ ReceivedStream::Outcome ReceivedStream::take_frame(const wire::OpusFrame &frame,
                  .duration = stamp->duration,
                  .captured = has_timestamp ? std::optional(captured) : std::nullopt,
                  .discontinuity = stamp->discontinuity,
+                 .is_quiet = facts->is_quiet,
                  .lost = lost};
 }
 

@@ -57,6 +57,7 @@ public:
         nanoseconds duration;
         std::optional<WallTime> captured; ///< as sent, in dialects with timestamps
         bool discontinuity;
+        bool is_quiet;      ///< as PacketFacts::is_quiet
         std::uint64_t lost; ///< frames missing before this one
     };
     /// A dropped frame and the reason.
