@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "viewer.h"
+
+#define GST_USE_UNSTABLE_API
+#include <gst/webrtc/webrtc.h>
+#include <nice/nice.h>
+
+namespace jkvm::browser {
+
+namespace {
+
+constexpr guint answer_timeout = 5000; // ms
+
+using Reply = std::function<void(const GstStructure *)>;
+
+/// Returns a promise that calls `reply` on the thread that fulfils it. The structure is null if it
+/// is not fulfilled.
+GstPromise *make_promise(Reply reply)
+{
+    return gst_promise_new_with_change_func(
+        [](GstPromise *promise, gpointer data) {
+            const bool is_kept = gst_promise_wait(promise) == GST_PROMISE_RESULT_REPLIED;
+            (*static_cast<Reply *>(data))(is_kept ? gst_promise_get_reply(promise) : nullptr);
+            gst_promise_unref(promise);
+        },
+        new Reply(std::move(reply)), [](gpointer data) { delete static_cast<Reply *>(data); });
+}
+
+struct FreeDescription {
+    void operator()(GstWebRTCSessionDescription *description) const
+    {
+        gst_webrtc_session_description_free(description);
+    }
+};
+using Description = std::unique_ptr<GstWebRTCSessionDescription, FreeDescription>;
+
+Description make_description(GstWebRTCSDPType type, SdpPtr sdp)
+{
+    return Description(gst_webrtc_session_description_new(type, sdp.release()));
+}
+
+/// Copies the session description in a field; null if there is none.
+SdpPtr copy_description(const GstStructure *reply, const char *field)
+{
+    Description description;
+    GstWebRTCSessionDescription *found = nullptr;
+    if (reply != nullptr && gst_structure_get(reply, field, GST_TYPE_WEBRTC_SESSION_DESCRIPTION,
+                                              &found, nullptr) != FALSE)
+        description.reset(found);
+    GstSDPMessage *copy = nullptr;
+    if (description)
+        gst_sdp_message_copy(description->sdp, &copy);
+    return SdpPtr(copy);
+}
+
+ObjectRef<GObject> ice_agent_of(GstElement *webrtc)
+{
+    GObject *ice = nullptr;
+    g_object_get(webrtc, "ice-agent", &ice, nullptr);
+    const ObjectRef<GObject> owned_ice(ice);
+    GObject *agent = nullptr;
+    g_object_get(ice, "agent", &agent, nullptr);
+    return ObjectRef<GObject>(agent);
+}
+
+} // namespace
+
+std::shared_ptr<Viewer> Viewer::create(int payload_type)
+{
+    // A viewer that does not keep up loses packets; the others are unaffected.
+    const Text description(
+        g_strdup_printf("queue leaky=downstream max-size-time=1000000000 max-size-buffers=0 "
+                        "max-size-bytes=0 ! rtpopuspay name=payloader pt=%d ! "
+                        "application/x-rtp,media=audio,encoding-name=OPUS,payload=%d ! "
+                        "webrtcbin name=webrtc bundle-policy=max-bundle",
+                        payload_type, payload_type));
+    GError *error = nullptr;
+    auto *bin = gst_parse_bin_from_description(description.get(), TRUE, &error);
+    if (error != nullptr) {
+        const ErrorPtr owned(error);
+        g_printerr("Could not create a viewer: %s\n", error->message);
+        if (bin != nullptr)
+            gst_object_unref(bin);
+        return nullptr;
+    }
+    return std::shared_ptr<Viewer>(new Viewer(bin));
+}
+
+Viewer::Viewer(GstElement *bin)
+    : bin_(static_cast<GstElement *>(gst_object_ref_sink(bin))),
+      webrtc_(gst_bin_get_by_name(GST_BIN(bin), "webrtc"))
+{
+    const ObjectRef<GstElement> payloader(gst_bin_get_by_name(GST_BIN(bin), "payloader"));
+    packets_.reset(gst_element_get_static_pad(payloader.get(), "src"));
+    gate_packets();
+    const auto agent = ice_agent_of(webrtc_.get());
+    g_object_set(agent.get(), "upnp", FALSE, nullptr); // it delays the answer
+    use_loopback_if_alone();
+}
+
+Viewer::~Viewer() = default;
+
+/// webrtcbin would queue packets until the connection is up and then send them at once.
+void Viewer::gate_packets()
+{
+    using Flag = std::shared_ptr<std::atomic<bool>>;
+    gst_pad_add_probe(
+        packets_.get(),
+        static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
+        [](GstPad *, GstPadProbeInfo *, gpointer flag) {
+            return **static_cast<Flag *>(flag) ? GST_PAD_PROBE_OK : GST_PAD_PROBE_DROP;
+        },
+        new Flag(is_connected_), [](gpointer flag) { delete static_cast<Flag *>(flag); });
+}
+
+/// libnice never gathers the loopback interface by itself.
+void Viewer::use_loopback_if_alone()
+{
+    GList *addresses = nice_interfaces_get_local_ips(FALSE);
+    const bool is_alone = addresses == nullptr;
+    g_list_free_full(addresses, g_free);
+    if (!is_alone)
+        return;
+    const auto agent = ice_agent_of(webrtc_.get());
+    NiceAddress address;
+    nice_address_init(&address);
+    nice_address_set_from_string(&address, "127.0.0.1");
+    nice_agent_add_local_address(NICE_AGENT(agent.get()), &address);
+}
+
+Task Viewer::bind(void (Viewer::*member)())
+{
+    return [weak = weak_from_this(), member] {
+        run_in_main_loop([weak, member] {
+            if (const auto self = weak.lock())
+                (*self.*member)();
+        });
+    };
+}
+
+void Viewer::watch_states()
+{
+    on_signal(packets_.get(), "notify::caps", bind(&Viewer::set_offer));
+    on_signal(webrtc_.get(), "notify::ice-gathering-state", bind(&Viewer::send_gathered_answer));
+    // The packets that follow this very change are let through, so it is not left to the main loop.
+    on_signal(webrtc_.get(), "notify::connection-state",
+              [webrtc = webrtc_.get(), is_connected = is_connected_,
+               report = bind(&Viewer::on_connection_state)] {
+                  GstWebRTCPeerConnectionState state{};
+                  g_object_get(webrtc, "connection-state", &state, nullptr);
+                  *is_connected = state == GST_WEBRTC_PEER_CONNECTION_STATE_CONNECTED;
+                  report();
+              });
+}
+
+void Viewer::answer(Offer offer, AnswerHandler on_answer, Task on_closed)
+{
+    on_answer_ = std::move(on_answer);
+    on_closed_ = std::move(on_closed);
+    timeout_ = Timer(answer_timeout, [this] { finish_answer(std::nullopt); });
+    offer_ = std::move(offer.sdp);
+    watch_states();
+    set_offer();
+}
+
+/// Waits for the payloader's caps: they contain the SSRC, which the answer has to name.
+void Viewer::set_offer()
+{
+    if (!offer_ || gst_pad_has_current_caps(packets_.get()) == FALSE)
+        return;
+    const auto description = make_description(GST_WEBRTC_SDP_TYPE_OFFER, std::move(offer_));
+    auto *promise =
+        make_promise([created = bind(&Viewer::create_answer)](const GstStructure *) { created(); });
+    g_signal_emit_by_name(webrtc_.get(), "set-remote-description", description.get(), promise);
+}
+
+void Viewer::create_answer()
+{
+    auto *promise = make_promise([weak = weak_from_this()](const GstStructure *reply) {
+        auto sdp = std::make_shared<SdpPtr>(copy_description(reply, "answer"));
+        run_in_main_loop([weak, sdp] {
+            if (const auto self = weak.lock())
+                self->set_answer(std::move(*sdp));
+        });
+    });
+    g_signal_emit_by_name(webrtc_.get(), "create-answer", nullptr, promise);
+}
+
+void Viewer::set_answer(SdpPtr sdp)
+{
+    if (!sdp)
+        return finish_answer(std::nullopt);
+    const auto description = make_description(GST_WEBRTC_SDP_TYPE_ANSWER, std::move(sdp));
+    has_local_description_ = true;
+    auto *promise = make_promise(
+        [gather = bind(&Viewer::send_gathered_answer)](const GstStructure *) { gather(); });
+    g_signal_emit_by_name(webrtc_.get(), "set-local-description", description.get(), promise);
+}
+
+void Viewer::send_gathered_answer()
+{
+    GstWebRTCICEGatheringState state{};
+    g_object_get(webrtc_.get(), "ice-gathering-state", &state, nullptr);
+    if (!has_local_description_ || state != GST_WEBRTC_ICE_GATHERING_STATE_COMPLETE)
+        return;
+    GstWebRTCSessionDescription *found = nullptr;
+    g_object_get(webrtc_.get(), "local-description", &found, nullptr);
+    if (found == nullptr)
+        return;
+    const Description description(found);
+    const Text text(gst_sdp_message_as_text(description->sdp));
+    finish_answer(text.get());
+}
+
+void Viewer::finish_answer(const std::optional<std::string> &sdp)
+{
+    timeout_ = Timer();
+    if (const auto on_answer = std::exchange(on_answer_, nullptr))
+        on_answer(sdp);
+}
+
+void Viewer::on_connection_state()
+{
+    GstWebRTCPeerConnectionState state{};
+    g_object_get(webrtc_.get(), "connection-state", &state, nullptr);
+    const bool is_over = state == GST_WEBRTC_PEER_CONNECTION_STATE_FAILED ||
+                         state == GST_WEBRTC_PEER_CONNECTION_STATE_CLOSED;
+    const auto on_closed = is_over ? std::exchange(on_closed_, nullptr) : nullptr;
+    if (on_closed)
+        on_closed();
+}
+
+void warm_up_webrtc()
+{
+    const ObjectRef<GstElement> webrtc(static_cast<GstElement *>(
+        gst_object_ref_sink(gst_element_factory_make("webrtcbin", nullptr))));
+    gst_element_set_state(webrtc.get(), GST_STATE_PAUSED);
+    const std::unique_ptr<GstCaps, decltype(&gst_caps_unref)> caps(
+        gst_caps_from_string("application/x-rtp,media=audio,encoding-name=OPUS,payload=96,"
+                             "clock-rate=48000,encoding-params=(string)2"),
+        &gst_caps_unref);
+    GObject *transceiver = nullptr;
+    g_signal_emit_by_name(webrtc.get(), "add-transceiver",
+                          GST_WEBRTC_RTP_TRANSCEIVER_DIRECTION_SENDONLY, caps.get(), &transceiver);
+    const ObjectRef<GObject> owned(transceiver);
+    // The offer's fingerprint is that of a certificate, so TLS is set up by then.
+    auto *promise = gst_promise_new();
+    g_signal_emit_by_name(webrtc.get(), "create-offer", nullptr, promise);
+    gst_promise_wait(promise);
+    gst_promise_unref(promise);
+    gst_element_set_state(webrtc.get(), GST_STATE_NULL);
+}
+
+} // namespace jkvm::browser
