@@ -49,6 +49,8 @@ private:
     void on_device_position(nanoseconds position, MonotonicTime time) override;
     void on_played(const PlaybackEngine::PlayedPacket &) override {} // PlaybackThread records it
 
+    // audio_sink_streaming.cpp
+
     /// Waits until an item of that running time is to be queued. Returns whether that time had
     /// passed already in `is_overdue`.
     GstFlowReturn wait(GstClockTime running, bool &is_overdue);
@@ -73,6 +75,8 @@ private:
     GstFlowReturn drain();
     /// Returns the result that on-device-lost demands; GST_FLOW_OK to continue.
     GstFlowReturn check_device();
+
+    // audio_sink.cpp
     void post_stats_if_due();
     [[nodiscard]] PlaybackStats collect_stats() const;
     [[nodiscard]] gint64 actual_buffer_time() const;

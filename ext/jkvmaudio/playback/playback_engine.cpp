@@ -296,7 +296,7 @@ void PlaybackEngine::fill_loss(const QueuedItem &next)
     const auto lost = end - begin;
     if (lost > longest_loss)
         decoder_.reset();
-    else if (lost > PlaybackOutput::largest_step)
+    else if (lost > due_time_error)
         conceal(begin, lost, next.data);
 }
 

@@ -29,8 +29,7 @@ Status PlaybackOutput::open(const AlsaDevice::Config &config)
     pcm_.emplace(std::move(*pcm));
     if (follows_clock_ && open_pitch_control_)
         pitch_control_ = open_pitch_control_(pcm_->handle());
-    if (!pitch_control_)
-        clock_.set_pitch(1, 0);
+    clock_.set_pitch(1, 0);
     // The rate is kept: a reopened device has the same clock, and that of another one is learnt
     // quickly.
     const auto rate = pcm_->format().rate;
@@ -52,6 +51,7 @@ Status PlaybackOutput::start()
     control_.realign();
     next_due_.reset();
     search_from_ = {};
+    pitch_set_ = {}; // a host that starts resets the control
     if (resampler_)
         resampler_->reset();
     auto started = pcm_->start(unlocked_reserve);
@@ -214,7 +214,7 @@ bool PlaybackOutput::write(std::span<const float> samples, unsigned channels,
 
 void PlaybackOutput::set_pitch_for(double ratio)
 {
-    // A host that starts resets the control; small changes are not urgent.
+    // A host that starts resets the control, so it is set again now and then.
     constexpr nanoseconds interval = 1s;
     constexpr double urgent = 10e-6;
     const auto now = monotonic_now();

@@ -112,11 +112,15 @@ TEST_F(AudioSinkControl, PlaysSamplesUnchangedWithoutSlaving)
     play(1s);
     const auto played = stop();
     EXPECT_EQ(double_stat("ratio-ppm"), 0);
+    // A resampled triangle would have steps of 0 and 2. A busy machine may cause an underrun.
     const auto samples = played.channel();
-    const auto begin = played.first_above(1000);
-    ASSERT_LT(begin + 40000, samples.size());
-    for (std::size_t i = begin + 1; i < begin + 40000; ++i)
-        ASSERT_EQ(std::abs(samples[i] - samples[i - 1]), 1) << i;
+    std::size_t longest = 0;
+    std::size_t run = 0;
+    for (std::size_t i = 1; i < samples.size(); ++i) {
+        run = std::abs(samples[i] - samples[i - 1]) == 1 ? run + 1 : 0;
+        longest = std::max(longest, run);
+    }
+    EXPECT_GE(longest, 20000u);
 }
 
 TEST_F(AudioSinkControl, PlaysTheNewestAudioOnANewDevice)

@@ -37,9 +37,10 @@ public:
         opus_encoder_ctl(encoder_.get(), OPUS_SET_PACKET_LOSS_PERC(has_fec ? 30 : 0));
     }
 
-    std::vector<unsigned char> next()
+    /// `frames`: of the packet, at 48 kHz.
+    std::vector<unsigned char> next(int frames = 960)
     {
-        std::vector<float> samples(960);
+        std::vector<float> samples(static_cast<std::size_t>(frames));
         const bool sounds = is_continuous_ || begins_at(index_) || begins_at(index_ - 1);
         for (std::size_t i = 0; i < samples.size(); ++i) {
             const auto position = static_cast<std::size_t>(index_) * samples.size() + i;
@@ -49,7 +50,7 @@ public:
         ++index_;
         std::vector<unsigned char> packet(1500);
         packet.resize(static_cast<std::size_t>(
-            opus_encode_float(encoder_.get(), samples.data(), 960, packet.data(), 1500)));
+            opus_encode_float(encoder_.get(), samples.data(), frames, packet.data(), 1500)));
         return packet;
     }
 
@@ -67,11 +68,12 @@ protected:
         set_caps("audio/x-opus, channels=1, rate=48000, channel-mapping-family=0");
         pipeline_->play();
     }
-    void push(const std::vector<unsigned char> &packet, nanoseconds time)
+    void push(const std::vector<unsigned char> &packet, nanoseconds time,
+              nanoseconds duration = 20ms)
     {
         auto *buffer = gst_buffer_new_memdup(packet.data(), packet.size());
         GST_BUFFER_PTS(buffer) = static_cast<GstClockTime>(time.count());
-        GST_BUFFER_DURATION(buffer) = 20 * GST_MSECOND;
+        GST_BUFFER_DURATION(buffer) = static_cast<GstClockTime>(duration.count());
         ASSERT_EQ(gst_app_src_push_buffer(source(), buffer), GST_FLOW_OK);
     }
     /// Loses the first packet of each burst. Returns the mean level of the lost parts.
@@ -141,7 +143,7 @@ TEST_F(AudioSinkLoss, CannotRecoverThemWithoutFec)
 {
     const double level = play_bursts(false);
     EXPECT_EQ(testing::stat(sink(), "fec-recovered"), 0u);
-    EXPECT_GE(testing::stat(sink(), "concealed"), 12 * 20 * GST_MSECOND);
+    EXPECT_GE(testing::stat(sink(), "concealed"), 240 * GST_MSECOND);
     EXPECT_LT(level, 1000);
     RecordProperty("level", std::to_string(level));
 }
@@ -166,6 +168,26 @@ TEST_F(AudioSinkLoss, ConcealsALatePacketWithoutAGapAndPlaysItsRest)
     EXPECT_GE(testing::stat(sink(), "concealed"), 10 * GST_MSECOND);
     EXPECT_LE(testing::stat(sink(), "concealed"), 60 * GST_MSECOND);
     EXPECT_GT(lowest_level(played, time - 100ms, time + 200ms), 4000);
+}
+
+TEST_F(AudioSinkLoss, ConcealsLostPacketsOf2500Us)
+{
+    Bursts tone(false, true);
+    start_opus();
+    constexpr nanoseconds duration = 2500us;
+    int lost = 0;
+    for (int i = 0; i < 480; ++i, pushed_ += duration) {
+        const auto data = tone.next(120);
+        if (i % 20 == 19)
+            lost += pushed_ > 400ms ? 1 : 0;
+        else
+            push(data, pushed_, duration);
+        pause_.sleep_until(MonotonicTime(base() + pushed_));
+    }
+    stop();
+    EXPECT_GE(testing::stat(sink(), "concealed"),
+              static_cast<guint64>(lost) * 2500 * GST_USECOND - GST_MSECOND);
+    EXPECT_LE(testing::stat(sink(), "realignments"), 2u);
 }
 
 TEST_F(AudioSinkLoss, FadesOutWhenPacketsEnd)
