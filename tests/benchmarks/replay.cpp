@@ -56,11 +56,13 @@ public:
     {
         if (const auto *conceal = std::get_if<Playout::Conceal>(&output)) {
             concealed_ += conceal->duration;
+            ++steps_;
         } else if (const auto *drop = std::get_if<Playout::Drop>(&output)) {
             ++(drop->is_quiet ? quiet_drops_ : other_drops_);
         } else if (const auto *play = std::get_if<Playout::Play>(&output)) {
             played(*play, trace_[play->handle]);
             concealed_ = 0ns;
+            steps_ = 0;
             quiet_drops_ = other_drops_ = 0;
         }
     }
@@ -87,8 +89,10 @@ private:
         // Gaps in the media time are not a disturbance.
         const auto hole = play.media_time - media_end_ - dropped * settings_.frame_duration;
         const auto concealed = std::max(0ns, concealed_ - std::max(hole, 0ns));
-        if (concealed > 0ns)
+        if (concealed > 0ns) {
             ++score_.underruns;
+            score_.conceal_steps += steps_;
+        }
         score_.concealed_ms += milliseconds_of(concealed);
         const auto paid = concealed > 0ns ? 0 : other_drops_;
         score_.dropped_paid += paid;
@@ -103,6 +107,7 @@ private:
     double variation_ = 0;
     nanoseconds media_end_{0}; // of the frame played last
     nanoseconds concealed_{0}; // since then
+    std::uint64_t steps_ = 0;  // of the concealment since then
     std::uint64_t quiet_drops_ = 0;
     std::uint64_t other_drops_ = 0;
 };
@@ -166,6 +171,7 @@ std::string to_json(const Score &score)
          << ", \"max_delay_ms\": " << score.max_delay_ms << std::setprecision(9)
          << ", \"disturbance\": " << score.disturbance << std::setprecision(3)
          << ", \"concealed_ms\": " << score.concealed_ms << ", \"underruns\": " << score.underruns
+         << ", \"conceal_steps\": " << score.conceal_steps
          << ", \"dropped_paid\": " << score.dropped_paid
          << ", \"dropped_free\": " << score.dropped_free
          << ", \"delay_variation_ms_per_min\": " << score.delay_variation_ms_per_min

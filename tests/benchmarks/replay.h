@@ -35,9 +35,10 @@ struct Score {
     /// the sender, and paid drops.
     double disturbance = 0;
     double concealed_ms = 0;
-    std::uint64_t underruns = 0;    ///< runs of concealment
-    std::uint64_t dropped_paid = 0; ///< frames dropped without an adjacent concealment
-    std::uint64_t dropped_free = 0; ///< frames dropped next to concealment, or quiet
+    std::uint64_t underruns = 0;     ///< runs of concealment
+    std::uint64_t conceal_steps = 0; ///< in these; the decoder fades with each one
+    std::uint64_t dropped_paid = 0;  ///< frames dropped without an adjacent concealment
+    std::uint64_t dropped_free = 0;  ///< frames dropped next to concealment, or quiet
     double delay_variation_ms_per_min = 0;
     double ns_per_frame = 0; ///< processor time on this machine
 };

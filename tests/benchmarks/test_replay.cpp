@@ -244,10 +244,22 @@ TEST_P(Recorded, CostDoesNotRegress)
             << delay.count();
 }
 
+TEST_P(Recorded, SlewingCostsLessThanWholeFrames)
+{
+    const auto path = std::string(JKVM_RECORDED_ARRIVALS "/") + GetParam().name + ".csv.gz";
+    auto trace = read_trace(path);
+    ASSERT_TRUE(trace) << trace.error().detail;
+    PlayoutConfig slewing;
+    slewing.adapt = AdaptMode::slew;
+    const auto score = run(*trace, slewing).score;
+    EXPECT_LT(cost(score), cost(run(*trace).score));
+    EXPECT_EQ(score.dropped_paid, 0u);
+}
+
 INSTANTIATE_TEST_SUITE_P(Arrivals, Recorded,
-                         ::testing::Values(Recording{"idle", 10.5}, Recording{"cpu4", 50, 1.4},
-                                           Recording{"mixed", 47, 1.15}, Recording{"onoff", 39.5},
-                                           Recording{"cgroup", 120}),
+                         ::testing::Values(Recording{"idle", 10.5}, Recording{"cpu4", 38.5, 1.15},
+                                           Recording{"mixed", 39.5}, Recording{"onoff", 38},
+                                           Recording{"cgroup", 115}),
                          [](const auto &info) { return info.param.name; });
 
 } // namespace

@@ -264,8 +264,8 @@ private:
     bool is_concealment_deferred_ = false; // the underrun exceeded maximum_live_concealment
     // Concealment after the frame played last.
     nanoseconds conceal_step_{0};         // granularity
-    nanoseconds maximum_conceal_step_{0}; // first step of an underrun
-    nanoseconds next_conceal_step_{0};    // further steps
+    nanoseconds maximum_conceal_step_{0}; // upper bound of the first step of an underrun
+    nanoseconds next_conceal_step_{0};    // upper bound of further steps
     std::size_t late_frames_ = 0;     // oldest frames that resume() skipped, still to be dropped
     bool is_first_of_stream_ = false; // the next frame to be played
     bool is_slot_decided_ = false;    // edit() was done for the oldest frame

@@ -13,8 +13,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Steps after the first one of an underrun: shorter ones fade faster, longer ones conceal more than
-// necessary. Measured in docs/internals/adaptive.md.
+// Upper bound of the steps after the first one of an underrun: shorter ones fade faster, longer
+// ones conceal more than necessary. Measured in docs/internals/adaptive.md.
 constexpr nanoseconds further_conceal_step = 10ms;
 
 constexpr nanoseconds round_up(nanoseconds time, nanoseconds quantum)
@@ -125,8 +125,10 @@ Playout::Action Playout::wait_or_conceal(nanoseconds now)
     is_concealment_deferred_ = *position_ - *dry_since_ >= maximum_live_concealment;
     if (is_concealment_deferred_)
         return Wait{Wait::indefinitely};
-    const bool is_first_step = *position_ == *dry_since_;
-    return conceal(is_first_step ? maximum_conceal_step_ : next_conceal_step_,
+    const auto since = *position_ - *dry_since_;
+    const auto longest = since == 0ns ? maximum_conceal_step_ : next_conceal_step_;
+    // All policies have observed the arrivals.
+    return conceal(tail_cost_.conceal_step(offset_ + since, conceal_step_, longest),
                    ConcealReason::underrun);
 }
 

@@ -19,6 +19,12 @@ constexpr nanoseconds check_interval = 100ms;
 // Price of dropping a quiet frame, as a share of the full price.
 constexpr double quiet_share = 0.05;
 
+// A late frame's arrival is predicted once the distribution contains this many frames.
+constexpr std::size_t frames_before_prediction = 200;
+constexpr double negligible_probability = 1e-6;
+// Share of the transits that count as extreme.
+constexpr double extreme_share = 0.02;
+
 } // namespace
 
 void TailCostPolicy::configure(const TailCostConfig &config)
@@ -91,6 +97,33 @@ nanoseconds TailCostPolicy::request_change(const Slot &slot)
         return 0ns;
     has_just_dropped_ = true;
     return -slot.duration;
+}
+
+double TailCostPolicy::tail_at(nanoseconds offset) const
+{
+    const auto above_low = std::max(offset - transits_.low(), 0ns);
+    const auto bin = static_cast<std::size_t>(above_low / bin_width);
+    if (bin + 1 >= tail_.size())
+        return 0;
+    return std::lerp(tail_[bin], tail_[bin + 1],
+                     milliseconds_of(above_low % bin_width) / milliseconds_of(bin_width));
+}
+
+nanoseconds TailCostPolicy::conceal_step(nanoseconds offset, nanoseconds step, nanoseconds maximum)
+{
+    if (transits_.frames() < frames_before_prediction)
+        return maximum;
+    refresh();
+    // If no frame has been that late, it exceeds the largest transits as much as those exceed the
+    // next smaller ones.
+    if (tail_at(offset) < negligible_probability)
+        while (offset > transits_.low() && tail_at(offset) < extreme_share)
+            offset -= bin_width;
+    const auto probable = tail_at(offset) / 2;
+    auto length = step;
+    while (length < maximum && tail_at(offset + length) > probable)
+        length += step;
+    return std::min(length, maximum);
 }
 
 nanoseconds TailCostPolicy::target()

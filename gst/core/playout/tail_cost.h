@@ -31,7 +31,13 @@ public:
     double cost(nanoseconds offset) override;
     nanoseconds target() override;
 
+    /// Returns how long to conceal before the next look for a frame that is late at `offset`: the
+    /// smallest multiple of `step` within which half of such frames arrive, at most `maximum`.
+    nanoseconds conceal_step(nanoseconds offset, nanoseconds step, nanoseconds maximum);
+
 private:
+    /// Probability of a transit above `offset`.
+    [[nodiscard]] double tail_at(nanoseconds offset) const;
     void refresh();
     /// Cost of the bin's lower edge.
     [[nodiscard]] double cost_of(std::size_t bin) const;

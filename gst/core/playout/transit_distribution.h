@@ -25,6 +25,8 @@ public:
     void add(nanoseconds transit, nanoseconds duration);
 
     [[nodiscard]] bool empty() const { return frames_ == 0; }
+    /// Number of frames recorded.
+    [[nodiscard]] std::size_t frames() const { return frames_; }
     /// Lower edge of the first bin. It follows the transits.
     [[nodiscard]] nanoseconds low() const { return low_; }
     /// For each bin, the probability of a transit in that bin or above.

@@ -131,6 +131,32 @@ TEST_F(TailCostTest, NeverConcealsToRaiseTheDelay)
         EXPECT_LE(change(i * 20ms, 1ms), 0ms);
 }
 
+TEST_F(TailCostTest, ConcealsUntilHalfOfTheLateFramesHaveArrived)
+{
+    observe(5ms);
+    // Of the late frames, 6 in 10 arrive at 13 ms, and the others at 90 ms.
+    for (int i = 0; i < 1000; ++i)
+        observe(i % 10 != 0 ? 5ms : i % 100 < 60 ? 13ms : 90ms);
+    EXPECT_EQ(policy_.conceal_step(10ms, 2500us, 20ms), 5ms);
+    EXPECT_EQ(policy_.conceal_step(10ms, 10ms, 20ms), 10ms) << "the granularity of the codec";
+    EXPECT_EQ(policy_.conceal_step(15ms, 2500us, 20ms), 20ms) << "at most";
+}
+
+TEST_F(TailCostTest, ConcealsBrieflyIfTransitsHardlyVary)
+{
+    for (int i = 0; i < 1000; ++i)
+        observe(5ms + i % 8 * 300us);
+    EXPECT_EQ(policy_.conceal_step(30ms, 2500us, 20ms), 2500us) << "later than all before";
+}
+
+TEST_F(TailCostTest, ConcealsAsLongAsPossibleWhileFewFramesAreKnown)
+{
+    observe(5ms, 199);
+    EXPECT_EQ(policy_.conceal_step(10ms, 2500us, 20ms), 20ms);
+    observe(5ms);
+    EXPECT_LT(policy_.conceal_step(10ms, 2500us, 20ms), 20ms);
+}
+
 TEST_F(TailCostTest, ResetDiscardsTheDistribution)
 {
     observe(100ms, 1000);
