@@ -141,14 +141,8 @@ struct _GstJkvmIpcSink {
 
 JKVM_DEFINE_ELEMENT(GstJkvmIpcSink, gst_jkvm_ipc_sink, GST_TYPE_BASE_SINK, IpcSink)
 
-static void gst_jkvm_ipc_sink_configure_class(GstJkvmIpcSinkClass *klass)
+static void install_signals(GObjectClass *object_class)
 {
-    GST_DEBUG_CATEGORY_INIT(jkvm_ipc_sink_debug, "jkvmipcsink", 0, "JetKVM audio socket sink");
-
-    auto *object_class = G_OBJECT_CLASS(klass);
-
-    jkvm::ipc_sink_properties().install(object_class);
-    IpcSink::live_properties().install(object_class);
     /**
      * GstJkvmIpcSink::client-connecting:
      * @pid: process id of the client (gint)
@@ -172,7 +166,7 @@ static void gst_jkvm_ipc_sink_configure_class(GstJkvmIpcSinkClass *klass)
      * Since: 0.1
      */
     IpcSink::signals.client_added =
-        g_signal_new("client-added", G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0, nullptr,
+        g_signal_new("client-added", G_TYPE_FROM_CLASS(object_class), G_SIGNAL_RUN_LAST, 0, nullptr,
                      nullptr, nullptr, G_TYPE_NONE, 3, G_TYPE_UINT64, G_TYPE_INT, G_TYPE_UINT);
     /**
      * GstJkvmIpcSink::client-removed:
@@ -185,8 +179,19 @@ static void gst_jkvm_ipc_sink_configure_class(GstJkvmIpcSinkClass *klass)
      * Since: 0.1
      */
     IpcSink::signals.client_removed =
-        g_signal_new("client-removed", G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0, nullptr,
-                     nullptr, nullptr, G_TYPE_NONE, 2, G_TYPE_UINT64, G_TYPE_STRING);
+        g_signal_new("client-removed", G_TYPE_FROM_CLASS(object_class), G_SIGNAL_RUN_LAST, 0,
+                     nullptr, nullptr, nullptr, G_TYPE_NONE, 2, G_TYPE_UINT64, G_TYPE_STRING);
+}
+
+static void gst_jkvm_ipc_sink_configure_class(GstJkvmIpcSinkClass *klass)
+{
+    GST_DEBUG_CATEGORY_INIT(jkvm_ipc_sink_debug, "jkvmipcsink", 0, "JetKVM audio socket sink");
+
+    auto *object_class = G_OBJECT_CLASS(klass);
+
+    jkvm::ipc_sink_properties().install(object_class);
+    IpcSink::live_properties().install(object_class);
+    install_signals(object_class);
 
     auto *element_class = GST_ELEMENT_CLASS(klass);
     static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(

@@ -175,6 +175,35 @@ struct _GstJkvmIpcSrc {
 
 JKVM_DEFINE_ELEMENT(GstJkvmIpcSrc, gst_jkvm_ipc_src, GST_TYPE_PUSH_SRC, IpcSrc)
 
+static void set_source_functions(GstJkvmIpcSrcClass *klass)
+{
+    auto *src_class = GST_BASE_SRC_CLASS(klass);
+    src_class->unlock = [](GstBaseSrc *self) noexcept -> gboolean {
+        impl(self).unlock();
+        return TRUE;
+    };
+    src_class->unlock_stop = [](GstBaseSrc *self) noexcept -> gboolean {
+        impl(self).unlock_stop();
+        return TRUE;
+    };
+    src_class->negotiate = [](GstBaseSrc *self) noexcept -> gboolean {
+        return impl(self).set_caps();
+    };
+    src_class->event = [](GstBaseSrc *self, GstEvent *event) noexcept -> gboolean {
+        if (jkvm::is_encoder_request(event))
+            return impl(self).handle_encoder_request(event);
+        return GST_BASE_SRC_CLASS(gst_jkvm_ipc_src_parent_class)->event(self, event);
+    };
+    src_class->query = [](GstBaseSrc *self, GstQuery *query) noexcept -> gboolean {
+        if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY)
+            return impl(self).answer_latency(query);
+        return GST_BASE_SRC_CLASS(gst_jkvm_ipc_src_parent_class)->query(self, query);
+    };
+    GST_PUSH_SRC_CLASS(klass)->create = [](GstPushSrc *self, GstBuffer **buffer) noexcept {
+        return impl(self).create(buffer);
+    };
+}
+
 static void gst_jkvm_ipc_src_configure_class(GstJkvmIpcSrcClass *klass)
 {
     GST_DEBUG_CATEGORY_INIT(jkvm_ipc_src_debug, "jkvmipcsrc", 0, "JetKVM audio socket source");
@@ -219,30 +248,5 @@ static void gst_jkvm_ipc_src_configure_class(GstJkvmIpcSrcClass *klass)
         impl(self).on_message(message);
         return GST_ELEMENT_CLASS(gst_jkvm_ipc_src_parent_class)->post_message(self, message);
     };
-
-    auto *src_class = GST_BASE_SRC_CLASS(klass);
-    src_class->unlock = [](GstBaseSrc *self) noexcept -> gboolean {
-        impl(self).unlock();
-        return TRUE;
-    };
-    src_class->unlock_stop = [](GstBaseSrc *self) noexcept -> gboolean {
-        impl(self).unlock_stop();
-        return TRUE;
-    };
-    src_class->negotiate = [](GstBaseSrc *self) noexcept -> gboolean {
-        return impl(self).set_caps();
-    };
-    src_class->event = [](GstBaseSrc *self, GstEvent *event) noexcept -> gboolean {
-        if (jkvm::is_encoder_request(event))
-            return impl(self).handle_encoder_request(event);
-        return GST_BASE_SRC_CLASS(gst_jkvm_ipc_src_parent_class)->event(self, event);
-    };
-    src_class->query = [](GstBaseSrc *self, GstQuery *query) noexcept -> gboolean {
-        if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY)
-            return impl(self).answer_latency(query);
-        return GST_BASE_SRC_CLASS(gst_jkvm_ipc_src_parent_class)->query(self, query);
-    };
-    GST_PUSH_SRC_CLASS(klass)->create = [](GstPushSrc *self, GstBuffer **buffer) noexcept {
-        return impl(self).create(buffer);
-    };
+    set_source_functions(klass);
 }

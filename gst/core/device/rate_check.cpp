@@ -111,71 +111,81 @@ std::optional<double> RateCheck::find_deviation(const Points &points, double thr
     if (std::abs(ends) < threshold / 2)
         return std::nullopt;
 
-    // Lead over the clock at each point, and its slope by least squares.
-    const auto lead = [&](const Reading &point) {
-        return (point.samples - first.samples) / rate_ - (point.time - first.time);
-    };
-    double mean_time = 0;
-    double mean_lead = 0;
-    for (std::size_t i = 0; i < points.count(); ++i) {
-        mean_time += (points[i].time - first.time) / static_cast<double>(points.count());
-        mean_lead += lead(points[i]) / static_cast<double>(points.count());
-    }
-    double covariance = 0;
-    double variance = 0;
-    for (std::size_t i = 0; i < points.count(); ++i) {
-        const double time = points[i].time - first.time - mean_time;
-        covariance += time * (lead(points[i]) - mean_lead);
-        variance += time * time;
-    }
-    const double slope = covariance / variance;
-    const double ratio = rate_ * (1 + slope) / reported_;
-    if (std::abs(slope) < threshold || ratio < min_ratio || ratio > max_ratio)
+    const auto line = fit_line(points);
+    const double ratio = rate_ * (1 + line.slope) / reported_;
+    if (std::abs(line.slope) < threshold || ratio < min_ratio || ratio > max_ratio)
         return std::nullopt;
-
-    double lowest = 0;
-    double highest = 0;
-    for (std::size_t i = 0; i < points.count(); ++i) {
-        const auto &point = points[i];
-        const double residual =
-            lead(point) - mean_lead - slope * (point.time - first.time - mean_time);
-        lowest = std::min(lowest, residual);
-        highest = std::max(highest, residual);
-    }
     // A position that moves in steps beats with the readings: a slow ramp of up to one step.
     const double step = granularity();
     // A pause looks like a step, too, so only the certain part of it excuses a spread.
     const double certain =
         std::max(static_cast<double>(common_step_ - 1) / rate_, std::min(step, max_unsure_step));
-    const double spread = std::max(0.0, highest - lowest - certain);
+    const double spread = std::max(0.0, line.spread - certain);
     // In a short window a position that moves in large steps shows too little.
     if ((step > max_fine_step && duration < min_coarse_window) || spread > max_spread ||
-        std::abs(slope) * duration < min_clarity * spread + max_beat * step)
+        std::abs(line.slope) * duration < min_clarity * spread + max_beat * step)
         return std::nullopt;
-    // Most of the window must run at that rate, not only a few steps in it. Parts of it show that
-    // if their deviation is longer than the steps of the position.
+    return has_slope_throughout(points, line.slope) ? std::optional(line.slope) : std::nullopt;
+}
+
+double RateCheck::gain(const Reading &from, const Reading &to) const
+{
+    return (to.samples - from.samples) / rate_ - (to.time - from.time);
+}
+
+RateCheck::Line RateCheck::fit_line(const Points &points) const
+{
+    const auto &first = points[0];
+    const auto count = static_cast<double>(points.count());
+    double mean_time = 0;
+    double mean_lead = 0;
+    for (std::size_t i = 0; i < points.count(); ++i) {
+        mean_time += (points[i].time - first.time) / count;
+        mean_lead += gain(first, points[i]) / count;
+    }
+    double covariance = 0;
+    double variance = 0;
+    for (std::size_t i = 0; i < points.count(); ++i) {
+        const double time = points[i].time - first.time - mean_time;
+        covariance += time * (gain(first, points[i]) - mean_lead);
+        variance += time * time;
+    }
+    const double slope = covariance / variance;
+    double lowest = 0;
+    double highest = 0;
+    for (std::size_t i = 0; i < points.count(); ++i) {
+        const double time = points[i].time - first.time - mean_time;
+        const double residual = gain(first, points[i]) - mean_lead - slope * time;
+        lowest = std::min(lowest, residual);
+        highest = std::max(highest, residual);
+    }
+    return {.slope = slope, .spread = highest - lowest};
+}
+
+bool RateCheck::has_slope_throughout(const Points &points, double slope) const
+{
+    const auto count = points.count();
+    const double duration = points[count - 1].time - points[0].time;
+    // The parts must be so long that their deviation exceeds the steps of the position.
     const double part =
-        2 * step / std::abs(slope) / duration * static_cast<double>(points.count() - 1);
+        2 * granularity() / std::abs(slope) / duration * static_cast<double>(count - 1);
     const auto lag = static_cast<std::size_t>(std::max(1.0, std::ceil(part)));
-    if (lag > points.count() / 2)
-        return std::nullopt;
+    if (lag > count / 2)
+        return false;
     std::array<double, max_points> slopes{};
     std::size_t found = 0;
     std::size_t undisturbed = 0; // points in a row
-    for (std::size_t i = 0; i < points.count(); ++i) {
+    for (std::size_t i = 0; i < count; ++i) {
         undisturbed = points[i].is_disturbed ? 0 : undisturbed + 1;
         if (undisturbed <= lag)
             continue;
         const auto &from = points[i - lag];
-        const auto &to = points[i];
-        slopes[found++] = (lead(to) - lead(from)) / (to.time - from.time);
+        slopes[found++] = gain(from, points[i]) / (points[i].time - from.time);
     }
-    if (found < (points.count() - lag) / 2 || found == 0)
-        return std::nullopt;
+    if (found < (count - lag) / 2 || found == 0)
+        return false;
     const double typical = median(std::span(slopes).first(found));
-    if (typical * slope <= 0 || std::abs(typical) < std::abs(slope) / 2)
-        return std::nullopt;
-    return slope;
+    return typical * slope > 0 && std::abs(typical) >= std::abs(slope) / 2;
 }
 
 bool RateCheck::estimate_granularity(std::uint64_t samples, double time)

@@ -94,10 +94,21 @@ private:
         std::size_t first_ = 0;
     };
 
+    struct Line {
+        double slope;
+        double spread; // distance between the outermost points, s
+    };
+
     /// The deviation from rate_ (parts of one, above 0 = fast) if the points show one beyond any
     /// doubt.
     [[nodiscard]] std::optional<double> find_deviation(const Points &points,
                                                        double threshold) const;
+    /// How far the device got ahead of the clock between two readings, s.
+    [[nodiscard]] double gain(const Reading &from, const Reading &to) const;
+    /// The lead over the clock as a function of time, by least squares.
+    [[nodiscard]] Line fit_line(const Points &points) const;
+    /// Whether most of the window has the slope, and not only a few steps in it.
+    [[nodiscard]] bool has_slope_throughout(const Points &points, double slope) const;
     [[nodiscard]] std::optional<double> detect(double now);
     /// Returns whether the device paused.
     bool estimate_granularity(std::uint64_t samples, double time);
