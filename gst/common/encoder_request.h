@@ -20,14 +20,14 @@ struct EncoderRequestEvent {
 
 /// Makes a GST_EVENT_CUSTOM_UPSTREAM whose structure is named jkvm-encoder-request and has the
 /// fields rate (Hz), channels, frame-size (samples per channel), bitrate (bit/s), complexity (0 to
-/// 10), signal (libopus' number), bandwidth (libopus' number), all guint but signal (gint), and vbr
-/// and dtx (gboolean). A sender of the event may leave out any of them, use any integer type, and
-/// add packet-loss-percentage (guint).
+/// 10), signal (libopus' number), bandwidth (libopus' number), all guint except signal (gint), and
+/// vbr and dtx (gboolean). A sender of the event may leave out any of them, use any integer type,
+/// and add packet-loss-percentage (guint).
 GstEvent *make_encoder_request(const wire::EncoderConfig &config);
 
 /// Makes the same event with the field withdrawn (gboolean) = TRUE: nothing is requested any more,
-/// and the encoder returns to its own settings. `config`: what these are believed to be, for an
-/// encoder that does not know them.
+/// and the encoder returns to its own settings. `config`: an estimate of these, for an encoder that
+/// cannot restore them.
 GstEvent *make_encoder_withdrawal(const wire::EncoderConfig &config);
 
 [[nodiscard]] bool is_encoder_request(GstEvent *event);

@@ -8,10 +8,10 @@
 
 namespace jkvm {
 
-/// GstBaseSrc interrupts create() for a pause, a flush, a change to READY and an EOS event alike.
-/// After a pause create() waits for PLAYING and continues: returning FLUSHING would pause the task,
-/// possibly after the change back to PLAYING has already started it. After an EOS event it has to
-/// return, because the event is sent downstream by the caller of create().
+/// GstBaseSrc interrupts create() in the same way for a pause, a flush, a change to READY and an
+/// EOS event. After a pause create() waits for PLAYING and continues: returning FLUSHING would
+/// pause the task, possibly after the change back to PLAYING has already started it. After an EOS
+/// event it has to return, because the event is sent downstream by the caller of create().
 class InterruptedCreate {
 public:
     /// Any thread: before GstElementClass::send_event of the parent class.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Makes Opus caps like opusenc's, which muxers, payloaders and decoders accept.
+// Makes Opus caps like those of opusenc, which muxers, payloaders and decoders accept.
 #pragma once
 
 #include "common/gst_ref.h"

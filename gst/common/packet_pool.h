@@ -14,8 +14,8 @@
 namespace jkvm {
 
 /// A GstBufferPool would need a GType of its own to count, and plugins that are linked statically
-/// into one program cannot both register it. So each buffer carries a reference to its pool, and
-/// returns there when its last reference is dropped.
+/// into one program cannot both register it. Instead, each buffer has a reference to its pool, to
+/// which it returns when its last reference is dropped.
 ///
 /// Buffers are acquired on one thread and may return on any. At most `bound` buffers belong to the
 /// pool; when all of them are in use downstream, a plain buffer is allocated and freed after use.

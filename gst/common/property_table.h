@@ -11,12 +11,12 @@
 
 namespace jkvm {
 
-/// One property of an object whose value is found in an Owner: the element's settings, or the
+/// One property of an object whose value is stored in an Owner: the element's settings, or the
 /// object itself. Made by row() or computed().
 template <typename Owner>
 struct PropertyRow {
     const char *name;
-    /// The default is the value in `defaults`, or zero where that is null. Transfer floating.
+    /// The default is the value in `defaults`, or zero if that is null. Transfer floating.
     std::function<GParamSpec *(const Owner *defaults)> make_spec;
     std::function<void(Owner &, const GValue *, const GParamSpec *)> set; ///< empty: read-only
     std::function<void(const Owner &, GValue *, const GParamSpec *)> get;
@@ -71,9 +71,9 @@ PropertyRow<Owner> row(const char *name, const char *nick, const char *blurb, Va
     return computed<Owner>(name, nick, blurb, values, flags, getter, setter);
 }
 
-/// The properties whose values are found in an Owner. Immutable after construction, so that a table
-/// can be a constant that every object of a class shares. GObject's property ids have no meaning:
-/// rows are found by name.
+/// The properties whose values are stored in an Owner. Immutable after construction, so that a
+/// table can be a constant that every object of a class shares. GObject's property ids have no
+/// meaning: rows are found by name.
 template <typename Owner>
 class PropertyTable {
 public:
@@ -100,8 +100,8 @@ public:
         return std::move(*this);
     }
 
-    /// Installs all rows behind the properties that the class has itself already. An Owner that can
-    /// be constructed without arguments has the defaults.
+    /// Installs all rows after the properties that the class itself has already. The defaults are
+    /// the values of a default-constructed Owner, if it can be constructed without arguments.
     void install(GObjectClass *klass) const
     {
         auto id = next_property_id(klass);
@@ -115,7 +115,7 @@ public:
         }
     }
 
-    /// False: the property is not in this table.
+    /// Returns false if the property is not in this table.
     bool set(Owner &owner, const GValue *value, const GParamSpec *spec) const
     {
         const auto *row = find(spec);

@@ -18,7 +18,7 @@ namespace jkvm {
 
 inline constexpr auto read_only =
     static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
-/// Takes effect at the next start: READY to PAUSED.
+/// Takes effect at the next change from READY to PAUSED.
 inline constexpr auto mutable_ready =
     static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
 /// Takes effect immediately.
@@ -37,9 +37,10 @@ inline GType register_enum(const char *name, const GEnumValue *values)
     return type;
 }
 
-/// The values that a property accepts, both bounds included. T is also the type of the property: a
-/// number as it is; a time as guint in milliseconds, gint64 in microseconds or guint64 in
-/// nanoseconds. The member that holds the value may have another type of number or time.
+/// The values that a property accepts, both bounds included. T also determines the type of the
+/// property: a number is exposed as it is; a time as guint in milliseconds, gint64 in microseconds
+/// or guint64 in nanoseconds. The member that holds the value may have another type of number or
+/// time.
 template <typename T>
 struct Range {
     T minimum;
@@ -231,7 +232,7 @@ struct PropertyType<AnyValue, GstStructure *> {
     }
 };
 
-/// The member that a chain of member pointers leads to.
+/// Returns the member that a chain of member pointers leads to.
 template <typename Owner, typename Member, typename Class>
 auto &member_at(Owner &owner, Member Class::*member)
 {
@@ -243,7 +244,8 @@ auto &member_at(Owner &owner, Member Class::*member, Members... members)
     return member_at(owner.*member, members...);
 }
 
-/// One more than the number of properties that the class itself, not its parents, has installed.
+/// Returns one more than the number of properties that the class itself, not its parents, has
+/// installed.
 inline guint next_property_id(GObjectClass *klass)
 {
     guint count = 0;

@@ -14,7 +14,7 @@
 namespace jkvm {
 
 enum class Mode {
-    automatic, ///< as JetKVM's processes do it on this path
+    automatic, ///< the role of JetKVM's own processes on this path
     listen,
     connect,
 };
@@ -24,10 +24,10 @@ struct IpcSettings {
     /// default dialect.
     explicit IpcSettings(bool is_sink);
 
-    /// Everything resolved: environment variables read, defaults filled in. Errors: `path_unusable`
-    /// when the group does not exist.
+    /// Returns the endpoint with environment variables and defaults resolved. Error:
+    /// `path_unusable` if the group does not exist.
     [[nodiscard]] Result<Endpoint> endpoint() const;
-    /// The dialect to speak; nothing = recognised from the peer, which only a source can do.
+    /// The dialect to use; nothing = that of the peer is recognised, which only a source can do.
     [[nodiscard]] std::optional<wire::Dialect> spoken_dialect() const;
 
     bool is_sink;

@@ -45,12 +45,13 @@ public:
         was_unlocked_ = true;
         engine_.resume();
     }
-    /// Discards frames that were sent while the pipeline was paused: they are outdated.
+    /// Discards frames that were sent while the pipeline was paused, because they are outdated.
     void restart() { engine_.restart(); }
     bool set_caps();
     /// Any thread: precedes send_event() of the base class.
     void on_send_event(const GstEvent *event) { interrupted_create_.on_send_event(event); }
-    /// Takes an event of is_encoder_request(). False: it is invalid and was refused with a warning.
+    /// Handles an event for which is_encoder_request() is true. Returns false if it is invalid and
+    /// was refused with a warning.
     bool handle_encoder_request(GstEvent *event);
     /// Precedes post_message() of the base class.
     void on_message(GstMessage *message);
@@ -66,12 +67,12 @@ private:
         bool is_listening;
         PeerInfo peer = {};                  // the last one that connected
         std::optional<PeerInfo> talker = {}; // if it sent a frame and no Stop after it
-        bool has_pushed = false;             // a buffer: the caps stay as they are
+        bool has_pushed = false;             // a buffer; the caps do not change afterwards
     };
 
-    // One for each event of the engine, GST_FLOW_CUSTOM_SUCCESS: wait for the next event;
-    // GST_FLOW_OK: `buffer` is set.
     GstFlowReturn wait_playing();
+    // One overload for each event of the engine. GST_FLOW_OK: `buffer` is set;
+    // GST_FLOW_CUSTOM_SUCCESS: wait for the next event.
     GstFlowReturn on_event(const ReceiveEngine::Frame &frame, GstBuffer **buffer);
     void on_event(const ReceiveEngine::Dropped &dropped);
     void on_event(const ReceiveEngine::Connected &connected);

@@ -10,8 +10,9 @@
 namespace jkvm {
 
 /// Sends at most ten heartbeats a second: a byte into the supervisor's pipe and, with systemd, a
-/// notification of its watchdog. They stop when a streaming thread is blocked, on a deadlock, and
-/// when the process does not run. Must outlive the pads and the pipeline that it observes.
+/// notification of its watchdog. They stop when the observed stream stops or a streaming thread is
+/// blocked, on a deadlock, and when the process is stopped. Must outlive the pads and the pipeline
+/// that it observes.
 class PipelineHeartbeat {
 public:
     /// `fd`: the writing end of the pipe; -1 = none.
@@ -20,11 +21,11 @@ public:
     PipelineHeartbeat &operator=(const PipelineHeartbeat &) = delete;
     ~PipelineHeartbeat();
 
-    /// Sends a heartbeat for each buffer or GAP event at the pad. For a pad with a continuous
+    /// Sends a heartbeat when a buffer or GAP event passes the pad, which must have a continuous
     /// stream.
     void follow_stream(GstPad *pad);
-    /// Sends heartbeats unless a push from one of the pipeline's streaming threads does not return.
-    /// For a pipeline whose stream may pause. Main loop's thread; at most one pipeline.
+    /// Sends heartbeats as long as the pushes of all streaming threads in the pipeline return. For
+    /// a pipeline whose stream may pause; at most one. Must be called on the main loop's thread.
     void follow_threads(GstBin *pipeline);
 
 private:

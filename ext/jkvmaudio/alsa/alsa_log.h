@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The debug category of the ALSA code, and alsa-lib's own error messages in it.
+// Provides the debug category of the ALSA code and routes alsa-lib's error messages to it.
 #pragma once
 
 #include <alsa/asoundlib.h>
@@ -7,7 +7,7 @@
 
 namespace jkvm {
 
-/// The category "jkvmalsa". Any thread.
+/// Returns the category "jkvmalsa". Any thread.
 GstDebugCategory *alsa_debug_category();
 
 /// While it exists, alsa-lib's error messages of the calling thread are logged (DEBUG) instead of

@@ -45,9 +45,9 @@ public:
     [[nodiscard]] MonotonicTime captured() const { return captured_; }
     /// Number of unread samples, as of the last wait().
     [[nodiscard]] std::size_t available() const { return available_; }
-    /// Up to `samples` of the oldest unread samples, in the device's own memory: as many as are
-    /// stored there contiguously. Empty if there are none or they cannot be read; the next wait()
-    /// reports the reason.
+    /// Returns up to `samples` of the oldest unread samples, in the device's own memory: as many as
+    /// are stored there contiguously. Empty if there are none or they cannot be read; the next
+    /// wait() reports the reason.
     std::span<const std::byte> peek(std::size_t samples);
     /// Returns the memory of that many samples to the device.
     void commit(std::size_t samples);
@@ -77,7 +77,8 @@ private:
     /// the reading.
     void check_rate(snd_pcm_sframes_t available, MonotonicTime now, MonotonicTime due);
     void measure_age(snd_pcm_sframes_t available, snd_pcm_sframes_t delay, MonotonicTime now);
-    /// Time at which the device should have that many unread samples; the distant past if unknown.
+    /// Returns the time at which the device should have that many unread samples; the distant past
+    /// if unknown.
     [[nodiscard]] MonotonicTime complete_at(std::size_t samples) const;
     Outcome recover(int code);
 

@@ -20,7 +20,7 @@ struct DeviceReport {
     std::string detail; ///< ALSA's reason; empty while a device is open
 };
 
-/// The same for capture and playback: the engine, which implements Stream, processes the samples.
+/// Serves capture and playback alike: the engine, which implements Stream, processes the samples.
 /// Thread-bound.
 class DeviceSession {
 public:
@@ -45,7 +45,7 @@ public:
     /// `devices`: as users name them, tried in this order. `stream` outlives the session.
     DeviceSession(std::vector<std::string> devices, Stream &stream);
 
-    /// Opens the first device that works. Errors: that of the first device in the list.
+    /// Opens the first device that works. If none does, returns the error of the first in the list.
     Status open(MonotonicTime now);
     /// Starts the open device, and from now on every device as soon as it is opened.
     void start();
@@ -55,7 +55,7 @@ public:
 
     /// Opens a device or resumes the suspended one, if an attempt is due. Returns whether one was.
     bool retry(MonotonicTime now);
-    /// Closes the device, which cannot be used any more.
+    /// Closes the device, which can no longer be used.
     void lose(DeviceTrouble trouble, const char *reason);
     void lose(const Error &error);
     /// Keeps the suspended device open; it has to be resumed.
@@ -70,7 +70,7 @@ public:
     /// Handles a device that was restarted after an xrun.
     void on_restarted(MonotonicTime now) { supervisor_.on_restarted(now); }
     /// Records that the device transferred a frame of this length. Returns whether it is the first
-    /// one since the device was opened; then the change of state is to be reported with report().
+    /// one since the device was opened; the caller then reports the change of state with report().
     bool on_frame(nanoseconds frame, MonotonicTime now) { return supervisor_.on_frame(frame, now); }
     /// Passes the current state to Stream::on_device_changed().
     void report();

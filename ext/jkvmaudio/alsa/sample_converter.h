@@ -28,7 +28,8 @@ public:
     void set_input_rate(unsigned input_rate);
     [[nodiscard]] bool is_adjustable() const { return is_adjustable_; }
 
-    /// Input samples needed for that many more output samples, at least 1. May be a few short.
+    /// Returns the number of input samples needed for that many more output samples, at least 1.
+    /// May be a few too low.
     [[nodiscard]] std::size_t input_for(std::size_t output) const;
     /// Converts whole samples and returns the number of output samples, for which `output` must
     /// have room.

@@ -76,7 +76,7 @@ private:
     bool needs_independent_packet_ = false;
     Gain gain_;
     std::vector<std::int16_t> scaled_; // the frame after the volume
-    std::size_t unmeasured_;           // samples per channel since the levels were
+    std::size_t unmeasured_;           // samples per channel since the last level measurement
 };
 
 } // namespace jkvm

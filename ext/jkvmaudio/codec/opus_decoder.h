@@ -15,7 +15,7 @@
 
 namespace jkvm {
 
-/// Whether the packet carries a low-bitrate copy of the frame before it. Packets of CELT never do.
+/// Whether the packet contains a low-bitrate copy of the frame before it. CELT packets never do.
 bool has_in_band_fec(std::span<const std::byte> packet);
 
 /// Decodes to interleaved float samples at 48 kHz. Does not allocate after create(). Returned
@@ -39,8 +39,8 @@ public:
     /// `channels`: of the output, 1 or 2. Errors: out_of_resources.
     static Result<OpusFrameDecoder> create(unsigned channels);
 
-    /// Decodes a packet. An invalid one is concealed for as long as it claims to be, or for the
-    /// duration of the packet before if it does not even have a header.
+    /// Decodes a packet. An invalid one is concealed for the duration in its header, or, if it has
+    /// no valid header, for that of the previous packet.
     std::span<const float> decode(std::span<const std::byte> packet);
     /// Recovers or conceals lost audio. `samples`: per channel, at most max_samples. `next`: the
     /// packet after the loss, or empty; if it carries FEC, the last frame of the loss is recovered
@@ -62,7 +62,7 @@ private:
         : handle_(std::move(handle)), channels_(channels), output_(max_samples * channels)
     {}
 
-    /// Fills the output from `first` on by libopus's concealment.
+    /// Fills the output from `first` on with libopus's concealment.
     void run_plc(std::size_t first, std::size_t samples);
     void fade(std::size_t first, std::size_t samples);
 

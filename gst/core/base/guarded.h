@@ -8,7 +8,7 @@
 
 namespace jkvm {
 
-/// A T that can be reached only while its mutex is locked.
+/// A T that can be accessed only while its mutex is locked.
 template <typename T>
 class Guarded {
 public:
@@ -28,13 +28,13 @@ public:
 
         /// Blocks until `condition` is notified; the mutex is released meanwhile.
         void wait(std::condition_variable &condition) { condition.wait(lock_); }
-        /// The same, until `predicate` is true. It is evaluated with the mutex held.
+        /// Blocks until `predicate`, which is evaluated with the mutex held, is true.
         template <typename Predicate>
         void wait(std::condition_variable &condition, Predicate predicate)
         {
             condition.wait(lock_, std::move(predicate));
         }
-        /// Calls `function` with the mutex released. The data may be different afterwards.
+        /// Calls `function` with the mutex released. The data may have changed afterwards.
         template <typename Function>
         decltype(auto) unlocked(Function &&function)
         {

@@ -21,7 +21,7 @@ public:
     void resume();
     /// Any thread: requests that pending data be discarded as outdated. Pending until taken.
     void request_restart();
-    /// Any thread: requests that the streaming thread look at its state. Pending until taken.
+    /// Any thread: requests that the streaming thread check its state. Pending until taken.
     void request_wake_up();
 
     /// Streaming thread: returns whether a restart was requested, and clears the request.

@@ -15,11 +15,11 @@ class CaptureHealth {
 public:
     /// A device that delivers this much audio in less than a quarter of the time, several times in
     /// a row, is free-running. A late measurement, or a device that catches up after a stall, does
-    /// so once; a wrong rate is at most three times the right one.
+    /// so once; a wrong rate is at most three times the reported one.
     static constexpr nanoseconds pace_window = std::chrono::milliseconds(100);
     static constexpr int max_fast_windows = 3;
-    /// A device whose samples have the same non-zero value for this long is stuck: even hum or an
-    /// offset has noise.
+    /// A device whose samples have the same non-zero value for this long is stuck: even hum or a
+    /// DC offset contains noise.
     static constexpr nanoseconds max_constant_time = std::chrono::milliseconds(500);
 
     /// Returns what is wrong with the device, or none. `position` and `captured`: as in

@@ -15,11 +15,11 @@ struct SoundCard {
     std::string name; ///< human-readable: "HDMI receiver"
 };
 
-/// The names without surrounding spaces; empty ones are left out.
+/// Returns the names without surrounding spaces and without empty ones.
 std::vector<std::string> split_device_list(std::string_view list);
 
-/// The name for snd_pcm_open(): if `device` is the id or name of a card, that of the card's first
-/// device; else `device` itself.
+/// Returns the name for snd_pcm_open(): that of the first device of a card if `device` is the id or
+/// name of the card, else `device` itself.
 std::string pcm_name(const std::string &device, std::span<const SoundCard> cards);
 
 } // namespace jkvm

@@ -10,8 +10,8 @@ class DriverTimestamps {
 public:
     /// The driver of a running device reads its hardware more often than this.
     static constexpr nanoseconds max_age = std::chrono::seconds(1);
-    /// After this many implausible timestamps in a row the driver's timestamps are not used any
-    /// more.
+    /// After this many implausible timestamps in a row the driver's timestamps are no longer
+    /// used.
     static constexpr int max_implausible = 5;
 
     /// Age of the driver's position; 0 if its timestamp is implausible. `stamp` is on the clock of

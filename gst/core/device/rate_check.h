@@ -24,10 +24,10 @@ public:
     static constexpr nanoseconds middle_window = std::chrono::milliseconds(1500);
     static constexpr nanoseconds long_window = std::chrono::milliseconds(4500);
     static constexpr double long_threshold = 0.00195;
-    /// Ratios of the measured and the reported rate that are believed.
+    /// Range of the ratio of measured to reported rate; other measurements are discarded.
     static constexpr double min_ratio = 0.3;
     static constexpr double max_ratio = 3.2;
-    /// A measured rate that is closer to the reported one is not a mismatch any more.
+    /// A measured rate that is closer to the reported one is no longer a mismatch.
     static constexpr double restored_threshold = 0.0015;
     /// A wake-up that is later than this disturbs a measurement.
     static constexpr nanoseconds max_lateness = std::chrono::milliseconds(4);
@@ -99,8 +99,8 @@ private:
         double spread; // distance between the outermost points, s
     };
 
-    /// The deviation from rate_ (parts of one, above 0 = fast) if the points show one beyond any
-    /// doubt.
+    /// The deviation from rate_ (parts of one, above 0 = fast) if the points show one
+    /// clearly.
     [[nodiscard]] std::optional<double> find_deviation(const Points &points,
                                                        double threshold) const;
     /// How far the device got ahead of the clock between two readings, s.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Resolves the encoder's settings from a preset, the owner's own settings and a receiver's request.
+// Derives the encoder's settings from a preset, the owner's own settings and a receiver's request.
 #pragma once
 
 #include "core/opus/encoder_settings.h"
@@ -12,10 +12,10 @@ namespace jkvm {
 /// The owner has priority: any setting by the owner ends the receiver's request.
 class CodecControl {
 public:
-    /// Applies all settings of a preset. Without a value the settings stay and count as the
+    /// Applies all settings of a preset. Without a value, the settings remain and count as the
     /// owner's.
     void set_quality(std::optional<Quality> quality);
-    /// Selects the table of presets. The owner's settings stay.
+    /// Selects the table of presets. The owner's settings remain.
     void set_direction(wire::Direction direction);
     /// Calls `change` with the settings to modify, which then count as the owner's.
     template <typename Change>
@@ -25,7 +25,7 @@ public:
         quality_.reset();
         request_ = {};
     }
-    /// Merges a request into the one before: fields without a value stay as requested before.
+    /// Merges a request into the previous one: fields without a value stay as requested before.
     void request(const EncoderRequest &request);
     /// Ends the receiver's request.
     void withdraw_request() { request_ = {}; }

@@ -15,7 +15,7 @@ namespace jkvm {
 
 enum class BitrateType { cbr, vbr, constrained_vbr };
 
-/// The values of these three are those of libopus.
+/// The values of the following three enums are those of libopus.
 enum class AudioType { voice = 2048, generic = 2049, restricted_lowdelay = 2051 };
 enum class SignalHint { automatic = -1000, voice = 3001, music = 3002 };
 enum class Bandwidth {
@@ -50,7 +50,8 @@ struct EncoderSettings {
     bool operator==(const EncoderSettings &) const = default;
 };
 
-/// One sentence for each setting that has no effect, or a bad one, together with the others.
+/// Returns one sentence for each setting that has no effect, or a harmful one, in combination with
+/// the others.
 std::vector<std::string_view> contradictions(const EncoderSettings &settings);
 
 /// A receiver's request; fields without a value keep the current setting.
@@ -68,8 +69,8 @@ struct BitrateLimits {
     unsigned maximum = 650000;
 };
 
-/// The settings with the request applied. The bitrate is clamped to the limits and other values to
-/// their range; a frame length that does not exist is ignored.
+/// Returns the settings with the request applied. The bitrate is clamped to the limits and other
+/// values to their range; a frame length that does not exist is ignored.
 EncoderSettings apply_request(const EncoderRequest &request, EncoderSettings settings,
                               const BitrateLimits &limits);
 

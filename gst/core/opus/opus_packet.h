@@ -29,7 +29,7 @@ struct OpusPacketFacts {
     [[nodiscard]] nanoseconds duration() const { return frames * frame_duration; } ///< <= 120 ms
 };
 
-/// "silk", "hybrid", "celt".
+/// Returns "silk", "hybrid" or "celt".
 const char *name_of(OpusMode mode);
 
 /// Granularity in which a decoder conceals well after a packet of that mode. SILK clicks unless a
@@ -40,7 +40,8 @@ constexpr nanoseconds conceal_quantum(OpusMode mode)
     return mode == OpusMode::celt ? nanoseconds(2500us) : nanoseconds(10ms);
 }
 
-/// Empty if the packet is empty, truncated or longer than the 120 ms that the standard allows.
+/// Returns nothing if the packet is empty, truncated or longer than the 120 ms that the standard
+/// allows.
 std::optional<OpusPacketFacts> opus_packet_facts(std::span<const std::byte> packet);
 
 } // namespace jkvm

@@ -14,11 +14,11 @@ namespace jkvm {
 struct PacketFacts {
     nanoseconds duration;     ///< > 0
     int channels;             ///< coded in this packet; the stream may have more
-    bool is_silence;          ///< no audio is coded in it: the encoder left the frame out (DTX)
-    bool is_quiet;            ///< is_silence, or digital silence is coded in it
+    bool is_silence;          ///< it contains no audio: the encoder omitted the frame (DTX)
+    bool is_quiet;            ///< is_silence, or it contains digital silence
     nanoseconds conceal_step; ///< a decoder conceals a loss after it in multiples of this; > 0
-    /// Longest loss after it that a decoder conceals in one step. Each step fades, so fewer steps
-    /// are louder.
+    /// Maximum duration that a decoder conceals in one step after it. Each step fades, so fewer
+    /// steps are louder.
     nanoseconds maximum_conceal_step;
 };
 

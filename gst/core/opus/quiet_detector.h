@@ -9,9 +9,9 @@
 namespace jkvm {
 
 /// A frame is quiet if it is far below the loudest recent frames, or close to digital silence. The
-/// size of a packet does not tell: at a variable bitrate the smallest packets of a steady tone are
-/// as loud as the others. Neither does SILK's voice activity flag, which is 0 for steady chords and
-/// noise. Thread-bound.
+/// packets do not show the level: at a variable bitrate the smallest packets of a steady tone are
+/// as loud as the others, and SILK's voice activity flag is 0 for steady chords and noise.
+/// Thread-bound.
 class QuietDetector {
 public:
     static constexpr double minimum_distance = 25; ///< below the reference (dB)

@@ -11,7 +11,8 @@
 
 namespace jkvm {
 
-/// Direction of the latest latencies; `unsteady` is JetKVM's "volatile".
+/// Direction of the latest latencies; `unsteady` is named "volatile" in the statistics, as in
+/// JetKVM.
 enum class LatencyTrend { stable, increasing, decreasing, unsteady };
 
 /// A value type. Share it between threads in a Guarded<> and read it through a snapshot.

@@ -8,7 +8,7 @@
 namespace jkvm {
 
 /// CLOCK_MONOTONIC at the rate of the device's own clock. Never jumps; continues without a device
-/// at the rate of the last one. The owner locks.
+/// at the rate of the last one. Not thread-safe: the owner locks it.
 class DeviceClock {
 public:
     /// Updates the rate: the sample at `position` was captured at that time. A position before the

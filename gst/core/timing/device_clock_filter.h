@@ -7,7 +7,7 @@
 namespace jkvm {
 
 /// A second-order delay-locked loop (F. Adriaensen, "Using a DLL to filter time", 2005). Its
-/// bandwidth falls during the first half minute, so that it locks soon and rejects jitter later.
+/// bandwidth falls during the first half minute, so that it locks quickly and rejects jitter later.
 /// Does not allocate.
 class DeviceClockFilter {
 public:
@@ -21,8 +21,8 @@ public:
     void update(nanoseconds position, nanoseconds measured);
     /// The device was restarted: position and time are discarded, the rate is kept.
     void restart() { is_started_ = false; }
-    /// As restart(), but starts at the bandwidth of an age of 9 s if the filter had that age
-    /// before: the rate is known, and a fast loop would only add its noise to it.
+    /// As restart(), but a filter that has run for 9 s continues with the bandwidth of that age:
+    /// its rate is known, and a fast loop would only add noise to it.
     void restart_at_known_rate();
 
     /// The other clock's time at the last position, filtered.

@@ -59,7 +59,7 @@ enum class CloseReason : std::uint8_t {
     replaced = 2,  ///< a newer client is served instead
     forbidden = 3, ///< the client's user may not connect, or the application refused it
 };
-/// The nick in messages and logs: "too-many".
+/// Returns the nick for messages and logs, such as "too-many".
 const char *name_of(CloseReason reason);
 
 /// Some of the settings of an encoder; the others are unknown or stay as they are.
@@ -76,7 +76,8 @@ struct EncoderConfigFields {
 
     /// Whether every field has a value.
     [[nodiscard]] bool is_complete() const;
-    /// A new sample rate alone keeps the duration of a frame.
+    /// Returns `config` with the fields that have a value replaced. A new sample rate alone keeps
+    /// the duration of a frame.
     [[nodiscard]] EncoderConfig applied_to(EncoderConfig config) const;
     /// Fields of `later` override those of this object.
     [[nodiscard]] EncoderConfigFields merged_with(const EncoderConfigFields &later) const;

@@ -25,7 +25,7 @@ inline constexpr std::size_t max_header_size = 17;
 inline constexpr std::size_t max_message_size = max_header_size + 4096;
 
 const DialectTraits &traits(Dialect dialect);
-/// "v1"
+/// Returns the name, such as "v1".
 std::string name(Dialect dialect);
 
 /// Returns the number of `type` on the wire; nothing if the dialect does not have the message.

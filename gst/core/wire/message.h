@@ -19,7 +19,7 @@ enum class Direction {
 /// The types of messages. The table in dialect.cpp has their numbers in each dialect and the sizes
 /// of their payloads.
 enum class MessageType : std::uint8_t {
-    opus_frame,  ///< exactly one Opus packet; an empty one carries nothing
+    opus_frame,  ///< exactly one Opus packet; an empty one is ignored
     config,      ///< sample rate, channels, frame size
     opus_config, ///< encoder settings
     stop,        ///< the end of a microphone session

@@ -23,7 +23,7 @@ public:
         violation, ///< not this protocol, until reset(); violation() describes why
     };
 
-    /// Without a dialect, recognises it from the first message.
+    /// Without a `dialect`, the parser recognises it from the first message.
     Parser(Direction direction, std::optional<Dialect> dialect);
 
     /// Returns the space for the next bytes; after need_more at least one whole message fits. It
@@ -48,7 +48,7 @@ private:
     // Large enough to read many frames at once after a stall.
     static constexpr std::size_t capacity = 4 * max_message_size;
 
-    /// Whether the dialect is known.
+    /// Determines the dialect if possible. Returns whether it is known now.
     bool recognize(std::span<const std::byte> unread);
     Outcome violate(std::string why);
 

@@ -18,8 +18,8 @@
 namespace jkvm {
 
 /// Controls a waiting receiver from other threads; outlives the receiver. interrupt() ends the
-/// wait. request_restart() replaces the connection by a new one, which starts with a new frame:
-/// messages sent before are outdated.
+/// wait. request_restart() replaces the connection by a new one, which starts with a new frame,
+/// because the messages sent before are outdated.
 class ReceiverControl : public WaitControl {
 public:
     /// Requests other encoder settings from the sender and from each later one, as soon as its

@@ -78,7 +78,7 @@ public:
     /// Makes next() return Interrupted until resume() is called.
     void interrupt() { control_.interrupt(); }
     void resume() { control_.resume(); }
-    /// Replaces the connection by a new one: frames sent so far are outdated.
+    /// Replaces the connection by a new one, because the frames sent so far are outdated.
     void restart() { control_.request_restart(); }
     /// Makes the next frame start a new timeline, for example after a flush.
     void restart_timeline() { received_.lock()->stream.restart_timeline(); }
@@ -115,7 +115,7 @@ private:
     std::unique_ptr<FrameReceiver> receiver_;
     bool has_waited_ = false; // since open(): a gap may be due
     bool is_connected_ = false;
-    bool is_server_expected_ = false; // after restart(): it was reachable before
+    bool is_server_expected_ = false; // after restart(): the server was reachable before
     MonotonicTime next_gap_{};
 };
 

@@ -14,14 +14,15 @@
 
 namespace jkvm {
 
-/// wait() belongs to one thread, everything else may be called from any thread.
+/// wait() must always be called from the same thread, the other functions from any.
 class EventPoll {
 public:
-    /// Not open, with errno, where the process has no descriptor left.
+    /// Not open, with errno set, if the process has no descriptor left.
     EventPoll() : fd_(::epoll_create1(EPOLL_CLOEXEC)) {}
     [[nodiscard]] bool is_open() const { return static_cast<bool>(fd_); }
 
-    /// `events`: EPOLLIN, EPOLLOUT. False, with errno: it cannot be watched.
+    /// `events`: EPOLLIN, EPOLLOUT. Returns false and sets errno if the descriptor cannot be
+    /// watched.
     bool add(int fd, std::uint32_t events, std::uint64_t token)
     {
         return control(EPOLL_CTL_ADD, fd, events, token);

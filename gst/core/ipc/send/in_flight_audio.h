@@ -14,8 +14,8 @@ namespace jkvm {
 /// that number determines how many of the newest ones are still unread.
 class InFlightAudio {
 public:
-    /// Records `size` bytes that the kernel took: a whole message, or a part of one. Only the last
-    /// part has the message's duration, the others have 0.
+    /// Records `size` bytes that the kernel accepted: a whole message, or a part of one. Only the
+    /// last part has the message's duration, the others have 0.
     void note_sent(nanoseconds duration, std::size_t size);
     /// Returns the duration of the messages that are unread when the kernel reports `memory` bytes.
     [[nodiscard]] nanoseconds duration(int memory) const;

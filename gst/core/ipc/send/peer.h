@@ -48,19 +48,19 @@ private:
 /// Not thread-safe: the sender that owns it holds its lock.
 ///
 /// The kernel would buffer seconds of audio for a reader that has stalled, which would then play
-/// all of it late. So the queued audio is bounded, and so is the part of it that the kernel holds,
-/// because data cannot be removed from there: half of the bound or 100 ms, whichever is more,
-/// but always one frame less than the bound. However long a frame is, one may be in the kernel and
-/// one may be queued here.
+/// all of it late. The queued audio is therefore bounded, and so is the part of it that the kernel
+/// holds, because data cannot be removed from there: to half of the bound or 100 ms, whichever is
+/// more, but always to one frame less than the bound. However long a frame is, one may be in the
+/// kernel and one may be queued here.
 class Peer {
 public:
     enum class Wait {
         nothing,
         kernel, ///< until the connection is writable
-        reader, ///< until the peer has read; only polling finds out
+        reader, ///< until the peer has read, which only polling shows
     };
     struct Counters {
-        std::uint64_t frames = 0;        ///< passed to the kernel whole
+        std::uint64_t frames = 0;        ///< passed to the kernel completely
         std::uint64_t bytes = 0;         ///< passed to the kernel
         std::uint64_t dropped = 0;       ///< frames dropped because too much was queued
         std::uint64_t undeliverable = 0; ///< frames not sent because the connection was broken
@@ -75,9 +75,9 @@ public:
     {}
 
     /// Never blocks. Writes as much as allowed and queues the rest; if too much is queued, drops
-    /// the oldest frame that is not partly written. False: the connection is broken.
+    /// the oldest frame that is not partly written. Returns false if the connection is broken.
     bool send(OutgoingMessage &message, WallTime now);
-    /// Continues writing the queue. False: the connection is broken.
+    /// Continues writing the queue. Returns false if the connection is broken.
     bool flush(WallTime now);
     /// Lifts the bound on audio in the kernel: no message will follow those queued now.
     void finish_writing() { is_finishing_ = true; }
@@ -89,7 +89,7 @@ public:
     [[nodiscard]] nanoseconds queued() const;
     /// Frames queued here.
     [[nodiscard]] std::size_t queued_frames() const { return queued_frames_; }
-    /// Frames dropped since the last one that was written whole.
+    /// Frames dropped since the last one that was written completely.
     [[nodiscard]] unsigned dropped_in_a_row() const { return dropped_in_a_row_; }
     [[nodiscard]] const Counters &counters() const { return counters_; }
     [[nodiscard]] int fd() const { return connection_.get(); }
@@ -113,13 +113,14 @@ private:
         partial, ///< or nothing; wait_ is the condition to continue
         broken,
     };
-    /// Passes it to the kernel, unless the kernel holds too much already. Counts the bytes that the
-    /// kernel took.
+    /// Passes the message to the kernel, unless that holds too much already. Counts the bytes that
+    /// the kernel accepted.
     WriteResult write(const PendingWrite &pending, WallTime now);
     /// Whether this frame must wait while `in_flight` is unread in the kernel.
     [[nodiscard]] bool must_wait(nanoseconds in_flight, nanoseconds frame) const;
-    /// The first `written` bytes are sent already. False when too many control messages wait, which
-    /// must not be dropped: the peer makes this end answer and does not read the answers.
+    /// Queues a message of which `written` bytes are sent already. Returns false if too many
+    /// control messages are queued, which must not be dropped: the peer sends messages that require
+    /// an answer and does not read the answers.
     bool enqueue(OutgoingMessage &message, std::size_t written);
     /// Returns false if no queued frame may be dropped.
     bool drop_oldest();

@@ -30,8 +30,8 @@ public:
     /// `format`: of the messages that this end sends.
     explicit PeerDialogue(wire::Format format);
 
-    /// Sends a control message; does nothing if the dialect does not have it. False: the connection
-    /// is broken.
+    /// Sends a control message; does nothing if the dialect does not have it. Returns false if the
+    /// connection is broken.
     bool send_control(Peer &peer, wire::MessageType type, std::span<const std::byte> payload) const;
     /// Reads once, without blocking, and answers the messages that require an answer.
     ReadResult receive(Peer &peer);

@@ -9,8 +9,8 @@
 namespace jkvm {
 
 /// The pauses between attempts grow from `first_pause` to `longest_pause`, unless a server is about
-/// to appear. A connection that lasted is followed by the first pause again; one that was closed
-/// immediately, or by which this end was turned away, is not. Thread-bound.
+/// to appear. After a connection that lasted, they start from the first pause again; not after one
+/// that was closed immediately or in which the server turned this end away. Thread-bound.
 class ConnectSchedule {
 public:
     /// Pause between attempts while a socket has just appeared: a server calls bind() before
@@ -48,7 +48,7 @@ private:
     MonotonicTime next_attempt_{};
     std::optional<MonotonicTime> appeared_;
     std::optional<MonotonicTime> connected_;
-    std::optional<MonotonicTime> last_seen_; // a server, at the end of its last connection
+    std::optional<MonotonicTime> last_seen_; // the server, at the end of the last connection
 };
 
 } // namespace jkvm

@@ -22,18 +22,18 @@ Result<UniqueFd> connect_to(const Endpoint &endpoint);
 /// Whether connect_to() failed because this process has no permission to connect: by the mode of
 /// the socket or of a directory, or by a security module.
 bool is_permission_denied(const Error &error);
-/// Accepts the next pending connection, non-blocking. Empty, with errno, if there is none or it
-/// cannot be accepted.
+/// Accepts the next pending connection, non-blocking. Returns no descriptor and sets errno if there
+/// is none or it cannot be accepted.
 UniqueFd accept_from(int listening_fd);
 
 PeerInfo identify(std::uint64_t id, int fd);
-/// Whether the endpoint may be connected with a process of this user: always with the user of this
-/// process.
+/// Whether the endpoint may be connected with a process of the peer's user. The user of this
+/// process is always allowed.
 bool is_allowed(const Endpoint &endpoint, const PeerInfo &peer);
 /// Returns how much of the send buffer is occupied by data that the peer has not read, in bytes as
-/// the kernel counts.
+/// the kernel counts them.
 int send_buffer_used(int fd);
-/// Returns how much data of the peer is unread, in bytes.
+/// Returns the amount of data from the peer that is unread, in bytes.
 int bytes_to_read(int fd);
 /// Sends a Stop with the reason for closing the connection, if the socket has room for it and
 /// the peer's dialect allows it. No part of another message may be pending.

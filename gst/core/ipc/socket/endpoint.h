@@ -14,8 +14,9 @@ namespace jkvm {
 
 enum class Role { listen, connect };
 
-/// Audio that may wait for one receiver, here and in the kernel; a receiver that stalls no longer
-/// than this loses nothing, so it is also what jkvmipcsrc reports as its maximum latency.
+/// Default maximum duration of the audio queued for one receiver, here and in the kernel. A
+/// receiver that stalls for no longer than this loses nothing; the maximum latency that jkvmipcsrc
+/// reports includes it.
 inline constexpr nanoseconds default_max_queue_time = std::chrono::milliseconds(500);
 
 struct Endpoint {

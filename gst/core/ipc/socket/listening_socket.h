@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Claims a socket path and listens on it, without harm to other servers and their files.
+// Claims a socket path and listens on it, without disturbing other servers and their files.
 #pragma once
 
 #include "core/base/result.h"
@@ -14,8 +14,8 @@ namespace jkvm {
 /// A non-blocking listening Unix stream socket bound to a path.
 ///
 /// The claim is a lock (flock) on PATH.lock. Its holder may remove a stale socket, but no other
-/// file. A running server without a lock is detected as well, without connecting to it, which could
-/// displace its client. An abstract socket needs no claim.
+/// file. A running server without a lock is detected as well, without connecting to it, because
+/// that could displace its client. An abstract socket needs no claim.
 ///
 /// If the process was started with a listening socket bound to the same path, as sd_listen_fds(3)
 /// describes, that socket is used, and its file is neither created nor removed.

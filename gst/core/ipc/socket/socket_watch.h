@@ -16,27 +16,27 @@ namespace jkvm {
 /// is missing. Thread-bound.
 class SocketWatch {
 public:
-    /// `path`: empty = watches nothing. Holds a descriptor for its whole life, unless there is
+    /// `path`: empty = watches nothing. Holds a descriptor for its lifetime, unless there is
     /// nothing to watch.
     explicit SocketWatch(std::string path);
 
-    /// Starts to watch; does nothing if it does so already. False if there is nothing to watch: an
-    /// abstract name, a symbolic link, or a directory without read permission. To be called before
-    /// an attempt to connect, so that no socket appears unnoticed in between.
+    /// Starts watching, unless it has started already. Returns false if there is nothing to watch:
+    /// an abstract name, a symbolic link, or a directory without read permission. To be called
+    /// before an attempt to connect, so that no socket appears unnoticed in between.
     bool arm();
-    /// Stops watching. If the socket is another one when the watch is
-    /// armed again, that is reported as an appearance.
+    /// Stops watching. If the socket has been replaced by the time the watch is armed again, that
+    /// is reported as an appearance.
     void disarm();
     [[nodiscard]] bool is_armed() const { return watch_ >= 0; }
 
     /// Readable when an event is pending; -1 if there is nothing to watch.
     [[nodiscard]] int fd() const { return inotify_.get(); }
-    /// Reads the pending events. Whether the socket appeared, or its permissions changed. To be
-    /// called after arm() as well.
+    /// Reads the pending events. Returns whether the socket appeared or its permissions changed. To
+    /// be called after arm() as well.
     bool take_appearance();
 
 private:
-    /// Watches the nearest existing directory. False: none can be watched.
+    /// Watches the nearest existing directory. Returns false if none can be watched.
     bool watch_nearest();
 
     /// Identity of the file at the path. Inode numbers are reused, so the time is part of it.
