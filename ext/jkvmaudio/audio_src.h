@@ -29,7 +29,7 @@ class AudioSrc final : public CaptureEngine::Host {
 public:
     explicit AudioSrc(GstJkvmAudioSrc *element);
 
-    /// The properties that describe the present state of the element.
+    /// The properties that describe the current state of the element.
     static const PropertyTable<AudioSrc> &live_properties();
     void set_property(guint id, const GValue *value, GParamSpec *spec);
     void get_property(guint id, GValue *value, GParamSpec *spec);
@@ -43,9 +43,10 @@ public:
     bool negotiate();
     /// Any thread: precedes send_event() of the base class.
     void on_send_event(const GstEvent *event) { interrupted_create_.on_send_event(event); }
-    /// False: the base class has to answer.
+    /// Returns false if the base class has to answer.
     bool answer_latency(GstQuery *query);
-    /// Takes an event of is_encoder_request(). False: it is invalid and was refused with a warning.
+    /// Handles an event for which is_encoder_request() is true. Returns false if it is invalid and
+    /// was refused with a warning.
     bool handle_encoder_request(GstEvent *event);
     GstClock *provide_clock();
     /// Precedes post_message() of the base class.
@@ -62,10 +63,11 @@ private:
     void on_rate_changed(const CaptureFrameReader::RateReport &report) override;
     void on_device_position(nanoseconds position, MonotonicTime captured) override;
 
-    /// Applies the settings changed since the last frame. False: they are invalid, an error was
-    /// posted.
+    /// Applies the settings changed since the last frame. Returns false if they are invalid; an
+    /// error was posted then.
     bool apply_settings();
-    /// GST_FLOW_CUSTOM_SUCCESS: the frame precedes the start of the stream and is not pushed.
+    /// Returns GST_FLOW_CUSTOM_SUCCESS for a frame that precedes the start of the stream and is not
+    /// pushed.
     GstFlowReturn code_frame(const CaptureEngine::Frame &frame, GstBuffer **buffer);
     /// The result of create() after a failure of the device; GST_FLOW_OK to continue with silence.
     GstFlowReturn handle_failure(const Error &error);

@@ -8,7 +8,7 @@
 
 namespace jkvm {
 
-/// The parts of a request that the endpoint looks at.
+/// The parts of a request that the endpoint uses.
 struct HttpRequest {
     std::string method; ///< "GET"
     std::string path;   ///< without the query

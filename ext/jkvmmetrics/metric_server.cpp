@@ -137,7 +137,8 @@ void MetricServer::accept_connections()
         if (connections_.size() == max_connections)
             make_room();
         connections_.push_back({std::move(fd), monotonic_now() + request_timeout, {}, {}});
-        // Most requests are there already; answering at once spares them from replacement.
+        // Most requests have arrived already; if they are answered at once, they cannot be
+        // replaced.
         if (auto &connection = connections_.back(); !handle(connection, POLLIN))
             connections_.pop_back();
     }

@@ -63,8 +63,8 @@ void PipelineHeartbeat::follow_threads(GstBin *pipeline)
     timer_ = g_timeout_add(milliseconds, on_timer, this);
 }
 
-/// Asks each streaming thread whether it is outside a push. A heartbeat is sent when all have
-/// answered; a thread that is blocked holds it back, whatever queues lie in between.
+/// Asks each streaming thread whether it is outside a push, also those that begin at queues. A
+/// heartbeat is sent when all have answered, so a blocked thread prevents it.
 void PipelineHeartbeat::probe_threads()
 {
     if (pending_ > 0)

@@ -36,8 +36,8 @@ std::string worker_program()
     return path != nullptr && *path != '\0' ? path : JKVM_WORKER_PATH;
 }
 
-/// Returns a random abstract name, which leaves no file behind. Only the worker may connect to it
-/// in any case.
+/// Returns a random abstract name, for which no file is created. Only the worker may connect to it,
+/// even if another process knows the name.
 std::string make_socket_name()
 {
     gchar *unique = g_uuid_string_random();

@@ -15,8 +15,7 @@
 //   record      if it exists when a PCM is opened for playback, the played frames are appended to
 //               the file "played": 32-bit samples, interleaved, little endian
 //   time        the simulated time of the PCM in ns (8 bytes), which replaces CLOCK_MONOTONIC if
-//   the
-//               file exists when the PCM is opened (device_time.h)
+//               the file exists when the PCM is opened (device_time.h)
 //   continue    the content continues in real time across reopens; contains its start time
 //               (CLOCK_MONOTONIC in ns); an empty file is filled in by the next open. Without
 //               it, every open starts at the beginning.
@@ -47,7 +46,7 @@
 //
 // Commands for playback:
 //   granularity N   the hardware pointer advances in steps of N frames
-//   jitter US       maximum delay of the hardware pointer behind the played frames (us)
+//   jitter US       maximum delay of the hardware pointer relative to the played frames (us)
 //
 // Playback: like a sound card's, the ring buffer keeps its content across prepare, so stale audio
 // can be played. Frames are recorded when the clock passes them, not when they are written. A

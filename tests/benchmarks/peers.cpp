@@ -83,7 +83,7 @@ std::vector<Playout::Action> play_through_rtpjitterbuffer(const Trace &trace, na
         const bool overlaps = time < *position - duration / 2;
         if (trace[i].arrival > time || overlaps) {
             outputs.emplace_back(Playout::Drop{i, Playout::DropReason::late, false});
-            continue; // the next frame that plays accounts for the hole
+            continue; // the next frame that plays accounts for the gap
         }
         if (time > *position + duration / 2)
             outputs.emplace_back(

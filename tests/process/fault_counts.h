@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Repetitions and durations of the fault tests. Sanitizer builds run a tenth of them, which is
-// enough for their checks.
+// Repetitions and durations of the fault tests. Sanitizer builds repeat a fault a tenth as often,
+// which is sufficient for their checks.
 #pragma once
 
 namespace jkvm::testing {

@@ -167,7 +167,7 @@ protected:
         return load_wave(directory_.file("decoded.wav"));
     }
 
-    /// Expects that the demo, which has ended, left no process and no socket directory behind.
+    /// Expects that no process and no socket directory of the demo, which has ended, remain.
     void expect_nothing_left()
     {
         EXPECT_FALSE(has_running_children());
@@ -261,7 +261,7 @@ TEST_F(DemoTest, EndsItsProcessesWhenItIsKilled)
     // Its processes are now children of this one; one that does not end makes this test time out.
     while (waitpid(-1, nullptr, 0) > 0) {
     }
-    fs::remove_all(socket_directory()); // the killed demo could not
+    fs::remove_all(socket_directory()); // the killed demo could not do so
 }
 
 TEST_F(DemoTest, ReportsDeviceThatCannotBeOpened)

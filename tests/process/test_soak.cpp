@@ -36,7 +36,7 @@ constexpr auto load_interval = 10s;
 constexpr auto load_duration = 1s;
 constexpr auto stall_interval = 8s;
 constexpr auto stall_duration = 1s;
-constexpr auto queue_time = 500ms; // of the sender for a client; less than a stall
+constexpr auto queue_time = 500ms; // max-queue-time of the sender; shorter than a stall
 constexpr auto patience_at_end = 60s;
 
 /// Results of the processes, in shared memory.
@@ -200,8 +200,8 @@ int receive(Results &results, const std::string &path)
     }
 }
 
-/// Stops the process for a while in each interval. The last seconds have no stalls, because the
-/// analysis cannot see frames that are missing at the end of a recording.
+/// Stops the process for `stall_duration` in each interval. The last seconds have no stalls,
+/// because the analysis cannot see frames that are missing at the end of a recording.
 void stall(const ChildProcess &process, const Results &results, std::chrono::seconds duration)
 {
     while (!results.is_connected && !results.is_sent)

@@ -22,8 +22,8 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
 
-/// Offset of the wall clock of all programs started with environment(). The test's own is
-/// unaffected.
+/// Offset of the wall clock of all programs started with environment(). The clock of the test
+/// itself is unaffected.
 class FakeWallClock {
 public:
     explicit FakeWallClock(const std::string &path)

@@ -18,7 +18,7 @@ constexpr double lowest = 500; // Hz
 constexpr double highest = 5500;
 constexpr double amplitude = 16384;
 
-/// Returns the frequency at the begin of each sweep in cycles per sample. The sum of all samples'
+/// Returns the frequency at the start of each sweep in cycles per sample. The sum of all samples'
 /// frequencies is an integer, so that the phase is continuous where the signal repeats.
 std::vector<double> make_frequencies()
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A test signal in which every millisecond is different, and an analyser that finds out which
+// Generates a test signal in which every millisecond is different, and determines which
 // milliseconds a recording of it contains.
 #pragma once
 
@@ -25,14 +25,14 @@ inline constexpr Samples chirp_length = std::chrono::seconds(10);
 /// Returns one period of the signal: mono, half of full scale.
 ///
 /// It is a sine with constant amplitude and continuous phase whose frequency sweeps to another
-/// pseudo-random frequency from 0.5 to 5.5 kHz in each millisecond. So a decoder cannot extrapolate
-/// it, and Opus reproduces its waveform at 96 kbit/s and above.
+/// pseudo-random frequency from 0.5 to 5.5 kHz in each millisecond. A decoder can therefore not
+/// extrapolate it, and Opus reproduces its waveform at 96 kbit/s and above.
 [[nodiscard]] std::vector<std::int16_t> make_chirp();
 
 /// Writes one period of the signal to a WAV file, the same in each channel. Failures throw.
 void write_chirp(const std::string &path, unsigned channels);
 
-/// What a recording contains of the signal, from its first to its last recognised millisecond.
+/// The parts of the signal in a recording, from its first to its last recognised millisecond.
 struct ChirpAccount {
     /// A place at which the recording deviates from the signal.
     struct Event {

@@ -104,7 +104,7 @@ private:
                correlate(at, window, offset) >= window_threshold;
     }
 
-    /// Returns the end of a stretch: the begin of the first block that does not follow the signal.
+    /// Returns the end of a stretch: the start of the first block that does not follow the signal.
     [[nodiscard]] Position follow(const Stretch &stretch) const
     {
         auto at = stretch.begin;
@@ -113,7 +113,7 @@ private:
         return at;
     }
 
-    /// Returns the begin of a stretch, not before `limit`. Behind a loss a decoder recovers slowly.
+    /// Returns the start of a stretch, not before `limit`. A decoder recovers slowly after a loss.
     [[nodiscard]] Position follow_back(const Stretch &stretch, Position limit) const
     {
         auto at = stretch.begin;
@@ -143,7 +143,7 @@ private:
             if (follows(at, before.offset))
                 return make_stretch(at, before.offset);
         }
-        // The search of the whole signal is expensive, so it becomes rare in audio that is no part
+        // The search of the whole signal is expensive, so it becomes rare in audio that is not part
         // of the signal at all.
         auto next_search = before.end;
         auto interval = search_window;
@@ -215,7 +215,7 @@ private:
         return best;
     }
 
-    std::vector<float> signal_; // with its begin repeated, so that a window does not wrap around
+    std::vector<float> signal_; // followed by its beginning, so that a window does not wrap around
     Position length_ = 0;
     std::vector<float> mono_;
     Position size_ = 0;
@@ -254,7 +254,7 @@ Position find_concealment(const Stretch &before, const Stretch &after,
     return std::max<Position>(0, frames * frame - jump);
 }
 
-/// Moves the begin of each stretch to the end of the concealment before it, and joins stretches
+/// Moves the start of each stretch to the end of the concealment before it, and joins stretches
 /// without a deviation between them.
 std::vector<Stretch> remove_transitions(const std::vector<Stretch> &stretches,
                                         const ChirpTolerance &tolerance)

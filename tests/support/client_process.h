@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Connects to sockets on behalf of a test from a process of its own.
+// Connects to sockets for a test from a separate process.
 #pragma once
 
 #include "core/base/unique_fd.h"
@@ -10,8 +10,8 @@
 
 namespace jkvm::testing {
 
-/// A forked process whose connections have its pid as their credentials. The test gets the
-/// descriptors. The process lives as long as this object.
+/// A forked process whose connections have its pid as their credentials. The test receives their
+/// descriptors. The process runs for the lifetime of this object.
 class ClientProcess {
 public:
     ClientProcess();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A minimal HTTP client for servers on this machine.
+// Implements a minimal HTTP client for servers on this machine.
 #pragma once
 
 #include "core/base/unique_fd.h"

@@ -11,7 +11,7 @@
 namespace jkvm::testing {
 namespace {
 
-/// The number after " name=".
+/// Returns the number after " name=".
 double read_field(const std::string &line, const std::string &name)
 {
     const auto at = line.find(" " + name + "=");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What a test PCM has played, and when it played each frame.
+// Reads the audio that a test PCM has played, and the time of each frame.
 #pragma once
 
 #include "support/alsa_device.h"
@@ -15,16 +15,17 @@ namespace jkvm::testing {
 /// channels.
 class PlayedAudio {
 public:
-    /// Reads what is recorded by now: what had been played when the PCM was last called.
+    /// Reads the recording so far, which ends with the last call of the PCM.
     explicit PlayedAudio(const TestPcm &pcm, unsigned channels = 2);
 
     [[nodiscard]] size_t frames() const { return samples_.size() / channels_; }
-    /// One channel, in 16-bit units.
+    /// Returns the samples of one channel, in 16-bit units.
     [[nodiscard]] std::vector<double> channel(unsigned channel = 0) const;
-    /// When a frame was played, on CLOCK_MONOTONIC. Frames from before the first start have none.
+    /// Returns the time at which a frame was played, on CLOCK_MONOTONIC. Frames from before the
+    /// first start have none.
     [[nodiscard]] std::chrono::nanoseconds time_of(double frame) const;
-    /// The first frame after `time` whose absolute value reaches `level` in 16-bit units; frames()
-    /// if there is none.
+    /// Returns the first frame after `time` whose absolute value reaches `level` in 16-bit units;
+    /// frames() if there is none.
     [[nodiscard]] size_t first_above(double level, std::chrono::nanoseconds time = {}) const;
 
 private:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A peer made of plain system calls and bytes. It shares no protocol code with jkvm, so a test's
-// expectations are independent of the code under test.
+// Implements a peer with plain system calls and bytes. It shares no protocol code with jkvm, so
+// that the expectations of a test are independent of the code under test.
 #pragma once
 
 #include "core/base/unique_fd.h"

@@ -13,7 +13,7 @@ namespace jkvm::testing {
                                        double expected);
 
 /// Returns the number of positions at which `samples` (16-bit units) do not continue as a sine of
-/// `frequency`. A hole counts twice, because the two samples after it do not follow from those
+/// `frequency`. A gap counts twice, because the two samples after it do not follow from those
 /// before it. The default tolerance covers rounding to 16 bits; codec noise needs a larger one.
 [[nodiscard]] size_t count_breaks(const std::vector<double> &samples, double rate, double frequency,
                                   double tolerance = 4);

@@ -106,7 +106,7 @@ std::optional<double> RateCheck::find_deviation(const Points &points, double thr
     const auto &first = points[0];
     const auto &last = points[points.count() - 1];
     const double duration = last.time - first.time;
-    // A cheap test first: most devices are never suspicious.
+    // A cheap test first, which most devices always pass.
     const double ends = (last.samples - first.samples) / rate_ / duration - 1;
     if (std::abs(ends) < threshold / 2)
         return std::nullopt;
@@ -117,11 +117,12 @@ std::optional<double> RateCheck::find_deviation(const Points &points, double thr
         return std::nullopt;
     // A position that moves in steps beats with the readings: a slow ramp of up to one step.
     const double step = granularity();
-    // A pause looks like a step, too, so only the certain part of it excuses a spread.
+    // A pause looks like a step, too, so only the certain part of the granularity explains a
+    // spread.
     const double certain =
         std::max(static_cast<double>(common_step_ - 1) / rate_, std::min(step, max_unsure_step));
     const double spread = std::max(0.0, line.spread - certain);
-    // In a short window a position that moves in large steps shows too little.
+    // A short window contains too few steps of a position that moves in large steps.
     if ((step > max_fine_step && duration < min_coarse_window) || spread > max_spread ||
         std::abs(line.slope) * duration < min_clarity * spread + max_beat * step)
         return std::nullopt;

@@ -42,7 +42,7 @@ private:
     const std::uint64_t begin_;
     const std::uint64_t end_;
     std::uint64_t frames_ = 0;
-    // Values at the begin of the window; after its end, the differences.
+    // Values at the start of the window; after its end, the differences.
     std::chrono::nanoseconds time_{0};
     std::chrono::nanoseconds processor_time_{0};
     Switches switches_;

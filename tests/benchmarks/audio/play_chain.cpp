@@ -5,8 +5,8 @@
 //   play-chain SETTLE FRAMES LAUNCH-LINE [stay]
 //
 // Prints the results of the measured window as JSON. The process exits at the last frame without
-// stopping the pipeline, because the costs of that vary and would count. With "stay" it plays on
-// until it is killed.
+// stopping the pipeline, because that would be measured and its cost varies. With "stay" it keeps
+// playing until it is killed.
 #include "benchmarks/audio/measured_window.h"
 #include "common/gst_ref.h"
 

@@ -34,7 +34,7 @@ public:
     static constexpr unsigned max_streams = 64;
     static constexpr unsigned max_listeners = 64; // of all streams
     /// Maximum number of messages in flight to one listener if the pace is 0. Listeners acknowledge
-    /// `batch` messages at a time, so that the flow control costs next to nothing.
+    /// `batch` messages at a time, so that the flow control costs almost nothing.
     static constexpr unsigned window = 64;
     static constexpr unsigned batch = 16;
 

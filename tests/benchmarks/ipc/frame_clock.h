@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A clock for a receiver that gets frames faster than in real time.
+// Provides a clock for a receiver of frames that arrive faster than in real time.
 #pragma once
 
 #include "benchmarks/ipc/messages.h"

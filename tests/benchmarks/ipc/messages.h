@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The messages of an IPC benchmark: writes them at their time, and evaluates received ones.
+// Writes the messages of an IPC benchmark at their time, and evaluates received ones.
 #pragma once
 
 #include "benchmarks/ipc/exchange.h"
@@ -30,8 +30,8 @@ public:
         : plan_(plan), exchange_(exchange), first_listener_(first_listener)
     {}
 
-    /// Waits, then writes the message and at last its timestamp, which is returned
-    /// (CLOCK_MONOTONIC, ns). Returns empty if there is no more to send.
+    /// Waits, then writes the message and finally its timestamp, which it returns (CLOCK_MONOTONIC,
+    /// ns). Returns nothing if there is nothing more to send.
     std::optional<std::int64_t> write(std::span<std::byte> message);
 
 private:

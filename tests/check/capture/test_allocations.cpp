@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The streaming thread of jkvmaudiosrc does not allocate once it runs.
+// Tests that the streaming thread of jkvmaudiosrc does not allocate in steady state.
 #include "capture/watching_pad.h"
 #include "support/alsa_device.h"
 #include "support/gst_test.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Devices whose format has to be converted: pitch, continuity and latency of a tone.
+// Tests jkvmaudiosrc with devices whose format has to be converted: pitch, continuity and latency
+// of a tone.
 #include "capture/capture_test.h"
 #include "support/tone.h"
 

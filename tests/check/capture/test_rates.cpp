@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// jkvmaudiosrc with devices that run at another rate than they report, or stall.
+// Tests jkvmaudiosrc with devices that run at another rate than they report, or stall.
 #include "capture/capture_test.h"
 #include "support/tone.h"
 
@@ -62,7 +62,7 @@ TEST_F(CaptureRate, WrongRateIsReportedOnceAndResampled)
     const auto left = record(4 * GST_SECOND);
     const double pitch = tone * 44100 / 48000;
     EXPECT_NEAR(testing::measure_frequency(left, 48000, pitch), pitch, 0.1);
-    // The resampler's own error; a hole of one sample is a step of thousands.
+    // The resampler's own error; a gap of one sample is a step of thousands.
     EXPECT_EQ(testing::count_breaks(left, 48000, pitch, 200), 0u);
     EXPECT_EQ(stat("resyncs"), resyncs);
     EXPECT_EQ(stat("overruns"), 0u);

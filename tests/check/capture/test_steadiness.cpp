@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// jkvmaudiosrc for a minute, with every quality in turn.
+// Tests that the output of jkvmaudiosrc is continuous while its settings change.
 #include "capture/capture_test.h"
 #include "support/tone.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The element makes the same decisions as its engine, which adaptive-replay runs alone.
+// Tests that the element makes the same decisions as its engine, which adaptive-replay runs alone.
 #include "benchmarks/replay.h"
 #include "check/elements/adaptive_queue_harness.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// jkvmadaptivequeue in a pipeline: events, queries, latency, states, failures.
+// Tests jkvmadaptivequeue in a pipeline: events, queries, latency, states, failures.
 #include "check/elements/adaptive_queue_harness.h"
 
 #include <atomic>

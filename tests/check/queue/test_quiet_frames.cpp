@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Which frames of a real encoder's stream jkvmadaptivequeue takes for quiet.
+// Tests which frames of a real encoder's stream jkvmadaptivequeue takes for quiet.
 #include "core/opus/quiet_detector.h"
 #include "jkvmadaptivequeue/packet_level_meter.h"
 

@@ -70,7 +70,7 @@ TEST(EncoderSettings, RequestIsClampedToLimitsAndRanges)
               100U);
     EXPECT_EQ(apply_request({.frame = 30ms}, {}, limits).frame, 20ms);
     EXPECT_EQ(apply_request({.frame = 120ms}, {}, limits).frame, 20ms);
-    // If the limits exclude each other, the minimum wins.
+    // If the limits exclude each other, the minimum applies.
     EXPECT_EQ(apply_request({.bitrate = 20000}, {}, {.minimum = 32000, .maximum = 8000}).bitrate,
               32000U);
     // The owner's own bitrate is not limited.

@@ -16,7 +16,7 @@ namespace jkvm {
 
 namespace {
 
-// Pause after accept() failed: without a free descriptor it would fail at once, again and again.
+// Pause after accept() failed: without a free descriptor it would fail immediately each time.
 constexpr std::chrono::milliseconds accept_pause{100};
 
 constexpr int no_timeout = -1;
@@ -206,7 +206,7 @@ bool FrameReceiver::may_accept() const
 
 FrameReceiver::Event FrameReceiver::wait_for_server()
 {
-    // Before an attempt to connect, so that no socket appears unnoticed after it.
+    // Armed before the attempt to connect, so that no socket appears unnoticed in between.
     const bool is_watching = watch_.arm();
     for (;;) {
         if (watch_.take_appearance())
@@ -353,7 +353,7 @@ bool FrameReceiver::send_control(wire::MessageType type, std::span<const std::by
     message.msg_iov = parts.data();
     message.msg_iovlen = parts.size();
     const auto sent = ::sendmsg(connection_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-    // After a partial message the peer would be out of step, so the connection has to end.
+    // After a partial message the peer would lose synchronisation, so the connection has to end.
     if (sent > 0 && static_cast<std::size_t>(sent) < header.bytes().size() + payload.size())
         ::shutdown(connection_.get(), SHUT_RDWR);
     return sent > 0;

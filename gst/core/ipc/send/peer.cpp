@@ -19,7 +19,8 @@ iovec to_iovec(std::span<const std::byte> bytes)
     return {const_cast<std::byte *>(bytes.data()), bytes.size()};
 }
 
-/// Returns the bytes that the kernel took, 0 if it can take none now, -1 for a broken connection.
+/// Returns the bytes that the kernel accepted, 0 if it can accept none now, -1 for a broken
+/// connection.
 ssize_t send_some(int fd, std::span<iovec> parts)
 {
     msghdr message{};
@@ -52,7 +53,7 @@ const OutgoingMessage::Bytes &OutgoingMessage::stored()
 
 bool Peer::send(OutgoingMessage &message, WallTime now)
 {
-    if (is_waiting()) // keep the order
+    if (is_waiting()) // frames are sent in order
         return enqueue(message, 0) && flush(now);
     std::array parts{to_iovec(message.header()), to_iovec(message.payload())};
     const auto bytes_before = counters_.bytes;

@@ -153,7 +153,7 @@ Result<ListeningSocket> ListeningSocket::open(const Endpoint &endpoint)
         return result;
 
     if (!SocketAddress::is_abstract(path)) {
-        // No lock file is created beside a foreign file.
+        // No lock file is created next to a file of another program.
         if (auto found = has_socket(path); !found)
             return found.error();
         auto lock = take_lock(path);

@@ -78,7 +78,7 @@ bool SocketWatch::watch_nearest()
             awaited_ = entry.filename();
             if (is_last_ || !identify(entry))
                 return true;
-            // The next directory was made just now.
+            // The next directory was created just now.
             entry = path_;
             is_last_ = true;
             continue;
