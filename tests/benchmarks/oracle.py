@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Computes the minimum cost of a playout on a trace if it knew the future."""
+"""Computes the minimum cost of a playout that knows the future of a trace."""
 
 import numpy as np
 
@@ -17,24 +17,24 @@ def sliding_minimum(values, width):
     return result
 
 
-def least_cost(transits, frame_ms, late_cost, skip_frames=0):
+def minimum_cost(transits, frame_ms, late_cost, skip_frames=0):
     """Returns the minimum mean of delay + late_cost * disturbance (ms).
 
-    `transits`: arrival minus reference, ms. The way through the offsets of the grid: each frame
-    costs its delay, and `late_cost` when it comes after its offset. Changing the offset costs
-    `late_cost` for each frame length, but it is free just after a late frame: down as far as one
-    likes, up by a frame at most.
+    `transits`: arrival minus reference (ms). The result is the cost of the cheapest sequence of
+    offsets on the grid. Each frame costs its offset, and `late_cost` if it arrives after its offset.
+    A change of the offset costs `late_cost` for each frame length. Directly after a late frame a
+    change is free: down by any amount, up by at most one frame.
     """
     offsets = np.arange(0, max(GRID_MS, transits.max()) + GRID_MS, GRID_MS)
-    # First bin in which a frame is in time.
-    in_time = np.searchsorted(offsets, transits)
+    # Index of the smallest offset at which a frame is on time.
+    on_time = np.searchsorted(offsets, transits)
     slope = late_cost / frame_ms * GRID_MS * np.arange(offsets.size)
     frame_bins = round(frame_ms / GRID_MS)
     cost = np.zeros(offsets.size)
     accumulate = np.minimum.accumulate
     for i in range(transits.size):
         if i > 0:
-            late = in_time[i - 1]  # number of offsets that were too small for the last frame
+            late = on_time[i - 1]  # number of offsets that were too small for the last frame
             moved = np.minimum(accumulate(cost - slope) + slope,
                                accumulate((cost + slope)[::-1])[::-1] - slope)
             if late > 0:
@@ -47,5 +47,5 @@ def least_cost(transits, frame_ms, late_cost, skip_frames=0):
             cost = moved
         if i >= skip_frames:
             cost = cost + offsets
-            cost[:in_time[i]] += late_cost
+            cost[:on_time[i]] += late_cost
     return cost.min() / (transits.size - skip_frames)

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Scores playout policies on generated and recorded arrivals.
 
-For each trace J = mean delay + late cost * disturbance, in ms: the mean over the seeds, and beside
-it the least that was possible (the oracle). The ranking number is the geometric mean of J / oracle
-over the traces.
+For each trace the cost is J = mean delay + late cost * disturbance (ms). The table shows the mean J
+over the seeds and the minimum possible cost (the oracle). Policies are ranked by the geometric mean
+of J / oracle over the traces.
 """
 
 import argparse
@@ -26,7 +26,7 @@ import traces
 HERE = pathlib.Path(__file__).resolve().parent
 RECORDED = HERE.parent / "data" / "arrivals"
 SKIP_S = 10
-# The element's default latency; two frames of start delay for a device behind a queue.
+# The default latency of rtpjitterbuffer; a start delay of two frames for the device after a queue.
 PEER_LATENCIES_MS = {"rtpjitterbuffer": 200, "queue": 40}
 
 
@@ -35,21 +35,22 @@ def parse_arguments():
     parser.add_argument("--replay", default=HERE.parents[1] / "build/default/tests/benchmarks"
                         / "adaptive-replay", help="the program adaptive-replay")
     parser.add_argument("--peers", help="the program peer-replay, to score GStreamer's elements")
-    parser.add_argument("--seeds", default="1,2,3,4,5", help="of the generated traces")
-    parser.add_argument("--policies", default="tail-cost,fixed,weighted")
+    parser.add_argument("--seeds", default="1,2,3,4,5", help="seeds of the generated traces")
+    parser.add_argument("--policies", default="tail-cost,fixed,weighted",
+                        help="policies of adaptive-replay to score")
     parser.add_argument("--adapt", default="frames",
                         help="how the policies change the delay: frames, slew or both")
     parser.add_argument("--set", action="append", default=[], metavar="PROPERTY=VALUE",
-                        help="for every policy, as adaptive-replay has it")
+                        help="property of adaptive-replay, set for every policy")
     parser.add_argument("--frame-ms", type=float, default=traces.FRAME_MS)
     parser.add_argument("--late-cost", type=float, default=20000,
-                        help="ms of delay that are as bad as nothing but disturbance")
+                        help="delay (ms) that costs as much as a disturbance of 1")
     parser.add_argument("--names", default=",".join(traces.GENERATORS),
-                        help="of the generated traces")
+                        help="names of the generated traces")
     parser.add_argument("--recorded", nargs="*", type=pathlib.Path,
                         default=sorted(RECORDED.glob("*.csv.gz")), help="files of recorded traces")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--json", action="store_true", help="every number, for programs")
+    parser.add_argument("--json", action="store_true", help="print all figures as JSON")
     return parser.parse_args()
 
 
@@ -58,13 +59,13 @@ def read_recorded(path):
         rows = [[float(field) for field in row] for row in list(csv.reader(file))[1:]]
     trace = np.array(rows)
     if trace.shape[1] == 2:
-        least = (trace[:, 1] - trace[:, 0]).min()
-        trace = np.column_stack([trace, trace[:, 0] + least])
+        minimum_transit = (trace[:, 1] - trace[:, 0]).min()
+        trace = np.column_stack([trace, trace[:, 0] + minimum_transit])
     return trace
 
 
-def competitors(options):
-    """Returns {name: command}; each command takes a trace and prints a JSON object."""
+def make_commands(options):
+    """Returns {policy or element: command}. A command takes a trace and prints a JSON object."""
     common = ["--frame-ms", str(options.frame_ms), "--skip-s", str(SKIP_S)]
     commands = {}
     settings = [word for setting in options.set for word in ("--set", setting)]
@@ -80,7 +81,7 @@ def competitors(options):
 
 
 def score(job):
-    """Returns (label of the trace, oracle, {competitor: JSON object})."""
+    """Returns (label of the trace, minimum cost, {policy or element: results})."""
     label, source, options = job
     if isinstance(source, int):
         frames = round(traces.FRAMES * traces.FRAME_MS / options.frame_ms)
@@ -88,13 +89,13 @@ def score(job):
     else:
         trace = read_recorded(source)
     skipped = int(np.searchsorted(trace[:, 0] - trace[0, 0], SKIP_S * 1000))
-    best = oracle.least_cost(trace[:, 1] - trace[:, 2], options.frame_ms, options.late_cost,
-                             skipped)
+    best = oracle.minimum_cost(trace[:, 1] - trace[:, 2], options.frame_ms, options.late_cost,
+                               skipped)
     results = {}
     with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
         traces.write(file, trace)
         file.flush()
-        for name, command in competitors(options).items():
+        for name, command in make_commands(options).items():
             output = subprocess.run([*command, file.name], check=True, capture_output=True)
             results[name] = json.loads(output.stdout)
             results[name]["j"] = (results[name]["mean_delay_ms"]
@@ -116,7 +117,7 @@ def main():
         scored = list(pool.map(score, jobs))
 
     labels = list(dict.fromkeys(label for label, _, _ in scored))
-    names = list(competitors(options))
+    names = list(make_commands(options))
     table = {}
     for label in labels:
         runs = [(best, results) for name, best, results in scored if name == label]

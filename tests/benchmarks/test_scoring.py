@@ -12,49 +12,49 @@ FRAME_MS = 20.0
 LATE_COST = 20000.0
 
 
-def least_cost(transits):
-    return oracle.least_cost(np.array(transits, float), FRAME_MS, LATE_COST)
+def minimum_cost(transits):
+    return oracle.minimum_cost(np.array(transits, float), FRAME_MS, LATE_COST)
 
 
 class Oracle(unittest.TestCase):
-    def test_constant_transit_costs_itself(self):
-        self.assertAlmostEqual(least_cost([10.0] * 100), 10.0)
+    def test_constant_transit_costs_its_own_delay(self):
+        self.assertAlmostEqual(minimum_cost([10.0] * 100), 10.0)
 
-    def test_transits_between_the_grid_cost_the_next_point(self):
-        self.assertAlmostEqual(least_cost([8.0] * 100), 10.0)
+    def test_transit_between_grid_points_costs_the_next_higher_point(self):
+        self.assertAlmostEqual(minimum_cost([8.0] * 100), 10.0)
 
     def test_late_frame_is_cheaper_than_delay_for_all(self):
-        # 40 ms more for 1000 frames cost twice as much as one frame.
-        self.assertAlmostEqual(least_cost([0.0] * 500 + [40.0] + [0.0] * 499), 20.0)
+        # 40 ms more for each of 1000 frames cost twice as much as one late frame.
+        self.assertAlmostEqual(minimum_cost([0.0] * 500 + [40.0] + [0.0] * 499), 20.0)
 
     def test_delay_for_all_is_cheaper_than_many_late_frames(self):
-        self.assertAlmostEqual(least_cost([0.0, 40.0] * 500), 40.0)
+        self.assertAlmostEqual(minimum_cost([0.0, 40.0] * 500), 40.0)
 
-    def test_growing_is_free_at_a_late_frame_but_by_no_more_than_a_frame(self):
+    def test_growing_by_at_most_a_frame_is_free_after_a_late_frame(self):
         # A permanent rise from 0 to 20 ms costs one late frame, then the longer delay.
-        grown = least_cost([0.0] * 5000 + [20.0] * 5000)
+        grown = minimum_cost([0.0] * 5000 + [20.0] * 5000)
         self.assertAlmostEqual(grown, (20.0 * 4999 + LATE_COST) / 10000)
-        twice = least_cost([0.0] * 5000 + [40.0] * 5000)
+        twice = minimum_cost([0.0] * 5000 + [40.0] * 5000)
         self.assertAlmostEqual(twice, (40.0 * 4998 + 20.0 + 2 * LATE_COST) / 10000)
 
     def test_shrinking_costs_a_frame_for_each_frame_length(self):
-        shrunk = least_cost([20.0] * 5000 + [0.0] * 5000)
+        shrunk = minimum_cost([20.0] * 5000 + [0.0] * 5000)
         self.assertAlmostEqual(shrunk, (20.0 * 5000 + LATE_COST) / 10000)
 
     def test_skipped_frames_cost_nothing(self):
         self.assertAlmostEqual(
-            oracle.least_cost(np.array([50.0] * 10 + [0.0] * 90), FRAME_MS, LATE_COST, 10), 0.0)
+            oracle.minimum_cost(np.array([50.0] * 10 + [0.0] * 90), FRAME_MS, LATE_COST, 10), 0.0)
 
 
 class Traces(unittest.TestCase):
-    def test_every_trace_is_what_its_name_and_seed_say(self):
+    def test_name_and_seed_determine_a_trace(self):
         for name in traces.GENERATORS:
             with self.subTest(name):
                 trace = traces.generate(name, 1, 5000)
                 np.testing.assert_array_equal(trace, traces.generate(name, 1, 5000))
                 self.assertFalse(np.array_equal(trace, traces.generate(name, 2, 5000)))
 
-    def test_frames_arrive_in_order_and_never_before_they_could(self):
+    def test_frames_arrive_in_order_and_never_before_the_reference(self):
         for name in traces.GENERATORS:
             with self.subTest(name):
                 media, arrival, reference = traces.generate(name, 1).T

@@ -232,7 +232,7 @@ make_speech() {
     words=(/usr/share/sounds/alsa/*_*.wav)
     shopt -u nullglob
     ((${#words[@]} > 0)) ||
-        die "there is no speech in /usr/share/sounds/alsa; install the Debian package alsa-utils."
+        die "no speech files in /usr/share/sounds/alsa; install the Debian package alsa-utils."
     for word in "${words[@]}"; do
         pipeline+=(filesrc "location=$word" ! wavparse ! speech.)
     done
@@ -491,7 +491,7 @@ wav_length() {
     ((rate == 0 || bytes != size - header)) || printf '%d' "$((bytes * 1000 / rate))"
 }
 
-# Prints the same for an Ogg file. The last page has the end-of-stream flag and the sample count at
+# Prints the duration of an Ogg file in the same way. The last page has the end-of-stream flag and the sample count at
 # 48 kHz, which includes the pre-skip from the header (offset 10 in the packet at offset 28 of the
 # first page).
 ogg_length() {

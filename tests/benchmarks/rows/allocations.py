@@ -23,11 +23,11 @@ PARTS = {
 
 
 def own(part):
-    return f"{part}: own"
+    return f"{part}, own"
 
 
 def caused(part):
-    return f"{part}: caused"
+    return f"{part}, caused"
 
 
 def read_counts(path):
@@ -60,7 +60,7 @@ ROW = Row(
     title="allocations per frame in steady state",
     subjects=(Subject("jkvm", JKVM, audio.JKVM_PATH),
               Subject("stock chain over tcp and gdp", PEER, audio.STOCK_PATH)),
-    figures=tuple(Figure(name(part), "", goals=(Goal(plus=0),) if name is own else ())
+    figures=tuple(Figure(name(part), "per frame", goals=(Goal(plus=0),) if name is own else ())
                   for part in PARTS for name in (own, caused)),
     measure=measure, rounds=3, quick_rounds=1,
     notes=("Own: allocated by the plugin's code. Caused: allocated by a library that the plugin "

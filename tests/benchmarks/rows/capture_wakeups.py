@@ -13,7 +13,7 @@ def measure(subject, quick):
     with audio.stereo_device() as device:
         window = programs.run(
             make_command(chain, device, SETTLE_S * audio.FRAMES_PER_SECOND, frames))
-    return {"wake-ups per frame": window["switches"] / frames, "threads": window["threads"]}
+    return {"wake-ups": window["switches"] / frames, "threads": window["threads"]}
 
 
 ROW = Row(
@@ -22,7 +22,7 @@ ROW = Row(
               Subject("alsasrc, opusenc", PEER, (audio.play_chain, audio.STOCK_CAPTURE)),
               Subject("alsasrc, opusenc, tuned", PEER, (audio.play_chain, audio.BEST_STOCK_CAPTURE)),
               Subject("bare loop", LIMIT, (audio.bare_capture, None))),
-    figures=(Figure("wake-ups per frame", "", goals=(Goal(plus=1.05),)),
+    figures=(Figure("wake-ups", "per frame", goals=(Goal(plus=1.05),)),
              Figure("threads", "", goals=(Goal(plus=1),))),
     measure=measure, rounds=3, quick_rounds=1,
     notes=("Wake-ups: voluntary context switches of all threads of the process. Threads: those that "

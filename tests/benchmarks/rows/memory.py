@@ -21,7 +21,7 @@ def proportional_set(process):
 def measure(subject, _):
     with audio.play_path(subject.how, 1, SECONDS * audio.FRAMES_PER_SECOND) as processes:
         capturing, receiving = (proportional_set(process) / 1024 for process in processes)
-    return {"capturing": capturing, "receiving": receiving}
+    return {"capturing process": capturing, "receiving process": receiving}
 
 
 ROW = Row(
@@ -29,5 +29,5 @@ ROW = Row(
     subjects=(Subject("jkvm", JKVM, audio.JKVM_PATH),
               Subject("stock chain over tcp and gdp", PEER, audio.STOCK_PATH)),
     figures=tuple(Figure(name, "MiB", goals=(Goal(of=EVERY_PEER),))
-                  for name in ("capturing", "receiving")),
+                  for name in ("capturing process", "receiving process")),
     measure=measure, rounds=3, quick_rounds=1)

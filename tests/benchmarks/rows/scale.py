@@ -12,9 +12,9 @@ PIPELINES = (16, 64)  # with one listener each; a single pipeline is measured by
 PACE_US = 20_000      # frames of 20 ms in real time
 CALLS_LISTENERS = 8   # compared with 1 to find the cost of one more
 
-LISTENERS_GROWTH = "CPU of an additional listener, at 64 relative to at 8"
-PIPELINES_GROWTH = "CPU of an additional pipeline, at 64 relative to at 16"
-LISTENER_CALLS = "system calls of the sender per additional listener and frame"
+LISTENERS_GROWTH = "CPU of an added listener, 9th to 64th relative to 2nd to 8th"
+PIPELINES_GROWTH = "CPU of an added pipeline, 17th to 64th relative to 2nd to 16th"
+LISTENER_CALLS = "system calls of the sender per added listener and frame"
 
 
 def listeners_name(count):
