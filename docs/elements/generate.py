@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Makes the pages of this folder from the sources' documentation blocks and from introspection.
+"""Generates the pages of this folder from the sources' documentation blocks and from introspection.
 
 update.sh runs it with the path of the program describe-element.
 """
@@ -24,7 +24,7 @@ STARTS_PROPERTY = re.compile(r"^\s*\* Gst\w+:([\w-]+):$")
 
 
 def documentation_block(source):
-    """The lines of the SECTION block, as Markdown; and whether it describes a tracer."""
+    """Returns the lines of the SECTION block as Markdown, and whether it describes a tracer."""
     lines = []
     kind = None
     in_code = False
@@ -52,7 +52,7 @@ def documentation_block(source):
 
 
 def comment_blocks(source, start):
-    """The blocks `GstType::name:` of a source file: {name: lines below}."""
+    """Returns the blocks `GstType::name:` of a source file: {name: lines below}."""
     blocks = {}
     name = None
     for line in source.read_text().splitlines():
@@ -76,7 +76,7 @@ def cell(text):
 
 
 def property_section(description, source, element_since):
-    """The properties as GStreamer sees them."""
+    """Returns the section with the properties, from introspection."""
     blocks = comment_blocks(source, STARTS_PROPERTY)
     parent = next(fields[1] for fields in description if fields[0] == "parent")
     lines = ["## Properties", "", f"In addition to those of {parent}:", "",
@@ -100,7 +100,7 @@ def property_section(description, source, element_since):
 
 
 def signal_section(description, source):
-    """The signals, with the names of their arguments from the documentation blocks."""
+    """Returns the section with the signals; the names of their arguments are from the blocks."""
     blocks = comment_blocks(source, STARTS_SIGNAL)
     lines = []
     for fields in description:
@@ -130,7 +130,7 @@ def signal_section(description, source):
 
 
 def check_signals(lines, description, source):
-    """A handwritten section has to name each signal with as many arguments as it has."""
+    """Checks that a handwritten section names each signal with the right number of arguments."""
     text = "\n".join(lines[lines.index("## Signals"):])
     for fields in description:
         if fields[0] != "signal":
@@ -168,7 +168,7 @@ def element_page(source, describe):
 
 
 def expand_tables(lines):
-    """Replaces `TABLE: metrics` and `TABLE: stages` by the rows of jkvmmetrics' tables."""
+    """Replaces `TABLE: metrics` and `TABLE: stages` with the rows of jkvmmetrics' tables."""
     tables = {"TABLE: metrics": metric_rows, "TABLE: stages": stage_rows}
     expanded = []
     for line in lines:

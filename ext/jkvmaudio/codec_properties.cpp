@@ -157,7 +157,7 @@ const PropertyTable<CodecControl> &codec_properties()
     using S = EncoderSettings;
     static const PropertyTable<C> table{
         computed<C>("direction", "Direction",
-                    "Which path of the device the audio is for: selects the table of qualities, "
+                    "Which path of the device the audio is for: selects the table of presets, "
                     "and mono for the microphone",
                     OneOf{direction_get_type()}, mutable_ready, &C::direction, &C::set_direction),
         computed<C>("quality", "Quality",

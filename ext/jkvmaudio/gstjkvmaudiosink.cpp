@@ -3,7 +3,7 @@
 /**
  * SECTION:element-jkvmaudiosink
  * @title: jkvmaudiosink
- * @short_description: plays Opus or raw audio on an ALSA device; keeps consuming while the device is unavailable and follows its clock without clicks
+ * @short_description: Plays Opus or raw audio on an ALSA device; keeps consuming while the device is unavailable and follows its clock without clicks
  *
  * Decodes Opus (or takes S16LE or F32LE at 48 kHz), resamples it to the device's own clock and writes
  * it into the device's ring, all in one thread of its own.
@@ -12,58 +12,59 @@
  *
  * Each sample is played at its running time plus the pipeline's latency. The rate of the device's clock
  * is estimated from the moments at which its hardware pointer moves, and the resampling ratio follows
- * it; a remaining error of the playout time is corrected within seconds, by at most 500 ppm. So a clock
- * that is 1000 ppm off neither drops nor repeats samples. An error of more than 40 ms, or a step of the
- * timestamps by more than 5 ms, is corrected at once, by silence or by dropping audio.
+ * it; a remaining error of the playout time is corrected within seconds, by at most 500 ppm. A clock
+ * that is 1000 ppm off therefore causes neither dropped nor repeated samples. An error of more than 40 ms, or a step of the
+ * timestamps by more than 5 ms, is corrected at once, by inserting silence or by dropping audio.
  *
  * Timestamps that are stretched by up to 0.6 % are followed exactly: the resampling ratio includes
  * their rate, which is taken from the buffers' durations or from equal intervals between timestamps.
- * An element that changes its delay in that way asks with a custom query whether the sink follows
+ * An element that changes its delay in this way determines with a custom query whether the sink follows
  * (structure jkvm-follows-timestamps; the answer is the gboolean follows). `slave-method=none` plays
  * samples unchanged, and corrects an error of more than 40 ms at once.
  *
  * A UAC2 gadget has the control "Playback Pitch 1000000". Where it exists, it is set instead of
  * resampling, so that samples are played unchanged; `pitch-control=never` prevents that.
  *
- * With `provide-clock` the pipeline can run on the device's clock. It never jumps, and runs on at the
- * last rate while no device works.
+ * With `provide-clock` the pipeline can run on the device's clock. That clock never jumps, and continues
+ * at the last rate while no device works.
  *
- * The ring holds 24 ms when a packet is written. An underrun, or three close calls within a minute,
+ * The ring holds 24 ms when a packet is written. An underrun, or three near underruns within a minute,
  * raises that by half, up to half of buffer-time, and the latency with it. The render delay, which is
  * part of the pipeline's latency, also includes the delays of the resampler, the driver and the
  * hardware.
  *
  * ## Lost packets
  *
- * A GAP event in an Opus stream is concealed. If the next packet arrives in time and carries in-band
- * FEC, the last lost frame is recovered from it; after a loss the next packet is therefore taken as
- * soon as it arrives. Concealed audio fades out between 60 and 100 ms. A GAP
- * event may precede the caps. A packet that is late or missing without a GAP event is concealed as
- * well, as soon as the ring runs low; the rest of a late packet replaces the concealment.
+ * A GAP event in an Opus stream is concealed. If the next packet arrives in time and contains in-band
+ * FEC, the last lost frame is recovered from it; after a loss the next packet is therefore accepted as
+ * soon as it arrives. Concealed audio fades out between 60 and 100 ms. A GAP event may precede the
+ * caps. A packet that is late or missing without a GAP event is concealed as well, as soon as the ring
+ * runs low; the rest of a late packet replaces the concealment.
  *
  * ## Unavailable devices
  *
  * While no device works, packets are consumed at the pace of the clock and dropped. The devices are
- * tried again at once, then after pauses of 100 to 300 ms. Nothing old is played afterwards: playback
+ * retried at once, then after pauses of 100 to 300 ms. No outdated audio is played afterwards: playback
  * continues with the packet that is due. `on-device-lost` selects an error or EOS instead. A state
  * change never waits for the device, which is opened in the element's own thread.
  *
  * If `device` is changed while the element plays, the open device is closed, unless it is the first one
- * of the new list, the new ones are opened, and playback continues with the packet that is due.
+ * of the new list; the new devices are opened, and playback continues with the packet that is due.
  *
- * A device that stands still without an error, such as a USB gadget whose host does not record, is
- * blocked after 100 ms: its ring is emptied and it stays open. When it moves again, playback continues.
+ * A device whose pointer stops without an error, such as a USB gadget whose host does not record, counts
+ * as blocked after 100 ms: its ring is emptied and it stays open. When its pointer moves again, playback
+ * continues.
  *
  * |[
- * gst-launch-1.0 jkvmipcsrc direction=microphone socket-path=/tmp/mic.sock ! jkvmadaptivequeue ! jkvmaudiosink device=hw:UAC2Gadget
+ * gst-launch-1.0 jkvmipcsrc direction=microphone socket-path=$XDG_RUNTIME_DIR/mic.sock ! jkvmadaptivequeue ! jkvmaudiosink device=hw:UAC2Gadget
  * gst-launch-1.0 audiotestsrc is-live=true ! audioconvert ! jkvmaudiosink device=hw:0,0
  * ]|
  *
  * ## Statistics
  *
- * The property stats is a structure application/x-jkvm-audiosink-stats with these fields. It is also
- * logged (INFO) and posted as an element message every stats-interval, together with a buffer.
- * Counters only grow while the element is in PAUSED or PLAYING, and stay readable afterwards.
+ * The property stats is a structure application/x-jkvm-audiosink-stats with these fields. While buffers
+ * flow, it is also logged (INFO) and posted as an element message every stats-interval. Counters never
+ * decrease while the element is in PAUSED or PLAYING, and remain readable afterwards.
  *
  * | field | type | meaning |
  * |---|---|---|
@@ -101,11 +102,11 @@
  *
  * ## Messages
  *
- * At most one message with the same name and reason is posted per second; the next one has the
- * number of suppressed messages in its field suppressed (guint).
+ * At most one message with the same name and reason is posted per second. Messages that were not posted
+ * are counted in the field suppressed (guint) of the next one.
  *
  * The element message jkvm-device has the fields reason, state, device and detail (ALSA's reason).
- * Its reason is running when a device plays, otherwise: blocked (it stands still without an error),
+ * Its reason is running when a device plays, otherwise: blocked (its pointer has stopped without an error),
  * missing, busy, forbidden, unsupported, unplugged, io-error, rate-changed, suspended (the machine was
  * suspended). It is posted by the element's thread; a handler must not change the element's state there.
  *

@@ -3,7 +3,7 @@
 /**
  * SECTION:element-jkvmaudiosrc
  * @title: jkvmaudiosrc
- * @short_description: captures audio from an ALSA device and encodes it to Opus; keeps streaming silence while the device is unavailable
+ * @short_description: Captures audio from an ALSA device and encodes it to Opus; keeps streaming silence while the device is unavailable
  *
  * One thread does all the work: it sleeps until the device has captured a frame, encodes the frame
  * from the device's own memory into a pooled buffer and pushes the buffer. If downstream does not
@@ -25,11 +25,12 @@
  * | signal | voice | auto | music | music |
  * | dtx | yes | no | no | no |
  *
- * Each property that opusenc has as well can also be set on its own, at any time; `quality` is then
- * custom. A change takes effect with the next frame. It loses no frame and causes no click in a
- * decoder that accepts the new caps. Audio is always captured and encoded at 48 kHz; a lower rate in
- * the caps means that frequencies above half of it are not encoded. Settings that have no effect, or
- * a bad one, in combination cause a warning (LIBRARY, SETTINGS) and are used.
+ * The properties that have the same names as those of opusenc can also be set individually, at any
+ * time; `quality` is then custom. A change takes effect with the next frame. It loses no frame and
+ * causes no click in a decoder that accepts the new caps. Audio is always captured and encoded at 48
+ * kHz; a lower rate in the caps means that frequencies above half of it are not encoded. Settings that
+ * have no effect in combination, or reduce the quality, are used, but cause a warning (LIBRARY,
+ * SETTINGS).
  *
  * The upstream event jkvm-encoder-request (fields frame-size and rate, bitrate, complexity, dtx,
  * packet-loss-percentage) changes the encoder until one of the properties is set or the event is
@@ -40,53 +41,56 @@
  * ## Unavailable devices
  *
  * While no device works, the element pushes silence at the pace of the clock, without a gap in the
- * timestamps, and retries the devices: at once, then after pauses of 100 to 300 ms. Audio is back
- * within half a second after a device. `on-device-lost` selects an error or EOS instead. The message
+ * timestamps, and retries the devices: at once, then after pauses of 100 to 300 ms. Audio returns
+ * within half a second of a device. `on-device-lost` selects an error or EOS instead. The message
  * jkvm-device, described below, has the reason.
  *
  * If `device` is changed while the element runs, the open device is closed, unless it is the first one
- * of the new list, and the new ones are opened. Silence fills the time in between.
+ * of the new list, and the new devices are opened. Silence fills the gap.
  *
- * A device without 48 kHz, the requested channels or 16-bit samples is opened as it is (8 to 192 kHz;
- * S16_LE, S32_LE, S24_3LE, S24_LE; any number of channels) and converted.
+ * A device that does not offer 48 kHz, the requested channels or 16-bit samples is opened in its
+ * nearest format (8 to 192 kHz; S16_LE, S32_LE, S24_3LE, S24_LE; any number of channels), and its
+ * audio is converted.
  *
  * A consumer that is slower than real time causes overruns: the ring bounds the delay, and audio
  * continues after each gap. Three overruns within a minute double the ring, up to 500 ms.
  *
- * A device that delivers no samples for a moment is not closed before it paused for twice as long as
- * its longest pause so far, at least 250 ms and at most 400 ms.
+ * A device that stops delivering samples is closed after twice the duration of its longest pause so
+ * far, but after at least 250 ms and at most 400 ms.
  *
  * ## Devices that run at another rate than they report
  *
  * Some capture chips deliver 44.1 kHz and report 48 kHz. The element measures the rate of each device
  * against the clock. A rate that is wrong by 0.5 % or more, up to a factor of three, is detected
  * within 0.5 s, one that is wrong by 0.2 % within 5 s. From then on the element resamples from the
- * measured rate, which is refined to 50 ppm within 30 s, follows changes and ends the resampling when
- * the device runs at the reported rate again. Stalls, overruns and stolen CPU time are not taken for
- * a rate. The position of some devices moves in steps of more than 2 ms; their rate takes 5 s to
- * detect, and errors below 1 % may stay undetected. A smaller error is corrected in the timestamps.
+ * measured rate, which is accurate to 50 ppm within 30 s, and follows its changes, until the device
+ * runs at the reported rate again. Stalls, overruns and stolen CPU time are not taken for a wrong
+ * rate. The position of some devices moves in steps of more than 2 ms; a wrong rate then takes 5 s to
+ * detect, and errors below 1 % may remain undetected. Errors below 0.2 % are corrected in the
+ * timestamps.
  *
  * ## Timestamps
  *
  * Timestamps count samples: each buffer starts where the last one ended. While the clocks of device
  * and pipeline agree within 1 ms, each buffer lasts exactly one frame; otherwise buffers are up to
- * 0.2 % longer or shorter until they do. So clocks may differ by 1000 ppm without a gap
+ * 0.2 % longer or shorter until they do. Clocks may therefore differ by 1000 ppm without a gap
  * (`slave-method=none` turns this off). Timestamps never run backwards and never lead the clock by
- * more than a frame: buffers of a device that is much too fast are shortened as far as needed. The decoder's output for a buffer was captured at the
- * buffer's timestamp: the encoder's look-ahead is accounted for. The reported latency is one frame
- * plus the look-ahead (26.5 ms for 20 ms) plus the delay of a conversion.
+ * more than a frame: buffers of a device that is much too fast are shortened as far as needed. The
+ * encoder's look-ahead is accounted for: the decoder's output for a buffer was captured at the
+ * buffer's timestamp. The reported latency is one frame plus the look-ahead (26.5 ms for 20 ms frames)
+ * plus the delay of a conversion.
  *
  * |[
  * gst-launch-1.0 -e jkvmaudiosrc device=hw:0,0 ! oggmux ! filesink location=a.ogg
- * gst-launch-1.0 jkvmaudiosrc device="tc358743;hw:CARD=UAC2Gadget" quality=high ! jkvmipcsink socket-path=/tmp/a.sock
+ * gst-launch-1.0 jkvmaudiosrc device="tc358743;hw:CARD=UAC2Gadget" quality=high ! jkvmipcsink socket-path=$XDG_RUNTIME_DIR/a.sock
  * gst-launch-1.0 -m jkvmaudiosrc device=nosuch ! fakesink -v
  * ]|
  *
  * ## Statistics
  *
- * The property stats is a structure application/x-jkvm-audiosrc-stats with these fields. It is also
- * logged (INFO) and posted as an element message every stats-interval, together with a frame.
- * Counters only grow while the element is in PAUSED or PLAYING, and stay readable afterwards.
+ * The property stats is a structure application/x-jkvm-audiosrc-stats with these fields. While buffers
+ * flow, it is also logged (INFO) and posted as an element message every stats-interval. Counters never
+ * decrease while the element is in PAUSED or PLAYING, and remain readable afterwards.
  *
  * | field | type | meaning |
  * |---|---|---|
@@ -99,7 +103,7 @@
  * | codec-channels | guint | channels of that packet |
  * | dtx-percent | gdouble | share of DTX packets |
  * | encode-time-current, -average, -min, -max, -p50, -p95, -p99 | guint64 | time to encode a frame, ns; the quantiles cover about two minutes |
- * | encode-time-jitter | guint64 | mean distance of the last 100 of these times from the average, ns |
+ * | encode-time-jitter | guint64 | mean absolute deviation of the last 100 times from the average, ns |
  * | encode-time-samples | guint64 | number of times measured |
  * | encode-time-trend | gchararray | trend of the last 10 times: stable, increasing, decreasing, volatile |
  * | encode-time-buckets | GstValueArray of guint64 | histogram: number of frames that took at most 0.1, 0.5, 1, 2.5, 5, 10, 20, 25, 30, 40, 50, 75, 100, 200, 500, 1000, 2500 ms, or longer; each frame is counted once |
@@ -119,8 +123,8 @@
  * | overruns | guint64 | times that samples were lost because they were not read in time |
  * | lost-time | guint64 | duration of the samples lost that way, ns |
  * | resyncs | guint64 | times that timestamps were more than 40 ms behind the pipeline's clock and jumped to it |
- * | silent-frames | guint64 | frames of silence for want of a device |
- * | recoveries | guint64 | times that audio returned |
+ * | silent-frames | guint64 | frames of silence output while no device worked |
+ * | recoveries | guint64 | times that audio returned after a device had failed |
  * | recoveries-by-reason | GstStructure | the same for each reason |
  * | pool-size, pool-bound | guint64 | buffers in the packet pool, and their maximum number |
  * | pool-outstanding | guint64 | buffers of the pool in use downstream |
@@ -137,8 +141,8 @@
  *
  * ## Messages
  *
- * At most one message with the same name and reason is posted per second; the next one has the
- * number of suppressed messages in its field suppressed (guint).
+ * At most one message with the same name and reason is posted per second. Messages that were not posted
+ * are counted in the field suppressed (guint) of the next one.
  *
  * The element message jkvm-device has the fields reason, state, device and detail (ALSA's reason).
  * Its reason is running when a device delivers audio, otherwise: missing, busy, forbidden,

@@ -90,7 +90,7 @@ constexpr std::array metrics = std::to_array<Metric>({
     {"dropped-new", stats, any, counter, one, "jkvm_frames_dropped_total", "reason=new", ""},
     {"dropped-no-device", stats, any, counter, one, "jkvm_frames_dropped_total", "reason=no-device", ""},
     {"dropped-flush", stats, any, counter, one, "jkvm_frames_dropped_total", "reason=flush", ""},
-    {"lost", stats, any, counter, one, "jkvm_frames_lost_total", "", "Frames that never arrived, derived from holes between timestamps"},
+    {"lost", stats, any, counter, one, "jkvm_frames_lost_total", "", "Frames that never arrived, derived from gaps between timestamps"},
     {"implausible-timestamps", stats, any, counter, one, "jkvm_implausible_timestamps_total", "", "Frames with an implausible capture time"},
     {"connected", stats, any, gauge, one, "jkvm_connected", "", "Whether the peer of the socket, or the audio device, is connected"},
     {"connects", stats, any, counter, one, "jkvm_connects_total", "", "Connections made"},

@@ -3,7 +3,7 @@
 /**
  * SECTION:element-jkvmadaptivequeue
  * @title: jkvmadaptivequeue
- * @short_description: packet queue with a playout delay that adapts to the measured jitter
+ * @short_description: Removes jitter from a packet stream with a playout delay that adapts to it
  *
  * Removes the jitter from a live packet stream: it measures how late each packet arrives and pushes
  * the packets evenly, with the delay that minimises the combined cost of delay and late frames. It is
@@ -22,32 +22,32 @@
  * | adapt | the delay |
  * |---|---|
  * | frames | grows only during an underrun, where growing costs nothing extra, and shrinks by dropping a whole frame when the reduced delay is worth it, preferably a quiet frame |
- * | slew | moves towards its target continuously, in both directions: timestamps and durations are stretched by up to 0.5 %, drift included, and consecutive buffers are contiguous. Only underruns, pauses and the limits conceal or drop anything |
+ * | slew | moves towards its target continuously, in both directions: timestamps and durations are stretched by up to 0.5 %, drift included, and consecutive buffers are contiguous. Frames are concealed or dropped only in underruns and pauses, and at the limits |
  * | auto | slew if the sink follows timestamps, otherwise frames. The default |
  *
  * A sink follows timestamps if it resamples to their rate, as jkvmaudiosink does. A stock audio sink
- * does not; with adapt=slew in front of it, its own correction is audible. With
- * adapt=auto the queue asks the sink with the query jkvm-follows-timestamps, provided that the path to
- * it has no branches and consists of opusdec, queue, capsfilter, identity, volume and bins of these. It
- * asks again when downstream is reconfigured. jkvmsupervisedsink does not answer: put the queue into its
- * launch line. latency-mode reported and fixed always change the delay by frames, because their
- * timestamps do not contain it.
+ * does not: with adapt=slew its own corrections would be audible. With adapt=auto the queue sends the
+ * query jkvm-follows-timestamps to the sink, provided that the path to it has no branches and consists
+ * of opusdec, queue, capsfilter, identity, volume and bins of these. It sends the query again when
+ * downstream is reconfigured. jkvmsupervisedsink does not answer: put the queue into its launch line.
+ * latency-mode reported and fixed always change the delay by frames, because their timestamps do not
+ * contain it.
  *
  * ## Policies
  *
  * | policy | playout delay |
  * |---|---|
- * | tail-cost | minimises delay + late-cost × probability of being late, estimated from histograms of the arrivals with different memories. The default and the recommendation |
- * | weighted | weighted-min-frames to weighted-max-frames frames, computed from processor load, memory and latency like in the JetKVM audio system |
+ * | tail-cost | minimises delay + late-cost × probability of being late, estimated from histograms of the arrivals with different decay times. The default, and recommended |
+ * | weighted | weighted-min-frames to weighted-max-frames frames, computed from processor load, memory and latency as in the JetKVM audio system |
  * | fixed | the property delay, above the minimum transit |
  *
  * policy=weighted reproduces the behaviour and the figures of the JetKVM audio system. It does not
  * consider the arrival times: an idle machine gets a delay of 19 frames (380 ms with frames of 20
  * ms), and a busy one, where frames are late, a short delay. weighted-fractional-size and
- * weighted-queue-latency correct two of its faults, but not this one. Use tail-cost for listening.
+ * weighted-queue-latency correct two of its defects, but not this one. Use tail-cost for listening.
  *
  * min-delay and max-delay limit the delay of every policy, and the delay never exceeds what
- * max-size-buffers and max-size-time let into the queue. webrtcbin feeds the adaptive buffer of the
+ * max-size-buffers and max-size-time allow. webrtcbin feeds the adaptive buffer of the
  * browser: in front of it, max-delay=80 spreads bursts here and leaves the rest to the browser.
  *
  * ## Latency modes
@@ -60,8 +60,9 @@
  *
  * The element is live: it pushes buffers in PLAYING only and has no preroll. max-size-buffers,
  * max-size-bytes and max-size-time limit it like they limit the element queue; by default the oldest
- * buffers are dropped. They also limit the latency of other branches that it can wait for: with the
- * defaults, 500 ms with latency-mode=offset (max-size-time less max-delay) and 1 s otherwise. After EOS
+ * buffers are dropped. They also limit for how long the queue can hold audio because of the latency of
+ * other branches: with the defaults, 500 ms with latency-mode=offset (max-size-time minus max-delay)
+ * and 1 s otherwise. After EOS
  * the queued buffers are pushed immediately.
  *
  * ## Optimizing the sender
@@ -99,21 +100,21 @@
  * stream starts, the queue stops or the connection is closed, the encoder returns to its own settings.
  *
  * |[
- * gst-launch-1.0 jkvmaudiosrc device=hw:0,0 ! jkvmipcsink dialect=v2 socket-path=/tmp/a.sock
- * gst-launch-1.0 jkvmipcsrc dialect=v2 socket-path=/tmp/a.sock ! jkvmadaptivequeue optimize=true ! opusdec plc=true ! audioconvert ! autoaudiosink
+ * gst-launch-1.0 jkvmaudiosrc device=hw:0,0 ! jkvmipcsink dialect=v2 socket-path=$XDG_RUNTIME_DIR/a.sock
+ * gst-launch-1.0 jkvmipcsrc dialect=v2 socket-path=$XDG_RUNTIME_DIR/a.sock ! jkvmadaptivequeue optimize=true ! opusdec plc=true ! audioconvert ! autoaudiosink
  * ]|
  *
  * ## Examples
  *
  * |[
- * gst-launch-1.0 jkvmipcsrc socket-path=/tmp/a.sock ! jkvmadaptivequeue ! opusdec plc=true ! audioconvert ! autoaudiosink
- * gst-launch-1.0 -m jkvmipcsrc socket-path=/tmp/a.sock ! jkvmadaptivequeue latency-mode=reported max-delay=200 ! opusdec plc=true ! audioconvert ! autoaudiosink
+ * gst-launch-1.0 jkvmipcsrc socket-path=$XDG_RUNTIME_DIR/a.sock ! jkvmadaptivequeue ! opusdec plc=true ! audioconvert ! autoaudiosink
+ * gst-launch-1.0 -m jkvmipcsrc socket-path=$XDG_RUNTIME_DIR/a.sock ! jkvmadaptivequeue latency-mode=reported max-delay=200 ! opusdec plc=true ! audioconvert ! autoaudiosink
  * ]|
  *
  * ## Statistics
  *
- * The property stats is a structure application/x-jkvm-adaptivequeue-stats with these fields. Once per
- * stats-interval, when a frame is pushed, it is also logged (INFO) and posted as an element message.
+ * The property stats is a structure application/x-jkvm-adaptivequeue-stats with these fields. While
+ * buffers flow, it is also logged (INFO) and posted as an element message every stats-interval.
  * Counters never decrease while the element is in PAUSED or PLAYING, and remain readable afterwards.
  *
  * | field | type | meaning |
@@ -147,7 +148,7 @@
  * | cpu-factor, memory-factor, latency-factor, factor | gdouble | factors computed from these inputs, -1 to 1, and their weighted sum |
  * | size | gdouble | size of policy=weighted, frames |
  * | latency-current, -average, -min, -max, -p50, -p95, -p99 | guint64 | time that frames spent in the queue before they were pushed, ns; the quantiles cover about two minutes |
- * | latency-jitter | guint64 | mean absolute deviation of the last 100 of these latencies from the average, ns |
+ * | latency-jitter | guint64 | mean absolute deviation of the last 100 latencies from the average, ns |
  * | latency-samples | guint64 | number of latencies measured |
  * | latency-trend | gchararray | direction of the last 10 latencies: stable, increasing, decreasing, volatile |
  * | latency-buckets | GstValueArray of guint64 | frames with a latency of at most 0.1, 0.5, 1, 2.5, 5, 10, 20, 25, 30, 40, 50, 75, 100, 200, 500, 1000, 2500 ms, or longer; each frame is counted in one bucket |
@@ -160,8 +161,8 @@
  *
  * ## Messages
  *
- * At most one message with the same name and reason is posted per second; the field suppressed (guint)
- * of the next one is the number of those omitted.
+ * At most one message with the same name and reason is posted per second. Messages that were not posted
+ * are counted in the field suppressed (guint) of the next one.
  *
  * The element message jkvm-depth is posted when the delay changes, while slewing by 10 ms: reason (start, grow, shrink),
  * current-delay, target-delay (guint64, ns), depth (guint, buffers).

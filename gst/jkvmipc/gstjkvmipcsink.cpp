@@ -11,10 +11,9 @@
  *
  * It never waits for a client. Frames that a client does not read are queued for it up to
  * max-queue-time, up to half of that in the kernel (at least 100 ms). If more is queued, the oldest
- * frame is dropped and counted, for this client only. A client that loses 50 frames in a row, or reads
+ * frame is dropped and counted, for that client only. A client that loses 50 frames in a row, or reads
  * nothing for 2 s, is disconnected. A new client starts with the next frame. Each frame is sent with the
- * capture time of its first sample on the system's wall clock, which follows from the buffer's
- * timestamp.
+ * capture time of its first sample as wall-clock time, calculated from the buffer's timestamp.
  *
  * An element that connects for the microphone holds the frames of the last hold-time until the
  * connection is established. It watches the directory of the socket, so that it connects as soon as the
@@ -25,8 +24,8 @@
  * not displace each other endlessly. A client that was turned away, for this reason or because there were
  * too many, comes back as soon as a served client disconnects.
  *
- * The socket path is claimed with a lock on PATH.lock. The socket of a server that crashed is taken over.
- * The socket of a running server is not, and a file that is not a socket is not touched.
+ * The socket path is claimed with a lock on PATH.lock. The socket file of a crashed server is
+ * replaced; that of a running server, and any file that is not a socket, is left alone.
  *
  * A jkvm:// URI holds all settings in one string: jkvm:///run/a.sock?direction=microphone&mode=listen,
  * or jkvm:///@NAME for an abstract socket. Every property that can be set in READY is a parameter.
@@ -37,15 +36,16 @@
  * ]|
  *
  * Encoder settings that clients request (OpusConfig, in the dialects v2 and v3) are pushed upstream as the
- * event jkvm-encoder-request, whose fields the page of jkvmipcsrc lists. Of several requests it has the
- * lowest bitrate, complexity and bandwidth and the longest frame. A request ends when its client
- * withdraws it (Config) or disconnects; after the last one the event has withdrawn=TRUE.
+ * event jkvm-encoder-request, whose fields are listed on the page of jkvmipcsrc. The requests of several
+ * clients are combined: the lowest bitrate, complexity and bandwidth, the longest frame. A request ends
+ * when its client withdraws it (Config) or disconnects; after the last one has ended, the event has
+ * withdrawn=TRUE.
  *
  * ## Statistics
  *
- * The property stats is a structure application/x-jkvm-ipcsink-stats. While buffers flow it is also
- * logged (INFO) and posted as an element message once per stats-interval. Counters only increase while
- * the element is in PAUSED or PLAYING, and remain readable afterwards.
+ * The property stats is a structure application/x-jkvm-ipcsink-stats with these fields. While buffers
+ * flow, it is also logged (INFO) and posted as an element message every stats-interval. Counters never
+ * decrease while the element is in PAUSED or PLAYING, and remain readable afterwards.
  *
  * | field | type | meaning |
  * |---|---|---|
@@ -53,26 +53,26 @@
  * | bytes | guint64 | Opus data in these frames (bytes) |
  * | unheard | guint64 | frames that were sent to no client because none was connected |
  * | dropped | guint64 | sum of the next four |
- * | dropped-queue-full | guint64 | frames that a client did not get because more than max-queue-time was queued for it, over all clients |
- * | dropped-disconnected | guint64 | frames that were still queued for a client when its connection ended, over all clients |
+ * | dropped-queue-full | guint64 | frames dropped because more than max-queue-time was queued for a client, summed over all clients |
+ * | dropped-disconnected | guint64 | frames still queued for a client when its connection ended, summed over all clients |
  * | dropped-invalid | guint64 | buffers that are not an Opus packet |
  * | dropped-too-large | guint64 | packets that are too large for a message of the dialect |
  * | connects | guint64 | connections made |
  * | rejects | guint64 | clients turned away: too many, replaced or forbidden |
- * | protocol-errors | guint64 | clients disconnected for what they sent |
+ * | protocol-errors | guint64 | clients disconnected for a protocol violation |
  * | slow-clients | guint64 | clients disconnected for being too slow: they lost 50 frames in a row or read nothing for 2 s |
  * | latency-current, latency-average, latency-min, latency-max | guint64 | from the capture of a frame's first sample to its arrival here (ns) |
- * | latency-jitter | guint64 | mean deviation of the last 100 latencies from the average (ns) |
+ * | latency-jitter | guint64 | mean absolute deviation of the last 100 latencies from the average (ns) |
  * | latency-p50, latency-p95, latency-p99 | guint64 | quantiles over about two minutes (ns) |
- * | latency-samples | guint64 | number of frames in the latencies |
+ * | latency-samples | guint64 | number of latencies measured |
  * | latency-trend | gchararray | trend of the last 10 latencies: stable, increasing, decreasing, volatile |
- * | latency-buckets | GstValueArray of guint64 | histogram: frames with a latency of at most 0.1, 0.5, 1, 2.5, 5, 10, 20, 25, 30, 40, 50, 75, 100, 200, 500, 1000, 2500 ms, or more; each frame is counted once |
+ * | latency-buckets | GstValueArray of guint64 | histogram: number of frames with a latency of at most 0.1, 0.5, 1, 2.5, 5, 10, 20, 25, 30, 40, 50, 75, 100, 200, 500, 1000, 2500 ms, or more; each frame is counted once |
  * | latency-sum | guint64 | sum of the latencies in latency-buckets (ns) |
  * | delivery-buckets, delivery-sum | as above | from the capture to the kernel; each frame is counted once for each client |
- * | send-buffer, receive-buffer | gint | socket buffers of a client as the kernel counts (bytes); the largest |
- * | send-waiting | gint | data that a client has not read, as the kernel counts (bytes); the maximum |
+ * | send-buffer, receive-buffer | gint | socket buffer sizes as the kernel counts them (bytes); maximum over the clients |
+ * | send-waiting | gint | data that a client has not read, as the kernel counts it (bytes); maximum over the clients |
  * | send-buffer-utilization | gdouble | the same as a share of that client's send-buffer (%) |
- * | clients | GstValueArray of GstStructure | connected clients: id, pid, uid; frames, bytes, dropped (as above); queued-frames (guint), queued here; queued-time (ns), audio that it has not read, here and in the kernel; max-queued-time (ns), observed maximum of queued-time; latency-current to latency-trend, from capture to the kernel; send-buffer, receive-buffer, send-waiting (as above) |
+ * | clients | GstValueArray of GstStructure | connected clients: id, pid, uid; frames, bytes, dropped (as above); queued-frames (guint), queued here; queued-time (ns), duration of the audio that the client has not read, here and in the kernel; max-queued-time (ns), observed maximum of queued-time; latency-current to latency-trend, from capture to the kernel; send-buffer, receive-buffer, send-waiting (as above) |
  *
  * The same under the names used by JetKVM:
  *
@@ -86,8 +86,8 @@
  * | connection-drops | guint64 | connections that ended before the element was stopped |
  * | last-frame-time | guint64 | arrival of the last frame (ns since the Unix epoch) |
  * | average-latency | guint64 | latency-average |
- * | avg_processing_time_ns | guint64 | mean time to pass a frame to all clients (ns) |
- * | batch_size | guint | frames that are passed on together: always 1 |
+ * | avg_processing_time_ns | guint64 | mean time to send a frame to all clients (ns) |
+ * | batch_size | guint | frames sent together: always 1 |
  * | channel_buffer_size, channel_current_size | guint | maximum number of frames queued for a client, and the longest queue |
  * | connected | gboolean | whether a client is connected |
  *
@@ -99,9 +99,10 @@
  * jkvm-client is posted when a client connects or disconnects. Its fields are reason (added, closed,
  * violation, slow, replaced, too-many, forbidden, ended), id, pid, uid and detail. An element that
  * connects posts it for the server in the same way: replaced, too-many and forbidden are then the
- * server's reasons for turning it away, and forbidden is also posted for a server of a user that is not
- * in allowed-uids. For each failed attempt to connect the fields are reason, socket-path and detail; the reason
- * is forbidden if this process has no permission to connect to the socket, otherwise unreachable.
+ * server's reasons for turning it away, and forbidden is also posted for a server whose user is not in
+ * allowed-uids. A failed attempt to connect is posted with the fields reason, socket-path and detail;
+ * the reason is forbidden if this process has no permission to connect to the socket, otherwise
+ * unreachable.
  *
  * jkvm-session is posted for the clients of an element that listens. Its fields are reason, id, pid and uid. The
  * reason is started (the client is connected, the next frame is its first), stopped (the client disconnected
@@ -116,8 +117,8 @@
  * | client-added (guint64 id, gint pid, guint uid) | a client was connected |
  * | client-removed (guint64 id, gchararray reason) | a client was disconnected, or turned away; reason as in jkvm-client |
  *
- * These messages and the signals are emitted from a thread of the element. A handler must not change the
- * element's state there; it can use gst_element_call_async().
+ * These messages and the signals are posted and emitted from a thread of the element. A handler must not
+ * change the element's state there; it can use gst_element_call_async().
  *
  * Since: 0.1
  */

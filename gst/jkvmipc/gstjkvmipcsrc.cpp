@@ -18,23 +18,23 @@
  * exact duration of their packet, as RTP payloaders need it, and follow the clock only when they are off by
  * 500 ms.
  *
- * A capture time that is later than expected by more than 40 ms is a hole; among even capture times one
- * missing frame is enough. A hole is announced with a GAP event, and the next buffer is marked DISCONT.
- * The missing frames count as lost, unless the sender paused: it sent a Stop or a DTX packet before the
- * hole, or more than one frame is missing and the frame behind the hole has the usual transit. While there
- * is no server, a GAP event follows every 100 ms, so that decoders with plc=true, mixers and muxers
- * continue.
+ * A capture time that is later than expected by more than 40 ms shows a gap; if capture times are even,
+ * a single missing frame is detected. The gap is announced with a GAP event, and the next buffer is
+ * marked DISCONT. The missing frames count as lost, unless the sender paused: it sent a Stop or a DTX
+ * packet before the gap, or more than one frame is missing and the frame after the gap has the usual
+ * transit. While there is no server, a GAP event is pushed every 100 ms, so that decoders with plc=true,
+ * mixers and muxers continue.
  *
  * Each buffer carries the sender's capture time as a GstReferenceTimestampMeta (timestamp/x-unix). A
- * Config message before the first buffer sets the caps. They do not change afterwards: an Opus decoder
- * produces the channels it was set up for from any packet, but muxers end a stream whose caps change.
- * Without one they are stereo, and mono with direction=microphone. Their pre-skip is 312 samples, the
- * usual look-ahead of an Opus encoder. After a Stop the next buffer is marked DISCONT.
+ * Config message before the first buffer sets the caps. Without one, the caps are stereo, or mono with
+ * direction=microphone. They do not change afterwards: an Opus decoder can decode any packet to the
+ * channels that it was set up for, but muxers end a stream whose caps change. The pre-skip in the caps is
+ * 312 samples, the usual look-ahead of an Opus encoder. After a Stop the next buffer is marked DISCONT.
  *
  * The upstream event jkvm-encoder-request is sent to the server as an OpusConfig, if the dialect has
- * that message, and again on each new connection until an event with withdrawn=TRUE arrives; that is
- * sent as a Config. A v2 server has to be configured (dialect=v2): its frames do not differ from v1.
- * With heartbeat-interval, the connection to a peer that sends nothing for three intervals is closed.
+ * that message, and again on each new connection until an event with withdrawn=TRUE arrives, which is
+ * sent as a Config. For a v2 server, set dialect=v2: its frames cannot be told from those of v1. With
+ * heartbeat-interval, the connection to a peer that sends nothing for three intervals is closed.
  *
  * A jkvm:// URI holds all settings in one string: jkvm:///run/a.sock?direction=microphone&mode=listen,
  * or jkvm:///@NAME for an abstract socket. Every property that can be set in READY is a parameter.
@@ -47,10 +47,10 @@
  *
  * ## Encoder requests
  *
- * The upstream event jkvm-encoder-request requests other encoder settings of the sender. It may be
- * pushed by an element downstream, as jkvmadaptivequeue does, or sent to this element with
- * gst_element_send_event(). It is sent on as an OpusConfig. Its structure has any of these fields,
- * integers in any integer type:
+ * The upstream event jkvm-encoder-request requests other encoder settings from the sender. A downstream
+ * element may push it, as jkvmadaptivequeue does, or an application may send it to this element with
+ * gst_element_send_event(). It is forwarded to the sender as an OpusConfig. Its structure has any of
+ * these fields; an integer may have any integer type:
  *
  * | field | type | range | meaning |
  * |---|---|---|---|
@@ -58,51 +58,51 @@
  * | channels | guint | 1 to 2 | coded channels |
  * | frame-size | guint | 2.5 to 120 ms | samples per channel in a packet, at rate |
  * | bitrate | guint | 500 to 512000 | bit/s |
- * | complexity | guint | 0 to 10 | of the encoder |
+ * | complexity | guint | 0 to 10 | encoder effort |
  * | vbr | gboolean | | variable bitrate |
  * | signal | gint | -1000, 3001, 3002 | automatic, voice, music |
  * | bandwidth | guint | 1101 to 1105 | maximum audio bandwidth: 4, 6, 8, 12, 20 kHz |
  * | dtx | gboolean | | discontinuous transmission |
- * | packet-loss-percentage | guint | 0 to 100 | expected loss; has no place in an OpusConfig, so it is not sent on |
+ * | packet-loss-percentage | guint | 0 to 100 | expected loss; not forwarded, because an OpusConfig has no field for it |
  * | withdrawn | gboolean | | TRUE withdraws all requests: the encoder returns to its own settings |
  *
  * A field that the event does not name keeps the value of earlier requests, or else the value that
- * the received stream shows. A request waits until the stream shows the values it needs: rate,
+ * the received stream shows. A request waits until the stream shows the values that it needs: rate,
  * channels and frame-size with the first packet, the others after five packets of the same size (a
  * constant bitrate), or after a second of a stream with a variable bitrate; without a stream, for a
- * second. Complexity, signal and bandwidth cannot be seen in a stream: they are taken from the
- * JetKVM quality with the nearest bitrate. An event with an unknown field, a wrong type or a value out of range is refused: the
- * result is FALSE, a warning names the field, and nothing is sent.
+ * second. Complexity, signal and bandwidth cannot be determined from a stream: they are taken from the
+ * JetKVM quality with the nearest bitrate. An event with an unknown field, a wrong type or a value out
+ * of range is refused: the result is FALSE, a warning names the field, and nothing is sent.
  *
  * ## Statistics
  *
- * The property stats is a structure application/x-jkvm-ipcsrc-stats with the following fields. Every
- * stats-interval it is also logged (INFO) and posted as an element message, together with a frame.
- * Counters never decrease between READY and PAUSED, and remain readable in READY and NULL. A frame is
- * counted under one dropped-... reason at most.
+ * The property stats is a structure application/x-jkvm-ipcsrc-stats with these fields. While buffers
+ * flow, it is also logged (INFO) and posted as an element message every stats-interval. Counters never
+ * decrease while the element is in PAUSED or PLAYING, and remain readable afterwards. A frame is
+ * counted under at most one of the dropped-... reasons.
  *
  * | field | type | meaning |
  * |---|---|---|
  * | connected | gboolean | whether a peer is connected |
  * | connects | guint64 | connections made |
  * | dialect | gchararray | dialect of the peer: v1, v2, v3; empty until it is known. A peer is taken for v1 until it sends a message that only v2 has |
- * | frames | guint64 | messages with an Opus frame |
+ * | frames | guint64 | Opus frames received |
  * | bytes | guint64 | Opus data in these frames |
  * | dropped | guint64 | frames that were not pushed: the sum of the next three |
- * | dropped-invalid | guint64 | not an Opus packet |
- * | dropped-early | guint64 | captured before running time 0 |
- * | dropped-late | guint64 | captured more than 40 ms before the end of a GAP event, or 1 s before the end of the last buffer |
- * | lost | guint64 | missing frames, calculated from the holes between timestamps; pauses of the sender do not count |
+ * | dropped-invalid | guint64 | frames that are not an Opus packet |
+ * | dropped-early | guint64 | frames captured before running time 0 |
+ * | dropped-late | guint64 | frames captured more than 40 ms before the end of a GAP event, or 1 s before the end of the last buffer |
+ * | lost | guint64 | missing frames, calculated from the gaps between timestamps; pauses of the sender do not count |
  * | implausible-timestamps | guint64 | frames whose capture time was more than 1 s in the future or 10 s in the past; their arrival was used |
  * | drift-ppm | gdouble | how much faster the sender's sample clock (packet durations) runs than its capture times, averaged over up to 64 s (ppm) |
  * | protocol-errors | guint64 | connections closed for a protocol violation |
  * | rejects | guint64 | clients turned away, if this element listens |
  * | latency-current, latency-average, latency-min, latency-max | guint64 | from the capture of a frame's first sample to its arrival (ns) |
- * | latency-jitter | guint64 | mean distance of the last 100 latencies from the average (ns) |
+ * | latency-jitter | guint64 | mean absolute deviation of the last 100 latencies from the average (ns) |
  * | latency-p50, latency-p95, latency-p99 | guint64 | quantiles over about two minutes (ns) |
  * | latency-samples | guint64 | number of latencies measured |
  * | latency-trend | gchararray | trend of the last 10 latencies: stable, increasing, decreasing, volatile |
- * | latency-buckets | GstValueArray of guint64 | histogram: frames with a latency of up to 0.1, 0.5, 1, 2.5, 5, 10, 20, 25, 30, 40, 50, 75, 100, 200, 500, 1000, 2500 ms, and above; each counted once |
+ * | latency-buckets | GstValueArray of guint64 | histogram: number of frames with a latency of at most 0.1, 0.5, 1, 2.5, 5, 10, 20, 25, 30, 40, 50, 75, 100, 200, 500, 1000, 2500 ms, or more; each frame is counted once |
  * | latency-sum | guint64 | sum of the latencies in latency-buckets (ns) |
  * | send-buffer, receive-buffer | gint | size of the connection's socket buffers as granted by the kernel (bytes) |
  * | receive-waiting | gint | data that was unread in the socket at the last read (bytes) |
@@ -133,11 +133,11 @@
  * are counted in the field suppressed (guint) of the next one.
  *
  * jkvm-link is posted when the state of the connection changes. Its fields are reason (connected,
- * unreachable, closed, violation, too-many, replaced, forbidden), socket-path and detail. too-many, replaced and
- * forbidden are the server's reasons for turning this element away, if it sends them. forbidden is also posted
- * if this process has no permission to connect to the socket (unreachable: no server listens there), for a server
- * of a user that is not in allowed-uids and, like replaced, for a client that this element turns away where it
- * listens.
+ * unreachable, closed, violation, too-many, replaced, forbidden), socket-path and detail. An element that
+ * connects posts too-many, replaced and forbidden if the server sends them as the reason for turning it
+ * away. It posts forbidden also if this process has no permission to connect to the socket, and for a
+ * server whose user is not in allowed-uids; unreachable means that no server listens. An element that
+ * listens posts replaced and forbidden for a client that it turns away.
  *
  * jkvm-session is posted for the clients of an element that listens. Its fields are reason, id, pid and uid. The
  * reason is started (the client sent a frame; first-frame is its running time, ns), stopped (the client sent a

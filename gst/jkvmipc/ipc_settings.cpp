@@ -100,12 +100,11 @@ PropertyTable<IpcSettings> ipc_properties(bool is_sink)
             OneOf{direction_get_type()}, mutable_ready, &S::direction),
         row("mode", "Mode", "Whether this element listens or connects", OneOf{mode_get_type()},
             mutable_ready, &S::mode),
-        row("dialect", "Dialect", "Version of the protocol", OneOf{dialect_get_type(is_sink)},
+        row("dialect", "Dialect", "Dialect of the protocol", OneOf{dialect_get_type(is_sink)},
             mutable_ready, &S::dialect),
         row("socket-buffer-size", "Socket buffer size",
-            "SO_SNDBUF and SO_RCVBUF requested for each connection (bytes); the statistics have "
-            "the "
-            "granted sizes",
+            "SO_SNDBUF and SO_RCVBUF requested for each connection (bytes); the granted sizes are "
+            "in the statistics",
             between(32768, 262144), mutable_ready, &S::buffer_size),
         row("socket-mode", "Socket mode",
             "File mode of a listening socket, which decides who may connect; 384 is octal 0600",
@@ -114,9 +113,8 @@ PropertyTable<IpcSettings> ipc_properties(bool is_sink)
             "Group that owns a listening socket; unset = the group of the process", AnyValue{},
             mutable_ready, &S::socket_group),
         row("allowed-uids", "Allowed user ids",
-            "User ids of the processes that this element may be connected with, as server or "
-            "client, "
-            "besides the user of this process; empty = every user that the file mode admits",
+            "User ids that a client or server may have, besides the user id of this process; "
+            "empty = every user that the file mode admits",
             AnyValue{}, mutable_ready, &S::allowed_uids),
         stats_interval_row(&S::report_interval),
     };

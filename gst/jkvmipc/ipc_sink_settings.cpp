@@ -10,9 +10,10 @@ using namespace std::chrono_literals;
 GType client_policy_get_type()
 {
     static const GEnumValue values[] = {
-        {static_cast<int>(ClientPolicy::share), "Serve up to max-clients, turn more away", "share"},
-        {static_cast<int>(ClientPolicy::replace), "Serve the newest alone", "replace"},
-        {static_cast<int>(ClientPolicy::reject), "Serve the first alone", "reject"},
+        {static_cast<int>(ClientPolicy::share),
+         "Serve up to max-clients clients, turn away further ones", "share"},
+        {static_cast<int>(ClientPolicy::replace), "Serve only the newest client", "replace"},
+        {static_cast<int>(ClientPolicy::reject), "Serve only the first client", "reject"},
         {0, nullptr, nullptr},
     };
     static const GType type = register_enum("GstJkvmIpcSinkClientPolicy", values);
@@ -27,13 +28,12 @@ const PropertyTable<IpcSinkSettings> &ipc_sink_properties()
     static const auto table =
         PropertyTable<S>{
             row("max-queue-time", "Maximum queue time",
-                "Maximum duration of the audio that waits for a client, the kernel's socket buffer "
-                "included; two frames may always wait (ms)",
+                "Maximum duration of the audio queued for a client, including the kernel's socket "
+                "buffer (ms); two frames may always be queued",
                 between(20ms, 10000ms), mutable_ready, &S::max_queue_time),
             row("hold-time", "Hold time",
-                "Maximum duration of the audio that is held until a connection is established, "
-                "with "
-                "direction=microphone where this element connects (ms); 0 = none",
+                "Maximum duration of the audio that a connecting element with direction=microphone "
+                "holds until the connection is established (ms); 0 = none",
                 between(0ms, 10000ms), mutable_ready, &S::hold_time),
             row("max-clients", "Maximum clients",
                 "Maximum number of clients served at once with client-policy=share",

@@ -175,7 +175,7 @@ void IpcSrc::on_event(const ReceiveEngine::Dropped &dropped)
     if (dropped.reason == Reason::early)
         reason = "it was captured before running time 0";
     else if (dropped.reason == Reason::late)
-        reason = "its place in the stream has been passed";
+        reason = "it arrived too late for its position in the stream";
     GST_WARNING_OBJECT(element_,
                        "dropped a frame with running time %" GST_STIME_FORMAT
                        ": %s (%u similar warnings suppressed)",

@@ -87,7 +87,7 @@ bool set_uri(GObject *element, const char *text, GError **error)
             gst_uri_unref(u);
     });
     if (!uri || std::string(gst_uri_get_scheme(uri.get())) != protocol)
-        return fail(error, GST_URI_ERROR_BAD_URI, "this is no jkvm URI: " + std::string(text));
+        return fail(error, GST_URI_ERROR_BAD_URI, "this is not a jkvm URI: " + std::string(text));
     if (gst_uri_get_host(uri.get()) != nullptr && *gst_uri_get_host(uri.get()) != '\0')
         return fail(error, GST_URI_ERROR_BAD_URI,
                     "a jkvm URI has no host; a path begins with the third slash: " +

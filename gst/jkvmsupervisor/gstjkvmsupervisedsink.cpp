@@ -69,8 +69,8 @@
  *
  * ## Statistics
  *
- * The property stats contains a structure application/x-jkvm-supervisedsink-stats with these fields.
- * Counters are monotonic while the element is in PAUSED or PLAYING, and remain readable afterwards.
+ * The property stats is a structure application/x-jkvm-supervisedsink-stats with these fields. Counters
+ * never decrease while the element is in PAUSED or PLAYING, and remain readable afterwards.
  *
  * | field | type | meaning |
  * |---|---|---|

@@ -36,7 +36,7 @@ const PropertyTable<SupervisorSettings> &supervisor_properties()
         row("restart-window", "Restart window", "Sliding window in which restarts count (ms)",
             between(0ms, one_day), mutable_ready, &S::limits, &L::window),
         row("restart-delay", "Restart delay",
-            "Delay before a worker is restarted that ended within 500 ms of its first heartbeat; "
+            "Delay before the restart of a worker that ended within 500 ms of its first heartbeat; "
             "doubles with each further one in a row (ms)",
             between(0ms, one_day), mutable_ready, &S::limits, &L::delay),
         row("max-restart-delay", "Maximum restart delay", "Upper bound of the doubled delay (ms)",

@@ -50,12 +50,13 @@ Options parse_options(int argc, char **argv)
          "Feed the pipeline from the jkvmsupervisedsink at this socket", "SOCKET"},
         {"heartbeat-fd", 0, 0, G_OPTION_ARG_INT, &options.heartbeat_fd,
          "Write a byte to this descriptor for each heartbeat", "FD"},
-        {"parent", 0, 0, G_OPTION_ARG_INT, &options.parent, "Die with this process", "PID"},
+        {"parent", 0, 0, G_OPTION_ARG_INT, &options.parent, "Exit when this process ends", "PID"},
         // A filename, unlike a string, is not converted from the locale's encoding.
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &words, nullptr, "PIPELINE"},
         {},
     };
-    auto *context = g_option_context_new("- run a GStreamer pipeline and report that it works");
+    auto *context =
+        g_option_context_new("- run a GStreamer pipeline and send heartbeats while it works");
     g_option_context_add_main_entries(context, entries, nullptr);
     GError *error = nullptr;
     const bool is_valid = g_option_context_parse(context, &argc, &argv, &error) != FALSE;

@@ -74,13 +74,13 @@ void DeviceClock::start(int64_t now)
     }
     origin_ = static_cast<uint64_t>(position(now));
     frames_ = 0;
-    holes_.clear();
+    losses_.clear();
     suspended_ = false;
 }
 
 void DeviceClock::lose(uint64_t frames)
 {
-    holes_.push_back({frames_, lost() + frames});
+    losses_.push_back({frames_, lost() + frames});
 }
 
 void DeviceClock::suspend(int64_t now)
@@ -116,9 +116,9 @@ uint64_t DeviceClock::advance(int64_t now, uint64_t limit)
 uint64_t DeviceClock::content_position(uint64_t frame) const
 {
     const auto after =
-        std::upper_bound(holes_.begin(), holes_.end(), frame,
-                         [](uint64_t f, const Hole &hole) { return f < hole.frame; });
-    return origin_ + frame + (after == holes_.begin() ? 0 : std::prev(after)->lost);
+        std::upper_bound(losses_.begin(), losses_.end(), frame,
+                         [](uint64_t f, const LostFrames &loss) { return f < loss.frame; });
+    return origin_ + frame + (after == losses_.begin() ? 0 : std::prev(after)->lost);
 }
 
 int64_t DeviceClock::time_of(uint64_t frames) const

@@ -68,13 +68,13 @@ public:
     [[nodiscard]] bool is_free_running() const;
 
 private:
-    struct Hole {
-        uint64_t frame; // the first frame after it
+    struct LostFrames {
+        uint64_t frame; // first frame after the loss
         uint64_t lost;  // total since the start
     };
 
     [[nodiscard]] double position(int64_t now) const;
-    [[nodiscard]] uint64_t lost() const { return holes_.empty() ? 0 : holes_.back().lost; }
+    [[nodiscard]] uint64_t lost() const { return losses_.empty() ? 0 : losses_.back().lost; }
     void rebase(int64_t now);
 
     double rate_ = 0;
@@ -90,7 +90,7 @@ private:
     double anchor_position_ = 0;
     uint64_t origin_ = 0; // content position of frame 0
     uint64_t frames_ = 0;
-    std::vector<Hole> holes_;
+    std::vector<LostFrames> losses_;
 };
 
 } // namespace jkvm::testing

@@ -104,13 +104,13 @@ snd_pcm_state_t PcmCapture::wait_for_error(std::chrono::milliseconds timeout)
     return snd_pcm_state(pcm_);
 }
 
-snd_pcm_sframes_t PcmCapture::read(snd_pcm_uframes_t most, Bytes &to)
+snd_pcm_sframes_t PcmCapture::read(snd_pcm_uframes_t max_frames, Bytes &to)
 {
     const size_t begin = to.size();
     snd_pcm_sframes_t count = 0;
     if (!settings_.mmap) {
-        to.resize(begin + most * frame_bytes_);
-        count = snd_pcm_readi(pcm_, to.data() + begin, most);
+        to.resize(begin + max_frames * frame_bytes_);
+        count = snd_pcm_readi(pcm_, to.data() + begin, max_frames);
         if (count == -EAGAIN)
             count = 0;
         to.resize(begin +
@@ -122,7 +122,7 @@ snd_pcm_sframes_t PcmCapture::read(snd_pcm_uframes_t most, Bytes &to)
         return count;
     const snd_pcm_channel_area_t *areas = nullptr;
     snd_pcm_uframes_t offset = 0;
-    snd_pcm_uframes_t frames = std::min(most, static_cast<snd_pcm_uframes_t>(count));
+    snd_pcm_uframes_t frames = std::min(max_frames, static_cast<snd_pcm_uframes_t>(count));
     // Reads twice: a repeated read must return the same samples.
     for (int i = 0; i < 2; i++) {
         if (const int error = snd_pcm_mmap_begin(pcm_, &areas, &offset, &frames); error < 0)

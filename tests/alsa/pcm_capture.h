@@ -48,8 +48,9 @@ public:
     /// Waits for an error event without reading. Returns the state after it.
     snd_pcm_state_t wait_for_error(std::chrono::milliseconds timeout);
 
-    /// Reads up to `most` available frames and appends them to `to`. Returns the number of frames.
-    snd_pcm_sframes_t read(snd_pcm_uframes_t most, Bytes &to);
+    /// Reads up to `max_frames` available frames and appends them to `to`. Returns the number of
+    /// frames.
+    snd_pcm_sframes_t read(snd_pcm_uframes_t max_frames, Bytes &to);
 
     /// Blocks until `frames` frames are read. Returns 0 or the first error.
     int read_all(snd_pcm_uframes_t frames, Bytes &to);

@@ -85,7 +85,7 @@ void parse_data(std::span<const unsigned char> chunk, Wave &wave)
 {
     const size_t frames = chunk.size() / (size_t{wave.channels} * 2);
     if (frames == 0)
-        throw SignalError("there is no frame in it");
+        throw SignalError("it contains no frames");
     wave.samples.resize(frames * wave.channels);
     for (size_t i = 0; i < wave.samples.size(); i++)
         wave.samples[i] = static_cast<int16_t>(chunk[2 * i] | (chunk[2 * i + 1] << 8));
@@ -113,7 +113,7 @@ Wave parse_wave(std::span<const unsigned char> file)
         const auto is = [&tag](const char *name) { return std::memcmp(tag.data(), name, 4) == 0; };
         if (is("data")) {
             if (wave.channels == 0)
-                throw SignalError("the data come before their format");
+                throw SignalError("the data chunk precedes the format chunk");
             parse_data(in.take(length, "the data"), wave);
             return wave;
         }

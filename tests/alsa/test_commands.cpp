@@ -45,7 +45,7 @@ TEST(ParseCommand, KnowsEveryCommand)
         EXPECT_EQ(parse_command(line), command) << line;
 }
 
-TEST(ParseCommand, TakesNothingElse)
+TEST(ParseCommand, RejectsAnythingElse)
 {
     for (const char *line : {"", "xruns", "xrun 1", "freeze", "freeze x", "freeze -1", "freeze 1 2",
                              "err 0", "err EFOO", "errs", "gap -5", "ppm", "ppm 1e400", "ppm nan",
@@ -53,7 +53,7 @@ TEST(ParseCommand, TakesNothingElse)
         EXPECT_EQ(parse_command(line).kind, Kind::unknown) << line;
 }
 
-TEST(ParseErrno, TakesNamesAndNumbers)
+TEST(ParseErrno, ParsesNamesAndNumbers)
 {
     EXPECT_EQ(parse_errno("EBUSY\n"), EBUSY);
     EXPECT_EQ(parse_errno("ESTRPIPE"), ESTRPIPE);
@@ -85,7 +85,7 @@ TEST(LineSplitter, BoundsALineThatNeverEnds)
     EXPECT_EQ(length, 4096u);
 }
 
-TEST(ControlDirectory, TakesWhatWasSentBeforeItWasOpened)
+TEST(ControlDirectory, ReadsCommandsSentBeforeItWasOpened)
 {
     TestPcm test;
     test.send("xrun");
@@ -97,7 +97,7 @@ TEST(ControlDirectory, TakesWhatWasSentBeforeItWasOpened)
     EXPECT_EQ(taken, (std::vector<std::string>{"xrun", "gap 5"}));
 }
 
-TEST(ControlDirectory, MakesItsFifo)
+TEST(ControlDirectory, CreatesItsFifo)
 {
     TestPcm test;
     const auto fifo = std::filesystem::path(test.directory()) / "cmd";
@@ -108,7 +108,7 @@ TEST(ControlDirectory, MakesItsFifo)
     EXPECT_TRUE(std::filesystem::is_fifo(fifo));
 }
 
-TEST(ControlDirectory, TakesNothingFromAFileThatIsNoFifo)
+TEST(ControlDirectory, ReadsNothingFromAFileThatIsNotAFifo)
 {
     TestPcm test;
     const auto path = std::filesystem::path(test.directory()) / "cmd";

@@ -28,7 +28,7 @@ protected:
     DeviceClock clock_;
 };
 
-TEST_F(DeviceClockTest, MakesFramesAtItsRate)
+TEST_F(DeviceClockTest, DeliversFramesAtItsRate)
 {
     EXPECT_EQ(frames_after(0), 0u);
     EXPECT_EQ(frames_after(10), 480u);
@@ -36,7 +36,7 @@ TEST_F(DeviceClockTest, MakesFramesAtItsRate)
     EXPECT_EQ(clock_.frames(), 48000u * 86400);
 }
 
-TEST_F(DeviceClockTest, ForeseesWhenFramesWillBeThere)
+TEST_F(DeviceClockTest, PredictsWhenFramesAreDelivered)
 {
     EXPECT_EQ(clock_.time_of(480), begin + 10 * ms);
     const int64_t third = clock_.time_of(1);
@@ -61,7 +61,7 @@ TEST_F(DeviceClockTest, FollowsTheTrueRateOfItsSource)
     EXPECT_EQ(frames_after(2000), 92100u);
 }
 
-TEST_F(DeviceClockTest, StopsWhileFrozenAndContinuesWithoutAHole)
+TEST_F(DeviceClockTest, StopsWhileFrozenAndContinuesWithoutAGap)
 {
     frames_after(100);
     clock_.freeze(500 * ms, begin + 100 * ms);
@@ -81,7 +81,7 @@ TEST_F(DeviceClockTest, ThawsAtOnce)
     EXPECT_EQ(frames_after(300), 9600u);
 }
 
-TEST_F(DeviceClockTest, KeepsFrozenWhenItsSpeedChanges)
+TEST_F(DeviceClockTest, StaysFrozenWhenItsSpeedChanges)
 {
     clock_.freeze(second, begin);
     clock_.set_drift(500'000, begin + 500 * ms);
@@ -89,7 +89,7 @@ TEST_F(DeviceClockTest, KeepsFrozenWhenItsSpeedChanges)
     EXPECT_EQ(frames_after(2000), 72000u);
 }
 
-TEST_F(DeviceClockTest, LeavesAHoleInTheContentBetweenTwoStarts)
+TEST_F(DeviceClockTest, LosesTheContentBetweenTwoStarts)
 {
     EXPECT_EQ(frames_after(100), 4800u);
     clock_.start(begin + 150 * ms);
@@ -99,7 +99,7 @@ TEST_F(DeviceClockTest, LeavesAHoleInTheContentBetweenTwoStarts)
     EXPECT_EQ(clock_.content_position(480), 7680u);
 }
 
-TEST_F(DeviceClockTest, StartsAtZeroHoweverLateItIsStarted)
+TEST_F(DeviceClockTest, StartsAtFrameZeroIfStartedLate)
 {
     EXPECT_EQ(clock_.content_position(0), 0u);
 }
@@ -143,7 +143,7 @@ TEST_F(DeviceClockTest, LosesContentForItsDuration)
     EXPECT_EQ(clock_.content_position(4800), 5280u);
 }
 
-TEST_F(DeviceClockTest, AccumulatesHoles)
+TEST_F(DeviceClockTest, AccumulatesLosses)
 {
     frames_after(100);
     clock_.lose(100);
@@ -184,7 +184,7 @@ TEST_F(DeviceClockTest, WaitsForItsReaderOnlyWhenItRunsFree)
     EXPECT_EQ(clock_.content_position(400999), 400999u);
 }
 
-TEST_F(DeviceClockTest, NeverTakesFramesBack)
+TEST_F(DeviceClockTest, NeverDecreasesItsFrames)
 {
     frames_after(100);
     clock_.lose(4800);

@@ -39,7 +39,7 @@ TEST_P(PcmTest, PlaysAnUnbrokenToneInRealTime)
     EXPECT_EQ(test_.count_log("overrun"), 0u);
 }
 
-TEST_P(PcmTest, HandsOutEveryFormat)
+TEST_P(PcmTest, DeliversEveryFormat)
 {
     struct Case {
         snd_pcm_format_t format;
@@ -167,7 +167,7 @@ TEST_P(PcmTest, KeepsTheToneAtEveryRate)
     EXPECT_EQ(count_breaks(samples, 16000, 997), 0u);
 }
 
-TEST_P(PcmTest, CountsAvailAndDelay)
+TEST_P(PcmTest, ReportsAvailAndDelay)
 {
     open_running();
     ASSERT_EQ(capture_.wait(patience), POLLIN);
@@ -240,7 +240,7 @@ TEST_P(PcmTest, LeaksNothingOverHundredsOfOpens)
     EXPECT_EQ(test_.count_log(" refused EBUSY"), 100u);
 }
 
-TEST(PcmOffer, HoldsAllStandardRatesAndChannelCounts)
+TEST(PcmOffer, IncludesAllStandardRatesAndChannelCounts)
 {
     const TestPcm test;
     PcmCapture capture;
@@ -277,7 +277,7 @@ TEST(PcmOffer, IsNarrowedByArgumentsAndByTheDirectory)
     EXPECT_EQ(test.count_log("refused EINVAL"), 1u);
 }
 
-TEST(PcmOffer, TakesTheDirectoryOfTheEnvironment)
+TEST(PcmOffer, UsesTheDirectoryFromTheEnvironment)
 {
     const TestPcm test;
     setenv("JKVM_TEST_PCM_DIR", test.directory().c_str(), 1);

@@ -29,7 +29,7 @@ TEST_P(PcmFaultTest, XrunStopsTheStreamUntilPrepared)
     EXPECT_EQ(count_breaks(read_samples(2400), 48000, 997), 0u);
 }
 
-TEST_P(PcmFaultTest, SuspendEndsWithResumeAndLosesWhatWentBy)
+TEST_P(PcmFaultTest, SuspendEndsWithResumeAndLosesContent)
 {
     open_running();
     auto samples = read_samples(480);
@@ -117,7 +117,7 @@ TEST_P(PcmFaultTest, ErrFailsOneRead)
     EXPECT_EQ(capture_.read_all(480, bytes), 0);
 }
 
-TEST_P(PcmFaultTest, ErrsFailsEveryReadUntilItIsTakenOff)
+TEST_P(PcmFaultTest, ErrsFailsEveryReadUntilItIsReset)
 {
     open_running();
     send("errs EBADFD");
@@ -128,7 +128,7 @@ TEST_P(PcmFaultTest, ErrsFailsEveryReadUntilItIsTakenOff)
     EXPECT_EQ(capture_.read_all(480, bytes), 0);
 }
 
-TEST_P(PcmFaultTest, AnErrorStrikesWithoutFramesOnlyInReadWriteMode)
+TEST_P(PcmFaultTest, ErrorOccursWithoutFramesOnlyInReadWriteMode)
 {
     open_running();
     freeze_and_drain();
@@ -142,7 +142,7 @@ TEST_P(PcmFaultTest, AnErrorStrikesWithoutFramesOnlyInReadWriteMode)
     }
 }
 
-TEST_P(PcmFaultTest, ShortReadsGiveFewFramesAtATimeAndLoseNone)
+TEST_P(PcmFaultTest, ShortReadsReturnFewFramesAtATimeAndLoseNone)
 {
     open_running();
     test_.send("short 7");
@@ -190,7 +190,7 @@ TEST_P(PcmFaultTest, ChangesTheToneWithoutAClick)
     EXPECT_NEAR(*std::max_element(soft.begin(), soft.end()), 8192, 10);
 }
 
-TEST_P(PcmFaultTest, SticksOnAConstant)
+TEST_P(PcmFaultTest, DeliversAConstantOnCommand)
 {
     open_running();
     send("constant -0.5");
@@ -266,7 +266,7 @@ TEST_P(PcmFaultTest, EachOpenExecutesItsCommands)
     EXPECT_EQ(count_breaks(read_samples(480), 48000, 997), 0u);
 }
 
-TEST_P(PcmFaultTest, LogsCommandsItCannotFollow)
+TEST_P(PcmFaultTest, LogsCommandsWithoutEffect)
 {
     ASSERT_EQ(capture_.open(test_.device(), settings_), 0);
     send("xrun");

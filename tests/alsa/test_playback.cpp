@@ -69,7 +69,7 @@ protected:
 INSTANTIATE_TEST_SUITE_P(Access, PlaybackPcmTest, ::testing::Bool(),
                          [](const auto &access) { return access.param ? "Mmap" : "ReadWrite"; });
 
-TEST_P(PlaybackPcmTest, RecordsWhatIsPlayedAndWhen)
+TEST_P(PlaybackPcmTest, RecordsPlayedFramesAndTheirTimes)
 {
     const auto before = now();
     open_running(ramp(1, 4800));
@@ -218,7 +218,7 @@ TEST_P(PlaybackPcmTest, MovesItsPointerLateByItsJitter)
     EXPECT_TRUE(was_late);
 }
 
-TEST_P(PlaybackPcmTest, StandsStillWhileFrozenWithoutAWakeUp)
+TEST_P(PlaybackPcmTest, StopsWhileFrozenWithoutAWakeUp)
 {
     open_running(ramp(1, 9600));
     wait_for_pointer(100);
@@ -289,7 +289,7 @@ TEST_P(PlaybackPcmTest, ResumesWithTheContentOfItsRing)
     EXPECT_EQ(PlayedAudio(test_, 1).channel()[frames + 99], static_cast<double>(frames + 100));
 }
 
-TEST_P(PlaybackPcmTest, OffersOnlyTheRateItWasGiven)
+TEST_P(PlaybackPcmTest, OffersOnlyTheConfiguredRate)
 {
     test_.set_rate(44100);
     EXPECT_LT(playback_.open(test_.device(), settings_), 0);
@@ -297,7 +297,7 @@ TEST_P(PlaybackPcmTest, OffersOnlyTheRateItWasGiven)
     EXPECT_EQ(playback_.open(test_.device(), settings_), 0);
 }
 
-TEST_P(PlaybackPcmTest, CannotBeOpenedWhenToldSo)
+TEST_P(PlaybackPcmTest, CannotBeOpenedWithAnOpenErrno)
 {
     test_.set_open_errno("EBUSY");
     EXPECT_EQ(playback_.open(test_.device(), settings_), -EBUSY);

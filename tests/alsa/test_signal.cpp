@@ -117,7 +117,7 @@ TEST(Wave, SkipsOtherChunksAndTheirPadding)
     EXPECT_EQ(wave.samples, std::vector<int16_t>{7});
 }
 
-TEST(Wave, TakesTheExtensibleFormat)
+TEST(Wave, AcceptsTheExtensibleFormat)
 {
     Bytes format = format_chunk({.format = 0xFFFE});
     format[4] = 40;
@@ -136,8 +136,8 @@ TEST(Wave, ReportsWhyAFileIsInvalid)
     EXPECT_EQ(error_of({}), "the file ends inside the header");
     EXPECT_EQ(error_of(Bytes(12, 'x')), "this is not a RIFF WAVE file");
     EXPECT_EQ(error_of(riff({format})), "there is no data chunk");
-    EXPECT_EQ(error_of(riff({data, format})), "the data come before their format");
-    EXPECT_EQ(error_of(riff({format, data_chunk({})})), "there is no frame in it");
+    EXPECT_EQ(error_of(riff({data, format})), "the data chunk precedes the format chunk");
+    EXPECT_EQ(error_of(riff({format, data_chunk({})})), "it contains no frames");
     EXPECT_EQ(error_of(riff({format_chunk({.rate = 0}), data})), "the sample rate is 0");
     EXPECT_NE(error_of(riff({format_chunk({.channels = 9}), data})).find("channels"),
               std::string::npos);
@@ -151,7 +151,7 @@ TEST(Wave, ReportsWhyAFileIsInvalid)
               std::string::npos);
 }
 
-TEST(Wave, RefusesAFileCutAnywhere)
+TEST(Wave, RejectsAFileTruncatedAnywhere)
 {
     const Bytes whole = riff({format_chunk({}), data_chunk({1, 2, 3})});
     for (size_t length = 0; length < whole.size(); length++)
@@ -160,7 +160,7 @@ TEST(Wave, RefusesAFileCutAnywhere)
     EXPECT_EQ(error_of(whole), "");
 }
 
-TEST(Wave, RefusesAChunkLongerThanTheFile)
+TEST(Wave, RejectsAChunkLongerThanTheFile)
 {
     Bytes data = data_chunk({1, 2});
     data[7] = 0xFF;
@@ -185,7 +185,7 @@ TEST(Signal, LoopsAFileAtItsEnd)
     EXPECT_EQ(fill(signal, 3'000'000'001, 1, 1), std::vector{high(20)});
 }
 
-TEST(Signal, KeepsTheChannelsOfAFileApart)
+TEST(Signal, DoesNotMixTheChannelsOfAFile)
 {
     const Signal signal = Signal::loop(small_wave(2, {1, 2, 3, 4}));
     EXPECT_EQ(fill(signal, 1, 2, 1), (std::vector{high(3), high(4)}));
@@ -246,7 +246,7 @@ TEST(Signal, ChangesItsFrequencyWithoutAStep)
     EXPECT_NEAR(after[1], 0.5 * std::numeric_limits<int32_t>::max() * std::sin(phase), 10);
 }
 
-TEST(Signal, SticksOnAConstantUntilItIsTakenOff)
+TEST(Signal, IsConstantUntilReset)
 {
     Signal signal = Signal::loop(small_wave(1, {10, 20}));
     signal.set_constant(0.5);

@@ -134,7 +134,7 @@ void VirtualPcm::execute(const Command &command, int64_t now)
     case Kind::fail_once:
     case Kind::fail_always:
         error_ = static_cast<int>(command.value);
-        error_stays_ = command.kind == Kind::fail_always;
+        is_error_permanent_ = command.kind == Kind::fail_always;
         return;
     case Kind::source_rate:
         advance(now);
@@ -193,7 +193,7 @@ int VirtualPcm::take_error(snd_pcm_uframes_t offset)
     if (error != 0 && (is_mmap() || offset == 0)) {
         control_.log((io_.stream == SND_PCM_STREAM_PLAYBACK ? "write fails " : "read fails ") +
                      errno_name(error));
-        if (!error_stays_)
+        if (!is_error_permanent_)
             error_ = 0;
     }
     return error;

@@ -100,7 +100,7 @@ private:
     snd_pcm_uframes_t boundary_ = 0;
     int refused_resumes_ = 0;
     int error_ = 0; // of the next transfer
-    bool error_stays_ = false;
+    bool is_error_permanent_ = false;
     bool frozen_ = false;
 };
 

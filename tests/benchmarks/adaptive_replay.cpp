@@ -19,7 +19,7 @@ constexpr auto usage =
     "                       [--frame-ms 20] [--skip-s 10] [--set PROPERTY=VALUE]...\n"
     "                       TRACE.csv[.gz]\n"
     "The trace has the columns media_ms,arrival_ms[,reference_ms].\n"
-    "Properties, times in milliseconds:\n";
+    "Properties (times in milliseconds):\n";
 
 struct Options {
     PlayoutConfig config;
@@ -33,8 +33,8 @@ nanoseconds from_milliseconds(double value)
     return nanoseconds(static_cast<std::int64_t>(value * 1e6));
 }
 
-// Options that --set accepts.
-std::map<std::string, std::function<void(double)>> numbers(Options &options)
+/// Returns the properties that --set accepts, except drift-mode.
+std::map<std::string, std::function<void(double)>> settable_properties(Options &options)
 {
     auto &c = options.config;
     auto &w = c.weighted;
@@ -53,7 +53,7 @@ std::map<std::string, std::function<void(double)>> numbers(Options &options)
         {"max-delay", time(c.max_delay)},
         {"max-frames", number(c.max_frames)},
         {"max-time", time(c.max_time)},
-        {"conceal-quantum", time(options.settings.conceal_step)},
+        {"conceal-step", time(options.settings.conceal_step)},
         {"longest-conceal-step", time(options.settings.maximum_conceal_step)},
         {"cpu-percent", number(options.load.load.cpu_percent)},
         {"memory-percent", number(options.load.load.memory_percent)},
@@ -86,7 +86,7 @@ double parse_number(const std::string &text)
     char *end = nullptr;
     const auto value = std::strtod(text.c_str(), &end);
     if (text.empty() || *end != '\0')
-        fail("\"" + text + "\" is no number");
+        fail("\"" + text + "\" is not a number");
     return value;
 }
 
@@ -99,7 +99,7 @@ void set_policy(Options &options, std::string_view name)
     else if (name == "fixed")
         options.config.policy = PolicyKind::fixed;
     else
-        fail("there is no policy \"" + std::string(name) + "\"");
+        fail("unknown policy \"" + std::string(name) + "\"; --help lists them");
 }
 
 void set_adapt(Options &options, std::string_view name)
@@ -116,19 +116,19 @@ void set_property(Options &options, const std::string &assignment)
 {
     const auto equals = assignment.find('=');
     if (equals == std::string::npos)
-        fail("--set is followed by PROPERTY=VALUE");
+        fail("--set requires PROPERTY=VALUE");
     const auto name = assignment.substr(0, equals);
     const auto value = assignment.substr(equals + 1);
     if (name == "drift-mode") {
         if (value != "pts" && value != "frames")
-            fail("drift-mode is pts or frames");
+            fail("drift-mode must be pts or frames");
         options.config.drift_mode = value == "pts" ? DriftMode::pts : DriftMode::frames;
         return;
     }
-    const auto known = numbers(options);
+    const auto known = settable_properties(options);
     const auto property = known.find(name);
     if (property == known.end())
-        fail("there is no property \"" + name + "\"");
+        fail("unknown property \"" + name + "\"; --help lists them");
     property->second(parse_number(value));
 }
 
@@ -138,7 +138,7 @@ void parse(Options &options, int argc, char **argv)
         const std::string_view argument = argv[i];
         if (argument == "--help") {
             std::fputs(usage, stdout);
-            for (const auto &[name, set] : numbers(options))
+            for (const auto &[name, set] : settable_properties(options))
                 std::printf("  %s\n", name.c_str());
             std::puts("  drift-mode (pts, frames)");
             std::exit(0);
@@ -148,7 +148,7 @@ void parse(Options &options, int argc, char **argv)
             continue;
         }
         if (++i == argc)
-            fail(std::string(argument) + " is followed by a value");
+            fail(std::string(argument) + " requires a value");
         if (argument == "--policy")
             set_policy(options, argv[i]);
         else if (argument == "--adapt")
@@ -163,10 +163,10 @@ void parse(Options &options, int argc, char **argv)
             fail("unknown option " + std::string(argument) + "; --help lists them");
     }
     if (options.trace.empty())
-        fail("which trace? --help says more");
+        fail("no trace was given; --help shows the usage");
     if (options.settings.frame_duration <= nanoseconds(0) ||
         options.settings.conceal_step <= nanoseconds(0))
-        fail("frames and quanta are longer than 0 ms");
+        fail("frame-ms and conceal-step must be greater than 0");
 }
 
 } // namespace

@@ -75,7 +75,7 @@ int main(int argc, char **argv)
     const auto outputs = benchmark::play_through(*options->peer, *trace, options->latency,
                                                  options->settings.frame_duration);
     const auto end = monotonic_now();
-    auto score = benchmark::judge(*trace, outputs, options->settings).score;
+    auto score = benchmark::score_outputs(*trace, outputs, options->settings).score;
     score.ns_per_frame =
         static_cast<double>((end - start).count()) / static_cast<double>(trace->size());
     std::puts(benchmark::to_json(score).c_str());

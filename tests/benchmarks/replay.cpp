@@ -47,9 +47,9 @@ std::vector<Playout::Action> run(const Trace &trace, Playout &playout,
 }
 
 // Scores the output between two played frames, and the second one of them.
-class Judge {
+class Scorer {
 public:
-    Judge(const Trace &trace, const ReplaySettings &settings) : trace_(trace), settings_(settings)
+    Scorer(const Trace &trace, const ReplaySettings &settings) : trace_(trace), settings_(settings)
     {}
 
     void take(const Playout::Action &output)
@@ -87,8 +87,8 @@ private:
     {
         const auto dropped = static_cast<std::int64_t>(quiet_drops_ + other_drops_);
         // Gaps in the media time are not a disturbance.
-        const auto hole = play.media_time - media_end_ - dropped * settings_.frame_duration;
-        const auto concealed = std::max(0ns, concealed_ - std::max(hole, 0ns));
+        const auto gap = play.media_time - media_end_ - dropped * settings_.frame_duration;
+        const auto concealed = std::max(0ns, concealed_ - std::max(gap, 0ns));
         if (concealed > 0ns) {
             ++score_.underruns;
             score_.conceal_steps += steps_;
@@ -112,7 +112,7 @@ private:
     std::uint64_t other_drops_ = 0;
 };
 
-ReplayResult Judge::finish()
+ReplayResult Scorer::finish()
 {
     score_.frames = delays_.size();
     if (delays_.empty())
@@ -138,13 +138,13 @@ ReplayResult Judge::finish()
 
 } // namespace
 
-ReplayResult judge(const Trace &trace, const std::vector<Playout::Action> &outputs,
-                   const ReplaySettings &settings)
+ReplayResult score_outputs(const Trace &trace, const std::vector<Playout::Action> &outputs,
+                           const ReplaySettings &settings)
 {
-    Judge judge(trace, settings);
+    Scorer scorer(trace, settings);
     for (const auto &output : outputs)
-        judge.take(output);
-    return judge.finish();
+        scorer.take(output);
+    return scorer.finish();
 }
 
 ReplayResult replay(const Trace &trace, const PlayoutConfig &config, SystemLoad &load,
@@ -155,7 +155,7 @@ ReplayResult replay(const Trace &trace, const PlayoutConfig &config, SystemLoad 
     const auto outputs = run(trace, playout, settings);
     const auto end = monotonic_now();
 
-    auto result = judge(trace, outputs, settings);
+    auto result = score_outputs(trace, outputs, settings);
     result.score.ns_per_frame =
         static_cast<double>((end - start).count()) / static_cast<double>(trace.size());
     return result;

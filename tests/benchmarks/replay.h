@@ -31,8 +31,8 @@ struct Score {
     double p95_delay_ms = 0;
     double p99_delay_ms = 0;
     double max_delay_ms = 0;
-    /// Share of the output that differs from the captured audio: concealment, except for pauses of
-    /// the sender, and paid drops.
+    /// Share of the output that was concealed, except for pauses of the sender, or dropped without
+    /// an adjacent concealment.
     double disturbance = 0;
     double concealed_ms = 0;
     std::uint64_t underruns = 0;     ///< runs of concealment
@@ -53,14 +53,14 @@ struct ReplayResult {
     std::vector<PlayedFrame> played; ///< including the skipped time
 };
 
-/// `outputs`: the handle of a frame is its index in the trace.
-ReplayResult judge(const Trace &trace, const std::vector<Playout::Action> &outputs,
-                   const ReplaySettings &settings);
+/// Scores the outputs of a queue. `outputs`: the handle of a frame is its index in the trace.
+ReplayResult score_outputs(const Trace &trace, const std::vector<Playout::Action> &outputs,
+                           const ReplaySettings &settings);
 
 ReplayResult replay(const Trace &trace, const PlayoutConfig &config, SystemLoad &load,
                     const ReplaySettings &settings);
 
-/// One JSON object.
+/// Returns the score as a JSON object.
 std::string to_json(const Score &score);
 
 } // namespace jkvm::benchmark

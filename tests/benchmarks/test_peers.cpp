@@ -40,7 +40,7 @@ protected:
             }
         }
         EXPECT_EQ(seen_.size(), trace_.size()) << "each frame must be played or dropped";
-        return judge(trace_, outputs, {.skip = 0s}).score;
+        return score_outputs(trace_, outputs, {.skip = 0s}).score;
     }
 
     Trace trace_;

@@ -64,7 +64,7 @@ PlayoutConfig fixed(nanoseconds delay)
 
 // --- scoring ---
 
-TEST(Judge, MeasuresTheDelay)
+TEST(Scoring, MeasuresTheDelay)
 {
     const auto trace = make_trace(60s, [](auto) { return 0ms; });
     const auto score = run(trace, fixed(40ms)).score;
@@ -76,7 +76,7 @@ TEST(Judge, MeasuresTheDelay)
     EXPECT_EQ(score.delay_variation_ms_per_min, 0);
 }
 
-TEST(Judge, CountsConcealmentAsPartOfTheOutput)
+TEST(Scoring, CountsConcealmentAsPartOfTheOutput)
 {
     const auto trace = make_trace(60s, [](auto media) { return media == 30s ? 50ms : 0ms; });
     ReplaySettings settings;
@@ -88,7 +88,7 @@ TEST(Judge, CountsConcealmentAsPartOfTheOutput)
     EXPECT_NEAR(score.delay_variation_ms_per_min, 10 * 60 / 50.01, 0.01);
 }
 
-TEST(Judge, IgnoresTheStart)
+TEST(Scoring, IgnoresTheStart)
 {
     const auto trace = make_trace(60s, [](auto media) { return media == 5s ? 50ms : 0ms; });
     EXPECT_EQ(run(trace, fixed(40ms)).score.underruns, 0u);
@@ -97,14 +97,14 @@ TEST(Judge, IgnoresTheStart)
     EXPECT_EQ(run(trace, fixed(40ms), settings).score.underruns, 1u);
 }
 
-TEST(Judge, PauseOfTheSenderIsNotADisturbance)
+TEST(Scoring, PauseOfTheSenderIsNotADisturbance)
 {
     auto trace = make_trace(60s, [](auto) { return 0ms; });
     std::erase_if(trace, [](const auto &f) { return f.media >= 30s && f.media < 35s; });
     EXPECT_EQ(run(trace, fixed(40ms)).score.disturbance, 0);
 }
 
-TEST(Judge, DropIsFreeNextToConcealmentAndPaidElsewhere)
+TEST(Scoring, DropIsFreeNextToConcealmentAndPaidElsewhere)
 {
     // A stall of 100 ms: a part is concealed, and a part of the backlog is skipped.
     const auto stalled = make_trace(

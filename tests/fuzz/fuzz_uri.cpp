@@ -75,7 +75,7 @@ void initialize()
     GST_PLUGIN_STATIC_REGISTER(jkvmipc);
 }
 
-void check_that_it_comes_back(const char *factory, const UriElement &element)
+void check_round_trip(const char *factory, const UriElement &element)
 {
     UriElement again(factory);
     check(again.set(element.uri()), "an element accepts the URI that it returns");
@@ -91,7 +91,7 @@ void run_uri(const char *factory, const std::string &uri)
     UriElement element(factory);
     const auto before = element.uri();
     if (element.set(uri))
-        check_that_it_comes_back(factory, element);
+        check_round_trip(factory, element);
     else
         check(element.uri() == before, "a rejected URI changes no property");
 }
@@ -102,7 +102,7 @@ void run_path(const char *factory, const std::string &path)
     element.set_path(path);
     // "/" cannot be a socket; a URI with this path means the default path.
     if (path != "/")
-        check_that_it_comes_back(factory, element);
+        check_round_trip(factory, element);
 }
 
 void run(unsigned settings, std::string text)

@@ -32,7 +32,7 @@ PACKETS = {
 
 
 def head(direction, dialect, steps=(ALL, ALL, ALL, ALL), listening=None, sender=False):
-    """The five bytes that determine how the stream is read."""
+    """Returns the five bytes that determine how the stream is read."""
     if listening is None:  # the roles of JetKVM's processes
         listening = sender == (direction == "output")
     settings = (direction == "microphone") | DIALECTS.index(dialect) << 1
@@ -50,14 +50,14 @@ def every_message(codec):
 
 
 def header(codec, length, type_number=0):
-    """A header that announces a payload of `length` bytes."""
+    """Returns a header that announces a payload of `length` bytes."""
     header_size = codec.dialect.header_size
     data = codec.encode_type(type_number, NOW)
     return data[:5] + struct.pack("<I", length) + data[9:header_size]
 
 
 def broken(codec, other):
-    """Streams that each violate one rule after a valid message."""
+    """Yields streams that each violate one rule after a valid message."""
     frame = codec.encode("frame", NOW, PACKETS["celt"])
     limit = codec.dialect.max_payload
     yield "half-a-header", frame + frame[:codec.dialect.header_size // 2]
@@ -73,7 +73,7 @@ def broken(codec, other):
     yield "heartbeat-with-payload", frame + codec.encode("heartbeat", NOW, b"x") + frame
     yield "empty-frame", codec.encode("frame", NOW) + frame
     if codec.has_timestamp:
-        for name, time in [("0", 0), ("most", 2**63 - 1), ("least", -2**63), ("future", 2 * NOW)]:
+        for name, time in [("0", 0), ("maximum", 2**63 - 1), ("minimum", -2**63), ("future", 2 * NOW)]:
             yield f"timestamp-{name}", codec.encode("frame", time, PACKETS["celt"]) + frame
     if "opus-config" in codec.dialect.names:
         yield "opus-config-of-ones", codec.encode("opus-config", NOW, b"\xff" * 36) + frame

@@ -49,7 +49,7 @@ bool is_same(const wire::Message &one, const wire::Message &other)
     return one.index() == other.index();
 }
 
-/// Checks the frames and gaps that the pipeline gets, in pipeline time.
+/// Checks the frames and gaps that the pipeline receives, in running time.
 class Pipeline {
 public:
     void connect() { stream_.begin_connection(); }
@@ -84,7 +84,7 @@ public:
         check(frame->duration >= 2495us && frame->duration <= 120240us,
               "a frame lasts 2.5 to 120 ms, slewed by at most 0.2 %");
         if (frame->gap)
-            hear_gap(*frame->gap);
+            check_gap(*frame->gap);
         check(!end_ || frame->time == *end_,
               "a frame starts at the end of the previous frame or gap");
         end_ = frame->time + frame->duration;
@@ -94,9 +94,9 @@ private:
     void announce_gap()
     {
         if (const auto gap = stream_.announce_gap(now_.running))
-            hear_gap(*gap);
+            check_gap(*gap);
     }
-    void hear_gap(const Gap &gap)
+    void check_gap(const Gap &gap)
     {
         check(gap.duration > 0ns, "a gap has a duration");
         check(!end_ || gap.start == *end_, "a gap starts at the end of the previous frame or gap");
@@ -163,7 +163,7 @@ private:
         check(static_cast<bool>(peer), "the connection is established");
         peer_ = std::move(peer);
         expected_.reset();
-        may_ask_ = is_requested_;
+        is_request_unsent_ = has_request_;
         pipeline_.connect();
     }
 
@@ -193,7 +193,7 @@ private:
             wire::RawMessage message;
             auto outcome = expected_.next(message);
             for (; outcome == Parser::Outcome::message; outcome = expected_.next(message)) {
-                hear(message);
+                check_received(message);
                 if (is_acked(message))
                     acks.push_back(*wire::type_code(*expected_.dialect(), MessageType::ack));
             }
@@ -210,7 +210,7 @@ private:
         return true;
     }
 
-    void hear(const wire::RawMessage &expected)
+    void check_received(const wire::RawMessage &expected)
     {
         check(receiver_->wait() == Event::message, "every message is reported");
         const auto &message = receiver_->message();
@@ -240,11 +240,11 @@ private:
     void read_answers(std::span<const std::uint8_t> acks)
     {
         // The socket buffer is certain to hold this number of Acks; further ones may be dropped.
-        const bool are_all_there = acks.size() <= 100;
+        const bool must_be_complete = acks.size() <= 100;
         std::byte first{};
         if (::recv(peer_.get(), &first, 1, MSG_PEEK | MSG_DONTWAIT) == 1)
             acks = read_answers_from(acks);
-        check(acks.empty() || !are_all_there, "every valid message is acknowledged");
+        check(acks.empty() || !must_be_complete, "every valid message is acknowledged");
     }
 
     /// Reads the answers that have arrived. Returns the expected Acks that have not.
@@ -264,7 +264,7 @@ private:
             auto outcome = answers.next(message);
             for (; outcome == Parser::Outcome::message; outcome = answers.next(message)) {
                 if (message.type == MessageType::opus_config) {
-                    check(std::exchange(may_ask_, false),
+                    check(std::exchange(is_request_unsent_, false),
                           "an encoder request is sent at most once per peer, and only if pending");
                     check(wire::EncoderConfig::decode(message.payload) == wire::EncoderConfig{},
                           "the encoder request has the requested settings");
@@ -285,7 +285,7 @@ private:
         switch (action) {
         case request_encoder:
             control_.request_encoder({});
-            is_requested_ = may_ask_ = true;
+            has_request_ = is_request_unsent_ = true;
             break;
         case restart:
             control_.request_restart();
@@ -318,8 +318,8 @@ private:
     UniqueFd peer_;
     Parser expected_; // parses the bytes that the peer sends
     Pipeline pipeline_;
-    bool is_requested_ = false; // an encoder request was made
-    bool may_ask_ = false;      // the request was not yet sent to this peer
+    bool has_request_ = false;       // an encoder request was made
+    bool is_request_unsent_ = false; // the request was not yet sent to this peer
 };
 
 } // namespace

@@ -19,16 +19,16 @@ using wire::MessageType;
 using wire::Parser;
 
 // Actions in the steps of the input.
-enum Action : unsigned { send_frame = 1, send_longest_frames, say_config, toggle_reading, flush };
+enum Action : unsigned { send_frame = 1, send_longest_frames, send_config, toggle_reading, flush };
 
-std::optional<wire::Dialect> dialect_to_expect(wire::Dialect ours)
+std::optional<wire::Dialect> expected_dialect(wire::Dialect dialect)
 {
-    return ours == wire::Dialect::v3 ? std::optional(ours) : std::nullopt;
+    return dialect == wire::Dialect::v3 ? std::optional(dialect) : std::nullopt;
 }
 
 struct Connection {
-    UniqueFd ours;
-    UniqueFd theirs;
+    UniqueFd sender_end;
+    UniqueFd peer_end;
 };
 
 Connection make_connection()
@@ -51,8 +51,8 @@ public:
     {
         while (is_alive_ && !input_.stream().empty()) {
             const auto step = input_.take();
-            say(step.bytes);
-            listen();
+            send_from_peer(step.bytes);
+            receive();
             if (is_alive_)
                 act(step.action);
             if (is_reading_)
@@ -64,27 +64,27 @@ public:
 private:
     SenderSession(StreamInput input, Connection connection)
         : input_(input), format_{input.direction(), input.dialect().value_or(wire::Dialect::v1)},
-          theirs_(std::move(connection.theirs)), peer_(std::move(connection.ours), 100ms),
-          dialogue_(format_), said_(format_.direction, dialect_to_expect(format_.dialect)),
-          heard_(format_.direction, format_.dialect)
+          peer_end_(std::move(connection.peer_end)), peer_(std::move(connection.sender_end), 100ms),
+          dialogue_(format_), sent_by_peer_(format_.direction, expected_dialect(format_.dialect)),
+          received_by_peer_(format_.direction, format_.dialect)
     {}
 
     /// Sends bytes from the peer to the sender.
-    void say(std::span<const std::byte> bytes)
+    void send_from_peer(std::span<const std::byte> bytes)
     {
         const auto sent =
-            ::send(theirs_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+            ::send(peer_end_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
         check(sent == static_cast<ssize_t>(bytes.size()),
               "the socket buffer has room for a whole input");
         while (!bytes.empty() && !is_violation_) {
-            const auto space = said_.space();
+            const auto space = sent_by_peer_.space();
             const auto count = std::min(space.size(), bytes.size());
             std::ranges::copy(bytes.first(count), space.begin());
-            said_.commit(count);
+            sent_by_peer_.commit(count);
             bytes = bytes.subspan(count);
             wire::RawMessage message;
-            auto outcome = said_.next(message);
-            for (; outcome == Parser::Outcome::message; outcome = said_.next(message)) {
+            auto outcome = sent_by_peer_.next(message);
+            for (; outcome == Parser::Outcome::message; outcome = sent_by_peer_.next(message)) {
                 if (const auto request = wire::EncoderConfig::decode(message.payload);
                     request && message.type == MessageType::opus_config)
                     requested_ = request;
@@ -99,14 +99,14 @@ private:
     }
 
     /// Lets the sender receive a part of the peer's bytes.
-    void listen()
+    void receive()
     {
-        const auto heard = dialogue_.receive(peer_);
-        if (heard.encoder_request || heard.has_withdrawn_request)
-            understood_ = heard.encoder_request;
-        is_alive_ = !heard.end && peer_.flush(wall_now());
-        if (heard.end && heard.end->kind == ErrorKind::protocol_violation)
-            check(is_violation_ && heard.end->detail == said_.violation(),
+        const auto result = dialogue_.receive(peer_);
+        if (result.encoder_request || result.has_withdrawn_request)
+            reported_request_ = result.encoder_request;
+        is_alive_ = !result.end && peer_.flush(wall_now());
+        if (result.end && result.end->kind == ErrorKind::protocol_violation)
+            check(is_violation_ && result.end->detail == sent_by_peer_.violation(),
                   "a violation is reported only for a violation");
     }
 
@@ -120,7 +120,7 @@ private:
             for (int i = 0; i < 10 && is_alive_; ++i)
                 send(wire::traits(format_.dialect).max_payload);
             break;
-        case say_config:
+        case send_config:
             is_alive_ =
                 dialogue_.send_control(peer_, MessageType::config, wire::StreamConfig().encode());
             ++configs_;
@@ -155,28 +155,28 @@ private:
     void read()
     {
         for (;;) {
-            const auto space = heard_.space();
-            const auto count = ::recv(theirs_.get(), space.data(), space.size(), MSG_DONTWAIT);
+            const auto space = received_by_peer_.space();
+            const auto count = ::recv(peer_end_.get(), space.data(), space.size(), MSG_DONTWAIT);
             if (count <= 0)
                 return;
-            heard_.commit(static_cast<std::size_t>(count));
+            received_by_peer_.commit(static_cast<std::size_t>(count));
             wire::RawMessage message;
-            auto outcome = heard_.next(message);
-            for (; outcome == Parser::Outcome::message; outcome = heard_.next(message))
-                hear(message);
+            auto outcome = received_by_peer_.next(message);
+            for (; outcome == Parser::Outcome::message; outcome = received_by_peer_.next(message))
+                check_received(message);
             check(outcome == Parser::Outcome::need_more,
                   "the stream to a peer is always well-formed");
         }
     }
 
-    void hear(const wire::RawMessage &message)
+    void check_received(const wire::RawMessage &message)
     {
         if (message.type == MessageType::opus_frame) {
             const auto number = wire::get_le<std::uint64_t>(message.payload, 0);
             check(number > last_frame_ && number <= frames_,
                   "frames arrive in order and without duplicates");
             last_frame_ = number;
-            ++frames_heard_;
+            ++received_frames_;
         } else if (message.type == MessageType::config) {
             check(configs_-- > 0 &&
                       wire::StreamConfig::decode(message.payload) == wire::StreamConfig(),
@@ -192,20 +192,21 @@ private:
     /// Lets the sender read the rest of the peer's bytes, and the peer all remaining messages.
     void finish()
     {
-        ::shutdown(theirs_.get(), SHUT_WR);
+        ::shutdown(peer_end_.get(), SHUT_WR);
         const bool has_ended_early = !is_alive_;
         while (is_alive_) {
             read();
-            listen();
+            receive();
         }
         read();
         while (peer_.is_waiting() && peer_.flush(wall_now()))
             read();
         read();
-        check(requested_ == understood_ || has_ended_early, "every encoder request is received");
+        check(requested_ == reported_request_ || has_ended_early,
+              "every encoder request is received");
         check(acks_ <= heartbeats_, "there are no more Acks than heartbeats");
         const auto &counters = peer_.counters();
-        check(frames_heard_ == counters.frames, "every frame counted as sent has arrived");
+        check(received_frames_ == counters.frames, "every frame counted as sent has arrived");
         check(counters.frames + counters.dropped == frames_,
               "a frame arrives or is counted as dropped");
         check(configs_ == 0, "a Config is never lost");
@@ -213,24 +214,24 @@ private:
 
     StreamInput input_;
     wire::Format format_;
-    UniqueFd theirs_;
+    UniqueFd peer_end_;
     Peer peer_;
     PeerDialogue dialogue_;
     bool is_alive_ = true;
     bool is_reading_ = true;
 
     // Bytes sent by the peer, and the state that the sender derived from them.
-    Parser said_;
+    Parser sent_by_peer_;
     bool is_violation_ = false;
     std::optional<wire::EncoderConfig> requested_;
-    std::optional<wire::EncoderConfig> understood_;
+    std::optional<wire::EncoderConfig> reported_request_;
     unsigned heartbeats_ = 0;
 
     // Messages sent to the peer, and those that it received.
-    Parser heard_;
+    Parser received_by_peer_;
     std::vector<std::byte> packet_;
     std::uint64_t frames_ = 0;
-    std::uint64_t frames_heard_ = 0;
+    std::uint64_t received_frames_ = 0;
     std::uint64_t last_frame_ = 0;
     int configs_ = 0; // sent and not yet received
     unsigned acks_ = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Tests both elements, listening and connecting, against hostile peers. A violation costs the
-// hostile peer at most its connection, and the next peer is served.
+// Tests both elements, listening and connecting, against hostile peers. A violation ends at most
+// the connection of the hostile peer, and the next peer is served.
 #include "element_process.h"
 #include "fault_counts.h"
 #include "support/footprint.h"
@@ -69,7 +69,7 @@ protected:
     ElementProcess element_{GetParam()};
 };
 
-TEST_P(HostilePeer, ThatStallsInsideAHeaderDelaysNoOther)
+TEST_P(HostilePeer, StallInsideAHeaderDelaysNoOtherPeer)
 {
     auto hostile = element_.meet();
     auto bytes = good_message();
@@ -81,7 +81,7 @@ TEST_P(HostilePeer, ThatStallsInsideAHeaderDelaysNoOther)
     element_.expect_good_end();
 }
 
-TEST_P(HostilePeer, WhosePayloadIsOneByteShortIsDisconnected)
+TEST_P(HostilePeer, PayloadThatIsOneByteShortEndsTheConnection)
 {
     auto bytes = good_message();
     ++bytes[5];
@@ -91,21 +91,21 @@ TEST_P(HostilePeer, WhosePayloadIsOneByteShortIsDisconnected)
     expect_violation(bytes);
 }
 
-TEST_P(HostilePeer, WithAnImpossibleLengthIsDisconnected)
+TEST_P(HostilePeer, ImpossibleLengthEndsTheConnection)
 {
     auto bytes = good_message();
     std::fill_n(bytes.begin() + 5, 4, 0xFF);
     expect_violation(bytes);
 }
 
-TEST_P(HostilePeer, WithAWrongMagicInMidStreamIsDisconnected)
+TEST_P(HostilePeer, WrongMagicInMidStreamEndsTheConnection)
 {
     auto bytes = good_message();
     bytes[0] ^= 0x20;
     expect_violation(bytes);
 }
 
-TEST_P(HostilePeer, ThatSendsOneByteASecondDelaysNoOther)
+TEST_P(HostilePeer, OneByteASecondDelaysNoOtherPeer)
 {
     const auto hostile = element_.meet();
     const auto bytes = good_message();
@@ -125,12 +125,12 @@ TEST_P(HostilePeer, ThatSendsOneByteASecondDelaysNoOther)
     element_.expect_good_end();
 }
 
-TEST_P(HostilePeer, ThatSendsTenThousandHeartbeatsStaysConnected)
+TEST_P(HostilePeer, TenThousandHeartbeatsKeepTheConnection)
 {
     expect_flood_is_survived(heartbeat_type);
 }
 
-TEST_P(HostilePeer, ThatSendsUnsolicitedAcksStaysConnected)
+TEST_P(HostilePeer, UnsolicitedAcksKeepTheConnection)
 {
     expect_flood_is_survived(ack_type);
 }
@@ -141,7 +141,7 @@ bool has_hung_up(int fd)
     return ::poll(&entry, 1, 0) == 1;
 }
 
-TEST(NeverReading, SixtyFourClientsCauseNoLossForEightHealthyOnes)
+TEST(NeverReading, SixtyFourClientsCauseNoLossForEightOthers)
 {
     // The queue is longer than the delays that this test may have on a busy machine.
     ElementProcess element(Part::sink_listens, "max-clients=72 max-queue-time=2000");
@@ -158,11 +158,11 @@ TEST(NeverReading, SixtyFourClientsCauseNoLossForEightHealthyOnes)
     for (auto &fd : hostile)
         fd = element.meet();
 
-    const auto all_are_gone = [&] {
+    const auto have_all_disconnected = [&] {
         return std::ranges::all_of(hostile, [](const auto &fd) { return has_hung_up(fd.get()); });
     };
     const auto deadline = std::chrono::steady_clock::now() + patience;
-    for (int frames_after = 0; frames_after < 10; frames_after += all_are_gone() ? 1 : 0) {
+    for (int frames_after = 0; frames_after < 10; frames_after += have_all_disconnected() ? 1 : 0) {
         ASSERT_LT(std::chrono::steady_clock::now(), deadline)
             << "clients that do not read are still connected";
         for (std::size_t i = 0; i < healthy.size(); ++i) {
@@ -176,7 +176,7 @@ TEST(NeverReading, SixtyFourClientsCauseNoLossForEightHealthyOnes)
     element.expect_good_end();
 }
 
-TEST(NeverReading, ServerIsLeftAndReconnectedTo)
+TEST(NeverReading, SinkDisconnectsFromServerAndReconnects)
 {
     ElementProcess element(Part::sink_connects);
     const auto hostile = element.meet();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Kills one side of a connection repeatedly, at random moments. The other side keeps running, does
-// not leak memory or descriptors, and accepts the next peer.
+// Kills one end of a connection repeatedly, at random moments. The other end keeps running, leaks
+// neither memory nor descriptors, and accepts the next peer.
 #include "core/ipc/send/frame_sender.h"
 #include "element_process.h"
 #include "fault_counts.h"
@@ -31,7 +31,7 @@ class NoObserver final : public FrameSender::Observer {
     void on_encoder_request(const std::optional<wire::EncoderConfig> &) override {}
 };
 
-/// Runs in the processes that are killed; built from the same classes as the elements.
+/// Code of the processes that are killed; uses the same classes as the elements.
 class Victim {
 public:
     Victim(Part survivor, std::string path)
@@ -96,7 +96,7 @@ private:
 
 class Kills : public ::testing::TestWithParam<Part> {};
 
-TEST_P(Kills, OfOneEndLeaveTheOtherRunning)
+TEST_P(Kills, OtherEndKeepsRunning)
 {
     ElementProcess survivor(GetParam());
     const Victim victim(GetParam(), survivor.path());
@@ -111,7 +111,8 @@ TEST_P(Kills, OfOneEndLeaveTheOtherRunning)
         ASSERT_EQ(::pipe2(report.data(), O_CLOEXEC | O_NONBLOCK), 0);
         const UniqueFd reading(report[0]);
         UniqueFd writing(report[1]);
-        const auto size = 10 + number; // unique, so that the frames of each victim are recognised
+        const auto size =
+            10 + number; // unique, so that the frames of each killed process are recognised
         ChildProcess child([&] { return victim.run(size, writing.get()); });
         writing.reset();
         if (number % 2 == 0) { // while audio is flowing; otherwise during start-up

@@ -41,7 +41,7 @@ protected:
     std::string path_ = directory_.file("a.sock");
 };
 
-TEST_F(Listeners, EightLoseNothingWhileOneIsStoppedAndResumesWithTheNewestFrame)
+TEST_F(Listeners, StoppedOneCausesNoLossForEightOthersAndResumesWithNewestFrame)
 {
     // On a busy machine a listener may be scheduled later than usual. Half of this time, 25 frames,
     // may be in the socket buffers of the stopped listener.
@@ -106,7 +106,7 @@ double length_of_ogg(const std::string &path)
     return static_cast<double>(last - first) / 48000;
 }
 
-TEST_F(Recording, HasItsFullLengthAlthoughTheServerWasKilledThreeTimes)
+TEST_F(Recording, HasFullLengthAfterServerWasKilledThreeTimes)
 {
     const auto receive_with = [this](const std::string &rest) {
         return gst_launch("-m -e jkvmipcsrc stats-interval=20 socket-path=" + path_ + " ! " + rest);
@@ -120,7 +120,7 @@ TEST_F(Recording, HasItsFullLengthAlthoughTheServerWasKilledThreeTimes)
     Program muxer(receive_with("oggmux max-page-delay=1 ! filesink location=" + ogg));
     const std::array receivers{&decoder, &muxer};
     // Counts from the current output: one receiver may have printed more about the last sender.
-    const auto expect_of_both = [&](const std::string &text, int count) {
+    const auto expect_output_of_both = [&](const std::string &text, int count) {
         for (auto *receiver : receivers)
             ASSERT_TRUE(receiver->wait_for_output(text, receiver->occurrences(text) + count))
                 << receiver->output();
@@ -130,7 +130,7 @@ TEST_F(Recording, HasItsFullLengthAlthoughTheServerWasKilledThreeTimes)
         sender.emplace(gst_launch("audiotestsrc is-live=true samplesperbuffer=960 ! opusenc ! "
                                   "jkvmipcsink socket-path=" +
                                   path_));
-        expect_of_both(stats, 5);
+        expect_output_of_both(stats, 5);
     };
     expect_audio();
     const auto start = std::chrono::steady_clock::now();
@@ -138,7 +138,7 @@ TEST_F(Recording, HasItsFullLengthAlthoughTheServerWasKilledThreeTimes)
         sender->send(SIGKILL);
         sender->wait();
         // At most one of these messages is posted per second, so an outage lasts at least a second.
-        expect_of_both("reason=(string)unreachable", 2);
+        expect_output_of_both("reason=(string)unreachable", 2);
         expect_audio();
     }
     const std::chrono::duration<double> recorded = std::chrono::steady_clock::now() - start;

@@ -82,7 +82,7 @@ private:
     Program program_;
 };
 
-TEST(Metrics, PageHasNoFindingsOfPromtool)
+TEST(Metrics, PagePassesPromtoolCheck)
 {
     Capture capture("127.0.0.1:0");
     const int port = capture.port();
@@ -99,7 +99,7 @@ TEST(Metrics, PageHasNoFindingsOfPromtool)
     EXPECT_EQ(promtool.output(), "");
 }
 
-TEST(Metrics, PrometheusScrapesThemAndEvaluatesTheDashboard)
+TEST(Metrics, PrometheusScrapesThemAndEvaluatesDashboardExpressions)
 {
     Capture capture("127.0.0.1:0");
     TemporaryDirectory directory;
@@ -141,7 +141,7 @@ TEST(Metrics, PrometheusScrapesThemAndEvaluatesTheDashboard)
     EXPECT_GT(panels, 20);
 }
 
-TEST(Metrics, PortInUseIsAWarningAndThePipelineRuns)
+TEST(Metrics, PortInUseCausesOnlyAWarning)
 {
     Capture first("127.0.0.1:0");
     const auto address = "127.0.0.1:" + std::to_string(first.port());

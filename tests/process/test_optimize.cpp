@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Tests that a slow receiver reduces the encoder load in another process, and restores it later.
+// Tests that a slow receiver makes the encoder in another process reduce its load, and restore its
+// settings later.
 #include "support/alsa_device.h"
 #include "support/gst_test.h"
 #include "support/program.h"
@@ -26,7 +27,7 @@ public:
 
     /// Polls the encoder's bitrate (bit/s) until the predicate accepts it. Returns false on a
     /// time-out.
-    bool wait_for_bitrate(const std::function<bool(unsigned)> &is_right)
+    bool wait_for_bitrate(const std::function<bool(unsigned)> &is_expected)
     {
         const std::string report = "application/x-jkvm-audiosrc-stats";
         const std::string field = "bitrate=(uint)";
@@ -35,23 +36,23 @@ public:
             const auto at = output.find(field, output.rfind(report));
             // The line may be incomplete; the next one follows soon.
             if (at != std::string::npos && output.find(',', at) != std::string::npos &&
-                is_right(static_cast<unsigned>(std::stoul(output.substr(at + field.size())))))
+                is_expected(static_cast<unsigned>(std::stoul(output.substr(at + field.size())))))
                 return true;
-            if (reports_ > enough)
+            if (reports_ > max_polls)
                 return false;
         }
         return false;
     }
 
 private:
-    static constexpr int enough = 600; // polls, half a minute
+    static constexpr int max_polls = 600; // polls, half a minute
 
     testing::TestPcm pcm_;
     testing::Program program_;
     int reports_ = 0;
 };
 
-/// Plays received audio after a queue that can delay it.
+/// Receives audio through a queue that can delay it.
 class Receiver {
 public:
     explicit Receiver(const std::string &path)
@@ -67,7 +68,7 @@ public:
     }
     /// Delays all further buffers by this much. If the delay gets shorter, queued buffers are
     /// released at once.
-    void hold_up(unsigned milliseconds)
+    void delay_buffers(unsigned milliseconds)
     {
         g_object_set(pipeline_.element("hold"), "min-threshold-time",
                      guint64{milliseconds} * GST_MSECOND, nullptr);
@@ -99,26 +100,26 @@ protected:
     Sender sender_{path_};
 };
 
-TEST_F(Optimize, EncoderOfTheOtherProcessDoesLessStepByStepAndIsBackAtItsPreset)
+TEST_F(Optimize, ReducesEncoderLoadInStepsAndRestoresPreset)
 {
     Receiver receiver(path_);
     expect_preset();
-    receiver.hold_up(60);
+    receiver.delay_buffers(60);
     expect_less_than(0.92);
-    receiver.hold_up(130);
+    receiver.delay_buffers(130);
     expect_less_than(0.82);
-    receiver.hold_up(200);
+    receiver.delay_buffers(200);
     expect_less_than(0.62);
-    receiver.hold_up(320);
+    receiver.delay_buffers(320);
     expect_less_than(0.35);
-    receiver.hold_up(0);
+    receiver.delay_buffers(0);
     expect_preset();
 }
 
-TEST_F(Optimize, EncoderIsLetGoWhenTheSlowReceiverIsGone)
+TEST_F(Optimize, RestoresPresetWhenSlowReceiverDisconnects)
 {
     auto receiver = std::make_unique<Receiver>(path_);
-    receiver->hold_up(200);
+    receiver->delay_buffers(200);
     expect_less_than(0.62);
     receiver.reset();
     expect_preset();

@@ -24,8 +24,9 @@ namespace fs = std::filesystem;
 class Paths : public ::testing::TestWithParam<Part> {
 protected:
     /// Runs a second element that listens on the path, which must fail. Returns its output.
-    [[nodiscard]] std::string failure_at(const std::string &path, const std::string &library = {},
-                                         const std::vector<std::string> &environment = {}) const
+    [[nodiscard]] std::string output_of_failed_start(
+        const std::string &path, const std::string &library = {},
+        const std::vector<std::string> &environment = {}) const
     {
         Program program(
             gst_launch(pipeline_of(GetParam(), "socket-path=" + path), library, environment));
@@ -33,7 +34,7 @@ protected:
         return program.output();
     }
     /// Expects that a failed attempt did not change the file.
-    void expect_left_alone(const std::string &path, const struct stat &before) const
+    void expect_unchanged(const std::string &path, const struct stat &before) const
     {
         struct stat after {};
         ASSERT_EQ(::lstat(path.c_str(), &after), 0) << path << " was removed";
@@ -41,65 +42,65 @@ protected:
         EXPECT_EQ(after.st_mode, before.st_mode);
         EXPECT_FALSE(fs::exists(path + ".lock"));
     }
-    void expect_file_in_the_way_is_left_alone(const std::string &path) const
+    void expect_existing_file_is_kept(const std::string &path) const
     {
         struct stat before {};
         ASSERT_EQ(::lstat(path.c_str(), &before), 0);
-        const auto output = failure_at(path);
+        const auto output = output_of_failed_start(path);
         EXPECT_NE(output.find("not a socket"), std::string::npos) << output;
-        expect_left_alone(path, before);
+        expect_unchanged(path, before);
     }
 
     TemporaryDirectory directory_;
     std::string path_ = directory_.file("a.sock");
 };
 
-TEST_P(Paths, KeepADirectoryInTheWay)
+TEST_P(Paths, DirectoryAtThePathIsKept)
 {
     ASSERT_TRUE(fs::create_directory(path_));
-    expect_file_in_the_way_is_left_alone(path_);
+    expect_existing_file_is_kept(path_);
 }
 
-TEST_P(Paths, KeepAPipeInTheWay)
+TEST_P(Paths, PipeAtThePathIsKept)
 {
     ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
-    expect_file_in_the_way_is_left_alone(path_);
+    expect_existing_file_is_kept(path_);
 }
 
-TEST_P(Paths, KeepARegularFileInTheWay)
+TEST_P(Paths, RegularFileAtThePathIsKept)
 {
     std::ofstream(path_) << "precious";
-    expect_file_in_the_way_is_left_alone(path_);
+    expect_existing_file_is_kept(path_);
     std::string content;
     std::ifstream(path_) >> content;
     EXPECT_EQ(content, "precious");
 }
 
-TEST_P(Paths, AreBusyForASecondServerAndTheFirstContinues)
+TEST_P(Paths, SecondServerFailsAndFirstContinues)
 {
     ElementProcess first(GetParam());
-    const auto output = failure_at(first.path());
+    const auto output = output_of_failed_start(first.path());
     EXPECT_NE(output.find("another server is using it"), std::string::npos) << output;
     first.expect_audio();
     first.expect_good_end();
 }
 
-TEST_P(Paths, ReportAFullDiskThatHasNoRoomForTheLock)
+TEST_P(Paths, FullDiskWithoutRoomForTheLockIsReported)
 {
     const char *faults = std::getenv("JKVM_FAULTS"); // NOLINT(concurrency-mt-unsafe): one thread
     ASSERT_NE(faults, nullptr);
-    const auto output = failure_at(path_, faults, {"JKVM_DISK_FULL=a.sock.lock"});
+    const auto output = output_of_failed_start(path_, faults, {"JKVM_DISK_FULL=a.sock.lock"});
     EXPECT_NE(output.find("No space left on device"), std::string::npos) << output;
     EXPECT_NE(output.find("a.sock.lock"), std::string::npos) << output;
     EXPECT_TRUE(fs::is_empty(directory_.path()));
 }
 
-TEST_P(Paths, RefuseOtherUsersByFileModeAndByAllowedUids)
+TEST_P(Paths, OtherUsersAreRefusedByFileModeAndByAllowedUids)
 {
     if (::geteuid() != 0)
         GTEST_SKIP() << "only root can become another user";
     constexpr uid_t nobody = 65534;
-    const auto come_as_nobody = [](const std::string &path) {
+    const auto connect_as_nobody = [](const std::string &path) {
         fs::permissions(fs::path(path).parent_path(), fs::perms(0755));
         return ChildProcess([&path] {
                    if (::setuid(nobody) != 0)
@@ -112,18 +113,19 @@ TEST_P(Paths, RefuseOtherUsersByFileModeAndByAllowedUids)
             .wait();
     };
     ElementProcess closed(GetParam());
-    EXPECT_EQ(come_as_nobody(closed.path()), 2) << "exit status 2 means that it could not connect";
+    EXPECT_EQ(connect_as_nobody(closed.path()), 2)
+        << "exit status 2 means that it could not connect";
     closed.expect_audio();
 
     ElementProcess open(GetParam(), "socket-mode=438 allowed-uids=<0>");
-    EXPECT_EQ(come_as_nobody(open.path()), 3)
+    EXPECT_EQ(connect_as_nobody(open.path()), 3)
         << "exit status 3 means that the connection was closed without data";
     open.expect_reason("forbidden");
     open.expect_audio();
     open.expect_good_end();
 }
 
-TEST_P(Paths, WaitWithoutSpinningWhenNoDescriptorIsFree)
+TEST_P(Paths, ServerDoesNotSpinWhenNoDescriptorIsFree)
 {
     ElementProcess element(GetParam());
     const auto first = element.meet();

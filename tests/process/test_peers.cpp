@@ -75,7 +75,7 @@ protected:
     std::optional<Program> peer_;
 };
 
-TEST_P(Peers, DecodeTheSinksMessages)
+TEST_P(Peers, PeerDecodesMessagesOfSink)
 {
     start("audiotestsrc is-live=true samplesperbuffer=960 ! audio/x-raw,channels=2 ! opusenc ! "
           "jkvmipcsink dialect=" +
@@ -89,7 +89,7 @@ TEST_P(Peers, DecodeTheSinksMessages)
         << peer_->output();
 }
 
-TEST_P(Peers, AreDecodedByTheSource)
+TEST_P(Peers, SourceDecodesMessagesOfPeer)
 {
     start("jkvmipcsrc num-buffers=20" + properties() + "! fakesink",
           "--send --endless --frames 20 --acks 0");

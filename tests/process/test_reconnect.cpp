@@ -39,7 +39,7 @@ protected:
     int reports_ = 0;
 };
 
-TEST_F(Reconnect, ServesAReceiverThatIsKilledAndRestarted)
+TEST_F(Reconnect, ServesReceiverAfterItIsKilledAndRestarted)
 {
     start_sender();
     for (int i = 0; i < 3; ++i) {
@@ -72,7 +72,7 @@ TEST_F(Reconnect, ReconnectsAfterSenderIsKilled)
     EXPECT_NE(receiver_->output().find("Got EOS"), std::string::npos) << receiver_->output();
 }
 
-TEST_F(Reconnect, FailsASecondSenderOnThePath)
+TEST_F(Reconnect, SecondSenderOnThePathFails)
 {
     start_sender();
     start_receiver();

@@ -143,7 +143,7 @@ TEST_F(Supervised, RecordingKeepsItsLengthWhenTheWorkerIsStopped)
     EXPECT_NEAR(seconds_of_ogg(recording_), seconds_of_playing(), 0.5) << program_->output();
 }
 
-TEST_F(Supervised, TypoIsReportedWithTheMessageOfTheParser)
+TEST_F(Supervised, InvalidLaunchLineIsReportedWithMessageOfParser)
 {
     start({"jkvmsupervisedsrc", "launch=jkvmaudiosrc devise=hw:0", "!", "fakesink"});
     EXPECT_NE(program_->wait(), 0);
@@ -155,7 +155,7 @@ TEST_F(Supervised, TypoIsReportedWithTheMessageOfTheParser)
         << program_->output();
 }
 
-TEST_F(Supervised, KilledApplicationLeavesNoWorkerBehind)
+TEST_F(Supervised, KilledApplicationLeavesNoWorker)
 {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1); // orphans become children of this process
     for (int i = 0; i < 10; ++i) {
@@ -210,7 +210,7 @@ TEST_F(Supervised, WorkerIsTheOnlyChildAndInheritsNoResources)
     EXPECT_NE(read_file(proc / "environ").find(std::string("GST_TRACERS=rusage;stats\0", 25)),
               std::string::npos);
     const auto target = [](const fs::path &fd) {
-        std::error_code closed; // by the worker, meanwhile
+        std::error_code closed; // the worker may have closed it meanwhile
         return fs::read_symlink(fd, closed).string();
     };
     EXPECT_EQ(target(application / "fd/9"), "/dev/zero");
@@ -259,7 +259,7 @@ protected:
     UniqueFd notifications_;
 };
 
-TEST_F(Service, IsReadyWithTheFirstAudioAndFeedsTheWatchdogAfterwards)
+TEST_F(Service, NotifiesReadinessWithFirstAudioAndThenTheWatchdog)
 {
     run("jkvmaudiosrc device=" + pcm_.device() +
         " ! jkvmipcsink socket-path=" + directory_.file("a.sock"));

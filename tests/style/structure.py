@@ -20,19 +20,19 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 
 
 def sources(root):
-    """The C++ files of the core, of common and of the plugins."""
+    """Returns the C++ files of the core, of common and of the plugins."""
     for top in ("gst", "ext"):
         yield from sorted(p for p in (root / top).rglob("*") if p.suffix in (".h", ".cpp"))
 
 
 def module_of(path, root):
-    """'core/wire', 'common', or the plugin's folder: 'jkvmipc'."""
+    """Returns 'core/wire', 'common', or the plugin's folder, such as 'jkvmipc'."""
     parts = path.relative_to(root).parts[1:-1]
     return "/".join(parts) if parts[0] == "core" else parts[0]
 
 
 def resolve_include(name, path, root):
-    """The included file of this tree, or None: a header of the system."""
+    """Returns the included file of this tree, or None for a header of the system."""
     plugin = root / Path(*path.relative_to(root).parts[:2])
     for folder in (path.parent, plugin, root / "gst", root / "ext"):
         if (folder / name).is_file():
@@ -41,7 +41,8 @@ def resolve_include(name, path, root):
 
 
 def find_include_violations(root):
-    """Includes that point upwards, from one plugin to another, or in a circle; sentences."""
+    """Returns one sentence for each include that points upwards or to another plugin, and for each
+    cycle."""
     root = root.resolve()
     violations = []
     graph = defaultdict(set)
@@ -61,7 +62,7 @@ def find_include_violations(root):
                 graph[module].add(other)
                 if not is_allowed(module, other):
                     violations.append(f"{where}: {module} must not include {other} ({name})")
-    violations += [f"circle: {' -> '.join(circle)}" for circle in find_circles(graph)]
+    violations += [f"cycle: {' -> '.join(cycle)}" for cycle in find_cycles(graph)]
     return violations
 
 
@@ -74,14 +75,14 @@ def is_allowed(module, other):
     return other == "common" or other.startswith("core/")
 
 
-def find_circles(graph):
-    """One path for each circle that a depth-first walk meets."""
-    circles = []
+def find_cycles(graph):
+    """Returns the path of each cycle that a depth-first walk finds."""
+    cycles = []
     done = set()
 
     def walk(node, path):
         if node in path:
-            circles.append(path[path.index(node):] + [node])
+            cycles.append(path[path.index(node):] + [node])
         elif node not in done:
             for neighbour in sorted(graph.get(node, ())):
                 walk(neighbour, path + [node])
@@ -89,7 +90,7 @@ def find_circles(graph):
 
     for node in sorted(graph):
         walk(node, [])
-    return circles
+    return cycles
 
 
 NOISE = re.compile(
@@ -99,11 +100,11 @@ TOKEN = re.compile(r"[A-Za-z_]\w*|::|[{}()<>;:=,\[\]]|\S")
 
 
 def type_definitions(text):
-    """(namespace, name) of each class, struct, enum and alias at namespace scope.
+    """Returns (namespace, name) of each class, struct, enum and alias at namespace scope.
 
     The namespace has the parts that have names; "" stands for an anonymous one.
     """
-    # A digit separator is no quote.
+    # A digit separator is not a quote.
     text = NOISE.sub(" ", re.sub(r"(?<=\d)'(?=\d)", "", text))
     tokens = TOKEN.findall(text)
     scopes = []  # a tuple of names for each namespace, None for any other brace
@@ -151,7 +152,7 @@ def skip_angles(tokens, i):
 
 
 def defined_name(tokens, i):
-    """The name that `class X final : public Y {` defines, or None for a declaration."""
+    """Returns the name that `class X final : public Y {` defines, or None for a declaration."""
     i += 1
     if tokens[i] in ("class", "struct"):
         i += 1
@@ -162,7 +163,7 @@ def defined_name(tokens, i):
             i += 1
     name = tokens[i]
     i += 1
-    if tokens[i] == "<":  # a specialisation is no new name
+    if tokens[i] == "<":  # a specialisation defines no new name
         return None
     if tokens[i] == "final":
         i += 1
@@ -170,7 +171,7 @@ def defined_name(tokens, i):
 
 
 def find_type_clashes(root):
-    """Names of types in namespace jkvm that are defined twice; sentences.
+    """Returns one sentence for each name of a type in namespace jkvm that is defined twice.
 
     A type of an anonymous namespace is private to its file, so two files may each have one of the
     same name; but it must not have the name of a type that others can see.

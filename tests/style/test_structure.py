@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The structure of the tree, and that the check of it finds a planted violation."""
+"""Tests the structure of the tree, and that the check detects violations."""
 import tempfile
 import unittest
 from pathlib import Path
@@ -49,11 +49,11 @@ class PlantedViolation(unittest.TestCase):
             "gst/core/base/a.h", '#include "core/wire/parser.h"\n',
             "gst/core/base/a.h: core/base must not include core/wire (core/wire/parser.h)")
 
-    def test_finds_a_circle_on_one_floor(self):
+    def test_detects_a_cycle_on_one_floor(self):
         self.plant("gst/core/stats/a.h", '#include "core/wire/parser.h"\n')
         self.assert_include_violation(
             "gst/core/wire/b.h", '#include "core/stats/a.h"\n',
-            "circle: core/wire -> core/stats -> core/wire")
+            "cycle: core/wire -> core/stats -> core/wire")
 
     def test_finds_common_in_the_core(self):
         self.assert_include_violation(

@@ -76,11 +76,11 @@ ClientProcess::ClientProcess()
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
         return;
     control_.reset(ends[0]);
-    const UniqueFd theirs(ends[1]);
+    const UniqueFd child_end(ends[1]);
     pid_ = ::fork();
     if (pid_ == 0) {
         control_.reset();
-        serve_requests(theirs.get());
+        serve_requests(child_end.get());
     }
 }
 
@@ -102,17 +102,17 @@ UniqueFd listen_as(uid_t uid, const std::string &path)
     std::array<int, 2> ends{};
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
         return {};
-    const UniqueFd ours(ends[0]);
-    const UniqueFd theirs(ends[1]);
+    const UniqueFd parent_end(ends[0]);
+    const UniqueFd child_end(ends[1]);
     const pid_t child = ::fork();
     if (child == 0) {
         UniqueFd listener;
         if (::setuid(uid) == 0)
             listener = listen_at(path);
-        send_descriptor(theirs.get(), listener.get());
+        send_descriptor(child_end.get(), listener.get());
         ::_exit(0);
     }
-    auto listener = receive_descriptor(ours.get());
+    auto listener = receive_descriptor(parent_end.get());
     ::waitpid(child, nullptr, 0);
     return listener;
 }

@@ -120,7 +120,7 @@ void CaptureEngine::on_overrun()
         return;
     }
     progress_ = Progress::interrupted;
-    timeline_.expect_hole();
+    timeline_.expect_gap();
     timeline_.restart_device();
     health_.restart();
     session_.on_restarted(now);
@@ -143,7 +143,7 @@ nanoseconds CaptureEngine::silence_due() const
     // A device that has just been opened is given time to start.
     if (!timeline_.next())
         return begin_ + first_frame_time + complete;
-    // A device that starts after silence delivers its frame a little later than silence would be
+    // The first frame of a device after silence is complete a little later than silence would be
     // due. Silence must not take the place of that frame: it would take that of every later one.
     const bool has_delivered = progress_ == Progress::aligning || progress_ == Progress::steady;
     return *timeline_.next() + complete + (has_delivered ? reader_->delay() + hand_over_time : 0ns);
@@ -160,7 +160,7 @@ CapturePcm::Outcome CaptureEngine::wait(const WaitControl &control, MonotonicTim
 CaptureEngine::Frame CaptureEngine::make_silence()
 {
     if (progress_ == Progress::interrupted)
-        progress_ = Progress::aligning; // silence fills the hole
+        progress_ = Progress::aligning; // silence fills the gap
     ++counters_.silent_frames;
     return {std::span(zeros_).first(frame_samples_ * config_.channels),
             {},
@@ -295,12 +295,12 @@ void CaptureEngine::count(const CaptureTimeline::Stamp &stamp, bool is_first)
     const bool has_lost = std::exchange(progress_, Progress::steady) == Progress::interrupted;
     counters_.drift_ppm = timeline_.drift_ppm();
     counters_.uses_driver_timestamps = reader_->uses_driver_timestamps();
-    counters_.lost_time += has_lost ? stamp.hole : 0ns;
+    counters_.lost_time += has_lost ? stamp.missing : 0ns;
     counters_.resyncs += stamp.discontinuity && !has_lost && !is_first ? 1 : 0;
     counters_.backlog = reader_->backlog();
     counters_.device_rate = reader_->device_rate();
     if (has_lost)
-        host_.on_overrun(stamp.hole);
+        host_.on_overrun(stamp.missing);
 }
 
 void CaptureEngine::release()

@@ -23,7 +23,7 @@ const char *name_of(DeviceTrouble trouble)
 void DeviceSupervisor::on_opened(MonotonicTime now)
 {
     state_ = DeviceState::open;
-    due_ = now + start_patience;
+    due_ = now + start_timeout;
 }
 
 void DeviceSupervisor::on_failed(DeviceTrouble trouble, MonotonicTime now)
@@ -53,10 +53,10 @@ bool DeviceSupervisor::on_frame(nanoseconds frame, MonotonicTime now)
         state_ = DeviceState::run;
         run_since_ = now;
     } else {
-        const auto stall = now - (due_ - patience_);
-        patience_ = std::clamp(2 * stall, patience_, max_patience);
+        const auto stall = now - (due_ - frame_timeout_);
+        frame_timeout_ = std::clamp(2 * stall, frame_timeout_, max_frame_timeout);
     }
-    due_ = now + frame + patience_;
+    due_ = now + frame + frame_timeout_;
     return is_first;
 }
 

@@ -41,19 +41,19 @@ const char *name_of(DeviceTrouble trouble);
 class DeviceSupervisor {
 public:
     /// The first attempt after a device was lost is immediate; further ones follow after growing
-    /// pauses. With the longest pause, and the time to open a device and to capture a frame, audio
-    /// is back half a second after the device.
+    /// pauses. Even with the longest pause, and the time to open a device and to capture a frame,
+    /// audio returns within half a second of the device.
     static constexpr nanoseconds first_pause = std::chrono::milliseconds(100);
     static constexpr nanoseconds longest_pause = std::chrono::milliseconds(300);
     /// A device that ran for less than this keeps its back-off interval.
     static constexpr nanoseconds success = std::chrono::seconds(1);
     /// How long after the end of a frame a running device may take to deliver the next one: twice
-    /// its longest stall so far, within these bounds. With the upper bound, and the time to reopen
-    /// a device and to capture a frame, audio is back within half a second.
-    static constexpr nanoseconds min_patience = std::chrono::milliseconds(250);
-    static constexpr nanoseconds max_patience = std::chrono::milliseconds(400);
+    /// its longest stall so far, within these bounds. Even with the upper bound, and the time to
+    /// reopen a device and to capture a frame, audio returns within half a second.
+    static constexpr nanoseconds min_frame_timeout = std::chrono::milliseconds(250);
+    static constexpr nanoseconds max_frame_timeout = std::chrono::milliseconds(400);
     /// The same for a device that has just been opened.
-    static constexpr nanoseconds start_patience = std::chrono::seconds(1);
+    static constexpr nanoseconds start_timeout = std::chrono::seconds(1);
 
     /// `seed`: of the back-off's jitter.
     explicit DeviceSupervisor(std::uint32_t seed) : backoff_(first_pause, longest_pause, seed) {}
@@ -68,7 +68,7 @@ public:
     /// The open device has stopped and stays open until it moves, which on_frame() reports.
     void on_blocked();
     /// The open device was restarted and is given time to start.
-    void on_restarted(MonotonicTime now) { due_ = now + start_patience; }
+    void on_restarted(MonotonicTime now) { due_ = now + start_timeout; }
 
     [[nodiscard]] bool is_open() const
     {
@@ -82,7 +82,7 @@ public:
     [[nodiscard]] MonotonicTime next_event() const { return due_; }
 
     [[nodiscard]] DeviceState state() const { return state_; }
-    /// Why no device works; while one does, why it did not before. None if the first device worked
+    /// Why no device works; while one works, why none did before. `none` if the first device worked
     /// at once.
     [[nodiscard]] DeviceTrouble trouble() const { return trouble_; }
 
@@ -92,7 +92,7 @@ private:
     DeviceTrouble trouble_ = DeviceTrouble::none;
     MonotonicTime due_{};       // of the next attempt, or of the next frame; in the past: at once
     MonotonicTime run_since_{}; // in state run
-    nanoseconds patience_ = min_patience;
+    nanoseconds frame_timeout_ = min_frame_timeout;
 };
 
 } // namespace jkvm

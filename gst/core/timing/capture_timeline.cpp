@@ -48,19 +48,19 @@ CaptureTimeline::Stamp CaptureTimeline::place(nanoseconds position, nanoseconds 
         const bool has_stepped =
             follows_ && (lag_time_ >= step_time ||
                          (std::exchange(rate_has_changed_, false) && lag > max_rate_lag));
-        if (hole_expected_ || has_stepped) {
+        if (gap_expected_ || has_stepped) {
             // Timestamps never run backwards. A single measurement of the step may be late.
-            stamp.hole = std::max(hole_expected_ ? lag : min_lag_, 0ns);
-            stamp.time = *next_ + stamp.hole;
+            stamp.missing = std::max(gap_expected_ ? lag : min_lag_, 0ns);
+            stamp.time = *next_ + stamp.missing;
         } else {
             stamp = {*next_, duration(-lag, frame), false, 0ns};
         }
-        stamp.discontinuity = hole_expected_ || has_stepped;
+        stamp.discontinuity = gap_expected_ || has_stepped;
         if (has_stepped)
             drift_.restart();
     }
     if (stamp.discontinuity) {
-        hole_expected_ = is_slewing_ = false;
+        gap_expected_ = is_slewing_ = false;
         lag_time_ = 0ns;
     }
     next_ = stamp.time + stamp.duration;
@@ -69,11 +69,11 @@ CaptureTimeline::Stamp CaptureTimeline::place(nanoseconds position, nanoseconds 
 
 CaptureTimeline::Stamp CaptureTimeline::place_silence(nanoseconds start, nanoseconds frame)
 {
-    const auto hole = next_ ? std::max(skip_to_, *next_) - *next_ : 0ns;
-    const Stamp stamp{next_.value_or(start) + hole, frame, !next_ || hole > 0ns, hole};
+    const auto missing = next_ ? std::max(skip_to_, *next_) - *next_ : 0ns;
+    const Stamp stamp{next_.value_or(start) + missing, frame, !next_ || missing > 0ns, missing};
     next_ = stamp.time + frame;
-    // The silence fills the hole.
-    hole_expected_ = false;
+    // The silence fills the gap.
+    gap_expected_ = false;
     return stamp;
 }
 
@@ -94,7 +94,7 @@ void CaptureTimeline::reset()
     drift_.restart();
     next_.reset();
     skip_to_ = nanoseconds::min();
-    hole_expected_ = is_slewing_ = false;
+    gap_expected_ = is_slewing_ = false;
     lag_time_ = 0ns;
 }
 

@@ -11,9 +11,9 @@ namespace jkvm {
 
 /// Each frame starts where the last one ended. While the timestamps are within 1 ms of the clock, a
 /// frame lasts exactly as long as its samples; otherwise frames are made longer or shorter by at
-/// most 0.2 % until they are. So the clocks of device and pipeline may differ by 1000 ppm without a
-/// hole. Timestamps never run backwards, and lead the capture time by less than a frame: a device
-/// that is faster than that has shorter frames.
+/// most 0.2 % until they are. The clocks of device and pipeline may therefore differ by 1000 ppm
+/// without causing a gap. Timestamps never run backwards, and lead the capture time by less than a
+/// frame: the frames of a faster device are shortened as far as needed.
 class CaptureTimeline {
 public:
     /// Maximum deviation from the clock that is not corrected.
@@ -25,8 +25,8 @@ public:
     struct Stamp {
         nanoseconds time;
         nanoseconds duration;
-        bool discontinuity; ///< it does not start where the last frame ended, or is the first one
-        nanoseconds hole;   ///< time between the end of the last frame and this one; >= 0
+        bool discontinuity;  ///< it does not start where the last frame ended, or is the first one
+        nanoseconds missing; ///< time between the end of the last frame and this one; >= 0
     };
 
     /// Places a frame of the device. `position`: duration of the samples before it since the device
@@ -45,7 +45,7 @@ public:
     void on_rate_changed();
     /// Samples are known to be lost before the next frame, which takes its own capture time however
     /// small the difference.
-    void expect_hole() { hole_expected_ = true; }
+    void expect_gap() { gap_expected_ = true; }
     /// Starts a new timeline.
     void reset();
     /// Whether frames follow the clock if the device's differs; otherwise only samples are counted.
@@ -64,7 +64,7 @@ private:
     DeviceClockFilter drift_;
     std::optional<nanoseconds> next_;
     bool follows_ = true;
-    bool hole_expected_ = false;
+    bool gap_expected_ = false;
     bool rate_has_changed_ = false;
     bool is_slewing_ = false;
     nanoseconds lag_time_{0}; // duration of successive frames that were late by more than max_slew

@@ -28,12 +28,12 @@ std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::place(nanoseconds capture
     const auto transit = arrived - captured;
     const auto error = next_ ? captured - expected() : 0ns;
     std::optional<Stamp> stamp;
-    if (!next_ || hole_expected_) {
+    if (!next_ || gap_expected_) {
         jitter_.reset();
         transit_.reset();
-        stamp = place_behind_known_hole(captured, duration);
-    } else if (is_hole(error, captured, duration, arrived)) {
-        stamp = place_behind_hole(captured, duration);
+        stamp = place_after_known_gap(captured, duration);
+    } else if (is_gap(error, captured, duration, arrived)) {
+        stamp = place_after_gap(captured, duration);
         stamp->is_pause = count_frames(error, duration) > 1 && transit_.count() > 0 &&
                           transit - duration < transit_.minimum();
     } else if (error >= -max_step_back) {
@@ -48,8 +48,8 @@ std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::place(nanoseconds capture
     return stamp;
 }
 
-bool ReceiveTimeline::is_hole(nanoseconds error, nanoseconds captured, nanoseconds duration,
-                              nanoseconds arrived) const
+bool ReceiveTimeline::is_gap(nanoseconds error, nanoseconds captured, nanoseconds duration,
+                             nanoseconds arrived) const
 {
     if (error <= 0ns)
         return false;
@@ -60,7 +60,7 @@ bool ReceiveTimeline::is_hole(nanoseconds error, nanoseconds captured, nanosecon
         return false;
     if (error > tolerance_)
         return true;
-    // A shorter hole stands out from even capture times only.
+    // A shorter gap can be detected only if the capture times are even.
     if (jitter_.count() < known_jitter || jitter_.maximum() > duration / 8 || error < duration / 2)
         return false;
     const auto step = captured - captured_end_;
@@ -76,8 +76,8 @@ std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::place_arrival(nanoseconds
     const auto lag = next_ ? arrived - *next_ : 0ns;
     const bool was_lagging = std::exchange(is_lagging_, lag > tolerance_);
     is_lag_with_burst_ = was_lagging && (is_lag_with_burst_ || is_burst);
-    if (!next_ || hole_expected_)
-        return place_behind_known_hole(arrived, duration);
+    if (!next_ || gap_expected_)
+        return place_after_known_gap(arrived, duration);
     if (!is_lagging_)
         return lag >= -max_step_back ? append(arrived, duration) : std::nullopt;
     if (lag <= longest_stall && (is_burst || !was_lagging)) {
@@ -85,7 +85,7 @@ std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::place_arrival(nanoseconds
         position_ += duration;
         return finish({.time = *next_, .duration = duration}, duration);
     }
-    auto stamp = place_behind_hole(arrived, duration);
+    auto stamp = place_after_gap(arrived, duration);
     stamp.is_pause = !is_lag_with_burst_;
     return stamp;
 }
@@ -127,8 +127,8 @@ bool ReceiveTimeline::detect_step(nanoseconds error, nanoseconds duration)
     return true;
 }
 
-std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::place_behind_known_hole(nanoseconds captured,
-                                                                               nanoseconds duration)
+std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::place_after_known_gap(nanoseconds captured,
+                                                                             nanoseconds duration)
 {
     const bool is_announced = covered_until_ && covered_until_ != next_;
     if (is_announced && captured < *covered_until_ - tolerance_)
@@ -137,34 +137,34 @@ std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::place_behind_known_hole(n
         return std::nullopt;
     Stamp stamp{.time = std::max(captured, covered_until_.value_or(captured)),
                 .discontinuity = true};
-    stamp.hole = next_ ? stamp.time - *next_ : 0ns;
+    stamp.missing = next_ ? stamp.time - *next_ : 0ns;
     if (covered_until_)
         stamp.gap = cover(stamp.time);
-    hole_expected_ = false;
-    follow_across_hole(captured, duration);
+    gap_expected_ = false;
+    follow_across_gap(captured, duration);
     return finish(stamp, duration);
 }
 
-ReceiveTimeline::Stamp ReceiveTimeline::place_behind_hole(nanoseconds captured,
-                                                          nanoseconds duration)
+ReceiveTimeline::Stamp ReceiveTimeline::place_after_gap(nanoseconds captured, nanoseconds duration)
 {
     const auto missing = captured - expected();
-    Stamp stamp{
-        .time = std::max(captured, *next_), .discontinuity = true, .hole = std::max(missing, 0ns)};
+    Stamp stamp{.time = std::max(captured, *next_),
+                .discontinuity = true,
+                .missing = std::max(missing, 0ns)};
     if (spacing_ == FrameSpacing::exact)
         stamp.time = *next_ + std::max(count_frames(missing, duration), std::int64_t{1}) * duration;
     stamp.gap = cover(stamp.time);
-    follow_across_hole(captured, duration);
+    follow_across_gap(captured, duration);
     return finish(stamp, duration);
 }
 
-void ReceiveTimeline::follow_across_hole(nanoseconds captured, nanoseconds duration)
+void ReceiveTimeline::follow_across_gap(nanoseconds captured, nanoseconds duration)
 {
     is_slewing_ = false;
     off_time_ = 0ns;
     const auto missing = next_ ? captured - expected() : -1ns;
     if (missing >= 0ns) {
-        // At the measured rate, so that the hole does not look like drift.
+        // At the measured rate, so that the gap does not look like drift.
         const auto media =
             std::chrono::duration<double, std::nano>(missing) * (1 + filter_.ppm() / 1e6);
         position_ += std::chrono::duration_cast<nanoseconds>(media);
@@ -202,7 +202,7 @@ void ReceiveTimeline::restart_filter()
 std::optional<Gap> ReceiveTimeline::announce_gap(nanoseconds until)
 {
     const auto gap = cover(until);
-    hole_expected_ |= gap.has_value();
+    gap_expected_ |= gap.has_value();
     return gap;
 }
 

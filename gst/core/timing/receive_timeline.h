@@ -25,10 +25,11 @@ enum class FrameSpacing {
 
 /// Each frame is placed where the previous one ended. A DeviceClockFilter compares the media time
 /// with the capture times; when the end of the frames is more than 1 ms off the filtered capture
-/// time, they are slewed until it is not. A drift of 1000 ppm therefore never causes a hole.
+/// time, they are slewed until it is not. A drift of 1000 ppm therefore never causes a gap.
 ///
-/// A capture time that is more than `tolerance` later than expected is a hole: the frame is placed
-/// at its capture time. With even capture times one lost frame of any duration is a hole as well.
+/// A capture time that is more than `tolerance` later than expected shows a gap: the frame is
+/// placed at its capture time. With even capture times a single lost frame of any duration is
+/// detected.
 ///
 /// The timeline only moves forward: a frame that belongs before the end of an announced gap, or far
 /// before the end of the previous frame, is rejected.
@@ -52,9 +53,9 @@ public:
 
     struct Stamp {
         nanoseconds time;
-        nanoseconds duration;   ///< until the next frame, if that follows without a hole
+        nanoseconds duration;   ///< until the next frame, if that follows without a gap
         bool discontinuity;     ///< the frame does not follow the previous one; true for the first
-        nanoseconds hole;       ///< missing media time before the frame; >= 0
+        nanoseconds missing;    ///< missing media time before the frame; >= 0
         bool is_pause;          ///< the sender paused in that time: nothing was lost
         std::optional<Gap> gap; ///< the part of the timeline before the frame that is empty and
                                 ///< was not announced by announce_gap()
@@ -64,20 +65,20 @@ public:
     /// caller's timeline; `arrived` is the time at which the frame was complete. Returns nothing
     /// for a late frame.
     ///
-    /// A hole of several frames is a pause if the frame behind it has the usual transit. Frames
-    /// that were dropped on the way leave frames behind that waited, and so have a longer transit.
+    /// A gap of several frames is a pause if the frame after it has the usual transit. After frames
+    /// were dropped on the way, the next frame has waited and has a longer transit.
     std::optional<Stamp> place(nanoseconds captured, nanoseconds duration, nanoseconds arrived);
 
     /// Places a frame without a capture time; `arrived` is the start of its arrival: the time at
-    /// which it was complete, minus its duration. A stall of the sender and a pause begin alike, so
-    /// the frame that ends a stall of up to `longest_stall` is placed where the previous one ended.
-    /// So are the frames of a burst behind it, which are less than half a frame apart. If no burst
-    /// follows, it was a pause.
+    /// which it was complete, minus its duration. The beginning of a stall of the sender cannot be
+    /// told from that of a pause, so the frame that ends a stall of up to `longest_stall` is placed
+    /// where the previous one ended, and so are the frames of a burst after it, which are less than
+    /// half a frame apart. If no burst follows, it was a pause.
     std::optional<Stamp> place_arrival(nanoseconds arrived, nanoseconds duration);
 
-    /// Places the next frame at its capture time, however small the difference: something is known
-    /// to be missing before it. The hole starts at the end of the previous frame.
-    void expect_hole() { hole_expected_ = true; }
+    /// Places the next frame at its capture time, however small the difference, because audio is
+    /// known to be missing before it. The gap starts at the end of the previous frame.
+    void expect_gap() { gap_expected_ = true; }
 
     /// Marks the time until `until` as empty. Returns the part that is not covered yet, starting at
     /// 0 before the first frame.
@@ -93,14 +94,14 @@ private:
     /// Marks the time until `until` as covered; returns the part that was not.
     std::optional<Gap> cover(nanoseconds until);
     [[nodiscard]] nanoseconds expected() const { return filter_.time_at(position_); }
-    [[nodiscard]] bool is_hole(nanoseconds error, nanoseconds captured, nanoseconds duration,
-                               nanoseconds arrived) const;
+    [[nodiscard]] bool is_gap(nanoseconds error, nanoseconds captured, nanoseconds duration,
+                              nanoseconds arrived) const;
     std::optional<Stamp> append(nanoseconds captured, nanoseconds duration);
-    /// Places a frame after a hole that was announced, or is known from expect_hole().
-    std::optional<Stamp> place_behind_known_hole(nanoseconds captured, nanoseconds duration);
-    Stamp place_behind_hole(nanoseconds captured, nanoseconds duration);
-    /// Lets the filter skip the time of a hole.
-    void follow_across_hole(nanoseconds captured, nanoseconds duration);
+    /// Places a frame after a gap that was announced, or is known from expect_gap().
+    std::optional<Stamp> place_after_known_gap(nanoseconds captured, nanoseconds duration);
+    Stamp place_after_gap(nanoseconds captured, nanoseconds duration);
+    /// Lets the filter skip the time of a gap.
+    void follow_across_gap(nanoseconds captured, nanoseconds duration);
     /// Returns true once the error has been beyond the tolerance, on one side, for `step_time`.
     bool detect_step(nanoseconds error, nanoseconds duration);
     Stamp finish(Stamp stamp, nanoseconds duration);
@@ -122,7 +123,7 @@ private:
     std::optional<nanoseconds> last_arrival_;
     bool is_lagging_ = false;        // the last arrival was beyond the tolerance
     bool is_lag_with_burst_ = false; // a burst has arrived since then
-    bool hole_expected_ = false;
+    bool gap_expected_ = false;
     bool is_slewing_ = false;
 };
 

@@ -106,7 +106,7 @@ bool Parser::recognize(std::span<const std::byte> unread)
         violate(describe_impossible_length(Dialect::v1, header.length));
     else
         violate("a first message of " + std::to_string(header.length) +
-                " bytes, and no second one behind it in any dialect");
+                " bytes, and no second one after it in any dialect");
     return false;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// jkvmaudiosrc and time: drifting devices, overruns, clocks and scheduling.
+// Tests jkvmaudiosrc with drifting devices, overruns, clocks and scheduling.
 #include "capture/capture_test.h"
 
 #include <gst/audio/audio.h>
@@ -11,7 +11,7 @@ namespace {
 
 using CaptureClock = CaptureTest;
 
-TEST_F(CaptureClock, FollowsATenthOfAPercentOfDriftWithoutAHole)
+TEST_F(CaptureClock, FollowsATenthOfAPercentOfDriftWithoutAGap)
 {
     for (const char *ppm : {"ppm 1000", "ppm -1000"}) {
         pcm_.send(ppm);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// How jkvmaudiosrc encodes, and changes of its settings while playing.
+// Tests how jkvmaudiosrc encodes, and changes of its settings while playing.
 #include "capture/capture_test.h"
 #include "core/opus/opus_packet.h"
 #include "core/opus/quality_preset.h"
@@ -156,32 +156,34 @@ TEST_F(CaptureCoding, NamesNicksAndRangesMatchOpusenc)
     gst_object_ref_sink(opusenc);
     for (const char *name : {"audio-type", "bandwidth", "bitrate", "bitrate-type", "complexity",
                              "dtx", "frame-size", "inband-fec", "packet-loss-percentage"}) {
-        auto *ours = g_object_class_find_property(G_OBJECT_GET_CLASS(src()), name);
-        auto *theirs = g_object_class_find_property(G_OBJECT_GET_CLASS(opusenc), name);
-        ASSERT_NE(ours, nullptr) << name;
-        ASSERT_NE(theirs, nullptr) << name;
-        EXPECT_NE(ours->flags & GST_PARAM_MUTABLE_PLAYING, 0) << name;
-        EXPECT_EQ(G_PARAM_SPEC_TYPE(ours), G_PARAM_SPEC_TYPE(theirs)) << name;
-        if (G_IS_PARAM_SPEC_INT(ours)) {
-            EXPECT_EQ(G_PARAM_SPEC_INT(ours)->minimum, G_PARAM_SPEC_INT(theirs)->minimum) << name;
-            EXPECT_EQ(G_PARAM_SPEC_INT(ours)->maximum, G_PARAM_SPEC_INT(theirs)->maximum) << name;
+        auto *spec = g_object_class_find_property(G_OBJECT_GET_CLASS(src()), name);
+        auto *opusenc_spec = g_object_class_find_property(G_OBJECT_GET_CLASS(opusenc), name);
+        ASSERT_NE(spec, nullptr) << name;
+        ASSERT_NE(opusenc_spec, nullptr) << name;
+        EXPECT_NE(spec->flags & GST_PARAM_MUTABLE_PLAYING, 0) << name;
+        EXPECT_EQ(G_PARAM_SPEC_TYPE(spec), G_PARAM_SPEC_TYPE(opusenc_spec)) << name;
+        if (G_IS_PARAM_SPEC_INT(spec)) {
+            EXPECT_EQ(G_PARAM_SPEC_INT(spec)->minimum, G_PARAM_SPEC_INT(opusenc_spec)->minimum)
+                << name;
+            EXPECT_EQ(G_PARAM_SPEC_INT(spec)->maximum, G_PARAM_SPEC_INT(opusenc_spec)->maximum)
+                << name;
         }
-        if (!G_IS_PARAM_SPEC_ENUM(ours))
+        if (!G_IS_PARAM_SPEC_ENUM(spec))
             continue;
-        const auto *our_class = G_PARAM_SPEC_ENUM(ours)->enum_class;
-        const auto *their_class = G_PARAM_SPEC_ENUM(theirs)->enum_class;
-        ASSERT_EQ(our_class->n_values, their_class->n_values) << name;
-        for (guint i = 0; i < their_class->n_values; ++i) {
-            const auto *value = g_enum_get_value_by_nick(const_cast<GEnumClass *>(our_class),
-                                                         their_class->values[i].value_nick);
-            ASSERT_NE(value, nullptr) << name << " " << their_class->values[i].value_nick;
-            EXPECT_EQ(value->value, their_class->values[i].value);
+        const auto *enum_class = G_PARAM_SPEC_ENUM(spec)->enum_class;
+        const auto *opusenc_class = G_PARAM_SPEC_ENUM(opusenc_spec)->enum_class;
+        ASSERT_EQ(enum_class->n_values, opusenc_class->n_values) << name;
+        for (guint i = 0; i < opusenc_class->n_values; ++i) {
+            const auto *value = g_enum_get_value_by_nick(const_cast<GEnumClass *>(enum_class),
+                                                         opusenc_class->values[i].value_nick);
+            ASSERT_NE(value, nullptr) << name << " " << opusenc_class->values[i].value_nick;
+            EXPECT_EQ(value->value, opusenc_class->values[i].value);
         }
     }
     gst_object_unref(opusenc);
 }
 
-TEST_F(CaptureCoding, FrameSizesChangeWithoutAHoleAndWithinTheLatency)
+TEST_F(CaptureCoding, FrameSizesChangeWithoutAGapAndWithinTheLatency)
 {
     open("buffer-time=1000000");
     const std::pair<const char *, nanoseconds> sizes[] = {
@@ -213,7 +215,7 @@ TEST_F(CaptureCoding, SettingsTakeEffectInThePackets)
     EXPECT_EQ(latency(), 22500 * GST_USECOND); // 2.5 ms of look-ahead
 }
 
-TEST_F(CaptureCoding, ContradictionIsAWarning)
+TEST_F(CaptureCoding, ContradictionCausesAWarning)
 {
     open();
     follow();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Faults of a sound card, one row each: immediate silence without a gap in the timestamps, a
-// message with the reason, and audio again when the fault ends.
+// Tests jkvmaudiosrc with each fault of a sound card: immediate silence without a gap in the
+// timestamps, a message with the reason, and audio again when the fault ends.
 #include "capture/capture_test.h"
 #include "capture/resume_results.h"
 
@@ -114,7 +114,7 @@ protected:
 
 class CaptureFaultWhilePlaying : public CaptureFault {};
 
-TEST_P(CaptureFaultWhilePlaying, IsSilenceUntilItEnds)
+TEST_P(CaptureFaultWhilePlaying, CausesSilenceUntilItEnds)
 {
     open_samples("buffer-time=500000");
     follow_until([](const Pulled &pulled) { return !pulled.is_silence(); });
@@ -133,7 +133,7 @@ TEST_P(CaptureFaultWhilePlaying, IsSilenceUntilItEnds)
     EXPECT_EQ(stat("overruns"), 0u);
 }
 
-TEST_P(CaptureFaultWhilePlaying, IsOneErrorIfConfigured)
+TEST_P(CaptureFaultWhilePlaying, CausesOneErrorIfConfigured)
 {
     open_samples("buffer-time=500000 on-device-lost=error");
     follow();
@@ -144,7 +144,7 @@ TEST_P(CaptureFaultWhilePlaying, IsOneErrorIfConfigured)
     EXPECT_NE(error.text.find(pcm_.device()), std::string::npos) << error.text;
 }
 
-TEST_P(CaptureFaultWhilePlaying, IsEosIfConfigured)
+TEST_P(CaptureFaultWhilePlaying, CausesEosIfConfigured)
 {
     open_samples("buffer-time=500000 on-device-lost=eos");
     follow();
@@ -159,7 +159,7 @@ INSTANTIATE_TEST_SUITE_P(Fault, CaptureFaultWhilePlaying, ::testing::ValuesIn(wh
 
 class CaptureFaultAtStart : public CaptureFault {};
 
-TEST_P(CaptureFaultAtStart, IsSilenceUntilItEnds)
+TEST_P(CaptureFaultAtStart, CausesSilenceUntilItEnds)
 {
     GetParam().begin(pcm_);
     open_samples("buffer-time=500000");
@@ -196,7 +196,7 @@ struct Resume {
 };
 class CaptureSuspended : public CaptureTest, public ::testing::WithParamInterface<Resume> {};
 
-TEST_P(CaptureSuspended, ContinuesWithoutAHole)
+TEST_P(CaptureSuspended, ContinuesWithoutAGap)
 {
     open_samples("buffer-time=500000");
     for (int i = 0; i < 10; ++i)
@@ -335,7 +335,7 @@ TEST_F(CaptureDevice, IsTheFirstWorkingOneOfTheList)
     follow_until([](const Pulled &pulled) { return !pulled.is_silence(); });
 }
 
-TEST_F(CaptureDevice, MissingDeviceIsSilenceAndAMessage)
+TEST_F(CaptureDevice, MissingDeviceCausesSilenceAndAMessage)
 {
     pipeline_ = std::make_unique<testing::Pipeline>(
         "jkvmaudiosrc name=src device=nosuch ! appsink name=sink sync=false");
@@ -394,7 +394,7 @@ TEST_F(CaptureDevice, MissingDevicePrintsNothingToStderr)
     EXPECT_EQ(capture.text(), "");
 }
 
-TEST_F(CaptureDevice, MissingDeviceIsAnErrorThatListsExistingOnes)
+TEST_F(CaptureDevice, MissingDeviceCausesAnErrorThatListsExistingOnes)
 {
     testing::Pipeline pipeline("jkvmaudiosrc device=nosuch on-device-lost=error ! fakesink");
     EXPECT_EQ(pipeline.set_state(GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
@@ -405,7 +405,7 @@ TEST_F(CaptureDevice, MissingDeviceIsAnErrorThatListsExistingOnes)
     EXPECT_NE(error.debug.find("jkvmtest"), std::string::npos) << error.debug;
 }
 
-TEST_F(CaptureDevice, MissingDeviceIsEosIfConfigured)
+TEST_F(CaptureDevice, MissingDeviceCausesEosIfConfigured)
 {
     testing::Pipeline pipeline("jkvmaudiosrc device=nosuch on-device-lost=eos ! fakesink");
     pipeline.play();
@@ -418,7 +418,7 @@ struct BadDevice {
 };
 class CaptureBadDevice : public CaptureTest, public ::testing::WithParamInterface<BadDevice> {};
 
-TEST_P(CaptureBadDevice, IsOneErrorThatNamesTheDevice)
+TEST_P(CaptureBadDevice, CausesOneErrorThatNamesTheDevice)
 {
     pcm_.set_open_errno(GetParam().open_errno);
     make("on-device-lost=error");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// When jkvmadaptivequeue pushes, conceals and drops buffers, and the timestamps of its output.
+// Tests when jkvmadaptivequeue pushes, conceals and drops buffers, and the timestamps of its
+// output.
 #include "check/elements/adaptive_queue_harness.h"
 
 #include "core/playout/playout.h"
@@ -153,7 +154,7 @@ TEST_F(JkvmAdaptiveQueue, FillsAnAnnouncedGapOnce)
     EXPECT_EQ(queue_.pull(), buffer_at(end + 60ms));
 }
 
-TEST_F(JkvmAdaptiveQueue, ForwardsAnnouncedGapsWithoutHoleOrOverlap)
+TEST_F(JkvmAdaptiveQueue, ForwardsAnnouncedGapsContiguously)
 {
     const auto end = play_first();
     run_dry(end);
@@ -272,7 +273,7 @@ TEST_F(JkvmAdaptiveQueue, PolicyAndItsSettingsCanChangeWhilePlaying)
     EXPECT_EQ(counter("current-delay"), 25 * GST_MSECOND);
 }
 
-TEST_F(JkvmAdaptiveQueue, DroppedFrameLeavesNoHole)
+TEST_F(JkvmAdaptiveQueue, DroppedFrameLeavesNoGap)
 {
     gst_util_set_object_arg(G_OBJECT(queue_.element()), "policy", "fixed");
     queue_.set("delay", 60u);

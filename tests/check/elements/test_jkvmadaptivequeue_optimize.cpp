@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Requests of jkvmadaptivequeue to the sender's encoder.
+// Tests the requests of jkvmadaptivequeue to the sender's encoder.
 #include "check/elements/adaptive_queue_harness.h"
 
 #include "support/raw_socket.h"
@@ -35,7 +35,7 @@ protected:
             push();
     }
     /// Delays every frame from now on.
-    void hold_up(nanoseconds time)
+    void delay_frames(nanoseconds time)
     {
         now_ += time;
         queue_.set_time(now_);
@@ -54,7 +54,7 @@ protected:
     {
         play();
         run(1s);
-        hold_up(160ms); // 4.48 levels
+        delay_frames(160ms); // 4.48 levels
         run(3s);
         ASSERT_EQ(request().bitrate, 57600u);
     }
@@ -123,7 +123,7 @@ TEST_F(JkvmAdaptiveQueueOptimize, RequestsLessWhileFramesAreLateAndWithdrawsAfte
     EXPECT_EQ(level(), 4u);
     EXPECT_EQ(stat(queue_.element(), "optimization_count"), 1u);
     EXPECT_GT(stat(queue_.element(), "last_optimization"), 0u);
-    hold_up(140ms); // 300 ms in total
+    delay_frames(140ms); // 300 ms in total
     run(3s);
     const auto lowest = request();
     EXPECT_EQ(lowest.bitrate, 24000u);
@@ -140,7 +140,7 @@ TEST_F(JkvmAdaptiveQueueOptimize, IsOffByDefault)
 {
     play();
     run(1s);
-    hold_up(300ms);
+    delay_frames(300ms);
     run(10s);
     queue_.settle();
     EXPECT_TRUE(is_no_request_pending());
@@ -180,7 +180,7 @@ TEST_F(JkvmAdaptiveQueueOptimize, WithdrawsImmediatelyWhenTheStreamEnds)
          std::initializer_list<std::function<void()>>{begin_stream, flush, switch_off, stop}) {
         queue_.set("optimize", TRUE);
         run(1s);
-        hold_up(200ms);
+        delay_frames(200ms);
         run(4s);
         EXPECT_LT(request().bitrate, 96000u);
         catch_up();

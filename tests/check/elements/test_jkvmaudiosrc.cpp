@@ -69,8 +69,8 @@ TEST_F(JkvmAudioSrc, CapsMatchOpusenc)
     peer.play();
     const auto peer_sample = GstRef<GstSample>::adopt(
         gst_app_sink_try_pull_sample(GST_APP_SINK(peer.element("sink")), 20 * GST_SECOND));
-    const auto ours = GstRef<GstCaps>::adopt(gst_caps_copy(gst_sample_get_caps(sample.get())));
-    const auto theirs =
+    const auto own_caps = GstRef<GstCaps>::adopt(gst_caps_copy(gst_sample_get_caps(sample.get())));
+    const auto opusenc_caps =
         GstRef<GstCaps>::adopt(gst_caps_copy(gst_sample_get_caps(peer_sample.get())));
 
     // The OpusHead, byte for byte: version, channels, pre-skip, rate, gain, mapping.
@@ -82,14 +82,14 @@ TEST_F(JkvmAudioSrc, CapsMatchOpusenc)
         gst_buffer_extract(buffer, 0, bytes.data(), bytes.size());
         return bytes;
     };
-    EXPECT_EQ(head(ours), head(theirs));
-    EXPECT_EQ(head(ours).substr(0, 8), "OpusHead");
+    EXPECT_EQ(head(own_caps), head(opusenc_caps));
+    EXPECT_EQ(head(own_caps).substr(0, 8), "OpusHead");
 
     // All other fields. The OpusTags name the program that encoded.
-    gst_structure_remove_field(gst_caps_get_structure(ours.get(), 0), "streamheader");
-    gst_structure_remove_field(gst_caps_get_structure(theirs.get(), 0), "streamheader");
-    EXPECT_TRUE(gst_caps_is_strictly_equal(ours.get(), theirs.get()))
-        << gst_caps_to_string(ours.get()) << " and " << gst_caps_to_string(theirs.get());
+    gst_structure_remove_field(gst_caps_get_structure(own_caps.get(), 0), "streamheader");
+    gst_structure_remove_field(gst_caps_get_structure(opusenc_caps.get(), 0), "streamheader");
+    EXPECT_TRUE(gst_caps_is_strictly_equal(own_caps.get(), opusenc_caps.get()))
+        << gst_caps_to_string(own_caps.get()) << " and " << gst_caps_to_string(opusenc_caps.get());
 }
 
 TEST_F(JkvmAudioSrc, ReportsOneFrameAndTheLookAheadAsLatency)
@@ -150,7 +150,7 @@ TEST_F(JkvmAudioSrc, StopsAtOnceWhileTheDeviceIsFrozen)
     EXPECT_TRUE(pcm_.wait_for_log("close", testing::patience));
 }
 
-TEST_F(JkvmAudioSrc, AudioIsNewAfterAPause)
+TEST_F(JkvmAudioSrc, DiscardsAudioCapturedDuringAPause)
 {
     open();
     pull();
@@ -190,7 +190,7 @@ TEST_F(JkvmAudioSrc, StartsAtRunningTimeZero)
     EXPECT_LT(GST_BUFFER_PTS(buffer_of(pull())), frame);
 }
 
-TEST_F(JkvmAudioSrc, WorksWithoutAClockToo)
+TEST_F(JkvmAudioSrc, WorksWithoutAClock)
 {
     pipeline_ = std::make_unique<Pipeline>("jkvmaudiosrc name=src device=" + pcm_.device() +
                                            " ! appsink name=sink sync=false");

@@ -93,7 +93,7 @@ TEST_F(JkvmIpcSink, SendsTheCaptureTimeNotTheTimeOfSending)
     EXPECT_LE(timestamp, after - 30'000'000);
 }
 
-TEST_F(JkvmIpcSink, TakesABufferWithoutTimestampToEndNow)
+TEST_F(JkvmIpcSink, AssumesThatABufferWithoutTimestampEndsNow)
 {
     const auto client = add_client();
     const auto before = wall_clock_ns();

@@ -126,22 +126,23 @@ TEST_F(JkvmIpcSrc, StartsEachFrameAtTheEndOfThePreviousOne)
     EXPECT_EQ(stat(element_, "lost"), 0u);
 }
 
-TEST_F(JkvmIpcSrc, MarksHoleAsDiscontinuityAndCountsLostFrames)
+TEST_F(JkvmIpcSrc, MarksGapAsDiscontinuityAndCountsLostFrames)
 {
     connect();
     send_frame(30);
     const auto end_of_first = GST_BUFFER_PTS(pull().get()) + 20 * GST_MSECOND;
     constexpr GstClockTime later = 3 * GST_SECOND;
     gst_harness_set_time(harness_, later);
-    const auto captured = send_frame(130); // it waited behind the lost frames
+    const auto captured = send_frame(130); // it waited in the queue that lost frames
     const auto buffer = pull();
     EXPECT_TRUE(GST_BUFFER_IS_DISCONT(buffer.get()));
     expect_at_capture_time(buffer, later, 130, captured);
-    const auto hole = GST_BUFFER_PTS(buffer.get()) - end_of_first;
-    EXPECT_NEAR(static_cast<double>(stat(element_, "lost")), static_cast<double>(hole) / 20e6, 1);
+    const auto missing = GST_BUFFER_PTS(buffer.get()) - end_of_first;
+    EXPECT_NEAR(static_cast<double>(stat(element_, "lost")), static_cast<double>(missing) / 20e6,
+                1);
 }
 
-TEST_F(JkvmIpcSrc, PushesGapForAHole)
+TEST_F(JkvmIpcSrc, AnnouncesGapBeforeAFrame)
 {
     connect();
     send_frame(30);

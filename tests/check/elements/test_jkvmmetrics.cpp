@@ -160,8 +160,8 @@ TEST(Metrics, IgnoreElementsOfOtherProjects)
     const auto foreign = make_element_with(stats, type);
     collector.add(foreign.get());
     EXPECT_TRUE(collector.Collect().empty());
-    const auto ours = make_element_with(stats);
-    collector.add(ours.get());
+    const auto element = make_element_with(stats);
+    collector.add(element.get());
     EXPECT_EQ(value(collector, "jkvm_rejects_total", {}), 3);
 }
 

@@ -164,12 +164,12 @@ TEST_F(BlockedSink, IsKilled)
     expect_hang_of("opusdec");
 }
 
-TEST_F(BlockedSink, IsKilledBehindAnAdaptiveQueue)
+TEST_F(BlockedSink, IsKilledDownstreamOfAnAdaptiveQueue)
 {
     expect_hang_of("jkvmadaptivequeue ! opusdec");
 }
 
-TEST_F(BlockedSink, IsKilledBehindAQueueInsideABin)
+TEST_F(BlockedSink, IsKilledDownstreamOfAQueueInABin)
 {
     expect_hang_of("bin.( queue leaky=downstream ! opusdec ! queue leaky=downstream )");
 }
@@ -182,7 +182,7 @@ TEST_F(JkvmSupervisedSink, NeverBlocksThePipeline)
     pipeline_->wait_for_eos();
 }
 
-TEST_F(JkvmSupervisedSink, MissingWorkerProgramIsAnErrorAtOnce)
+TEST_F(JkvmSupervisedSink, MissingWorkerProgramCausesAnErrorAtOnce)
 {
     const std::string before = g_getenv("JKVM_WORKER");
     g_setenv("JKVM_WORKER", "/nonexistent/jkvm-worker", TRUE);

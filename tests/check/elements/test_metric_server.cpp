@@ -74,7 +74,7 @@ TEST_F(MetricServerTest, AnswersWhileOtherRequestsAreIncomplete)
     EXPECT_LT(monotonic_now() - begin, MetricServer::request_timeout);
 }
 
-TEST_F(MetricServerTest, AnswersBesideHundredsOfIdleConnections)
+TEST_F(MetricServerTest, AnswersDespiteHundredsOfIdleConnections)
 {
     std::vector<UniqueFd> idle(300);
     for (auto &connection : idle)

@@ -132,15 +132,15 @@ TEST_F(AudioPath, AdaptiveQueueOutputsUnbrokenTone)
     EXPECT_EQ(stat(queue, "concealed"), 0u);
 }
 
-/// The end of the last buffer or gap that a pad pushed, and the largest hole before any of them.
+/// End of the last buffer or GAP event that a pad pushed, and the longest gap before any of them.
 struct PushedTimeline {
     GstClockTime end = GST_CLOCK_TIME_NONE;
-    GstClockTime hole = 0;
+    GstClockTime gap = 0;
 
     void add(GstClockTime begin, GstClockTime duration)
     {
         if (GST_CLOCK_TIME_IS_VALID(end) && begin > end)
-            hole = std::max(hole, begin - end);
+            gap = std::max(gap, begin - end);
         end = begin + duration;
     }
 };
@@ -188,7 +188,7 @@ TEST_F(AudioPath, AdaptiveQueueOutputIsContinuousWhileSenderIsReplaced)
     pull_until_played(60);
     EXPECT_GT(stat(queue, "paused"), 0u);
     receiving.set_state(GST_STATE_NULL);
-    EXPECT_LE(pushed.lock()->hole, 10 * GST_MSECOND); // half a frame is tolerated
+    EXPECT_LE(pushed.lock()->gap, 10 * GST_MSECOND); // half a frame is tolerated
 }
 
 TEST_F(AudioPath, MinimumLatencyIsLittleMoreThanFrameAndLookAhead)

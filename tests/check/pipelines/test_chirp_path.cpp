@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Tests that each loss on the audio path is counted, and that each counted loss is one: plays the
-// chirp through the path and compares the account of the decoded recording with the statistics.
+// Tests that each loss on the audio path is counted, and that nothing else is: plays the chirp
+// through the path and compares the analysis of the decoded recording with the statistics.
 #include "support/alsa_device.h"
 #include "support/chirp.h"
 #include "support/gst_test.h"
@@ -132,7 +132,7 @@ TEST_F(ChirpPath, IsUnbrokenWithoutLoss)
     EXPECT_EQ(concealed_, 0ns);
 }
 
-TEST_F(ChirpPath, AccountEqualsCountersIfFramesAreLost)
+TEST_F(ChirpPath, AnalysisMatchesCountersIfFramesAreLost)
 {
     const auto account = run([](guint64 number) { return number % 30 == 29; });
     EXPECT_EQ(account.events.size(), 6u) << account;

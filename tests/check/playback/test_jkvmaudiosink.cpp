@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// jkvmaudiosink in pipelines: timing, drift, faults, GAP and EOS.
+// Tests jkvmaudiosink in pipelines: timing, drift, faults, GAP and EOS.
 #include "playback/audio_sink_test.h"
 
 #include <algorithm>
@@ -64,7 +64,7 @@ TEST_F(AudioSinkTest, PlaysAgainAfterReplug)
     EXPECT_LE(errors.first - replugged, 500ms);
 }
 
-TEST_F(AudioSinkTest, PlaysNothingOldAfterBlockedDeviceMoves)
+TEST_F(AudioSinkTest, PlaysNoOutdatedAudioAfterBlockedDeviceMoves)
 {
     start();
     play(500ms);
@@ -140,7 +140,7 @@ TEST_F(AudioSinkTest, WaitsForTheLastSampleAtEos)
     EXPECT_GT(measure_playout(played, time, time + 390ms, time + 399ms).frames, 400u);
 }
 
-TEST_F(AudioSinkTest, StopsWithAnErrorIfToldSo)
+TEST_F(AudioSinkTest, StopsWithAnErrorIfConfigured)
 {
     pcm_.set_open_errno("EBUSY");
     start("on-device-lost=error");

@@ -15,12 +15,12 @@ import stat
 import sys
 import time
 
-import jkvm_harm as harm
+import jkvm_misbehaviour as misbehaviour
 import jkvm_messages as messages
 from jkvm_messages import Failure
 
-USUAL_CONFIG = [48000, 2, 960]
-USUAL_OPUS_CONFIG = [48000, 2, 960, 64000, 5, 1, -1000, 1105, 0]
+DEFAULT_CONFIG = [48000, 2, 960]
+DEFAULT_OPUS_CONFIG = [48000, 2, 960, 64000, 5, 1, -1000, 1105, 0]
 FRAME_TIME = 0.020  # seconds of audio in a frame
 ANSWERED = ("config", "opus-config", "heartbeat")  # with an Ack, on a microphone connection
 
@@ -29,7 +29,7 @@ class Closed(Exception):
     """Raised if the peer closes the connection between two messages."""
 
 
-def say(*words):
+def report(*words):
     print(*words, flush=True)
 
 
@@ -44,9 +44,9 @@ class Connection:
         self.buffer = b""
         self.sent = 0  # frames sent
         self.received = 0  # frames received
-        self.asked = 0  # messages sent that require an Ack
+        self.awaiting_ack = 0  # messages sent that require an Ack
         self.acks = 0  # Acks received
-        self.has_done_harm = False
+        self.has_misbehaved = False
         sock.settimeout(args.timeout)
 
     # Sending
@@ -64,7 +64,7 @@ class Connection:
 
     def send(self, name, payload=b""):
         if name in ANSWERED and self.is_microphone:
-            self.asked += 1
+            self.awaiting_ack += 1
         self.write(self.codec.encode(name, self.now(), payload))
 
     def send_frame(self):
@@ -112,41 +112,41 @@ class Connection:
         self.handle(message)
         return True
 
-    def pump(self, deadline):
-        """Handles messages until the deadline, and all that have already arrived."""
+    def handle_until(self, deadline):
+        """Handles all messages that have arrived, and further ones until the deadline."""
         while self.handle_next() or self.read_more(deadline):
             pass
 
     def handle(self, message):
         name = message.name
         if name is None:
-            say("skipped", f"type={message.type_number}", f"bytes={len(message.payload)}")
+            report("skipped", f"type={message.type_number}", f"bytes={len(message.payload)}")
             return
         self.check_time(message)
         if self.args.receive and not self.is_microphone and name != "frame":
-            raise Failure(f"{name}, which an output receiver must never get")
+            raise Failure(f"{name}, which must not be sent to an output receiver")
         if self.args.send and name == "frame":
             raise Failure("frame from a receiver")
         if name == "frame":
             self.handle_frame(message)
         elif name == "ack":
             self.acks += 1
-            if self.acks > self.asked:
-                raise Failure(f"ack {self.acks} for {self.asked} messages")
-            say("ack", self.acks)
+            if self.acks > self.awaiting_ack:
+                raise Failure(f"ack {self.acks} for {self.awaiting_ack} messages")
+            report("ack", self.acks)
         elif message.payload:
-            say(name, *messages.config_values(message.payload))
+            report(name, *messages.config_values(message.payload))
         else:
-            say(name)
+            report(name)
         if name in ANSWERED and self.is_microphone:
             self.answer()
 
     def handle_frame(self, message):
         if not message.payload:
-            say("empty")
+            report("empty")
             return
         number = messages.number_of(message.payload)
-        say("frame", self.received, f"bytes={len(message.payload)}",
+        report("frame", self.received, f"bytes={len(message.payload)}",
             f"timestamp={message.timestamp}", *([] if number is None else [f"number={number}"]))
         self.received += 1
 
@@ -161,54 +161,54 @@ class Connection:
 
     def run(self):
         args = self.args
-        say("connected")
+        report("connected")
         try:
             self.send_first()
             is_unread = args.behaviour == "never-read" and args.receive
-            if is_unread or args.behaviour in harm.LAST_WORDS:
-                self.end_in_harm()
+            if is_unread or args.behaviour in misbehaviour.VIOLATIONS:
+                self.misbehave()
             elif args.send:
                 self.run_sender()
             else:
                 self.run_receiver()
-            say("closing")
+            report("closing")
         except (Closed, BrokenPipeError, ConnectionResetError):
-            say("closed")
+            report("closed")
             done = max(self.sent, self.received)
-            if done < args.frames and not self.has_done_harm:
+            if done < args.frames and not self.has_misbehaved:
                 raise Failure(f"closed after {done} of {args.frames} frames") from None
-            if args.send and self.acks < self.wanted_acks():
+            if args.send and self.acks < self.expected_acks():
                 raise Failure(f"closed after {self.acks} acks") from None
         finally:
-            say("total", f"sent={self.sent}", f"received={self.received}", f"acks={self.acks}")
+            report("total", f"sent={self.sent}", f"received={self.received}", f"acks={self.acks}")
 
     def send_first(self):
         args = self.args
         if args.config is not None:
-            self.send("config", messages.config_payload(args.config or USUAL_CONFIG))
+            self.send("config", messages.config_payload(args.config or DEFAULT_CONFIG))
         if args.opus_config is not None:
-            fields = args.opus_config or USUAL_OPUS_CONFIG
+            fields = args.opus_config or DEFAULT_OPUS_CONFIG
             self.send("opus-config", messages.opus_config_payload(fields))
         for _ in range(args.unknown):
             self.write(self.codec.encode_type(200, self.now(), b"what?"))
         for _ in range(args.empty):
             self.send("frame")
-        if args.behaviour in harm.FLOODS:
-            say("misbehaving", args.behaviour)
+        if args.behaviour in misbehaviour.FLOODS:
+            report("misbehaving", args.behaviour)
             for _ in range(args.count):
-                self.send(harm.FLOODS[args.behaviour])
+                self.send(misbehaviour.FLOODS[args.behaviour])
 
-    def end_in_harm(self):
+    def misbehave(self):
         args = self.args
         for _ in range(args.after if args.send else 0):
             self.send_frame()
             time.sleep(0 if args.fast else FRAME_TIME)
-        say("misbehaving", args.behaviour)
-        self.has_done_harm = True
+        report("misbehaving", args.behaviour)
+        self.has_misbehaved = True
         if args.behaviour == "never-read":
-            is_closed = harm.await_close(self.sock, args.hold, is_reading=False)
+            is_closed = misbehaviour.await_close(self.sock, args.hold, is_reading=False)
         else:
-            is_closed = harm.send_last_words(self)
+            is_closed = misbehaviour.send_violation(self)
         if is_closed:
             raise Closed
 
@@ -222,24 +222,24 @@ class Connection:
                 self.send("heartbeat")
                 heartbeats -= 1
             next_frame += 0 if args.fast else FRAME_TIME
-            self.pump(next_frame)
+            self.handle_until(next_frame)
         for _ in range(heartbeats):
             self.send("heartbeat")
         self.await_acks()
         if args.stop:
             self.send("stop")
 
-    def wanted_acks(self):
+    def expected_acks(self):
         if self.args.acks is not None:
             return self.args.acks
-        return 0 if self.args.behaviour is not None else self.asked
+        return 0 if self.args.behaviour is not None else self.awaiting_ack
 
     def await_acks(self):
         deadline = time.monotonic() + self.args.timeout
-        self.pump(0)
-        while self.acks < self.wanted_acks():
+        self.handle_until(0)
+        while self.acks < self.expected_acks():
             if not self.handle_next() and not self.read_more(deadline):
-                raise Failure(f"{self.acks} of {self.wanted_acks()} acks")
+                raise Failure(f"{self.acks} of {self.expected_acks()} acks")
 
     def run_receiver(self):
         args = self.args
@@ -251,7 +251,7 @@ class Connection:
 
 
 def listen(path):
-    """Listens as an old server does: without a lock; removes a socket only if it is unused."""
+    """Listens like servers that take no lock; removes a socket only if it is unused."""
     if os.path.exists(path) and stat.S_ISSOCK(os.stat(path).st_mode):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             if probe.connect_ex(path) == 0:
@@ -285,7 +285,7 @@ def run(args):
             Connection(args, sock).run()
         return
     with listen(path) as listener:
-        say("listening", args.path)
+        report("listening", args.path)
         listener.settimeout(args.timeout)
         try:
             for _ in range(args.sessions):
@@ -322,7 +322,7 @@ def parse_arguments(argv):
     add("--any-timestamp", action="store_true", help="accept implausible timestamps")
     add("--sessions", type=int, default=1, help="number of consecutive connections of a server")
     add("--timeout", type=float, default=10, help="seconds to wait for any event")
-    add("--behaviour", choices=harm.BEHAVIOURS)
+    add("--behaviour", choices=misbehaviour.BEHAVIOURS)
     add("--after", type=int, default=3, help="valid frames before a sender misbehaves")
     add("--count", type=int, default=10000, help="messages of a flood, bytes of garbage")
     add("--byte-interval", type=float, default=0.005, help="seconds between slow bytes")
@@ -341,7 +341,7 @@ def main(argv=None):
     try:
         run(args)
     except (Failure, OSError) as error:
-        say("error", error)
+        report("error", error)
         return 1
     return 0
 

@@ -124,7 +124,7 @@ class Sessions(unittest.TestCase):
                     self.assertEqual(receiver[1].count("heartbeat"), 3)
                     self.assertIn("stop", receiver[1])
 
-    def test_frames_come_in_real_time(self):
+    def test_frames_are_sent_in_real_time(self):
         sender, receiver = self.run_both("--direction output", "--frames 6", "--frames 6")
         self.assertEqual((sender[0], receiver[0]), (0, 0), (sender, receiver))
         times = [int(line.split("timestamp=")[1]) for line in receiver[1] if "frame" in line]
@@ -139,8 +139,8 @@ class Sessions(unittest.TestCase):
             self.assertIn("opus-config 8000 1 160 6000 0 0 3001 1101 1", sender[1])
             self.assertEqual("ack 1" in receiver[1], direction == "microphone")
 
-    def test_what_must_not_be_sent_is_an_error(self):
-        errors = {"--config 48000 2 960": "error config, which an output receiver must never get",
+    def test_forbidden_messages_are_errors(self):
+        errors = {"--config 48000 2 960": "error config, which must not be sent to an output receiver",
                   "--clock-offset 5 --after 0": "error frame with a timestamp -",
                   "--clock-offset -11 --after 0": "error frame with a timestamp 11"}
         for sent, error in errors.items():
@@ -159,7 +159,7 @@ class Sessions(unittest.TestCase):
         self.assertEqual(sender[0], 1)
         self.assertIn("error closed after 0 acks", sender[1])
 
-    def test_harm_is_noticed_and_ends_the_connection(self):
+    def test_violations_are_detected_and_end_the_connection(self):
         kinds = itertools.product(["v1", "v3"], ["short-payload", "huge-length",
                                                  "wrong-magic-midstream", "garbage"])
         for dialect, behaviour in kinds:
@@ -173,13 +173,13 @@ class Sessions(unittest.TestCase):
                 self.assertIn("total sent=0 received=4 acks=0" if behaviour == "short-payload"
                               else "total sent=0 received=3 acks=0", receiver[1])
 
-    def test_half_a_header_stops_nobody_else(self):
+    def test_half_a_header_does_not_block_other_peers(self):
         sender, receiver = self.run_both("--direction microphone",
                                          "--fast --behaviour half-header --hold 0.2", "")
         self.assertEqual((sender[0], receiver[0]), (0, 1))
         self.assertIn("error closed 8 bytes into a message", receiver[1])
 
-    def test_slow_bytes_are_as_good_as_others(self):
+    def test_slow_bytes_are_accepted(self):
         sender, receiver = self.run_both(
             "--direction microphone --dialect v3",
             "--config 48000 2 960 --acks 1 --frames 3 --behaviour slow-bytes --byte-interval 0.001",
@@ -189,21 +189,21 @@ class Sessions(unittest.TestCase):
     def test_a_flood_of_heartbeats_does_not_block_the_receiver(self):
         sender, receiver = self.run_both(
             "--direction microphone",
-            "--fast --frames 3 --behaviour heartbeats-flood --count 20000", "--frames 3 --endless")
+            "--fast --frames 3 --behaviour heartbeat-flood --count 20000", "--frames 3 --endless")
         self.assertEqual((sender[0], receiver[0]), (0, 0), (sender[1][-3:], receiver[1][-3:]))
         self.assertEqual(receiver[1].count("heartbeat"), 20000)
 
-    def test_unasked_acks_are_an_error_for_this_strict_peer(self):
-        _, receiver = self.run_both("--direction microphone", "--fast --behaviour unasked-acks", "")
+    def test_unsolicited_acks_are_an_error_for_this_strict_peer(self):
+        _, receiver = self.run_both("--direction microphone", "--fast --behaviour unsolicited-acks", "")
         self.assertIn("error ack 1 for 0 messages", receiver[1])
 
-    def test_a_receiver_that_never_reads_notices_the_end(self):
+    def test_a_receiver_that_never_reads_detects_the_end(self):
         sender, receiver = self.run_both("--direction output", "--fast --frames 10",
                                          "--behaviour never-read")
         self.assertEqual((sender[0], receiver[0]), (0, 0), (sender, receiver))
         self.assertIn("closed", receiver[1])
 
-    def test_a_server_serves_one_session_after_another(self):
+    def test_a_server_serves_consecutive_sessions(self):
         common = f"--direction output --path {self.path} --timeout 5"
         server = Program(f"--role server --send --frames 3 --fast --sessions 2 {common}")
         for _ in range(2):

@@ -19,9 +19,9 @@ TEST(DeviceSupervisor, RetriesAtOnceThenWithGrowingPauses)
     auto now = start;
     EXPECT_TRUE(supervisor.wants_open(now));
     EXPECT_EQ(supervisor.state(), DeviceState::search);
-    int tries = 0;
+    int attempts = 0;
     nanoseconds longest{0};
-    for (; now < start + 10s; ++tries) {
+    for (; now < start + 10s; ++attempts) {
         supervisor.on_failed(DeviceTrouble::missing, now);
         EXPECT_FALSE(supervisor.wants_open(now));
         longest = std::max(longest, supervisor.next_event() - now);
@@ -31,7 +31,7 @@ TEST(DeviceSupervisor, RetriesAtOnceThenWithGrowingPauses)
     EXPECT_EQ(supervisor.state(), DeviceState::search);
     EXPECT_EQ(supervisor.trouble(), DeviceTrouble::missing);
     EXPECT_LE(longest, DeviceSupervisor::longest_pause);
-    EXPECT_LT(tries, 50);
+    EXPECT_LT(attempts, 50);
 }
 
 TEST(DeviceSupervisor, RetriesAtOnceAfterALongRun)
@@ -57,14 +57,14 @@ TEST(DeviceSupervisor, KeepsPausesAfterAShortRun)
 {
     DeviceSupervisor supervisor(1);
     auto now = start;
-    int tries = 0;
-    for (; now < start + 10s; ++tries) {
+    int attempts = 0;
+    for (; now < start + 10s; ++attempts) {
         supervisor.on_opened(now);
         supervisor.on_frame(frame, now + frame);
         supervisor.on_failed(DeviceTrouble::io_error, now + frame);
         now = supervisor.next_event();
     }
-    EXPECT_LT(tries, 60);
+    EXPECT_LT(attempts, 60);
 }
 
 TEST(DeviceSupervisor, DeviceWithoutFramesIsFrozen)
@@ -90,17 +90,17 @@ TEST(DeviceSupervisor, WaitsTwiceAsLongAsTheLongestStall)
         EXPECT_FALSE(supervisor.is_frozen(now));
         supervisor.on_frame(frame, now);
     };
-    const auto patience = [&] { return supervisor.next_event() - now - frame; };
+    const auto frame_timeout = [&] { return supervisor.next_event() - now - frame; };
     stall(0ms);
     stall(120ms);
-    EXPECT_EQ(patience(), 250ms);
+    EXPECT_EQ(frame_timeout(), 250ms);
     stall(160ms);
-    EXPECT_EQ(patience(), 320ms);
+    EXPECT_EQ(frame_timeout(), 320ms);
     stall(10ms);
-    EXPECT_EQ(patience(), 320ms);
+    EXPECT_EQ(frame_timeout(), 320ms);
     stall(300ms);
     // Reopening must leave time for audio within half a second.
-    EXPECT_EQ(patience(), 400ms);
+    EXPECT_EQ(frame_timeout(), 400ms);
 }
 
 TEST(DeviceSupervisor, NamesStatesAndTroubles)

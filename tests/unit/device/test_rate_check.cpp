@@ -103,7 +103,7 @@ private:
             const double end = std::min(stall_end_, time);
             device_time_ = end;
         }
-        if (stall_end_ > time) // a stall that will be caught up
+        if (stall_end_ > time) // a stall, whose samples are delivered afterwards
             return;
         position_ += (time - device_time_) * real_;
         device_time_ = time;
@@ -210,7 +210,7 @@ TEST(RateCheck, LeavesSmallerErrorsToSlewing)
     }
 }
 
-TEST(RateCheck, FollowsARateThatChangesAndEndsWhenItIsRightAgain)
+TEST(RateCheck, FollowsAChangingRateUntilItMatchesAgain)
 {
     SimulatedCapture capture({.real = 44100});
     Account account(capture);
@@ -297,7 +297,7 @@ void disturb(Account &account)
 }
 
 // 24 hours of simulated time in total.
-TEST_P(RateCheckDay, StallsOverrunsAndStolenTimeAreNoRate)
+TEST_P(RateCheckDay, StallsOverrunsAndStolenTimeAreNotTakenForARate)
 {
     const auto &machine = GetParam();
     SimulatedCapture capture({.real = 48000 * (1 + machine.ppm * 1e-6),

@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST(PacketFacts, OfAnOpusPacketAreThoseOfItsFirstBytes)
+TEST(PacketFacts, AreReadFromTheFirstBytesOfAnOpusPacket)
 {
     const std::array celt_stereo{std::byte{0xFC}, std::byte{1}, std::byte{2}};
     const auto music = packet_facts(Codec::opus, celt_stereo);
@@ -35,7 +35,7 @@ TEST(PacketFacts, OfAnOpusPacketAreThoseOfItsFirstBytes)
     EXPECT_EQ(packet_facts(Codec::opus, celt_10ms)->maximum_conceal_step, 10ms);
 }
 
-TEST(PacketFacts, OpusFrameLeftOutByDtxIsSilence)
+TEST(PacketFacts, OpusFrameOmittedByDtxIsSilence)
 {
     const std::array toc_alone{std::byte{0x78}};
     const auto facts = packet_facts(Codec::opus, toc_alone);
@@ -51,7 +51,7 @@ TEST(PacketFacts, LargerPacketIsNotQuiet)
     EXPECT_FALSE(packet_facts(Codec::opus, packet)->is_quiet);
 }
 
-TEST(PacketFacts, BytesThatAreNoOpusPacketHaveNone)
+TEST(PacketFacts, InvalidOpusPacketHasNone)
 {
     EXPECT_FALSE(packet_facts(Codec::opus, {}));
     const std::array code_3_without_count{std::byte{0xFF}};

@@ -50,7 +50,7 @@ TEST_F(ArrivalDriftEstimatorTest, ReturnsZeroForAFewSeconds)
     EXPECT_EQ(estimator_.ppm(), 0);
 }
 
-TEST_F(ArrivalDriftEstimatorTest, FindsNoDriftInJitter)
+TEST_F(ArrivalDriftEstimatorTest, DetectsNoDriftInJitter)
 {
     for (int second = 0; second < 600; ++second) {
         run(second * 1s, 1s, 0);
@@ -58,7 +58,7 @@ TEST_F(ArrivalDriftEstimatorTest, FindsNoDriftInJitter)
     }
 }
 
-TEST_F(ArrivalDriftEstimatorTest, FindsNoDriftInALongerTransit)
+TEST_F(ArrivalDriftEstimatorTest, DetectsNoDriftInALongerTransit)
 {
     run(0s, 100s, 0);
     const auto before = estimator_.ppm();
@@ -75,8 +75,8 @@ TEST_F(ArrivalDriftEstimatorTest, AccumulatesDriftInTheReference)
     run(0s, 120s, 300);
     const auto before = estimator_.reference(120s);
     run(120s, 120s, 300);
-    const auto gained = estimator_.reference(240s) - before;
-    EXPECT_NEAR(milliseconds_of(gained), 36, 1);
+    const auto increase = estimator_.reference(240s) - before;
+    EXPECT_NEAR(milliseconds_of(increase), 36, 1);
 }
 
 TEST_F(ArrivalDriftEstimatorTest, MovesTheReferenceWithoutJumps)

@@ -36,7 +36,7 @@ struct Day {
 class CaptureTimelineDay : public ::testing::TestWithParam<Day> {};
 
 // 24 hours of a drifting device, measured by a thread that is preempted now and then.
-TEST_P(CaptureTimelineDay, TimestampsStayWithinFiveMillisecondsWithoutAHole)
+TEST_P(CaptureTimelineDay, TimestampsStayWithinFiveMillisecondsWithoutAGap)
 {
     const auto [ppm, length] = GetParam();
     CaptureTimeline timeline;
@@ -85,20 +85,20 @@ TEST(CaptureTimeline, CountsSamplesOnlyWhenNotFollowingTheClock)
     }
 }
 
-TEST(CaptureTimeline, ExpectedHoleIsMeasuredHoweverSmall)
+TEST(CaptureTimeline, ExpectedGapIsMeasuredHoweverSmall)
 {
     CaptureTimeline timeline;
     timeline.place(0ns, 1s, frame);
-    timeline.expect_hole();
+    timeline.expect_gap();
     timeline.restart_device();
     const auto stamp = timeline.place(0ns, 1s + frame + 7ms, frame);
     EXPECT_TRUE(stamp.discontinuity);
     EXPECT_EQ(stamp.time, 1s + frame + 7ms);
-    EXPECT_EQ(stamp.hole, 7ms);
+    EXPECT_EQ(stamp.missing, 7ms);
     EXPECT_FALSE(timeline.place(frame, stamp.time + frame, frame).discontinuity);
 }
 
-TEST(CaptureTimeline, FollowsAClockThatStepsAndReportsAHole)
+TEST(CaptureTimeline, FollowsAClockThatStepsAndReportsAGap)
 {
     CaptureTimeline timeline;
     timeline.place(0ns, 1s, frame);
@@ -109,7 +109,7 @@ TEST(CaptureTimeline, FollowsAClockThatStepsAndReportsAHole)
         ++i;
     } while (!stamp.discontinuity && i < 100);
     EXPECT_EQ(i * frame, CaptureTimeline::step_time + frame);
-    EXPECT_NEAR(static_cast<double>(stamp.hole / 1us), 500000, 500); // slewed a little before
+    EXPECT_NEAR(static_cast<double>(stamp.missing / 1us), 500000, 500); // slewed a little before
     // A single measurement is not a step.
     EXPECT_FALSE(timeline.place(i * frame, 9s + i * frame, frame).discontinuity);
     EXPECT_FALSE(timeline.place((i + 1) * frame, 1500ms + (i + 1) * frame, frame).discontinuity);
@@ -121,8 +121,8 @@ TEST(CaptureTimeline, SilenceAndAudioContinueEachOther)
     const auto first = timeline.place_silence(2s, frame);
     EXPECT_EQ(first.time, 2s);
     EXPECT_TRUE(first.discontinuity);
-    timeline.expect_hole();
-    const auto second = timeline.place_silence(9s, frame); // fills the hole
+    timeline.expect_gap();
+    const auto second = timeline.place_silence(9s, frame); // fills the gap
     EXPECT_EQ(second.time, 2s + frame);
     EXPECT_FALSE(second.discontinuity);
     const auto audio = timeline.place(0ns, 2s + 2 * frame + 300us, frame);
@@ -194,7 +194,7 @@ TEST(CaptureTimeline, TimestampsNeverRunBackwardsNorLeadTheClockByMoreThanAFrame
             for (int i = 0; i < 5000; ++i) {
                 const bool has_overrun = device.overruns();
                 if (has_overrun) {
-                    timeline.expect_hole();
+                    timeline.expect_gap();
                     timeline.restart_device();
                 }
                 device.capture(length);
@@ -204,7 +204,7 @@ TEST(CaptureTimeline, TimestampsNeverRunBackwardsNorLeadTheClockByMoreThanAFrame
                 ASSERT_GE(stamp.time, end)
                     << "frame " << i << ", length " << length / 1us << " us, rate " << rate;
                 ASSERT_GT(stamp.duration, 0ns);
-                ASSERT_EQ(stamp.hole, i == 0 ? 0ns : stamp.time - end);
+                ASSERT_EQ(stamp.missing, i == 0 ? 0ns : stamp.time - end);
                 ASSERT_TRUE(stamp.discontinuity || stamp.time == end);
                 ASSERT_LE(stamp.time - device.measured, length)
                     << "frame " << i << ", rate " << rate;
@@ -214,7 +214,7 @@ TEST(CaptureTimeline, TimestampsNeverRunBackwardsNorLeadTheClockByMoreThanAFrame
     }
 }
 
-TEST(CaptureTimeline, SilenceSkipsTimeThatNobodyWaitsFor)
+TEST(CaptureTimeline, SilenceSkipsTimeWithoutAConsumer)
 {
     CaptureTimeline timeline;
     timeline.place_silence(2s, frame);
@@ -222,7 +222,7 @@ TEST(CaptureTimeline, SilenceSkipsTimeThatNobodyWaitsFor)
     const auto stamp = timeline.place_silence(2s, frame);
     EXPECT_EQ(stamp.time, 5s);
     EXPECT_TRUE(stamp.discontinuity);
-    EXPECT_EQ(stamp.hole, 3s - frame);
+    EXPECT_EQ(stamp.missing, 3s - frame);
     timeline.skip_to(4s); // never back
     EXPECT_EQ(timeline.place_silence(2s, frame).time, 5s + frame);
 }

@@ -39,7 +39,7 @@ TEST_F(ReceiveTimelineTest, PlacesFirstFrameAtItsCaptureTime)
     const auto stamp = place(123ms);
     EXPECT_EQ(stamp.time, 123ms);
     EXPECT_TRUE(stamp.discontinuity);
-    EXPECT_EQ(stamp.hole, 0ns);
+    EXPECT_EQ(stamp.missing, 0ns);
 }
 
 TEST_F(ReceiveTimelineTest, PlacesEachFrameAtTheEndOfThePreviousOneDespiteJitter)
@@ -57,17 +57,17 @@ TEST_F(ReceiveTimelineTest, PlacesEachFrameAtTheEndOfThePreviousOneDespiteJitter
     }
 }
 
-TEST_F(ReceiveTimelineTest, FindsAHoleBeyondTheTolerance)
+TEST_F(ReceiveTimelineTest, DetectsAGapBeyondTheTolerance)
 {
     place(100ms);
     const auto stamp = place(161ms);
     EXPECT_EQ(stamp.time, 161ms);
     EXPECT_TRUE(stamp.discontinuity);
-    EXPECT_EQ(stamp.hole, 41ms);
+    EXPECT_EQ(stamp.missing, 41ms);
     EXPECT_EQ(place(181ms).discontinuity, false);
 }
 
-TEST_F(ReceiveTimelineTest, FindsOneMissingFrameOfAnyDurationInEvenCaptureTimes)
+TEST_F(ReceiveTimelineTest, DetectsOneMissingFrameOfAnyDurationInEvenCaptureTimes)
 {
     for (const auto duration : {2500us, 5000us, 10000us, 20000us, 40000us, 60000us, 120000us}) {
         timeline_.reset();
@@ -77,7 +77,7 @@ TEST_F(ReceiveTimelineTest, FindsOneMissingFrameOfAnyDurationInEvenCaptureTimes)
         time += duration; // lost
         const auto stamp = timeline_.place(time, duration, time + usual_transit);
         EXPECT_TRUE(stamp->discontinuity) << duration.count();
-        EXPECT_EQ(stamp->hole, duration);
+        EXPECT_EQ(stamp->missing, duration);
         EXPECT_EQ(stamp->time, time);
         EXPECT_FALSE(stamp->is_pause);
         ASSERT_TRUE(stamp->gap);
@@ -85,23 +85,23 @@ TEST_F(ReceiveTimelineTest, FindsOneMissingFrameOfAnyDurationInEvenCaptureTimes)
     }
 }
 
-TEST_F(ReceiveTimelineTest, FindsOneMissingFrameWhileTheSenderSlews)
+TEST_F(ReceiveTimelineTest, DetectsOneMissingFrameWhileTheSenderSlews)
 {
     // Like jkvmaudiosrc at 50 ppm: no slewing until it is 1 ms off, then 0.2 % for half a second.
     constexpr nanoseconds duration = 2500us;
     nanoseconds captured = 1s;
     nanoseconds clock = captured;
     bool is_slewing = false;
-    int holes = 0;
+    int gaps = 0;
     for (int i = 0; i < 400 * 60; ++i) {
         const bool is_lost = i % 4000 == 3999;
         if (!is_lost)
-            holes += timeline_.place(captured, duration, captured + usual_transit)->discontinuity;
+            gaps += timeline_.place(captured, duration, captured + usual_transit)->discontinuity;
         is_slewing = clock - captured > (is_slewing ? 50us : 1ms);
         captured += duration + (is_slewing ? 5us : 0us);
         clock += duration + 125ns;
     }
-    EXPECT_EQ(holes, 6) << "the first frame, and five lost ones";
+    EXPECT_EQ(gaps, 6) << "the first frame, and five lost ones";
 }
 
 TEST_F(ReceiveTimelineTest, TakesOneLateCaptureTimeAmongJitterForJitter)
@@ -113,16 +113,16 @@ TEST_F(ReceiveTimelineTest, TakesOneLateCaptureTimeAmongJitterForJitter)
     EXPECT_FALSE(place(500 * frame + 20ms).discontinuity);
 }
 
-TEST_F(ReceiveTimelineTest, TakesAHoleWithTheUsualTransitForAPause)
+TEST_F(ReceiveTimelineTest, TakesAGapWithTheUsualTransitForAPause)
 {
     const auto next = place_even(50);
     const auto stamp = place(next + 500ms);
     EXPECT_TRUE(stamp.discontinuity);
-    EXPECT_EQ(stamp.hole, 500ms);
+    EXPECT_EQ(stamp.missing, 500ms);
     EXPECT_TRUE(stamp.is_pause);
 }
 
-TEST_F(ReceiveTimelineTest, TakesAHoleBehindWhichFramesWaitedForALoss)
+TEST_F(ReceiveTimelineTest, TakesAGapBeforeADelayedFrameForALoss)
 {
     const auto next = place_even(50);
     EXPECT_FALSE(place(next + 500ms, usual_transit + 2 * frame).is_pause);
@@ -142,14 +142,14 @@ TEST_F(ReceiveTimelineTest, IgnoresEverySecondCaptureTimeThatIsAhead)
 TEST_F(ReceiveTimelineTest, FollowsCaptureTimesThatStepAhead)
 {
     auto next = place_even(50);
-    int holes = 0;
+    int gaps = 0;
     for (int i = 0; i < 50; ++i, next += frame) { // 500 ms ahead from now on
         const auto stamp = timeline_.place(next + 500ms, frame, next + usual_transit);
         ASSERT_TRUE(stamp);
-        holes += stamp->discontinuity ? 1 : 0;
-        EXPECT_EQ(stamp->hole, 0ns) << "nothing is missing";
+        gaps += stamp->discontinuity ? 1 : 0;
+        EXPECT_EQ(stamp->missing, 0ns) << "nothing is missing";
     }
-    EXPECT_EQ(holes, 1);
+    EXPECT_EQ(gaps, 1);
     EXPECT_NEAR(milliseconds_of(place(next + 500ms, -470ms).time - next), 500, 2);
 }
 
@@ -163,7 +163,7 @@ TEST_F(ReceiveTimelineTest, KeepsFramesWhoseCaptureTimesStepBack)
     }
 }
 
-TEST_F(ReceiveTimelineTest, RejectsAFrameOfLongAgo)
+TEST_F(ReceiveTimelineTest, RejectsAFrameFarInThePast)
 {
     place(5000ms);
     EXPECT_FALSE(timeline_.place(3900ms, frame, 5050ms));
@@ -172,7 +172,7 @@ TEST_F(ReceiveTimelineTest, RejectsAFrameOfLongAgo)
     EXPECT_FALSE(stamp.discontinuity);
 }
 
-TEST_F(ReceiveTimelineTest, MovesForwardAndIsCoveredOnceWhateverTheCaptureTimes)
+TEST_F(ReceiveTimelineTest, MovesForwardAndIsCoveredOnceForAnyCaptureTimes)
 {
     std::mt19937 random(1);
     std::uniform_int_distribution<int> time(0, 4000);
@@ -198,28 +198,28 @@ TEST_F(ReceiveTimelineTest, MovesForwardAndIsCoveredOnceWhateverTheCaptureTimes)
     }
 }
 
-TEST_F(ReceiveTimelineTest, PlacesFrameBehindAKnownHoleAtItsCaptureTime)
+TEST_F(ReceiveTimelineTest, PlacesFrameAfterAKnownGapAtItsCaptureTime)
 {
     place(100ms);
-    timeline_.expect_hole();
+    timeline_.expect_gap();
     const auto stamp = place(125ms);
     EXPECT_EQ(stamp.time, 125ms);
     EXPECT_TRUE(stamp.discontinuity);
-    EXPECT_EQ(stamp.hole, 5ms);
-    EXPECT_FALSE(place(146ms).discontinuity) << "only the first frame behind it";
+    EXPECT_EQ(stamp.missing, 5ms);
+    EXPECT_FALSE(place(146ms).discontinuity) << "only the first frame after it";
 }
 
-TEST_F(ReceiveTimelineTest, DoesNotStepBackAcrossAKnownHole)
+TEST_F(ReceiveTimelineTest, DoesNotStepBackAcrossAKnownGap)
 {
     place(100ms);
-    timeline_.expect_hole();
+    timeline_.expect_gap();
     const auto stamp = place(110ms);
     EXPECT_EQ(stamp.time, 120ms);
     EXPECT_TRUE(stamp.discontinuity);
-    EXPECT_EQ(stamp.hole, 0ns);
+    EXPECT_EQ(stamp.missing, 0ns);
 }
 
-TEST_F(ReceiveTimelineTest, FillsAStallWithTheBurstBehindIt)
+TEST_F(ReceiveTimelineTest, FillsAStallWithTheBurstAfterIt)
 {
     place_arrival(1000ms);
     nanoseconds expected = 1020ms;
@@ -249,14 +249,14 @@ TEST_F(ReceiveTimelineTest, TakesAStallThatItsBurstDoesNotFillForALoss)
         EXPECT_FALSE(place_arrival(1500ms).discontinuity);
     const auto stamp = place_arrival(1520ms);
     EXPECT_TRUE(stamp.discontinuity);
-    EXPECT_EQ(stamp.hole, 400ms);
+    EXPECT_EQ(stamp.missing, 400ms);
     EXPECT_FALSE(stamp.is_pause);
 }
 
-TEST_F(ReceiveTimelineTest, PlacesArrivalBehindAKnownHoleAtOnce)
+TEST_F(ReceiveTimelineTest, PlacesArrivalAfterAKnownGapAtOnce)
 {
     place_arrival(1000ms);
-    timeline_.expect_hole();
+    timeline_.expect_gap();
     EXPECT_EQ(place_arrival(1500ms).time, 1500ms);
 }
 
@@ -282,9 +282,9 @@ TEST_F(ReceiveTimelineTest, AdvancesByExactDurationsIfRequested)
             ASSERT_EQ(stamp.duration, frame);
             end += frame;
         }
-        const auto stamp = place(600 * 50 * (frame + drift) + frame); // behind a lost frame
+        const auto stamp = place(600 * 50 * (frame + drift) + frame); // after a lost frame
         EXPECT_EQ(stamp.time, end + frame) << "also across a loss";
-        EXPECT_NEAR(milliseconds_of(stamp.hole), 20, 0.1);
+        EXPECT_NEAR(milliseconds_of(stamp.missing), 20, 0.1);
     }
 }
 
@@ -301,13 +301,13 @@ TEST_F(ReceiveTimelineTest, BoundsTheDriftOfExactDurations)
             ++count;
             EXPECT_LT(std::chrono::abs(stamp->time - captured),
                       ReceiveTimeline::max_exact_drift + 2 * frame);
-            EXPECT_EQ(stamp->hole, 0ns) << "drift is not a loss";
+            EXPECT_EQ(stamp->missing, 0ns) << "drift is not a loss";
         }
         EXPECT_GT(count, 4700);
     }
 }
 
-TEST_F(ReceiveTimelineTest, KeepsAFrameBehindALossAfterCaptureTimesSteppedBack)
+TEST_F(ReceiveTimelineTest, KeepsAFrameAfterALossIfCaptureTimesSteppedBack)
 {
     auto next = place_even(50);
     for (int i = 0; i < 50; ++i, next += frame)
@@ -315,10 +315,10 @@ TEST_F(ReceiveTimelineTest, KeepsAFrameBehindALossAfterCaptureTimesSteppedBack)
     const auto stamp = timeline_.place(next + 100ms - 300ms, frame, next + 200ms);
     ASSERT_TRUE(stamp) << "it is late, but follows the previous frame";
     EXPECT_TRUE(stamp->discontinuity);
-    EXPECT_NEAR(milliseconds_of(stamp->hole), 100, 1);
+    EXPECT_NEAR(milliseconds_of(stamp->missing), 100, 1);
 }
 
-TEST_F(ReceiveTimelineTest, ReturnsAHoleAsAGap)
+TEST_F(ReceiveTimelineTest, ReturnsTheGapBeforeAFrame)
 {
     EXPECT_FALSE(place(100ms).gap);
     EXPECT_FALSE(place(120ms).gap);
@@ -328,7 +328,7 @@ TEST_F(ReceiveTimelineTest, ReturnsAHoleAsAGap)
     EXPECT_EQ(stamp.gap->duration, 160ms);
 }
 
-TEST_F(ReceiveTimelineTest, AnnouncesEachPartOfAHoleOnce)
+TEST_F(ReceiveTimelineTest, AnnouncesEachPartOfAGapOnce)
 {
     place(100ms);
     const auto first = timeline_.announce_gap(220ms);
@@ -342,13 +342,13 @@ TEST_F(ReceiveTimelineTest, AnnouncesEachPartOfAHoleOnce)
     const auto stamp = place(350ms);
     EXPECT_EQ(stamp.time, 350ms);
     EXPECT_TRUE(stamp.discontinuity);
-    EXPECT_EQ(stamp.hole, 230ms) << "since the last frame";
+    EXPECT_EQ(stamp.missing, 230ms) << "since the last frame";
     ASSERT_TRUE(stamp.gap);
     EXPECT_EQ(stamp.gap->start, 320ms);
     EXPECT_EQ(stamp.gap->duration, 30ms);
 }
 
-TEST_F(ReceiveTimelineTest, PlacesFrameBehindAnAnnouncedGap)
+TEST_F(ReceiveTimelineTest, PlacesFrameAfterAnAnnouncedGap)
 {
     place(100ms);
     timeline_.announce_gap(300ms);
@@ -373,18 +373,18 @@ TEST_F(ReceiveTimelineTest, StartsGapBeforeTheFirstFrameAtZero)
     EXPECT_EQ(gap->duration, 50ms);
     const auto stamp = place(60ms);
     EXPECT_EQ(stamp.time, 60ms);
-    EXPECT_EQ(stamp.hole, 0ns);
+    EXPECT_EQ(stamp.missing, 0ns);
     EXPECT_EQ(stamp.gap->duration, 10ms);
 }
 
 TEST_F(ReceiveTimelineTest, ForgetsEverythingOnReset)
 {
     place(5000ms);
-    timeline_.expect_hole();
+    timeline_.expect_gap();
     timeline_.reset();
     const auto stamp = place(10ms);
     EXPECT_EQ(stamp.time, 10ms);
-    EXPECT_EQ(stamp.hole, 0ns);
+    EXPECT_EQ(stamp.missing, 0ns);
     EXPECT_FALSE(stamp.gap);
 }
 

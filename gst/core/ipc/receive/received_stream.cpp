@@ -13,7 +13,7 @@ void ReceivedStream::begin_connection()
     stats_.connected = true;
     ++stats_.connects;
     config_ = default_format_;
-    timeline_.expect_hole();
+    timeline_.expect_gap();
     latency_.restart();
 }
 
@@ -32,7 +32,7 @@ ReceivedStream::Outcome ReceivedStream::take(const wire::Message &message, const
                    [&](const wire::Config &config) { config_ = config.stream; },
                    [&](const wire::Stop &) {
                        is_away_ = has_stopped_ = true;
-                       timeline_.expect_hole();
+                       timeline_.expect_gap();
                    },
                    [](const wire::OpusConfig &) {},
                    [](const wire::Heartbeat &) {},
@@ -83,7 +83,7 @@ ReceivedStream::Outcome ReceivedStream::take_frame(const wire::OpusFrame &frame,
     }
     const bool was_silence = std::exchange(was_silence_, facts->is_silence);
     const bool is_pause = std::exchange(has_stopped_, false) || was_silence || stamp->is_pause;
-    const auto missing = static_cast<std::uint64_t>((stamp->hole + duration / 2) / duration);
+    const auto missing = static_cast<std::uint64_t>((stamp->missing + duration / 2) / duration);
     const auto lost = is_pause ? 0 : missing;
     stats_.lost += lost;
     return Frame{.packet = frame.packet,

@@ -25,11 +25,11 @@ enum class TimestampMode {
 /// Thread-bound; the statistics can be copied out.
 class ReceivedStream {
 public:
-    /// A larger difference between a frame's capture time and the end of the previous frame is a
-    /// hole, a smaller one is jitter.
-    static constexpr nanoseconds hole_tolerance = std::chrono::milliseconds(40);
-    /// A capture time outside of these limits was not taken from a clock that agrees with this
-    /// host's. Relays like rtpjitterbuffer pass frames on before the time of their timestamps.
+    /// A capture time that is later than the end of the previous frame by more than this shows a
+    /// gap; a smaller difference is jitter.
+    static constexpr nanoseconds gap_tolerance = std::chrono::milliseconds(40);
+    /// Capture times outside these limits were not taken from this host's wall clock. A capture
+    /// time may be in the future, because relays such as rtpjitterbuffer pass frames on early.
     static constexpr nanoseconds oldest_plausible = std::chrono::seconds(10);
     static constexpr nanoseconds max_plausible_lead = std::chrono::seconds(1);
     /// Latency reported before the first frame: a frame of 20 ms and its encoder's look-ahead.
@@ -39,13 +39,13 @@ public:
     struct Stats {
         bool connected = false;
         std::uint64_t connects = 0;
-        std::uint64_t protocol_errors = 0;        ///< connections closed for a violation
-        std::uint64_t frames = 0;                 ///< messages with an Opus frame
-        std::uint64_t bytes = 0;                  ///< of Opus in these frames
-        std::uint64_t dropped_invalid = 0;        ///< of these frames: not a packet of the codec
-        std::uint64_t dropped_early = 0;          ///< of these: captured before running time 0
-        std::uint64_t dropped_late = 0;           ///< of these: their position has been passed
-        std::uint64_t lost = 0;                   ///< missing frames, from the length of the holes
+        std::uint64_t protocol_errors = 0; ///< connections closed for a violation
+        std::uint64_t frames = 0;          ///< Opus frames received
+        std::uint64_t bytes = 0;           ///< Opus data in these frames
+        std::uint64_t dropped_invalid = 0; ///< of these frames: not a packet of the codec
+        std::uint64_t dropped_early = 0;   ///< of these: captured before running time 0
+        std::uint64_t dropped_late = 0;    ///< of these: they arrived too late for their position
+        std::uint64_t lost = 0;            ///< missing frames, from the length of the gaps
         std::uint64_t implausible_timestamps = 0; ///< replaced by the frame's arrival
         WallTime last_frame{};                    ///< arrival of the last frame
         LatencyMonitor latency;                   ///< from the capture of the first sample
@@ -73,8 +73,8 @@ public:
     explicit ReceivedStream(TimestampMode mode = TimestampMode::capture,
                             const wire::StreamConfig &default_format = {})
         : mode_(mode), default_format_(default_format), config_(default_format),
-          timeline_(hole_tolerance, mode == TimestampMode::capture_even ? FrameSpacing::exact
-                                                                        : FrameSpacing::slewed)
+          timeline_(gap_tolerance, mode == TimestampMode::capture_even ? FrameSpacing::exact
+                                                                       : FrameSpacing::slewed)
     {}
 
     void begin_connection();
@@ -84,7 +84,7 @@ public:
     /// `now`: arrival of the message.
     Outcome take(const wire::Message &message, const ClockPair &now);
     /// While there is no sender, or it has stopped: returns the part of the time until `running`
-    /// that stays empty and was not announced before. Later frames are placed behind it.
+    /// that stays empty and was not announced before. Later frames are placed after it.
     std::optional<Gap> announce_gap(nanoseconds running);
 
     /// Whether there is no sender, or it has not sent a frame yet, or it has stopped.
@@ -108,8 +108,8 @@ private:
     ReceiveTimeline timeline_;
     SourceLatencyReport latency_{default_latency};
     bool is_away_ = true;
-    bool has_stopped_ = false; // the hole before the next frame is a pause
-    bool was_silence_ = false; // the last frame: DTX may leave out frames behind it
+    bool has_stopped_ = false; // the gap before the next frame is a pause
+    bool was_silence_ = false; // the last frame: DTX may omit the frames after it
     Stats stats_;
 };
 

@@ -86,8 +86,8 @@ unsigned FrameSender::send(std::span<const std::byte> packet, WallTime captured,
     stats.last_frame = wall;
     stats.latency.record(wall - captured);
     stats.sending += monotonic_now() - now;
-    if (sent.needs_tending)
-        tend_.set();
+    if (sent.needs_service)
+        service_request_.set();
     return sent.dropped;
 }
 

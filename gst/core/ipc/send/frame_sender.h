@@ -19,13 +19,13 @@ namespace jkvm {
 
 /// Which clients a listening end serves.
 enum class ClientPolicy {
-    share,   ///< up to `max_clients`; more are turned away
+    share,   ///< up to `max_clients`; further ones are turned away
     replace, ///< only the newest, as JetKVM's own processes do (NewestClient)
     reject,  ///< only the first; others are turned away while it is connected
 };
 
 /// Uses two threads: the caller's, which sends, and a service thread, which accepts or connects,
-/// reads from the peers and finishes the writes that the kernel could not take at once.
+/// reads from the peers and finishes the writes that the kernel did not accept at once.
 class FrameSender {
 public:
     struct Config {
@@ -53,8 +53,8 @@ public:
         virtual void on_peer_removed(const PeerTable::Removal &removal) = 0;
         /// A connecting end: an attempt failed; the next one follows after a pause.
         virtual void on_peer_unreachable(const Error &error) = 0;
-        /// The encoder settings that the connected peers request, the lowest cost of all requests.
-        /// Nothing: no peer requests anything any more.
+        /// The connected peers' requests for encoder settings changed. `config` has the lowest cost
+        /// of all requests; nothing if no peer requests anything any more.
         virtual void on_encoder_request(const std::optional<wire::EncoderConfig> &config) = 0;
     };
 
@@ -94,7 +94,7 @@ private:
     std::optional<RemovalReason> admit(const PeerInfo &info, UniqueFd &connection);
     void replace_peers(const PeerInfo &newest);
     void handle_peer(std::uint64_t id, std::uint32_t events);
-    void tend_peers();
+    void service_peers();
     void report_encoder_request();
     void remove(PeerTable &peers, const Removal &removal);
     void report(const Removal &removal);
@@ -104,7 +104,7 @@ private:
     std::optional<ListeningSocket> socket_; // of a listening end
     EventPoll poll_;
     WakeEvent end_;
-    WakeEvent tend_; // set by the streaming thread if tend() has to run
+    WakeEvent service_request_; // set by the streaming thread if service_peers() has to run
 
     // Service thread only.
     std::uint64_t next_id_ = 1;

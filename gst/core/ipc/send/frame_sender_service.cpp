@@ -10,10 +10,10 @@ namespace jkvm {
 
 namespace {
 
-// Tokens of the poll beside the ids of the peers, which start at 1.
+// Tokens of the poll in addition to the ids of the peers, which start at 1.
 constexpr std::uint64_t token_listener = 0;
 constexpr std::uint64_t token_end = UINT64_MAX;
-constexpr std::uint64_t token_tend = UINT64_MAX - 1;
+constexpr std::uint64_t token_service = UINT64_MAX - 1;
 constexpr std::uint64_t token_watch = UINT64_MAX - 2;
 
 // Without a free descriptor accept() fails immediately, and would do so endlessly.
@@ -36,7 +36,8 @@ std::optional<wire::CloseReason> close_reason_of(RemovalReason reason)
 
 bool FrameSender::watch_descriptors()
 {
-    return poll_.add(end_.fd(), EPOLLIN, token_end) && poll_.add(tend_.fd(), EPOLLIN, token_tend) &&
+    return poll_.add(end_.fd(), EPOLLIN, token_end) &&
+           poll_.add(service_request_.fd(), EPOLLIN, token_service) &&
            (!socket_ || poll_.add(socket_->fd(), EPOLLIN, token_listener));
 }
 
@@ -54,8 +55,8 @@ void FrameSender::serve()
             return;
         for (const auto &event : events) {
             switch (event.data.u64) {
-            case token_tend:
-                tend_.clear();
+            case token_service:
+                service_request_.clear();
                 break;
             case token_listener:
                 accept_client();
@@ -66,7 +67,7 @@ void FrameSender::serve()
                 handle_peer(event.data.u64, event.events);
             }
         }
-        tend_peers();
+        service_peers();
         report_encoder_request();
     }
 }
@@ -115,7 +116,7 @@ void FrameSender::try_to_connect()
 {
     if (peers_.lock()->size() > 0)
         return;
-    // Before an attempt to connect, so that no socket appears unnoticed after it.
+    // Armed before the attempt to connect, so that no socket appears unnoticed in between.
     const bool is_watching = watch_for_server();
     if (watch_.take_appearance())
         schedule_.on_socket_appeared(monotonic_now());
@@ -192,12 +193,12 @@ void FrameSender::replace_peers(const PeerInfo &newest)
         report(removal);
 }
 
-void FrameSender::tend_peers()
+void FrameSender::service_peers()
 {
     std::vector<Removal> removals;
     {
         auto peers = peers_.lock();
-        removals = peers->tend(monotonic_now());
+        removals = peers->service_peers(monotonic_now());
         for (const auto &removal : removals)
             remove(*peers, removal);
     }

@@ -150,7 +150,7 @@ PeerTable::SendResult PeerTable::send(std::span<const std::byte> packet, WallTim
         update_poll(entry);
         note_progress(entry, now);
         result.dropped += static_cast<unsigned>(entry.peer.counters().dropped - dropped_before);
-        result.needs_tending |=
+        result.needs_service |=
             entry.peer.waits_for() == Peer::Wait::reader || is_too_slow(entry, now);
     }
     return result;
@@ -173,7 +173,7 @@ void PeerTable::announce_stream(Entry &entry)
     update_poll(entry);
 }
 
-std::vector<PeerTable::Removal> PeerTable::tend(MonotonicTime now)
+std::vector<PeerTable::Removal> PeerTable::service_peers(MonotonicTime now)
 {
     std::vector<Removal> removals;
     for (auto &[id, entry] : peers_) {

@@ -14,15 +14,15 @@
 namespace jkvm {
 
 /// Reason for the removal of a peer, or for turning a client away. A server that turns this end
-/// away gives one of the same reasons.
+/// away sends one of the same reasons.
 enum class RemovalReason {
     closed,    ///< the connection ended
     violation, ///< the peer sent something that is not this protocol
     slow,      ///< the peer lost too many frames in a row, or read nothing for too long
     replaced,  ///< a newer client is served instead
-    too_many,  ///< there is no room for the client
+    too_many,  ///< the maximum number of clients is connected
     forbidden, ///< its user is not allowed, or the application refused it
-    ended,     ///< this end stops
+    ended,     ///< this end was stopped
 };
 
 struct PeerStats {
@@ -31,7 +31,7 @@ struct PeerStats {
     nanoseconds queued{0};
     std::size_t queued_frames = 0;
     BufferSizes buffers;
-    int send_buffer_used = 0; ///< bytes, as the kernel counts
+    int send_buffer_used = 0; ///< bytes, as the kernel counts them
 };
 
 /// Every counter only grows while the sender lives.
@@ -39,9 +39,9 @@ struct SenderStats {
     std::uint64_t frames = 0;  ///< passed to FrameSender::send()
     std::uint64_t bytes = 0;   ///< of payload in these frames
     std::uint64_t unheard = 0; ///< of these frames: no peer was connected
-    // Frames that a peer did not get, over all peers.
-    std::uint64_t dropped_queue_full = 0;   ///< the oldest, because too much waited
-    std::uint64_t dropped_disconnected = 0; ///< they still waited when the connection ended
+    // Frames that a peer did not receive, over all peers.
+    std::uint64_t dropped_queue_full = 0;   ///< the oldest, because too much was queued
+    std::uint64_t dropped_disconnected = 0; ///< still queued when the connection ended
     std::uint64_t connects = 0;             ///< connections made
     std::uint64_t rejects = 0;              ///< clients turned away
     std::uint64_t protocol_errors = 0;      ///< peers disconnected for a protocol violation
@@ -50,7 +50,7 @@ struct SenderStats {
     nanoseconds sending{0};                 ///< time spent in FrameSender::send()
     WallTime last_frame{};                  ///< time of the last call of FrameSender::send()
     LatencyMonitor latency;                 ///< from capture of the first sample to send()
-    LatencyHistogram delivery;              ///< from there to the kernel, over all peers
+    LatencyHistogram delivery;              ///< from capture to the kernel, over all peers
     std::vector<PeerStats> peers;           ///< connected now
 };
 
@@ -60,7 +60,7 @@ class PeerTable {
 public:
     /// A peer that lost this many frames in a row is too slow.
     static constexpr unsigned max_dropped_in_a_row = 50;
-    /// A peer that read nothing for this long, while something waits for it, is too slow.
+    /// A peer that read nothing for this long, while messages are queued for it, is too slow.
     static constexpr nanoseconds max_stall = std::chrono::seconds(2);
 
     /// `hold_time`: duration of the frames that are held while no peer is connected, for the next
@@ -71,7 +71,7 @@ public:
     {}
 
     struct SendResult {
-        bool needs_tending = false; ///< tend() has to be called
+        bool needs_service = false; ///< service_peers() has to be called
         unsigned dropped = 0;       ///< frames that peers lost because too much was queued
     };
     struct Removal {
@@ -82,7 +82,7 @@ public:
         std::optional<PeerInfo> replaced_by = {};
     };
 
-    /// False: the poll cannot take another descriptor, and the connection is closed.
+    /// Returns false if the poll cannot take another descriptor; the connection is then closed.
     bool add(const PeerInfo &info, UniqueFd connection, BufferSizes buffers);
     /// Closes the connection and counts the frames that were lost with it. A replaced peer receives
     /// that reason first.
@@ -98,10 +98,10 @@ public:
     /// added later.
     void set_stream(const wire::StreamConfig &stream);
 
-    /// Continues the writes that the kernel can take now. Returns the peers that have to be removed
-    /// because their connection is broken or they are too slow.
-    std::vector<Removal> tend(MonotonicTime now);
-    /// When tend() has to run again without an event; nothing if it need not.
+    /// Continues the writes that the kernel can accept now. Returns the peers that have to be
+    /// removed because their connection is broken or they are too slow.
+    std::vector<Removal> service_peers(MonotonicTime now);
+    /// When service_peers() has to run again without an event; nothing if it need not.
     [[nodiscard]] std::optional<MonotonicTime> next_deadline(MonotonicTime now) const;
 
     struct EventResult {
@@ -135,8 +135,8 @@ private:
         std::optional<wire::CloseReason> close_reason;      // that the peer sent
         bool has_stopped = false;                           // it sent a Stop
         bool is_writable_awaited = false;
-        std::uint64_t last_bytes = 0;     // sent when the kernel last took something ...
-        MonotonicTime last_progress = {}; // ... and when that was, or when nothing waited
+        std::uint64_t last_bytes = 0;     // sent when the kernel last accepted data ...
+        MonotonicTime last_progress = {}; // ... and when that was, or when nothing was queued
     };
 
     bool is_microphone() const { return format_.direction == wire::Direction::microphone; }
@@ -145,7 +145,7 @@ private:
                                              nanoseconds duration) const;
     void send_held(Entry &entry);
     static void note_progress(Entry &entry, MonotonicTime now);
-    /// Makes the poll report when the kernel can take more, if something waits for that.
+    /// Makes the poll report when the kernel can accept more, if a message waits for that.
     void update_poll(Entry &entry);
     void announce_stream(Entry &entry);
 

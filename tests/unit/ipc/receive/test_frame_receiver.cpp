@@ -45,7 +45,7 @@ protected:
         server_ = accept_from(listener_.get());
     }
     /// wait(), without failed attempts to connect.
-    Event wait_past_tries()
+    Event wait_past_failed_attempts()
     {
         auto event = receiver_->wait();
         while (event == Event::unreachable)
@@ -92,7 +92,7 @@ TEST_F(FrameReceiverTest, StartsBeforeItsServer)
     EXPECT_EQ(receiver_->error().kind, ErrorKind::peer_unreachable);
     EXPECT_EQ(receiver_->error().subject, path_);
     listener_ = listen_at(path_);
-    EXPECT_EQ(wait_past_tries(), Event::connected);
+    EXPECT_EQ(wait_past_failed_attempts(), Event::connected);
 }
 
 TEST_F(FrameReceiverTest, TimesOutAtTheDeadline)
@@ -120,7 +120,7 @@ TEST_F(FrameReceiverTest, ReconnectsToARestartedServer)
     EXPECT_EQ(receiver_->error().kind, ErrorKind::peer_gone);
     std::filesystem::remove(path_);
     listener_ = listen_at(path_);
-    ASSERT_EQ(wait_past_tries(), Event::connected);
+    ASSERT_EQ(wait_past_failed_attempts(), Event::connected);
     server_ = accept_from(listener_.get());
     next_message();
 }
@@ -132,7 +132,7 @@ TEST_F(FrameReceiverTest, DiscardsAPartialMessageOnReconnect)
     send_all(server_.get(), std::span(whole).first(10));
     server_.reset();
     ASSERT_EQ(receiver_->wait(), Event::disconnected);
-    ASSERT_EQ(wait_past_tries(), Event::connected);
+    ASSERT_EQ(wait_past_failed_attempts(), Event::connected);
     server_ = accept_from(listener_.get());
     send_all(server_.get(), whole);
     EXPECT_EQ(receiver_->wait(), Event::message);
@@ -148,7 +148,7 @@ TEST_F(FrameReceiverTest, ClosesTheConnectionOnGarbage)
     EXPECT_TRUE(testing::is_closed_by_peer(server_.get()));
 }
 
-TEST_F(FrameReceiverTest, ReturnsUnknownMessagesAndStaysInStep)
+TEST_F(FrameReceiverTest, ReturnsUnknownMessagesAndKeepsSynchronisation)
 {
     connect();
     send_all(server_.get(), message_v1("UOKJ", 77, 1, std::vector<std::uint8_t>(4096, 1)));
@@ -172,11 +172,11 @@ TEST_F(FrameReceiverTest, StopsWaitingForAFrameWhenInterrupted)
 
 TEST_F(FrameReceiverTest, StopsWaitingForAServerWhenInterrupted)
 {
-    const auto patient = make(
+    const auto receiver = make(
         {.endpoint = {.role = Role::connect}, .pauses = {.first_pause = 1h, .longest_pause = 1h}});
-    ASSERT_EQ(patient->wait(), Event::unreachable);
+    ASSERT_EQ(receiver->wait(), Event::unreachable);
     std::thread other([this] { control_.interrupt(); });
-    EXPECT_EQ(patient->wait(), Event::interrupted);
+    EXPECT_EQ(receiver->wait(), Event::interrupted);
     other.join();
 }
 
@@ -259,7 +259,7 @@ TEST_F(ListeningReceiverTest, ReceivesFromAClientThatDoesNotReadItsAcks)
     EXPECT_TRUE(std::holds_alternative<wire::OpusFrame>(receiver_->message()));
 }
 
-TEST_F(ListeningReceiverTest, ReplacesItsClientByANewerOne)
+TEST_F(ListeningReceiverTest, ReplacesItsClientWithANewerOne)
 {
     const auto old = add_client();
     const auto newest = add_client();
@@ -283,7 +283,7 @@ TEST_F(ListeningReceiverTest, KeepsItsClientWhenAnotherIsRejected)
     EXPECT_EQ(receiver_->wait(), Event::message);
 }
 
-TEST_F(ListeningReceiverTest, ClosesTheConnectionAfterAPartOfAnAck)
+TEST_F(ListeningReceiverTest, ClosesTheConnectionIfOnlyAPartOfAnAckIsAccepted)
 {
     const auto client = add_client();
     send_all(client.get(), message_v1("IMKJ", 3, 0, {}));
@@ -380,7 +380,7 @@ TEST_F(FrameReceiverTest, ConnectsAsSoonAsTheSocketAppears)
     std::filesystem::remove(path_);
     // A connection that ended is restored after a pause, which nothing but the socket shortens.
     listener_ = listen_at(path_);
-    EXPECT_EQ(wait_past_tries(), Event::connected);
+    EXPECT_EQ(wait_past_failed_attempts(), Event::connected);
 }
 
 TEST_F(FrameReceiverTest, ConnectsWhenTheServerListensAfterItsSocketAppeared)
@@ -393,7 +393,7 @@ TEST_F(FrameReceiverTest, ConnectsWhenTheServerListensAfterItsSocketAppeared)
     ASSERT_EQ(::bind(socket.get(), address->get(), address->size()), 0);
     ASSERT_EQ(receiver_->wait(), Event::unreachable) << "bound, but not listening yet";
     ASSERT_EQ(::listen(socket.get(), 1), 0);
-    EXPECT_EQ(wait_past_tries(), Event::connected);
+    EXPECT_EQ(wait_past_failed_attempts(), Event::connected);
 }
 
 TEST_F(FrameReceiverTest, RejectsAServerOfAUserThatIsNotAllowed)
@@ -435,7 +435,7 @@ TEST_F(FrameReceiverTest, SendsEncoderRequestToEachServerUntilWithdrawn)
     next_message(); // nothing is sent twice
     server_.reset();
     ASSERT_EQ(receiver_->wait(), Event::disconnected);
-    ASSERT_EQ(wait_past_tries(), Event::connected);
+    ASSERT_EQ(wait_past_failed_attempts(), Event::connected);
     server_ = accept_from(listener_.get());
     next_message();
     control_.withdraw_request({.bitrate = 64000});
@@ -473,24 +473,24 @@ TEST_F(FrameReceiverTest, RetriesEncoderRequestThatDidNotFitIntoTheSocket)
         control_.request_encoder({.bitrate = bitrate});
         next_message();
     }
-    std::vector<char> heard;
+    std::vector<char> received;
     const auto drain = [&] {
         std::array<char, 4096> space;
         for (;;) {
             const auto count = ::recv(server_.get(), space.data(), space.size(), MSG_DONTWAIT);
             if (count <= 0)
                 return;
-            heard.insert(heard.end(), space.data(), space.data() + count);
+            received.insert(received.end(), space.data(), space.data() + count);
         }
     };
     drain();
-    EXPECT_LT(heard.size(), std::size_t{requests} * (17 + 36))
+    EXPECT_LT(received.size(), std::size_t{requests} * (17 + 36))
         << "the socket had room for every message";
     next_message();
     next_message();
     drain();
-    ASSERT_GE(heard.size(), 17u + 36u);
-    const auto *last = heard.data() + heard.size() - 36;
+    ASSERT_GE(received.size(), 17u + 36u);
+    const auto *last = received.data() + received.size() - 36;
     EXPECT_EQ(static_cast<unsigned char>(last[12]) | static_cast<unsigned char>(last[13]) << 8,
               requests);
 }

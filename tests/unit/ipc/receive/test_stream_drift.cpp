@@ -21,7 +21,7 @@ constexpr nanoseconds frame = 20ms;
 constexpr int one_hour = 3600 * 50; // frames
 constexpr int ten_minutes = one_hour / 6;
 
-/// A sender, the stream that receives its frames, and the drift estimator of a queue behind it.
+/// A sender, the stream that receives its frames, and the drift estimator of a queue after it.
 class DriftingSender {
 public:
     explicit DriftingSender(TimestampMode mode = TimestampMode::capture) : stream_(mode)
@@ -38,7 +38,7 @@ public:
         const auto *taken = std::get_if<ReceivedStream::Frame>(&outcome);
         if (taken == nullptr)
             return;
-        holes_ += taken->discontinuity ? 1 : 0;
+        gaps_ += taken->discontinuity ? 1 : 0;
         largest_error_ = std::max(largest_error_, std::chrono::abs(taken->time - captured));
         EXPECT_LE(end_, taken->time);
         end_ = taken->time + taken->duration;
@@ -47,7 +47,7 @@ public:
     [[nodiscard]] const ReceivedStream::Stats &stats() const { return stream_.stats(); }
     [[nodiscard]] const ReceivedStream &stream() const { return stream_; }
     /// Discontinuities; the first frame is none.
-    [[nodiscard]] int holes() const { return holes_ - 1; }
+    [[nodiscard]] int gaps() const { return gaps_ - 1; }
     [[nodiscard]] nanoseconds largest_error() const { return largest_error_; }
     [[nodiscard]] double queue_ppm() const { return queue_.ppm(); }
 
@@ -55,7 +55,7 @@ private:
     const std::array<std::byte, 3> packet_{std::byte{0xFC}, std::byte{1}, std::byte{2}};
     ReceivedStream stream_;
     ArrivalDriftEstimator queue_;
-    int holes_ = 0;
+    int gaps_ = 0;
     nanoseconds end_{0};
     nanoseconds largest_error_{0};
 };
@@ -70,7 +70,7 @@ protected:
     nanoseconds jittered_transit() { return 27ms + nanoseconds(std::llround(jitter_(random_))); }
     static void expect_no_loss(const DriftingSender &sender)
     {
-        EXPECT_EQ(sender.holes(), 0);
+        EXPECT_EQ(sender.gaps(), 0);
         EXPECT_EQ(sender.stats().dropped_late, 0u);
         EXPECT_EQ(sender.stats().lost, 0u);
     }
@@ -88,7 +88,7 @@ TEST_P(StreamDrift, LosesNothingInAnHourOfEvenCaptureTimes)
     EXPECT_LE(sender.largest_error(), 2ms);
 }
 
-TEST_P(StreamDrift, LosesNothingBehindASourceThatSlews)
+TEST_P(StreamDrift, LosesNothingFromASourceThatSlews)
 {
     // jkvmaudiosrc steps its own timestamps by up to 1 ms.
     DriftingSender sender;
@@ -131,7 +131,7 @@ TEST_P(StreamDrift, CountsExactlyTheFramesThatAreLost)
         if (!is_lost)
             sender.send(capture_time(i, GetParam()), jittered_transit());
     }
-    EXPECT_EQ(sender.holes(), static_cast<int>(lost));
+    EXPECT_EQ(sender.gaps(), static_cast<int>(lost));
     EXPECT_EQ(sender.stats().lost, lost);
     EXPECT_NEAR(sender.stream().drift_ppm(), GetParam(), 30);
 }

@@ -60,9 +60,9 @@ public:
     Event event(std::size_t count)
     {
         std::unique_lock lock(mutex_);
-        const bool came =
+        const bool has_event =
             changed_.wait_for(lock, testing::patience, [&] { return events_.size() > count; });
-        return came ? events_[count] : Event{0, {}, "nothing happened"};
+        return has_event ? events_[count] : Event{0, {}, "nothing happened"};
     }
 
 private:
@@ -135,7 +135,7 @@ TEST_F(FrameSenderTest, ServesANewClientFromTheNextFrameOn)
     EXPECT_EQ(std::string(bytes.begin() + 17, bytes.end()), "new");
 }
 
-TEST_F(FrameSenderTest, ReportsALeavingClientAndServesTheOthers)
+TEST_F(FrameSenderTest, ReportsADisconnectedClientAndServesTheOthers)
 {
     start();
     auto leaving = add_client();
@@ -267,7 +267,7 @@ TEST_F(FrameSenderTest, WritesTheQueueBeforeItStops)
     EXPECT_EQ(receive(client.get(), 6 * 18UL).size(), 5 * 18u);
 }
 
-TEST_F(FrameSenderTest, ReplacesTheClientByTheNewestWithPolicyReplace)
+TEST_F(FrameSenderTest, ServesOnlyTheNewestClientWithPolicyReplace)
 {
     config_.policy = ClientPolicy::replace;
     start();
@@ -544,7 +544,7 @@ TEST_F(FrameSenderTest, ClosesEveryConnectionAndRemovesThePathWhenItStops)
     EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
 }
 
-TEST_F(FrameSenderTest, KeepsTheDeliveriesToAClientThatLeft)
+TEST_F(FrameSenderTest, KeepsCountingTheDeliveriesToADisconnectedClient)
 {
     start();
     const auto deliveries = [&] {
@@ -577,7 +577,7 @@ TEST_F(FrameSenderTest, ReportsTheSocketBufferThatUnreadFramesOccupy)
     EXPECT_EQ(sender_->stats().peers.at(0).send_buffer_used, 0);
 }
 
-TEST_F(FrameSenderTest, KeepsTheDropsOfAClientThatLeft)
+TEST_F(FrameSenderTest, KeepsCountingTheDropsOfADisconnectedClient)
 {
     start();
     auto stalled = add_client();
@@ -597,7 +597,7 @@ protected:
         config_.dialect = wire::Dialect::v2;
         start();
     }
-    static void say(const UniqueFd &client, std::uint8_t type, const auto &payload)
+    static void send_control(const UniqueFd &client, std::uint8_t type, const auto &payload)
     {
         std::vector<std::uint8_t> bytes(payload.size());
         std::ranges::transform(payload, bytes.begin(), std::to_integer<std::uint8_t>);
@@ -605,9 +605,12 @@ protected:
     }
     static void request(const UniqueFd &client, std::uint32_t bitrate)
     {
-        say(client, 2, wire::EncoderConfig{.bitrate = bitrate}.encode());
+        send_control(client, 2, wire::EncoderConfig{.bitrate = bitrate}.encode());
     }
-    static void withdraw(const UniqueFd &client) { say(client, 1, wire::StreamConfig().encode()); }
+    static void withdraw(const UniqueFd &client)
+    {
+        send_control(client, 1, wire::StreamConfig().encode());
+    }
     std::string next_detail() { return observer_.event(events_++).detail; }
 };
 
@@ -646,12 +649,14 @@ TEST_F(FrameSenderRequest, HasTheLongestFrameAndTheMinimumOfTheOtherFields)
     start_v2();
     const auto first = add_client();
     const auto second = add_client();
-    say(first, 2,
-        wire::EncoderConfig{
-            .stream = {.sample_rate = 24000, .frame_size = 960}, .bitrate = 64000, .complexity = 1}
-            .encode());
+    send_control(first, 2,
+                 wire::EncoderConfig{.stream = {.sample_rate = 24000, .frame_size = 960},
+                                     .bitrate = 64000,
+                                     .complexity = 1}
+                     .encode());
     EXPECT_EQ(next_detail(), "bitrate 64000");
-    say(second, 2, wire::EncoderConfig{.bitrate = 32000, .complexity = 4, .dtx = true}.encode());
+    send_control(second, 2,
+                 wire::EncoderConfig{.bitrate = 32000, .complexity = 4, .dtx = true}.encode());
     EXPECT_EQ(next_detail(), "bitrate 32000");
     const auto config = observer_.last_request();
     ASSERT_TRUE(config);

@@ -21,15 +21,15 @@ using namespace std::chrono_literals;
 class InFlightAudioTest : public testing::Test {
 protected:
     /// Sends a message while the messages that occupy `memory` bytes are unread.
-    void send(nanoseconds duration, int memory, std::size_t size = usual)
+    void send(nanoseconds duration, int memory, std::size_t size = message_size)
     {
         in_flight_.update(memory);
         in_flight_.note_sent(duration, size);
     }
 
-    static constexpr std::size_t usual = 260; // bytes of a message
+    static constexpr std::size_t message_size = 260; // bytes of a message
     static constexpr std::size_t large = 3000;
-    const int usual_memory_ = message_memory(usual);
+    const int message_memory_ = message_memory(message_size);
     const int large_memory_ = message_memory(large);
     InFlightAudio in_flight_;
 };
@@ -37,11 +37,12 @@ protected:
 TEST_F(InFlightAudioTest, TakesTheNewestMessagesForUnread)
 {
     send(20ms, 0);
-    send(20ms, usual_memory_, large);
-    send(60ms, usual_memory_ + large_memory_);
-    EXPECT_EQ(in_flight_.duration(2 * usual_memory_ + large_memory_), 100ms);
-    EXPECT_EQ(in_flight_.duration(usual_memory_ + large_memory_), 80ms) << "the first one is read";
-    EXPECT_EQ(in_flight_.duration(usual_memory_), 60ms);
+    send(20ms, message_memory_, large);
+    send(60ms, message_memory_ + large_memory_);
+    EXPECT_EQ(in_flight_.duration(2 * message_memory_ + large_memory_), 100ms);
+    EXPECT_EQ(in_flight_.duration(message_memory_ + large_memory_), 80ms)
+        << "the first one is read";
+    EXPECT_EQ(in_flight_.duration(message_memory_), 60ms);
     EXPECT_EQ(in_flight_.duration(0), 0ms);
 }
 
@@ -49,7 +50,7 @@ TEST_F(InFlightAudioTest, ForgetsMessagesThatWereRead)
 {
     send(20ms, 0);
     send(20ms, 0);
-    EXPECT_EQ(in_flight_.duration(2 * usual_memory_), 20ms);
+    EXPECT_EQ(in_flight_.duration(2 * message_memory_), 20ms);
 }
 
 TEST_F(InFlightAudioTest, CountsTheDurationOfAMessageWithItsLastPart)
@@ -57,17 +58,17 @@ TEST_F(InFlightAudioTest, CountsTheDurationOfAMessageWithItsLastPart)
     send(0ms, 0, large);
     EXPECT_EQ(in_flight_.duration(large_memory_), 0ms);
     send(20ms, large_memory_);
-    EXPECT_EQ(in_flight_.duration(large_memory_ + usual_memory_), 20ms);
+    EXPECT_EQ(in_flight_.duration(large_memory_ + message_memory_), 20ms);
 }
 
 TEST_F(InFlightAudioTest, UpperBoundIncludesAllThatWasSentSinceTheUpdate)
 {
     for (int i = 0; i < 3; ++i)
-        in_flight_.note_sent(20ms, usual);
+        in_flight_.note_sent(20ms, message_size);
     EXPECT_EQ(in_flight_.upper_bound(), 60ms);
-    EXPECT_EQ(in_flight_.duration(usual_memory_), 20ms)
+    EXPECT_EQ(in_flight_.duration(message_memory_), 20ms)
         << "the unread messages are the newest ones";
-    EXPECT_EQ(in_flight_.update(usual_memory_), 20ms);
+    EXPECT_EQ(in_flight_.update(message_memory_), 20ms);
     EXPECT_EQ(in_flight_.upper_bound(), 20ms);
 }
 

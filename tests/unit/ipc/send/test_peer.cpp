@@ -47,7 +47,7 @@ protected:
     }
     /// Finds a size of the kernel's buffer at which it accepts only a part of a message with this
     /// payload. Returns the number of whole messages before it. Each message has that duration.
-    unsigned begin_a_message(nanoseconds duration, std::size_t payload_size)
+    unsigned fill_until_partly_written(nanoseconds duration, std::size_t payload_size)
     {
         payload_size_ = payload_size;
         for (int buffer = 2000; buffer < 60000; buffer += 500) {
@@ -148,7 +148,7 @@ TEST_F(PeerTest, DropsTheOldestFramesAndKeepsTheQueueWithinItsBound)
     EXPECT_EQ(peer_->queued(), 0ns);
 }
 
-TEST_F(PeerTest, LosesNothingForAReaderThatIsAFrameBehind)
+TEST_F(PeerTest, LosesNothingForAReaderThatLagsByAFrame)
 {
     ASSERT_TRUE(send(0));
     for (unsigned i = 1; i < 200; ++i) {
@@ -170,7 +170,7 @@ TEST_F(PeerTest, PassesTheWholeQueueToTheKernelWhenItFinishes)
 
 TEST_F(PeerTest, FinishesAPartlyWrittenMessageBeforeAnyOther)
 {
-    const int whole = static_cast<int>(begin_a_message(20ms, 4000));
+    const int whole = static_cast<int>(fill_until_partly_written(20ms, 4000));
     const int kept = 5 - whole; // of 100 ms, including the partly written one
     for (int i = 1; i < 50; ++i)
         ASSERT_TRUE(send(static_cast<unsigned>(whole + i)));
@@ -192,7 +192,7 @@ TEST_F(PeerTest, FinishesAPartlyWrittenMessageBeforeAnyOther)
 
 TEST_F(PeerTest, FinishesAPartlyWrittenMessageThatIsLongerThanTheBound)
 {
-    ASSERT_EQ(begin_a_message(120ms, 40000), 0u);
+    ASSERT_EQ(fill_until_partly_written(120ms, 40000), 0u);
     EXPECT_EQ(peer_->waits_for(), Peer::Wait::kernel);
     EXPECT_EQ(peer_->counters().dropped, 0u);
     std::size_t read = 0;

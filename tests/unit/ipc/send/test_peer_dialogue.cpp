@@ -28,13 +28,13 @@ protected:
         peer_ = std::make_unique<Peer>(UniqueFd(fds[0]), 100ms);
         other_end_ = UniqueFd(fds[1]);
     }
-    PeerDialogue::ReadResult hear(const std::vector<std::uint8_t> &bytes)
+    PeerDialogue::ReadResult receive_from_peer(const std::vector<std::uint8_t> &bytes)
     {
         send_all(other_end_.get(), bytes);
         return dialogue_.receive(*peer_);
     }
     /// The type numbers of all messages sent until the end of the connection.
-    std::vector<std::uint8_t> types_said()
+    std::vector<std::uint8_t> sent_types()
     {
         peer_.reset();
         std::vector<std::uint8_t> types;
@@ -53,32 +53,33 @@ protected:
 
 TEST_F(PeerDialogueTest, AnswersHeartbeatsOnTheMicrophonePath)
 {
-    EXPECT_TRUE(hear(heartbeat_).has_message);
-    EXPECT_TRUE(hear(heartbeat_).has_message);
-    EXPECT_EQ(types_said(), (std::vector<std::uint8_t>{4, 4}));
+    EXPECT_TRUE(receive_from_peer(heartbeat_).has_message);
+    EXPECT_TRUE(receive_from_peer(heartbeat_).has_message);
+    EXPECT_EQ(sent_types(), (std::vector<std::uint8_t>{4, 4}));
 }
 
 TEST_F(PeerDialogueTest, AnswersNothingOnTheOutputPath)
 {
     dialogue_ = PeerDialogue({wire::Direction::output, wire::Dialect::v1});
-    EXPECT_TRUE(hear(message_v1("UOKJ", 3, testing::wall_clock_ns(), {})).has_message);
-    EXPECT_TRUE(types_said().empty());
+    EXPECT_TRUE(receive_from_peer(message_v1("UOKJ", 3, testing::wall_clock_ns(), {})).has_message);
+    EXPECT_TRUE(sent_types().empty());
 }
 
 TEST_F(PeerDialogueTest, SkipsAHeartbeatWithAPayload)
 {
     const std::vector<std::uint8_t> payload{1};
-    EXPECT_TRUE(hear(message_v1("IMKJ", 3, testing::wall_clock_ns(), payload)).has_message);
-    EXPECT_TRUE(types_said().empty());
+    EXPECT_TRUE(
+        receive_from_peer(message_v1("IMKJ", 3, testing::wall_clock_ns(), payload)).has_message);
+    EXPECT_TRUE(sent_types().empty());
 }
 
 TEST_F(PeerDialogueTest, WaitsForTheRestOfAMessage)
 {
     const std::vector<std::uint8_t> half(heartbeat_.begin(), heartbeat_.begin() + 9);
-    const auto heard = hear(half);
-    EXPECT_FALSE(heard.has_message);
-    EXPECT_FALSE(heard.end);
-    EXPECT_TRUE(hear({heartbeat_.begin() + 9, heartbeat_.end()}).has_message);
+    const auto result = receive_from_peer(half);
+    EXPECT_FALSE(result.has_message);
+    EXPECT_FALSE(result.end);
+    EXPECT_TRUE(receive_from_peer({heartbeat_.begin() + 9, heartbeat_.end()}).has_message);
 }
 
 TEST_F(PeerDialogueTest, ReadsAnEncoderRequestOfAV2Peer)
@@ -86,9 +87,9 @@ TEST_F(PeerDialogueTest, ReadsAnEncoderRequestOfAV2Peer)
     const auto payload = wire::EncoderConfig{.bitrate = 32000}.encode();
     std::vector<std::uint8_t> bytes(payload.size());
     std::ranges::transform(payload, bytes.begin(), std::to_integer<std::uint8_t>);
-    const auto heard = hear(message_v1("IMKJ", 2, testing::wall_clock_ns(), bytes));
-    ASSERT_TRUE(heard.encoder_request);
-    EXPECT_EQ(heard.encoder_request->bitrate, 32000u);
+    const auto result = receive_from_peer(message_v1("IMKJ", 2, testing::wall_clock_ns(), bytes));
+    ASSERT_TRUE(result.encoder_request);
+    EXPECT_EQ(result.encoder_request->bitrate, 32000u);
 }
 
 TEST_F(PeerDialogueTest, TakesAConfigForTheWithdrawalOfTheRequestBeforeIt)
@@ -103,21 +104,22 @@ TEST_F(PeerDialogueTest, TakesAConfigForTheWithdrawalOfTheRequestBeforeIt)
     auto withdrawal = message_v1("IMKJ", 1, now, bytes_of(wire::StreamConfig().encode()));
     auto both = request;
     both.insert(both.end(), withdrawal.begin(), withdrawal.end());
-    const auto heard = hear(both);
-    EXPECT_TRUE(heard.has_withdrawn_request);
-    EXPECT_FALSE(heard.encoder_request);
+    const auto result = receive_from_peer(both);
+    EXPECT_TRUE(result.has_withdrawn_request);
+    EXPECT_FALSE(result.encoder_request);
     // A request that follows the withdrawal is reported.
     withdrawal.insert(withdrawal.end(), request.begin(), request.end());
-    EXPECT_TRUE(hear(withdrawal).encoder_request);
+    EXPECT_TRUE(receive_from_peer(withdrawal).encoder_request);
     // A Config with an invalid sample rate is not a withdrawal.
     EXPECT_FALSE(
-        hear(message_v1("IMKJ", 1, now, bytes_of(wire::StreamConfig{.sample_rate = 1}.encode())))
+        receive_from_peer(
+            message_v1("IMKJ", 1, now, bytes_of(wire::StreamConfig{.sample_rate = 1}.encode())))
             .has_withdrawn_request);
 }
 
 TEST_F(PeerDialogueTest, DistinguishesAViolationFromAClose)
 {
-    const auto wrong = hear(std::vector<std::uint8_t>(header_size, 'x'));
+    const auto wrong = receive_from_peer(std::vector<std::uint8_t>(header_size, 'x'));
     ASSERT_TRUE(wrong.end);
     EXPECT_EQ(wrong.end->kind, ErrorKind::protocol_violation);
     EXPECT_EQ(wrong.end->detail, "wrong magic 78 78 78 78");
@@ -131,7 +133,7 @@ TEST_F(PeerDialogueTest, SendsNoMessageThatTheDialectDoesNotHave)
 {
     EXPECT_TRUE(dialogue_.send_control(*peer_, wire::MessageType::opus_config, {}));
     EXPECT_TRUE(dialogue_.send_control(*peer_, wire::MessageType::stop, {}));
-    EXPECT_EQ(types_said(), (std::vector<std::uint8_t>{2}));
+    EXPECT_EQ(sent_types(), (std::vector<std::uint8_t>{2}));
 }
 
 } // namespace

@@ -18,7 +18,7 @@ protected:
         schedule_.on_unreachable(now_, is_watching);
         return pause;
     }
-    void connect_for(nanoseconds duration)
+    void make_connection(nanoseconds duration)
     {
         schedule_.on_connected(now_);
         now_ += duration;
@@ -43,14 +43,14 @@ TEST_F(ConnectScheduleTest, PausesAreShortAfterAConnectionThatLasted)
 {
     for (int i = 0; i < 10; ++i)
         fail_once();
-    connect_for(1s);
+    make_connection(1s);
     EXPECT_LE(fail_once(), 50ms);
 }
 
 TEST_F(ConnectScheduleTest, PausesGrowIfConnectionsAreClosedImmediately)
 {
     for (int i = 0; i < 10; ++i)
-        connect_for(1ms);
+        make_connection(1ms);
     EXPECT_GE(fail_once(), 1500ms);
 }
 
@@ -82,7 +82,7 @@ TEST_F(ConnectScheduleTest, PollsAMinuteWithoutAWatchAfterAServerWasThere)
     for (int i = 0; i < 10; ++i)
         fail_once(false);
     EXPECT_GE(fail_once(false), 1500ms) << "no server was ever there";
-    connect_for(1ms);
+    make_connection(1ms);
     const auto end = now_ + 59s;
     fail_once(false);
     while (now_ < end)

@@ -23,7 +23,7 @@ TEST(NewestClient, TurnsAwayADisplacedProcessWhileTheNewestIsConnected)
     EXPECT_FALSE(clients.admit(b));
 }
 
-TEST(NewestClient, AdmitsADisplacedProcessWhenTheEndIsFree)
+TEST(NewestClient, AdmitsADisplacedProcessWhenNoClientIsConnected)
 {
     NewestClient clients;
     EXPECT_TRUE(clients.admit(a));

@@ -49,7 +49,7 @@ TEST_F(SocketWatchTest, ReportsASocketWhoseDirectoriesAppearFirst)
     EXPECT_TRUE(watch_.take_appearance());
 }
 
-TEST_F(SocketWatchTest, ReportsASocketInADirectoryThatWasMadeAnew)
+TEST_F(SocketWatchTest, ReportsASocketInADirectoryThatWasRecreated)
 {
     std::filesystem::create_directories(directory_.file("sub/dir"));
     ASSERT_TRUE(watch_.arm());

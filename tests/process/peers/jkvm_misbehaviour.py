@@ -1,31 +1,31 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Implements the behaviours of the hostile peer, by name."""
+"""Implements the misbehaviours of the hostile peer, selected by name."""
 import random
 import select
 import time
 
 from jkvm_messages import Failure
 
-FLOODS = {"heartbeats-flood": "heartbeat", "unasked-acks": "ack"}  # the session continues normally
-LAST_WORDS = ["half-header", "short-payload", "huge-length", "wrong-magic-midstream", "garbage"]
-BEHAVIOURS = ["slow-bytes", "never-read", *FLOODS, *LAST_WORDS]
+FLOODS = {"heartbeat-flood": "heartbeat", "unsolicited-acks": "ack"}  # the session continues
+VIOLATIONS = ["half-header", "short-payload", "huge-length", "wrong-magic-midstream", "garbage"]
+BEHAVIOURS = ["slow-bytes", "never-read", *FLOODS, *VIOLATIONS]
 
 
-def last_words(behaviour, good, header_size, args):
-    """Returns the bytes that violate the protocol; `good` is a complete message."""
+def violating_bytes(behaviour, message, header_size, args):
+    """Returns bytes that violate the protocol, derived from a valid `message`."""
     if behaviour == "half-header":
-        return good[:header_size // 2]
+        return message[:header_size // 2]
     if behaviour == "short-payload":  # the next message's first byte completes the payload
-        return good[:5] + bytes([good[5] + 1]) + good[6:] + 10 * good
+        return message[:5] + bytes([message[5] + 1]) + message[6:] + 10 * message
     if behaviour == "huge-length":
-        return good[:5] + b"\xff\xff\xff\xff" + good[9:header_size]
+        return message[:5] + b"\xff\xff\xff\xff" + message[9:header_size]
     if behaviour == "wrong-magic-midstream":
-        return bytes([good[0] ^ 0x20]) + good[1:]
+        return bytes([message[0] ^ 0x20]) + message[1:]
     return random.Random(1).randbytes(args.count)  # garbage
 
 
 def await_close(sock, hold, is_reading):
-    """Returns whether the peer closes within `hold` seconds; received data is ignored."""
+    """Returns whether the peer closes within `hold` seconds. Ignores received data."""
     deadline = time.monotonic() + hold
     poll = select.poll()
     poll.register(sock, select.POLLIN if is_reading else 0)
@@ -39,12 +39,12 @@ def await_close(sock, hold, is_reading):
     return False
 
 
-def send_last_words(connection):
-    """Returns whether the peer closed; it must after any violation that it can detect."""
+def send_violation(connection):
+    """Returns whether the peer closed. Fails if it does not after a violation that it can detect."""
     args = connection.args
     name, payload = ("frame", args.payload) if args.send else ("ack", b"")
-    good = connection.codec.encode(name, connection.now(), payload)
-    connection.write(last_words(args.behaviour, good, connection.codec.dialect.header_size, args))
+    message = connection.codec.encode(name, connection.now(), payload)
+    connection.write(violating_bytes(args.behaviour, message, connection.codec.dialect.header_size, args))
     is_closed = await_close(connection.sock, args.hold, is_reading=True)
     if not is_closed and args.behaviour != "half-header":
         raise Failure(f"still connected {args.hold} s after {args.behaviour}")
