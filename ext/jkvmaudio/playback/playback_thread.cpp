@@ -88,8 +88,8 @@ void PlaybackThread::run(const std::shared_ptr<Shared> &shared, const Config &co
             if (shared->control.take_restart())
                 engine.flush();
             (void)shared->control.take_wake_up();
-            if (shared->control.is_set())
-                break; // neither of the two: it was interrupted
+            if (shared->control.is_interrupted())
+                break;
             engine.set_gain(shared->gain);
             if (auto devices = std::exchange(*shared->devices.lock(), std::nullopt))
                 engine.set_devices(std::move(*devices));

@@ -12,8 +12,7 @@ namespace jkvm {
 
 /// Collects requests of other threads for one streaming thread. That thread polls fd() together
 /// with its own descriptor and checks is_set() before it reads data that is already available. On a
-/// request it calls take_restart() and take_wake_up(); if both return false, it was interrupted and
-/// has to return.
+/// request it calls take_restart() and take_wake_up(), and returns if is_interrupted().
 class WaitControl {
 public:
     /// Any thread: ends the current wait and every later one until resume().
@@ -30,6 +29,9 @@ public:
     [[nodiscard]] bool take_wake_up();
     /// Streaming thread: returns whether any request is pending. No system call.
     [[nodiscard]] bool is_set() const { return is_set_; }
+    /// Streaming thread: returns whether interrupt() was called after the last resume(). Unlike
+    /// is_set(), a request that arrives after the others were taken does not change it.
+    [[nodiscard]] bool is_interrupted() const { return requests_.snapshot().interrupt; }
     [[nodiscard]] int fd() const { return event_.fd(); }
     /// Streaming thread: sleeps until `time`, a request or a signal. Returns whether a request is
     /// pending.

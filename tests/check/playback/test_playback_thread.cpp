@@ -71,6 +71,7 @@ protected:
     testing::TestPcm pcm_;
     PitchControlFactory open_pitch_control_;
     std::optional<PlaybackThread> playback_;
+    MonotonicTime due_{}; // of the first packet
     nanoseconds queued_{0};
 
 private:
@@ -82,8 +83,7 @@ private:
     void on_device_position(nanoseconds, MonotonicTime) override {}
     void on_played(const PlaybackEngine::PlayedPacket &) override {}
 
-    MonotonicTime due_{}; // of the first packet
-    WaitControl pause_;   // never set
+    WaitControl pause_; // never set
     Guarded<std::vector<DeviceReport>> reports_;
 };
 
@@ -98,6 +98,17 @@ TEST_F(PlaybackThreadTest, PlaysEachSampleWhenItIsDue)
     EXPECT_GE(errors.smallest, -longest_span);
     EXPECT_LE(errors.largest, longest_span);
     EXPECT_TRUE(has_reported(DeviceState::run, DeviceTrouble::none));
+}
+
+TEST_F(PlaybackThreadTest, KeepsRunningIfRequestsArriveAtAnyMoment)
+{
+    start();
+    for (const auto end = monotonic_now() + 300ms; monotonic_now() < end;)
+        playback_->flush();
+    due_ = monotonic_now() + 250ms;
+    play(500ms);
+    const auto played = stop();
+    EXPECT_GE(measure_playout(played, due(), due()).frames, 15000u);
 }
 
 TEST_F(PlaybackThreadTest, ConvertsToADeviceOfAnotherRate)

@@ -32,6 +32,19 @@ TEST(WaitControl, StaysInterruptedUntilResumed)
     EXPECT_FALSE(control.is_set());
 }
 
+TEST(WaitControl, IsNotInterruptedByOtherRequests)
+{
+    WaitControl control;
+    control.request_wake_up();
+    control.request_restart();
+    EXPECT_TRUE(control.is_set());
+    EXPECT_FALSE(control.is_interrupted());
+    control.interrupt();
+    EXPECT_TRUE(control.is_interrupted());
+    control.resume();
+    EXPECT_FALSE(control.is_interrupted());
+}
+
 TEST(WaitControl, KeepsARestartRequestUntilItIsTaken)
 {
     WaitControl control;

@@ -63,7 +63,7 @@ FrameReceiver::Event FrameReceiver::wait(MonotonicTime deadline)
             newest_.on_disconnected();
             if (std::exchange(connection_, UniqueFd()))
                 return Event::restarted;
-        } else if (control_.is_set()) {
+        } else if (control_.is_interrupted()) {
             return event;
         } else if (is_past_deadline()) {
             return Event::timed_out;
