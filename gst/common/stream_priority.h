@@ -14,9 +14,10 @@ namespace jkvm {
 /// the thread itself posts that it starts and ends.
 class StreamPriority {
 public:
-    /// `pad`: whose task is the streaming thread. `requested`: SCHED_FIFO priority; 0: none.
+    /// `pad`: the pad whose task is the streaming thread. `requested`: SCHED_FIFO priority, 0
+    /// for none.
     void on_message(GstMessage *message, GstPad *pad, int requested);
-    /// What the running thread was granted. Any thread.
+    /// Returns the scheduling that was granted to the running thread. Any thread.
     [[nodiscard]] ThreadPriority::Granted granted() const { return granted_; }
 
 private:

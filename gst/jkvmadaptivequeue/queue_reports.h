@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What jkvmadaptivequeue reports about its work: signals, element messages and log lines.
+// Reports the work of jkvmadaptivequeue: signals, element messages and log lines.
 #pragma once
 
 #include "common/element_message.h"

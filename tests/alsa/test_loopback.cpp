@@ -44,7 +44,7 @@ protected:
         ASSERT_EQ(playback_.open(player_.device(), play_settings_), 0);
         ASSERT_EQ(capture_.open(recorder_.device(), capture_settings_), 0);
     }
-    /// Lets time pass for both devices, and reads what is captured meanwhile.
+    /// Advances the clocks of both devices and collects the captured samples.
     void pass(std::chrono::milliseconds time)
     {
         for (; time > 0ms; time -= 5ms) {

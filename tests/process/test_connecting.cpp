@@ -176,8 +176,8 @@ protected:
         listener_ = listen_at(path_);
         fs::permissions(path_, fs::perms::owner_all);
     }
-    /// Whether an element of another user posts the message with the reason forbidden. `rest`:
-    /// what follows the element.
+    /// Returns whether an element of another user posts the message with the reason forbidden.
+    /// `rest`: the launch line after that element.
     [[nodiscard]] bool is_forbidden(const std::string &element, const std::string &rest,
                                     const char *message) const
     {

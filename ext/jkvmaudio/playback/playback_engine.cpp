@@ -271,7 +271,7 @@ void PlaybackEngine::conceal_late_packet(MonotonicTime now)
             counters_.underruns += begin < announced_until_ ? 0 : 1;
         }
         if (begin - *loss_begin_ >= OpusFrameDecoder::fade_end) {
-            end_stream(); // what follows is silence
+            end_stream(); // only silence is output until the next packet
             break;
         }
         conceal(begin, conceal_step, {});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A pipeline of appsrc and jkvmaudiosink on a test PCM that records what it plays.
+// A pipeline of appsrc and jkvmaudiosink on a test PCM that records the played samples.
 #pragma once
 
 #include "playback/triangle.h"
