@@ -6,6 +6,9 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <vector>
+
 namespace jkvm {
 namespace {
 
@@ -97,8 +100,9 @@ TEST_F(CaptureClock, ConsumerSlowerThanRealTimeGetsAudioWithABoundedDelay)
     struct Account {
         GstElement *src;
         int buffers = 0;
-        int silent = 0; // of the last 100
-        GstClockTimeDiff worst_delay = 0;
+        // Of the buffers from the 150th.
+        int silent = 0;
+        std::vector<GstClockTimeDiff> delays;
     } account{};
     make("buffer-time=40000", true);
     account.src = src();
@@ -110,8 +114,7 @@ TEST_F(CaptureClock, ConsumerSlowerThanRealTimeGetsAudioWithABoundedDelay)
             const Pulled pulled{
                 GstRef<GstSample>::adopt(gst_sample_new(buffer, nullptr, nullptr, nullptr))};
             seen.silent += pulled.is_silence() ? 1 : 0;
-            seen.worst_delay = std::max(
-                seen.worst_delay, GST_CLOCK_DIFF(GST_BUFFER_PTS(buffer),
+            seen.delays.push_back(GST_CLOCK_DIFF(GST_BUFFER_PTS(buffer),
                                                  gst_element_get_current_running_time(seen.src)));
         }
         return GST_PAD_PROBE_OK;
@@ -124,9 +127,14 @@ TEST_F(CaptureClock, ConsumerSlowerThanRealTimeGetsAudioWithABoundedDelay)
     EXPECT_GE(stat("overruns"), 4u);
     const auto ring = static_cast<GstClockTimeDiff>(stat("device-buffer"));
     pipeline_->set_state(GST_STATE_NULL);
-    EXPECT_LE(account.silent, 2);
-    // The ring, a frame, its consumption, and a margin for a busy machine.
-    EXPECT_LT(account.worst_delay, ring + 145 * static_cast<GstClockTimeDiff>(GST_MSECOND));
+    // A machine that is busy with other work delays single buffers and loses some to silence. With
+    // an unbounded delay, all buffers would be late and almost all of them silent.
+    ASSERT_GE(account.delays.size(), 90u);
+    EXPECT_LE(account.silent, static_cast<int>(account.delays.size() / 5));
+    const auto median = account.delays.begin() + std::ssize(account.delays) / 2;
+    std::ranges::nth_element(account.delays, median);
+    // The ring, a frame, its consumption, and a margin.
+    EXPECT_LT(*median, ring + 145 * static_cast<GstClockTimeDiff>(GST_MSECOND));
 }
 
 TEST_F(CaptureClock, ReportsThePriorityThatWasGranted)
