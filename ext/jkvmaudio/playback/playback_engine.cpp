@@ -12,19 +12,19 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// The minimum of the ring target: below it, an ordinary wake-up misses the deadline.
+// Minimum ring target: with a lower one, ordinary wake-up latency would cause underruns.
 constexpr nanoseconds smallest_target = 10ms;
-// Maximum interval of steps, so that counters and states are current.
+// Maximum interval between steps, which keeps counters and states up to date.
 constexpr nanoseconds longest_sleep = 100ms;
 // A missing packet is concealed when the ring holds less than this: as late as possible, because
-// the packet after it may carry FEC. That one is queued 5 ms before the missing one is due if the
-// ring target is 24 ms and packets last 20 ms.
+// the following packet may contain FEC. With a ring target of 24 ms and packets of 20 ms, that
+// packet is queued 5 ms before the missing one is due.
 constexpr nanoseconds conceal_below = 4ms;
 // Length of one step of concealment, after which the packet may have arrived.
 constexpr nanoseconds conceal_step = 10ms;
-// Due times are rounded and read from two clocks.
+// Tolerance for due times, which are rounded and derived from two clocks.
 constexpr nanoseconds due_time_error = 1ms;
-// A longer gap is silence.
+// A longer gap is filled with silence.
 constexpr nanoseconds longest_loss = 120ms;
 
 std::size_t frames_of(const QueuedItem &item)
@@ -196,7 +196,7 @@ bool PlaybackEngine::play(MonotonicTime now)
     }
     switch (item_.kind) {
     case PlaybackItem::Kind::gap:
-        // conceal_late_packet() and fill_loss() do the work, as for an unannounced loss.
+        // The audio is concealed by conceal_late_packet() and fill_loss(), as without a GAP event.
         if (item_.due)
             announced_until_ = *item_.due + item_.duration;
         return true;
@@ -217,7 +217,7 @@ bool PlaybackEngine::play_audio(MonotonicTime now)
     if (format_ != item_.format)
         end_stream();
     format_ = item_.format;
-    learn_target(now);
+    update_target(now);
     fill_loss(item_);
     loss_begin_.reset();
     decoder_.set_gain(gain_target_);
@@ -286,8 +286,7 @@ void PlaybackEngine::fill_loss(const QueuedItem &next)
     const auto filled = *output_.next_due();
     auto begin = filled;
     if (has_in_band_fec(next.data)) {
-        // FEC recovers whole frames. If a part of the frame was concealed already, the other part
-        // is better than none.
+        // FEC recovers a whole frame. If its beginning was already concealed, its rest is played.
         const auto frame = end - opus_packet_facts(next.data)->frame_duration;
         const bool is_frame = std::chrono::abs(filled - frame) < due_time_error;
         const bool is_rest = filled > frame && loss_begin_ && *loss_begin_ - frame < due_time_error;
@@ -308,7 +307,7 @@ void PlaybackEngine::conceal(MonotonicTime begin, nanoseconds duration,
         (void)output_.write(samples, format_.channels, begin);
 }
 
-void PlaybackEngine::learn_target(MonotonicTime now)
+void PlaybackEngine::update_target(MonotonicTime now)
 {
     if (is_stream_active_ && item_.due && !item_.is_overdue)
         (void)target_.on_write(*item_.due - now, now);

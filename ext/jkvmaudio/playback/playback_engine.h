@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Plays packets on an ALSA device, each at its due time, whatever the device does.
+// Plays each packet on an ALSA device at its due time; drops packets while the device is
+// unavailable.
 #pragma once
 
 #include "alsa/device_session.h"
@@ -18,10 +19,10 @@
 
 namespace jkvm {
 
-/// Owns the device and the stream's decoder and resampler. A device that is missing, blocked or
-/// lost is a state: packets are dropped until it plays again, and then the newest ones are played.
-/// Bound to one thread, which calls step() at the time that the last step() returned, or as soon as
-/// an item was queued.
+/// Owns the device, the stream's decoder and its resampler. While the device is missing, blocked or
+/// lost, packets are dropped; when it plays again, playback continues with the newest packet. Bound
+/// to one thread, which calls step() at the time that the last step() returned, or as soon as an
+/// item was queued.
 class PlaybackEngine final : private DeviceSession::Stream {
 public:
     struct Config {
@@ -44,7 +45,7 @@ public:
     public:
         virtual void on_device_changed(const DeviceReport &report) = 0;
         virtual void on_latency_changed(nanoseconds latency) = 0;
-        /// The device had played so much audio since its start.
+        /// At `time` the device had played audio of the duration `position` since its start.
         virtual void on_device_position(nanoseconds position, MonotonicTime time) = 0;
         virtual void on_played(const PlayedPacket &packet) = 0;
 
@@ -66,23 +67,23 @@ public:
     struct Snapshot {
         DeviceState state = DeviceState::search;
         DeviceTrouble trouble = DeviceTrouble::none;
-        std::string device;        ///< open; else empty
+        std::string device;        ///< name of the open device; empty if none is open
         AlsaDevice::Format format; ///< of the open device
-        double ratio_ppm = 0;      ///< of the resampler, less 1
-        double pitch_ppm = 0;      ///< of the device's pitch control, less 1
-        double drift_ppm = 0;      ///< of the device
+        double ratio_ppm = 0;      ///< deviation of the resampling ratio from 1
+        double pitch_ppm = 0;      ///< deviation of the device's pitch control from 1
+        double drift_ppm = 0;      ///< of the device's clock against CLOCK_MONOTONIC
         nanoseconds playout_error{0};
         nanoseconds depth{0}; ///< written and not yet played
         nanoseconds ring_target{0};
         nanoseconds latency{0};      ///< see PlaybackEngine::latency()
-        MonotonicTime playout_end{}; ///< when the last sample is played; in the past: nothing plays
+        MonotonicTime playout_end{}; ///< of the last sample; in the past if nothing is playing
         Counters counters;
     };
 
     /// `queue` and `host` outlive the engine.
     PlaybackEngine(Config config, PlaybackQueue &queue, Host &host);
 
-    /// latency() before a device is open.
+    /// Value of latency() until a device is open.
     static constexpr nanoseconds initial_latency = RingTarget::initial + VariableResampler::delay;
 
     /// Replaces the list of devices. Unless the first one of them is open already, the open device
@@ -97,9 +98,10 @@ public:
 
     /// Whether every item that was taken from the queue has been played or dropped.
     [[nodiscard]] bool is_idle() const { return !has_item_; }
-    /// Does not allocate if the snapshot has had the same device before.
+    /// Writes the present state into `snapshot`. Does not allocate if the snapshot already
+    /// contained the same device.
     void update(Snapshot &snapshot) const;
-    /// Time before its due time at which a packet has to be queued.
+    /// How long before its due time a packet has to be queued.
     [[nodiscard]] nanoseconds latency() const { return target_.time() + output_.delay(); }
 
 private:
@@ -126,11 +128,11 @@ private:
     [[nodiscard]] bool can_conceal() const;
     /// Extends the audio in the ring if it runs low and the next packet is late or lost.
     void conceal_late_packet(MonotonicTime now);
-    /// Fills the time between the audio in the ring and the packet that follows a loss, with FEC
-    /// from that packet if it has it.
+    /// Fills the gap between the audio in the ring and `next`, with in-band FEC if `next` contains
+    /// it.
     void fill_loss(const QueuedItem &next);
     void conceal(MonotonicTime begin, nanoseconds duration, std::span<const std::byte> next);
-    void learn_target(MonotonicTime now);
+    void update_target(MonotonicTime now);
 
     Config config_;
     PlaybackQueue &queue_;
@@ -141,11 +143,11 @@ private:
     RingTarget target_;
     QueuedItem item_; // taken from the queue and not yet played
     bool has_item_ = false;
-    bool is_stream_active_ = false; // audio follows on what was written
+    bool is_stream_active_ = false; // the next packet continues the written audio
     PlaybackFormat format_;         // of the last packet
     TimestampRate timestamps_;
     std::optional<MonotonicTime> loss_begin_; // due time of the first sample that was concealed
-    MonotonicTime announced_until_{};         // due time of the end of announced gaps
+    MonotonicTime announced_until_{};         // due time at which the last announced gap ends
     nanoseconds reported_latency_ = initial_latency;
     double gain_target_ = 1;
     Counters counters_;

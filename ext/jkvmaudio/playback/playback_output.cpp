@@ -30,8 +30,8 @@ Status PlaybackOutput::open(const AlsaDevice::Config &config)
     if (follows_clock_ && open_pitch_control_)
         pitch_control_ = open_pitch_control_(pcm_->handle());
     clock_.set_pitch(1, 0);
-    // The rate is kept: a reopened device has the same clock, and that of another one is learnt
-    // quickly.
+    // The estimated rate is kept: a reopened device has the same clock, and the estimate adapts
+    // quickly to the clock of another one.
     const auto rate = pcm_->format().rate;
     if (clock_.rate() != rate) {
         clock_ = PlaybackClock(rate);
@@ -51,7 +51,7 @@ Status PlaybackOutput::start()
     control_.realign();
     next_due_.reset();
     search_from_ = {};
-    pitch_set_ = {}; // a host that starts resets the control
+    pitch_set_ = {}; // a host resets the control when it starts to record
     if (resampler_)
         resampler_->reset();
     auto started = pcm_->start(unlocked_reserve);
@@ -110,8 +110,8 @@ nanoseconds PlaybackOutput::ahead(MonotonicTime now) const
 bool PlaybackOutput::has_room(std::size_t stream_frames) const
 {
     const auto frames = stream_frames * pcm_->format().rate / VariableResampler::rate;
-    // With a margin for a ratio that is off by 0.1 % and for the samples that the resampler holds.
-    // The end of a packet that is longer than the ring is lost.
+    // With a margin of 1 % for the ratio and of 64 frames for those that the resampler holds. A
+    // packet longer than the ring is truncated.
     const auto largest = pcm_->to_frames(pcm_->format().buffer_time - reserve);
     return pcm_->room() >= std::min(frames + frames / 100 + 64, largest);
 }
@@ -188,7 +188,7 @@ bool PlaybackOutput::write(std::span<const float> samples, unsigned channels,
         control_.realign();
     const auto frames = samples.size() / channels;
     const auto duration = stream_time(static_cast<double>(frames));
-    // The resampler's next output sample belongs to slightly earlier input.
+    // The next output of the resampler belongs to the input that it still holds.
     const auto held = stream_time(resampler_ ? resampler_->held() : 0);
     const auto begin = due ? *due - held - driver_delay_ : clock_.time_of(pcm_->written());
     const auto step = control_.next(clock_, pcm_->written(), begin, stretch_);
@@ -199,7 +199,7 @@ bool PlaybackOutput::write(std::span<const float> samples, unsigned channels,
         ++realignments_;
         const auto late = shift(step.silence, now) * VariableResampler::rate / pcm_->format().rate;
         if (late * channels >= samples.size()) {
-            if (!next_due_) // else concealed audio has replaced it, which is aligned
+            if (!next_due_) // otherwise concealed audio was played instead, and is aligned
                 control_.realign();
             return false;
         }
@@ -214,7 +214,8 @@ bool PlaybackOutput::write(std::span<const float> samples, unsigned channels,
 
 void PlaybackOutput::set_pitch_for(double ratio)
 {
-    // A host that starts resets the control, so it is set again now and then.
+    // An unchanged value is set again after this time, because a host resets the control when it
+    // starts to record.
     constexpr nanoseconds interval = 1s;
     constexpr double urgent = 10e-6;
     const auto now = monotonic_now();
@@ -228,7 +229,7 @@ void PlaybackOutput::set_pitch_for(double ratio)
         clock_.set_pitch(factor, clock_.frame_at(now));
         return;
     }
-    pitch_control_.reset(); // from the next packet on, it is resampled
+    pitch_control_.reset(); // later packets are resampled
     clock_.set_pitch(1, clock_.frame_at(now));
 }
 
@@ -253,7 +254,7 @@ void PlaybackOutput::finish()
     next_due_.reset();
     if (!resampler_)
         return;
-    constexpr std::size_t frames = 64; // more than it holds
+    constexpr std::size_t frames = 64; // more than the resampler holds
     constexpr std::array<float, 2 * frames> zeros{};
     write_resampled(std::span(zeros).first(frames * channels_));
     resampler_->reset();

@@ -17,8 +17,8 @@
 
 namespace jkvm {
 
-/// The device always runs: without audio it plays silence. After a start the loop first learns the
-/// device's clock from three movements of its pointer. Thread-bound.
+/// The device always runs: without audio it plays silence. After a start, audio is not written
+/// before three movements of the pointer have been observed. Thread-bound.
 class PlaybackOutput {
 public:
     /// Silence is added when the ring holds less than this.
@@ -45,7 +45,7 @@ public:
     /// Starts or restarts the open device and discards written audio.
     Status start();
     void stop() { pcm_->stop(); }
-    /// Resumes the device; the ring's content is old and is discarded.
+    /// Resumes the device after a system suspend and discards the ring's outdated content.
     AlsaDevice::Resumed resume();
 
     /// Reads the pointer.
@@ -61,18 +61,18 @@ public:
     [[nodiscard]] nanoseconds ahead(MonotonicTime now) const;
     /// Whether that many frames of the stream fit into the ring.
     [[nodiscard]] bool has_room(std::size_t stream_frames) const;
-    /// Adds silence if the ring runs low. Returns whether it did so after audio.
+    /// Adds silence if the ring runs low. Returns whether the silence follows audio directly.
     bool keep_playing(MonotonicTime now);
-    /// Sets by how much longer than nominal the following samples have to be played, in ppm.
+    /// Sets how much longer than nominal the following samples have to be played, in ppm.
     void set_stretch(double ppm) { stretch_ = ppm; }
-    /// Writes samples of the stream, the first of them due at that time. Returns false if all of
-    /// them are late and were dropped. Requires is_ready().
+    /// Writes samples of the stream. `due`: of the first sample; nothing: directly after the
+    /// written audio. Returns false if all of them are late and were dropped. Requires is_ready().
     bool write(std::span<const float> samples, unsigned channels, std::optional<MonotonicTime> due);
-    /// When the sample behind the last one written is due; nothing after silence.
+    /// Due time of the sample that follows the last one written; nothing after silence.
     [[nodiscard]] std::optional<MonotonicTime> next_due() const { return next_due_; }
     /// Plays the samples held by the resampler at the end of a stream.
     void finish();
-    /// Removes written audio from the ring, as far as the hardware has not fetched it.
+    /// Removes the written audio that the hardware has not fetched yet from the ring.
     void discard();
 
     /// Time at which the pointer has to be read again.
@@ -82,7 +82,7 @@ public:
     /// Delay of the resampler, the driver and the hardware. Changes only when the driver's delay
     /// has changed by more than 1 ms.
     [[nodiscard]] nanoseconds delay() const;
-    /// Position of the device's clock as of the last update() that has observed it.
+    /// The device's position when its clock was last observed.
     struct Position {
         nanoseconds position; ///< played since the device was started
         MonotonicTime time;
@@ -93,7 +93,7 @@ public:
     }
     [[nodiscard]] const AlsaDevice::Format &format() const { return pcm_->format(); }
     [[nodiscard]] double ratio_ppm() const { return 1e6 * (ratio_ - 1); }
-    /// Pitch that the device was told to have, less 1.
+    /// Deviation of the device's pitch control from 1.
     [[nodiscard]] double pitch_ppm() const { return 1e6 * (clock_.pitch() - 1); }
     [[nodiscard]] double drift_ppm() const { return clock_.ppm(); }
     [[nodiscard]] nanoseconds playout_error() const { return control_.error(); }
@@ -102,17 +102,18 @@ public:
 private:
     static constexpr unsigned needed_edges = 3;
 
-    /// Requires that the pointer was just read.
+    /// The driver's delay is valid only directly after the pointer was read.
     void measure_driver_delay();
-    /// Bypassing the resampler is bit-exact, but its delay differs, so it is never toggled.
+    /// Constant as long as the device is open and its pitch control works, because playback with
+    /// and without the resampler differs in delay.
     [[nodiscard]] bool needs_resampler() const;
     bool prepare_resampler(unsigned channels);
-    /// Corrects the playout time by that many frames: inserts silence if positive, removes silence
-    /// from the end of the ring if negative. Returns how many frames have to be dropped in
-    /// addition.
+    /// Shifts the playout time by `silence` frames: inserts silence if positive; if negative,
+    /// removes silence from the end of the ring, and returns how many frames of the packet have to
+    /// be dropped in addition.
     std::size_t shift(std::int64_t silence, MonotonicTime now);
     void add_silence(std::size_t frames);
-    /// Makes the device play the samples as fast as that resampling ratio would.
+    /// Sets the device's pitch so that samples play as fast as if resampled by `ratio`.
     void set_pitch_for(double ratio);
     void write_resampled(std::span<const float> samples);
 
@@ -123,9 +124,9 @@ private:
     PointerEdgeDetector edges_{48000};
     PointerStallDetector stall_{nanoseconds(0)};
     PlaybackControl control_;
-    MonotonicTime search_from_{};           // of the next edge
-    std::optional<MonotonicTime> next_due_; // of the sample behind those that were written
-    std::size_t silence_tail_ = 0;          // frames of silence at the end of what was written
+    MonotonicTime search_from_{};           // earliest time of the next edge
+    std::optional<MonotonicTime> next_due_; // see next_due()
+    std::size_t silence_tail_ = 0;          // frames of silence after the last written audio
     bool follows_clock_;
     PitchControlFactory open_pitch_control_;
     std::unique_ptr<PitchControl> pitch_control_;
@@ -135,7 +136,7 @@ private:
     std::uint64_t realignments_ = 0;
     std::optional<Position> position_;               // not taken yet
     std::optional<nanoseconds> mean_driver_delay_{}; // over about 16 measurements
-    nanoseconds driver_delay_{0};                    // that is accounted for
+    nanoseconds driver_delay_{0};                    // as included in delay()
 };
 
 } // namespace jkvm

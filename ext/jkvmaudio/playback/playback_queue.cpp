@@ -8,7 +8,7 @@ namespace jkvm {
 
 bool PlaybackQueue::push(const PlaybackItem &item, std::span<const std::byte> data)
 {
-    // Room for most packets, so that an item's memory soon stops growing.
+    // Initial capacity of an item, sufficient for most packets.
     constexpr std::size_t common_size = 2048;
     const std::lock_guard lock(mutex_);
     if (count_ >= capacity)

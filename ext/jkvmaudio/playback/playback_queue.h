@@ -26,16 +26,16 @@ struct PlaybackFormat {
 struct PlaybackItem {
     enum class Kind {
         audio,
-        gap, ///< lost or absent audio of that duration
-        end, ///< of the stream: the samples held by the resampler are to be played
+        gap, ///< announced by a GAP event; lasts `duration`
+        end, ///< of the stream: flushes the resampler
     };
     Kind kind = Kind::audio;
     PlaybackFormat format;
     std::optional<MonotonicTime> due; ///< of the first sample; nothing: as soon as possible
     nanoseconds timestamp{0};         ///< running time that `due` was calculated from
-    nanoseconds duration{0};          ///< as stamped; 0: unknown
+    nanoseconds duration{0};          ///< of the buffer or gap; 0: unknown
     std::optional<WallTime> captured; ///< when the first sample was captured, if that is known
-    bool is_overdue = false; ///< arrived so late at the sink that no ring could have kept it
+    bool is_overdue = false;          ///< already late when it arrived at the sink
 };
 
 struct QueuedItem : PlaybackItem {
@@ -49,12 +49,13 @@ public:
 
     /// Adds an item. `data` is copied. Returns false if the queue is full.
     bool push(const PlaybackItem &item, std::span<const std::byte> data);
-    /// Blocks until the queue has room, is_interrupted() or the time is over.
+    /// Blocks until the queue has room, interrupt(true) is called or `limit` has elapsed.
     void wait_for_room(nanoseconds limit);
-    /// Ends the current wait and every later one until this is called with false.
+    /// true: ends the current wait and every later one at once; false: waiting is possible again.
     void interrupt(bool is_interrupted);
 
-    /// Swaps the oldest item into `item`, whose memory is reused. Returns false if there is none.
+    /// Moves the oldest item into `item` and keeps the memory of the previous one for reuse.
+    /// Returns false if the queue is empty.
     bool pop(QueuedItem &item);
     /// Removes all items. Returns how many of them were audio.
     std::size_t clear();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The property `stats` of jkvmaudiosink.
+// Converts the statistics of jkvmaudiosink to a GstStructure.
 #pragma once
 
 #include "playback/playback_thread.h"

@@ -23,8 +23,8 @@ struct PlaybackThread::Shared final : PlaybackEngine::Host {
     std::atomic<ThreadPriority::Granted> scheduling{ThreadPriority::Granted::normal};
     std::atomic<bool> is_idle{true};
     std::atomic<std::uint64_t> dropped_queue_full{0};
-    std::atomic<std::uint64_t> dropped_flush{0};              // while they were queued
-    Guarded<std::optional<std::vector<std::string>>> devices; // to be set
+    std::atomic<std::uint64_t> dropped_flush{0};              // packets in `queue`
+    Guarded<std::optional<std::vector<std::string>>> devices; // new list, for the next step
     Guarded<PlaybackEngine::Snapshot> snapshot;
     Guarded<Quality> quality;
     // Held while the host is called, so that the destructor returns after the last call.

@@ -11,25 +11,24 @@
 
 namespace jkvm {
 
-/// Functions may be called from any thread. None of them waits for the device.
+/// Functions may be called from any thread. Only the destructor ever waits for the device's driver.
 class PlaybackThread {
 public:
     struct Config {
         PlaybackEngine::Config engine;
         int priority = 0; ///< SCHED_FIFO priority requested for the thread; 0: none
     };
-    /// How long the destructor waits for a thread that is blocked in a driver before it abandons
-    /// it.
+    /// Time after which the destructor abandons a thread that is blocked in a driver.
     static constexpr nanoseconds longest_stop = std::chrono::seconds(1);
 
-    /// `host` is called on the thread, and never after the destructor.
+    /// `host` is called from the thread, and never after the destructor has returned.
     PlaybackThread(Config config, PlaybackEngine::Host &host);
     ~PlaybackThread();
     PlaybackThread(const PlaybackThread &) = delete;
     PlaybackThread &operator=(const PlaybackThread &) = delete;
 
-    /// Queues an item; if it has a due time, at latency() before it. Drops the item and counts it
-    /// if the queue is full.
+    /// Queues an item, which has to be done latency() before its due time. Drops the item and
+    /// counts it if the queue is full.
     void push(const PlaybackItem &item, std::span<const std::byte> data);
     [[nodiscard]] bool is_full() const;
     /// Blocks while the queue is full. Returns early after interrupt(true).
@@ -51,7 +50,7 @@ public:
     [[nodiscard]] Quality quality() const;
     /// Statistics as of the thread's last step.
     [[nodiscard]] PlaybackEngine::Snapshot snapshot() const;
-    /// Time before its due time at which an item has to be queued.
+    /// How long before its due time an item has to be queued.
     [[nodiscard]] nanoseconds latency() const;
     [[nodiscard]] ThreadPriority::Granted scheduling() const;
 
@@ -59,7 +58,7 @@ private:
     struct Shared;
     static void run(const std::shared_ptr<Shared> &shared, const Config &config);
 
-    std::shared_ptr<Shared> shared_; // an abandoned thread keeps it
+    std::shared_ptr<Shared> shared_; // shared with the thread, which may be abandoned
 };
 
 } // namespace jkvm

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Turns packets of any format that jkvmaudiosink accepts into float samples, and applies the
+// Converts packets of any format that jkvmaudiosink accepts to float samples and applies the
 // volume.
 #pragma once
 
@@ -23,7 +23,7 @@ public:
     /// Resets the decoder: the next packet does not continue the stream.
     void reset();
 
-    /// Factor of the volume, reached at the end of the next packet.
+    /// Sets the volume factor, to which the next packet is ramped.
     void set_gain(double gain) { gain_target_ = static_cast<float>(gain); }
 
     /// Totals of all decoders so far.
@@ -34,7 +34,7 @@ private:
     std::span<const float> apply_gain(std::span<const float> samples, unsigned channels);
 
     std::optional<OpusFrameDecoder> opus_;
-    OpusFrameDecoder::Counters earlier_; // of decoders with other channels
+    OpusFrameDecoder::Counters earlier_; // of previous decoders
     std::vector<float> raw_;
     std::vector<float> scaled_;
     float gain_ = 1;

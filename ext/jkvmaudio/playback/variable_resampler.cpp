@@ -11,8 +11,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// GstAudioResampler takes rates as integers, so large ones give fine steps. On 32-bit machines,
-// frames x rate must fit 32 bits, which 20 ms at this rate do.
+// GstAudioResampler requires integer rates, and large ones allow fine steps of the ratio. The
+// product of frames and rate must fit into 32 bits on 32-bit machines; with this rate, 20 ms do.
 constexpr int base_rate = 2'400'000;
 
 } // namespace

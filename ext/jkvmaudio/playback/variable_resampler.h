@@ -19,20 +19,21 @@ namespace jkvm {
 class VariableResampler {
 public:
     static constexpr unsigned rate = 48000; ///< Hz, of the input
-    /// Frames that one call takes at most: 5 ms.
+    /// Maximum input of one call, in frames: 5 ms.
     static constexpr std::size_t largest_input = rate / 200;
     static constexpr nanoseconds delay = nanoseconds(std::chrono::seconds(32)) / rate;
 
-    /// `device_rate`: of the output at ratio 1. Errors: out_of_resources.
+    /// `device_rate`: nominal rate of the output in Hz. Errors: out_of_resources.
     static Result<VariableResampler> create(unsigned channels, unsigned device_rate);
 
     /// `ratio`: output frames per input frame, relative to the nominal rates. One step is 0.42 ppm.
     void set_ratio(double ratio);
-    /// Takes interleaved input of at most largest_input frames. Output: valid until the next call.
+    /// Resamples interleaved input of at most largest_input frames. The result is valid until the
+    /// next call.
     std::span<const float> process(std::span<const float> input);
     /// Number of input frames whose output was not returned yet.
     [[nodiscard]] double held() const { return held_; }
-    /// Discards the stream so far.
+    /// Discards the held input: the next input does not continue the stream.
     void reset();
 
 private:

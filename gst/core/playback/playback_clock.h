@@ -16,11 +16,11 @@ public:
     /// `rate`: the device's nominal rate in Hz.
     explicit PlaybackClock(unsigned rate) : rate_(rate) {}
 
-    /// The hardware pointer reached `frame` at `time`. A reading is an observation only if the
+    /// Records that the hardware pointer reached `frame` at `time`. A reading qualifies only if the
     /// pointer had just moved; see PointerEdgeDetector.
     void observe(std::uint64_t frame, MonotonicTime time);
-    /// From `frame` on, the device runs `pitch` times as fast as by its own clock, because it was
-    /// told to.
+    /// Records that the device's pitch control was set: from `frame` on, the device plays `pitch`
+    /// times as fast as by its own clock.
     void set_pitch(double pitch, std::uint64_t frame);
     [[nodiscard]] double pitch() const { return pitch_; }
     /// Discards the position after the device was restarted; its rate is kept.
@@ -29,25 +29,25 @@ public:
     /// Number of observations since the last restart. Before the first one, time_of() is
     /// meaningless.
     [[nodiscard]] unsigned observations() const { return observations_; }
-    /// When the device plays `frame`, which may be in the past or in the future.
+    /// Time at which the device plays `frame`, in the past or in the future.
     [[nodiscard]] MonotonicTime time_of(std::uint64_t frame) const;
-    /// The frame that the device plays at that time; at least 0.
+    /// The frame that the device plays at `time`; 0 before the start.
     [[nodiscard]] std::uint64_t frame_at(MonotonicTime time) const;
     /// How much faster the device's own clock runs than its nominal rate, in parts per million.
     [[nodiscard]] double ppm() const { return filter_.ppm(); }
     [[nodiscard]] unsigned rate() const { return rate_; }
 
-    /// Time that the device's own clock counts until `frame`.
+    /// Time that the device's own clock counts from its start until `frame` is played.
     [[nodiscard]] nanoseconds to_time(std::uint64_t frame) const;
 
 private:
-    /// The nominal duration; does not overflow before 292 years of audio.
+    /// The nominal duration. Intermediate results do not overflow for 292 years of audio.
     [[nodiscard]] nanoseconds duration_of(std::uint64_t frames) const;
 
     unsigned rate_;
     double pitch_ = 1;
-    std::uint64_t pitch_frame_ = 0; // at which the pitch was set
-    nanoseconds pitch_time_{0};     // to_time() of it
+    std::uint64_t pitch_frame_ = 0; // first frame played at `pitch_`
+    nanoseconds pitch_time_{0};     // to_time(pitch_frame_)
     unsigned observations_ = 0;
     DeviceClockFilter filter_;
 };

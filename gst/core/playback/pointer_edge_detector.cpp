@@ -17,9 +17,9 @@ std::optional<MonotonicTime> PointerEdgeDetector::on_reading(std::uint64_t point
     }
     const auto interval = now - before->time;
     const bool has_moved = pointer != before->pointer;
-    // Without any edge for 1 s, one that is known to 2.5 ms is better than none.
-    const nanoseconds good_enough = 2 * resolution + (now - known_at_) / 500;
-    const bool is_edge = has_moved && interval <= good_enough;
+    // After 1 s without an edge, the readings may be 2.5 ms apart.
+    const nanoseconds max_interval = 2 * resolution + (now - known_at_) / 500;
+    const bool is_edge = has_moved && interval <= max_interval;
     if (has_moved)
         misses_ = is_edge ? 0 : misses_ + 1;
     if (is_edge)
@@ -28,7 +28,7 @@ std::optional<MonotonicTime> PointerEdgeDetector::on_reading(std::uint64_t point
         fine_steps_ = 0;
     if (!has_moved || (!is_edge && !is_exact()))
         return std::nullopt;
-    // A coarse pointer moved at some time between the two readings.
+    // A coarse pointer moved between the two readings: their midpoint has the smallest error.
     edge_ = Reading{pointer, is_exact() ? now : now - interval / 2};
     known_at_ = now;
     return edge_->time;
@@ -36,7 +36,8 @@ std::optional<MonotonicTime> PointerEdgeDetector::on_reading(std::uint64_t point
 
 void PointerEdgeDetector::learn_step(std::uint64_t moved)
 {
-    // Between two readings an exact pointer moves by 0.5 ms at most, that of a USB device by 1 ms.
+    // Between two readings an exact pointer advances by 0.5 ms at most, that of a USB device by at
+    // least 1 ms.
     const bool is_fine = moved * 1000 <= rate_ * 3ULL / 4;
     fine_steps_ = is_fine ? std::min(fine_steps_ + 1, fine_steps_needed) : 0;
     step_ = moved;
@@ -76,10 +77,10 @@ MonotonicTime PointerEdgeDetector::next_reading(const PlaybackClock &clock,
 
 nanoseconds PointerEdgeDetector::lead() const
 {
-    // The first reading after a pause finds that the pointer has moved; more such readings mean
-    // that the prediction is late.
-    constexpr int most_doublings = 6;
-    return resolution * (1 << std::clamp(misses_ - 1, 0, most_doublings));
+    // The first reading after a pause always finds a movement. If further ones find it too late,
+    // the predictions are late.
+    constexpr int max_doublings = 6;
+    return resolution * (1 << std::clamp(misses_ - 1, 0, max_doublings));
 }
 
 } // namespace jkvm

@@ -10,11 +10,11 @@
 
 namespace jkvm {
 
-/// A pointer may advance frame by frame, by one USB packet, or by a whole period. If it was read at
-/// any time, a coarse pointer's age would be unknown and would beat with the interval of the
-/// readings, which the rate estimate would follow. Therefore a reading counts only if the pointer
-/// moved within `resolution` before it, and next_reading() says when to read so that it does.
-/// Thread-bound.
+/// A pointer may advance frame by frame, by one USB packet, or by a whole period. A coarse pointer
+/// that is read at an arbitrary time is outdated by up to one step, and by a slowly varying part of
+/// it if the readings are periodic, too; the rate estimate would follow that variation. Therefore a
+/// reading counts only if the pointer moved just before it, and next_reading() returns a time for
+/// which this holds. Thread-bound.
 class PointerEdgeDetector {
 public:
     /// Interval of readings while an edge is expected.
@@ -22,17 +22,18 @@ public:
 
     explicit PointerEdgeDetector(unsigned rate) : rate_(rate) {}
 
-    /// Takes a reading of the pointer. Returns when the pointer reached this value if that is known
-    /// well enough for PlaybackClock::observe(). Up to two intervals of `resolution` between
-    /// readings are good enough; the bound grows while a busy machine delays every reading.
+    /// Processes a reading of the pointer. Returns the time at which the pointer reached this
+    /// value, or nothing if it is too uncertain for PlaybackClock::observe(). The readings before
+    /// and after a movement may be two intervals of `resolution` apart, and further the longer no
+    /// movement qualified, because a busy machine may delay every reading.
     std::optional<MonotonicTime> on_reading(std::uint64_t pointer, MonotonicTime now);
-    /// Starts over after the device was restarted.
+    /// Discards all readings after the device was restarted.
     void restart();
 
-    /// Whether the pointer moves so finely that each reading is an observation.
+    /// Whether the pointer advances in steps so small that every reading qualifies.
     [[nodiscard]] bool is_exact() const { return fine_steps_ >= fine_steps_needed; }
-    /// Time of the next reading, which finds the first edge at or after `earliest`. Not before the
-    /// last reading; `earliest` itself if the pointer is exact.
+    /// Returns when to read the pointer next in order to find the first edge at or after
+    /// `earliest`; `earliest` itself if the pointer is exact. Never before the last reading.
     [[nodiscard]] MonotonicTime next_reading(const PlaybackClock &clock,
                                              MonotonicTime earliest) const;
 
@@ -44,7 +45,7 @@ private:
         MonotonicTime time;
     };
     void learn_step(std::uint64_t moved);
-    /// Time from the first reading to the predicted edge.
+    /// How long before a predicted edge the readings begin.
     [[nodiscard]] nanoseconds lead() const;
 
     unsigned rate_;
@@ -53,7 +54,7 @@ private:
     MonotonicTime known_at_{};    // time of the last edge found, or of the first reading
     std::uint64_t step_ = 0;      // frames from edge to edge; 0: not known
     int fine_steps_ = 0;          // in a row
-    int misses_ = 0; // readings since the last edge that found the pointer moved at some time
+    int misses_ = 0;              // movements since the last edge that were found too late
 };
 
 } // namespace jkvm

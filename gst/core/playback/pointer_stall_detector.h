@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Notices that a running device's hardware pointer has stopped.
+// Detects that the hardware pointer of a running device has stopped.
 #pragma once
 
 #include "core/base/time.h"
@@ -26,7 +26,7 @@ public:
             moved_at_ = now;
         pointer_ = pointer;
     }
-    /// Restarts the time limit after the device was restarted.
+    /// Forgets the readings after the device was restarted; the limit applies from the next one.
     void restart() { pointer_.reset(); }
 
     [[nodiscard]] bool is_stalled(MonotonicTime now) const { return pointer_ && now >= deadline(); }

@@ -14,7 +14,7 @@ bool RingTarget::on_write(nanoseconds left, MonotonicTime now)
 {
     if (left >= near_miss || now < ignore_until_)
         return false;
-    ignore_until_ = now + lesson_interval;
+    ignore_until_ = now + event_interval;
     if (left <= nanoseconds(0))
         return raise(now);
     if (near_misses_ == 0 || now - first_near_miss_ > window) {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Chooses the fill level of a playback device's ring before each write from underruns and near
-// misses.
+// Raises the target fill level of a playback device's ring after underruns and near misses.
 #pragma once
 
 #include "core/base/time.h"
 
 namespace jkvm {
 
-/// Starts at 24 ms. An underrun, or the third near miss within a minute, raises it by half, up to
-/// the upper bound; it never falls, because each change is a change of the latency. Thread-bound.
+/// The target is how much audio the ring should hold when a packet is written. It starts at 24 ms.
+/// An underrun, or the third near miss within a minute, raises it by half, up to the upper bound.
+/// It is never lowered, because each change of the target changes the latency. Thread-bound.
 class RingTarget {
 public:
     static constexpr nanoseconds initial = std::chrono::milliseconds(24);
@@ -17,12 +17,12 @@ public:
     static constexpr nanoseconds window = std::chrono::minutes(1);
     static constexpr int near_misses_allowed = 2; // within the window
     /// Near misses and underruns within this time count once: they have the same cause.
-    static constexpr nanoseconds lesson_interval = std::chrono::seconds(1);
+    static constexpr nanoseconds event_interval = std::chrono::seconds(1);
 
     RingTarget(nanoseconds lower_bound, nanoseconds upper_bound);
 
-    /// New audio was written while the ring held `left`; 0 or less: the device had run dry.
-    /// Returns whether the target has changed.
+    /// Evaluates a write at which the ring held `left`; 0 or less after an underrun. Returns
+    /// whether the target has changed.
     bool on_write(nanoseconds left, MonotonicTime now);
 
     [[nodiscard]] nanoseconds time() const { return time_; }

@@ -10,11 +10,11 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Timestamps that differ less from the previous packet's end continue it. They are rounded.
+// Timestamps are rounded: a packet continues the previous one if it begins this close to its end.
 constexpr nanoseconds rounding = 2us;
-// Intervals of stretched timestamps agree within this, in ppm; those that jitter do not.
+// Maximum difference between intervals of stretched timestamps, in ppm; jitter is larger.
 constexpr double agreement = 100;
-// A due time that is further off than this has jumped, for example with the latency.
+// A due time that deviates by more than this has jumped, for example because the latency changed.
 constexpr nanoseconds clock_step = 2ms;
 
 double excess(nanoseconds actual, nanoseconds nominal)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Measures how fast a stream's timestamps advance compared with its samples.
+// Measures the rate of a stream's timestamps relative to that of its samples.
 #pragma once
 
 #include "core/base/time.h"
@@ -11,13 +11,13 @@
 
 namespace jkvm {
 
-/// An element that changes its delay without a jump stretches the timestamps of its output, and the
-/// samples have to be resampled by the same factor. The factor is known from the buffers' durations
-/// or, if these are not stretched, from equal intervals of the timestamps. To this the slow drift
-/// of the timestamps' clock against CLOCK_MONOTONIC is added. Thread-bound.
+/// An element that changes its delay gradually stretches the timestamps of its output, and the
+/// samples have to be resampled by the same factor. The factor is taken from the buffers' durations
+/// or, if these are not stretched, from equal intervals between timestamps. The slow drift of the
+/// pipeline's clock against CLOCK_MONOTONIC is added. Thread-bound.
 class TimestampRate {
 public:
-    /// Larger deviations, in ppm, are not stretched timestamps but jitter or jumps.
+    /// Maximum stretch, in ppm; a larger deviation is jitter or a jump.
     static constexpr double largest_stretch = 6000;
 
     struct Packet {
@@ -27,10 +27,10 @@ public:
         MonotonicTime due;     ///< time at which the first sample is to be played
     };
 
-    /// Takes each packet in the order of the stream. Returns by how much longer than nominal the
-    /// packet has to be played, in parts per million.
+    /// Returns how much longer than nominal the next packet of the stream has to be played, in
+    /// parts per million.
     double next(const Packet &packet);
-    /// The next packet does not continue the stream. The clock's drift is kept.
+    /// To be called if the next packet does not continue the stream. The measured drift is kept.
     void restart();
 
 private:
