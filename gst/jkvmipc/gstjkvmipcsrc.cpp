@@ -8,8 +8,13 @@
  * Connects to the Unix socket of a server that speaks the JetKVM audio protocol (jkvmipcsink, or the
  * capture process of a JetKVM) and pushes every Opus packet that it receives. It can be started before
  * the server. By default it reconnects when the connection ends, with pauses of 50 ms to 2 s. With
- * direction=microphone or mode=listen it listens instead and serves the newest client, as JetKVM's
- * playback process does.
+ * direction=microphone or mode=listen it listens instead and serves one client at a time.
+ *
+ * The property client-policy decides which one. With replace it is the newest, as in JetKVM's playback
+ * process; a process that was displaced by another one is turned away until the newest disconnects. With
+ * reject the first client keeps its place until it disconnects. With queue up to 16 further clients stay
+ * connected and wait: when the served client disconnects or sends a Stop, the first one that is sending
+ * frames is next. A client that waits is not told (no dialect can), and its frames are dropped.
  *
  * A buffer's timestamp is the capture time sent by the server, converted to this pipeline's clock; with
  * timestamp-mode=arrival it is the time of arrival minus the packet's duration. Each buffer starts where

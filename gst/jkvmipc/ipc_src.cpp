@@ -81,6 +81,7 @@ bool IpcSrc::open()
                                    .dialect = settings.ipc.spoken_dialect(),
                                    .heartbeat_interval = settings.heartbeat_interval,
                                    .pauses = {.seed = g_random_int()},
+                                   .policy = settings.policy,
                                    .may_connect = may_connect},
                       .timestamp_mode = settings.timestamp_mode});
     if (!opened) {

@@ -35,6 +35,20 @@ GType timestamp_mode_get_type()
     return type;
 }
 
+GType client_policy_get_type()
+{
+    static const GEnumValue values[] = {
+        {static_cast<int>(ClientPolicy::replace), "Serve the newest client", "replace"},
+        {static_cast<int>(ClientPolicy::reject), "Serve the first client, turn others away",
+         "reject"},
+        {static_cast<int>(ClientPolicy::queue),
+         "Serve one client after the other, let the others wait for their turn", "queue"},
+        {0, nullptr, nullptr},
+    };
+    static const GType type = register_enum("GstJkvmIpcSrcClientPolicy", values);
+    return type;
+}
+
 } // namespace
 
 const PropertyTable<IpcSrcSettings> &ipc_src_properties()
@@ -51,6 +65,8 @@ const PropertyTable<IpcSrcSettings> &ipc_src_properties()
                 "that sends nothing for three intervals is closed. 0 = never",
                 between(0ms, 1h), mutable_ready, &S::heartbeat_interval),
             priority_row(&S::priority),
+            row("client-policy", "Client policy", "Which client is served, if this element listens",
+                OneOf{client_policy_get_type()}, mutable_ready, &S::policy),
         }
             .include(ipc_properties(false), &S::ipc);
     return table;

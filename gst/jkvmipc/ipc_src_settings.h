@@ -4,6 +4,7 @@
 
 #include "common/stream_priority.h"
 #include "core/ipc/receive/received_stream.h"
+#include "core/ipc/socket/client_policy.h"
 #include "ipc_settings.h"
 
 namespace jkvm {
@@ -16,6 +17,7 @@ struct IpcSrcSettings {
     TimestampMode timestamp_mode = TimestampMode::capture;
     nanoseconds heartbeat_interval{0}; ///< 0 = never
     int priority = default_priority;
+    ClientPolicy policy = ClientPolicy::replace;
 };
 
 const PropertyTable<IpcSrcSettings> &ipc_src_properties();

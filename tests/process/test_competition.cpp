@@ -117,6 +117,30 @@ TEST_F(Competition, NewestTalkerKeepsTheEndWhileItLives)
     wait_for_reports(*receiver, 2);
 }
 
+TEST_F(Competition, TalkersTakeTurnsInAQueue)
+{
+    const auto receiver = run("jkvmipcsrc direction=microphone client-policy=queue "
+                              "stats-interval=500 socket-path=" +
+                              path_ + " ! fakesink");
+    ASSERT_TRUE(receiver->wait_for_output("new-state=(GstState)playing"));
+    const std::string connected = "jkvm-link, reason=(string)connected";
+    const auto first = run_sender("direction=microphone");
+    ASSERT_TRUE(receiver->wait_for_output(connected)) << receiver->output();
+    const auto second = run_sender("direction=microphone");
+    ASSERT_TRUE(second->wait_for_output("jkvm-client, reason=(string)added")) << second->output();
+
+    wait_for_reports(*receiver, 6); // a sender that nobody reads is disconnected after 2 s
+    wait_for_reports(*second, 1);
+    EXPECT_EQ(last_counter(*receiver, "connects"), 1u);
+    EXPECT_EQ(last_counter(*receiver, "lost"), 0u);
+    EXPECT_EQ(last_counter(*second, "connects"), 1u);
+    EXPECT_EQ(last_counter(*second, "dropped"), 0u);
+
+    kill_and_expect(*first, *receiver, connected);
+    wait_for_reports(*receiver, 2);
+    EXPECT_EQ(last_counter(*second, "connects"), 1u);
+}
+
 TEST_F(Competition, ProcessReplacesItsOwnConnection)
 {
     ElementProcess sender(Part::sink_listens, "client-policy=replace");

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/ipc/receive/frame_receiver.h"
 
-#include "core/base/overload.h"
-
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
@@ -61,6 +58,7 @@ FrameReceiver::Event FrameReceiver::wait(MonotonicTime deadline)
         } else if (control_.take_restart()) {
             schedule_.expedite();
             newest_.on_disconnected();
+            queue_.clear(); // their frames are outdated, too
             if (std::exchange(connection_, UniqueFd()))
                 return Event::restarted;
         } else if (control_.is_interrupted()) {
@@ -76,6 +74,12 @@ FrameReceiver::Event FrameReceiver::wait_for_message()
     for (;;) {
         if (control_.is_set())
             return Event::interrupted;
+        if (const auto config = std::exchange(config_while_queued_, std::nullopt)) {
+            message_ = *config;
+            return Event::message;
+        }
+        if (!is_talking_ && serve_talking_client())
+            return Event::connected;
         wire::RawMessage raw;
         switch (parser_.next(raw)) {
         case wire::Parser::Outcome::message:
@@ -85,6 +89,10 @@ FrameReceiver::Event FrameReceiver::wait_for_message()
             if (std::exchange(last_dialect_, parser_.dialect()) != parser_.dialect() ||
                 std::exchange(has_unsent_request_, false))
                 control_.request_wake_up(); // a request may be pending
+            if (std::holds_alternative<wire::OpusFrame>(message_))
+                is_talking_ = true;
+            else if (std::holds_alternative<wire::Stop>(message_))
+                is_talking_ = false;
             acknowledge_message();
             return Event::message;
         case wire::Parser::Outcome::violation:
@@ -95,13 +103,17 @@ FrameReceiver::Event FrameReceiver::wait_for_message()
         }
         if (is_past_deadline())
             return Event::interrupted;
-        // A listening end also accepts clients, because the newest one is served. The connected
-        // client is read first, so that new clients cannot prevent that.
-        std::array<pollfd, 3> fds{{{control_.fd(), POLLIN, 0},
-                                   {connection_.get(), POLLIN, 0},
-                                   {may_accept() ? socket_->fd() : -1, POLLIN, 0}}};
+        // A listening end also accepts clients, so that the client policy is applied at once. The
+        // served client is read first, so that new clients cannot prevent that.
+        auto &fds = poll_entries_;
+        fds.assign({{control_.fd(), POLLIN, 0},
+                    {connection_.get(), POLLIN, 0},
+                    {may_accept() ? socket_->fd() : -1, POLLIN, 0}});
+        queue_.add_to_poll(fds);
         if (::poll(fds.data(), fds.size(), milliseconds_to_deadline()) < 0 || fds[0].revents != 0)
             continue; // EINTR, or the control
+        if (std::any_of(fds.begin() + 3, fds.end(), [](const auto &e) { return e.revents != 0; }))
+            queue_.read(config_.endpoint.direction);
         if (fds[1].revents != 0) {
             if (auto error = read_some())
                 return lose_connection(std::move(*error));
@@ -146,6 +158,10 @@ FrameReceiver::Event FrameReceiver::wait_for_client()
     for (;;) {
         if (control_.is_set())
             return Event::interrupted;
+        if (auto next = queue_.take_next()) {
+            adopt(std::move(*next));
+            return Event::connected;
+        }
         if (const auto event = accept_client())
             return *event;
         if (is_past_deadline())
@@ -167,19 +183,51 @@ std::optional<FrameReceiver::Event> FrameReceiver::accept_client()
             accept_again_ = monotonic_now() + accept_pause;
         return std::nullopt;
     }
-    const auto info = identify(peer_.id + 1, fd.get());
+    const auto info = identify(next_id_++, fd.get());
     if (!is_allowed(config_.endpoint, info) || !config_.may_connect(info))
         return reject(fd.get(), wire::CloseReason::forbidden,
                       "uid " + std::to_string(info.uid) + " may not connect");
+    return admit(std::move(fd), info);
+}
+
+/// Applies the client policy.
+std::optional<FrameReceiver::Event> FrameReceiver::admit(UniqueFd fd, const PeerInfo &info)
+{
+    const bool is_busy = static_cast<bool>(connection_);
+    if (config_.policy == ClientPolicy::queue && is_busy && !queue_.is_full()) {
+        queue_.add({std::move(fd), info, {}, make_parser()});
+        return std::nullopt;
+    }
+    if (config_.policy != ClientPolicy::replace && is_busy) {
+        invitation_.on_turned_away();
+        return reject(fd.get(), wire::CloseReason::too_many, "another client is served");
+    }
     if (!newest_.admit(identify_process(info.pid))) {
         invitation_.on_turned_away();
         return reject(fd.get(), wire::CloseReason::replaced,
                       "process " + std::to_string(info.pid) + " was replaced by a newer client");
     }
-    if (connection_)
+    if (is_busy)
         send_close_reason(connection_.get(), own_format(), wire::CloseReason::replaced);
-    adopt(std::move(fd));
+    adopt({std::move(fd), info, {}, make_parser()});
     return Event::connected;
+}
+
+/// Lets the first waiting client that is talking and the served client, which is not, change
+/// places.
+bool FrameReceiver::serve_talking_client()
+{
+    auto next = queue_.take_talking();
+    if (!next)
+        return false;
+    queue_.add({std::move(connection_), peer_, buffers_, std::move(parser_)});
+    adopt(std::move(*next));
+    return true;
+}
+
+wire::Parser FrameReceiver::make_parser() const
+{
+    return {config_.endpoint.direction, config_.dialect};
 }
 
 /// The caller closes the connection `fd`.
@@ -229,23 +277,25 @@ FrameReceiver::Event FrameReceiver::wait_for_server()
     }
     watch_.disarm();
     schedule_.on_connected(monotonic_now());
-    const auto info = identify(peer_.id + 1, connected->get());
+    const auto info = identify(next_id_++, connected->get());
     if (!is_allowed(config_.endpoint, info)) {
         schedule_.on_closed(monotonic_now(), true);
         return reject(connected->get(), wire::CloseReason::forbidden,
                       "the server's uid " + std::to_string(info.uid) + " is not allowed");
     }
-    adopt(std::move(*connected));
+    adopt({std::move(*connected), info, {}, make_parser()});
     return Event::connected;
 }
 
-void FrameReceiver::adopt(UniqueFd connection)
+void FrameReceiver::adopt(ClientQueue::Client client)
 {
-    connection_ = std::move(connection);
+    connection_ = std::move(client.connection);
     close_reason_.reset();
-    peer_ = identify(peer_.id + 1, connection_.get());
+    peer_ = client.peer;
     buffers_ = set_buffer_sizes(config_.endpoint, connection_.get());
-    parser_.reset();
+    parser_ = std::move(client.parser);
+    config_while_queued_ = client.config;
+    is_talking_ = client.is_talking;
     last_dialect_ = parser_.dialect();
     unanswered_heartbeats_ = 0;
     next_heartbeat_ = monotonic_now() + config_.heartbeat_interval;
@@ -268,95 +318,6 @@ FrameReceiver::Event FrameReceiver::lose_connection(Error error)
     if (close_reason_)
         error_.detail = std::string("turned away by the peer: ") + name_of(*close_reason_);
     return Event::disconnected;
-}
-
-void FrameReceiver::acknowledge_message()
-{
-    const bool is_microphone = config_.endpoint.direction == wire::Direction::microphone;
-    if (!is_microphone || !socket_)
-        return;
-    const auto acknowledge = [this] { send_control(wire::MessageType::ack, {}); };
-    std::visit(Overload{
-                   [&](const wire::Config &) { acknowledge(); },
-                   [&](const wire::OpusConfig &) { acknowledge(); },
-                   [&](const wire::Heartbeat &) { acknowledge(); },
-                   [](const wire::OpusFrame &) {},
-                   [](const wire::Stop &) {},
-                   [](const wire::Ack &) {},
-                   [](const wire::Unknown &) {},
-               },
-               message_);
-}
-
-void ReceiverControl::request_encoder(const wire::EncoderConfig &config)
-{
-    set_request({.config = config});
-}
-
-void ReceiverControl::withdraw_request(const wire::EncoderConfig &config)
-{
-    set_request({.config = config, .is_withdrawn = true});
-}
-
-void ReceiverControl::set_request(const EncoderRequest &request)
-{
-    *encoder_request_.lock() = request;
-    request_wake_up();
-}
-
-void FrameReceiver::send_pending_request()
-{
-    if (!connection_)
-        return; // adopt() requests another wake-up
-    auto request = control_.encoder_request_.lock();
-    if (!*request || (*request)->is_sent)
-        return;
-    // The message is sent only if the dialect is known to have it. A peer recognised as v1 may be
-    // v2, but a real v1 peer would take OpusConfig for a Stop of a wrong length.
-    const auto dialect = parser_.dialect();
-    if (!dialect || !wire::type_code(*dialect, wire::MessageType::opus_config))
-        return;
-    const auto &config = (*request)->config;
-    const bool is_withdrawn = (*request)->is_withdrawn;
-    // If the socket buffer is full, the next received message triggers another attempt.
-    has_unsent_request_ =
-        !send_control(wire::MessageType::opus_config, config.encode()) ||
-        (is_withdrawn && !send_control(wire::MessageType::config, config.stream.encode()));
-    if (has_unsent_request_)
-        return;
-    (*request)->is_sent = true;
-    if (is_withdrawn)
-        request->reset();
-}
-
-/// Format of the messages that this end sends on the connection.
-wire::Format FrameReceiver::own_format() const
-{
-    return {config_.endpoint.direction, parser_.dialect().value_or(wire::Dialect::v1)};
-}
-
-/// Sends the whole message or nothing, without blocking: receiving frames matters more than an
-/// answer that the peer does not read. Returns false if it was not sent.
-bool FrameReceiver::send_control(wire::MessageType type, std::span<const std::byte> payload)
-{
-    const auto format = own_format();
-    const auto code = wire::type_code(format.dialect, type);
-    if (!code)
-        return false;
-    const wire::HeaderBytes header(format, {.type_code = *code,
-                                            .length = static_cast<std::uint32_t>(payload.size()),
-                                            .timestamp = wall_now()});
-    std::array<iovec, 2> parts{
-        {{const_cast<std::byte *>(header.bytes().data()), header.bytes().size()},
-         {const_cast<std::byte *>(payload.data()), payload.size()}}};
-    msghdr message{};
-    message.msg_iov = parts.data();
-    message.msg_iovlen = parts.size();
-    const auto sent = ::sendmsg(connection_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-    // After a partial message the peer would lose synchronisation, so the connection has to end.
-    if (sent > 0 && static_cast<std::size_t>(sent) < header.bytes().size() + payload.size())
-        ::shutdown(connection_.get(), SHUT_RDWR);
-    return sent > 0;
 }
 
 /// Returns the timeout for poll(), and sends a Heartbeat if one is due.

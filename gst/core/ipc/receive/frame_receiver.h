@@ -3,6 +3,8 @@
 #pragma once
 
 #include "core/base/wait_control.h"
+#include "core/ipc/receive/client_queue.h"
+#include "core/ipc/socket/client_policy.h"
 #include "core/ipc/socket/connect_schedule.h"
 #include "core/ipc/socket/connection.h"
 #include "core/ipc/socket/invitation.h"
@@ -43,7 +45,7 @@ private:
 /// Bound to the thread that calls wait().
 ///
 /// A connecting end retries indefinitely, with pauses (ConnectSchedule). A listening end serves one
-/// client, the newest (NewestClient).
+/// client at a time, which the client policy chooses.
 class FrameReceiver {
 public:
     struct Config {
@@ -53,6 +55,7 @@ public:
         /// neither a frame nor an Ack for `max_silent_intervals` of them.
         nanoseconds heartbeat_interval{0};
         ConnectSchedule::Config pauses;
+        ClientPolicy policy = ClientPolicy::replace; ///< of a listening end; not `share`
         /// Decides on a client whose user is allowed. Called by wait().
         std::function<bool(const PeerInfo &)> may_connect = [](const PeerInfo &) { return true; };
     };
@@ -101,7 +104,10 @@ private:
     bool is_peer_silent() const;
     Event lose_connection(Error error);
     Event reject(int fd, wire::CloseReason reason, std::string detail);
-    void adopt(UniqueFd connection);
+    std::optional<Event> admit(UniqueFd fd, const PeerInfo &info);
+    bool serve_talking_client();
+    wire::Parser make_parser() const;
+    void adopt(ClientQueue::Client client);
     std::optional<Event> accept_client();
     bool may_accept() const;
     std::optional<Error> read_some();
@@ -124,7 +130,12 @@ private:
     int unanswered_heartbeats_ = 0; // since the last message
     bool has_unsent_request_ = false;
     MonotonicTime accept_again_{}; // after accept() failed
+    std::uint64_t next_id_ = 1;
+    ClientQueue queue_; // with ClientPolicy::queue
+    std::vector<pollfd> poll_entries_;
     UniqueFd connection_;
+    bool is_talking_ = false;                         // the peer sent a frame, and no Stop after it
+    std::optional<wire::Config> config_while_queued_; // of the peer, not returned yet
     PeerInfo peer_;
     BufferSizes buffers_;
     int waiting_ = 0;

@@ -6,6 +6,7 @@
 #include "core/base/wake_event.h"
 #include "core/ipc/send/event_poll.h"
 #include "core/ipc/send/peer_table.h"
+#include "core/ipc/socket/client_policy.h"
 #include "core/ipc/socket/connect_schedule.h"
 #include "core/ipc/socket/invitation.h"
 #include "core/ipc/socket/listening_socket.h"
@@ -16,13 +17,6 @@
 #include <thread>
 
 namespace jkvm {
-
-/// Which clients a listening end serves.
-enum class ClientPolicy {
-    share,   ///< up to `max_clients`; further ones are turned away
-    replace, ///< only the newest, as JetKVM's own processes do (NewestClient)
-    reject,  ///< only the first; others are turned away while it is connected
-};
 
 /// Uses two threads: the caller's, which sends, and a service thread, which accepts or connects,
 /// reads from the peers and finishes the writes that the kernel did not accept at once.

@@ -340,6 +340,126 @@ TEST_F(ListeningReceiverTest, InvitesAProcessThatItTurnedAwayWhenItsClientLeaves
     EXPECT_TRUE(watch.take_appearance());
 }
 
+TEST_F(ListeningReceiverTest, KeepsItsClientWithPolicyReject)
+{
+    receiver_.reset();
+    receiver_ = make({.endpoint = {.role = Role::listen, .direction = wire::Direction::microphone},
+                      .policy = ClientPolicy::reject});
+    auto first = add_client();
+    const auto second = testing::connect_to(path_);
+    ASSERT_EQ(receiver_->wait(), Event::rejected);
+    EXPECT_EQ(receiver_->close_reason(), wire::CloseReason::too_many);
+    EXPECT_TRUE(testing::is_closed_by_peer(second.get()));
+    send_all(first.get(), message_v1("IMKJ", 0, 42, packet_));
+    EXPECT_EQ(receiver_->wait(), Event::message);
+    first.reset();
+    ASSERT_EQ(receiver_->wait(), Event::disconnected);
+    const auto third = add_client();
+}
+
+/// A receiver that lets its clients wait for their turn.
+class QueueingReceiverTest : public ListeningReceiverTest {
+protected:
+    QueueingReceiverTest()
+    {
+        receiver_.reset();
+        receiver_ =
+            make({.endpoint = {.role = Role::listen, .direction = wire::Direction::microphone},
+                  .policy = ClientPolicy::queue});
+    }
+    static void talk(const UniqueFd &client, std::int64_t captured)
+    {
+        const std::vector<std::uint8_t> packet{0xFC};
+        send_all(client.get(), message_v1("IMKJ", 0, captured, packet));
+    }
+    static void stop(const UniqueFd &client)
+    {
+        send_all(client.get(), message_v1("IMKJ", 2, 0, {}));
+    }
+    void expect_frame(std::int64_t captured)
+    {
+        ASSERT_EQ(receiver_->wait(), Event::message);
+        EXPECT_EQ(frame().captured.time_since_epoch(), nanoseconds(captured));
+    }
+};
+
+TEST_F(QueueingReceiverTest, ServesTheNextClientAfterAStopAndAfterADisconnect)
+{
+    const auto first = add_client();
+    talk(first, 1);
+    expect_frame(1);
+    auto second = testing::connect_to(path_);
+    const std::vector<std::uint8_t> config{0x80, 0xBB, 0, 0, 1, 0, 0, 0, 0xC0, 3, 0, 0};
+    EXPECT_EQ(receiver_->wait(monotonic_now() + 10ms), Event::timed_out) << "it waits";
+    send_all(second.get(), message_v1("IMKJ", 1, 0, config));
+    talk(second, 2);
+    talk(first, 3);
+    expect_frame(3);
+    EXPECT_EQ(testing::receive(second.get(), 17).size(), 17u) << "an Ack";
+
+    stop(first);
+    ASSERT_EQ(receiver_->wait(), Event::message);
+    EXPECT_TRUE(std::holds_alternative<wire::Stop>(receiver_->message()));
+    ASSERT_EQ(receiver_->wait(), Event::connected);
+    EXPECT_EQ(receiver_->peer().id, 2u);
+    ASSERT_EQ(receiver_->wait(), Event::message);
+    EXPECT_TRUE(std::holds_alternative<wire::Config>(receiver_->message()));
+    talk(first, 4); // now the first one waits
+    talk(second, 5);
+    expect_frame(5);
+
+    second.reset();
+    ASSERT_EQ(receiver_->wait(), Event::disconnected);
+    ASSERT_EQ(receiver_->wait(), Event::connected);
+    EXPECT_EQ(receiver_->peer().id, 1u);
+    talk(first, 6);
+    expect_frame(6);
+}
+
+TEST_F(QueueingReceiverTest, ServesAClientThatTalksInPlaceOfOneThatIsSilent)
+{
+    const auto silent = add_client();
+    const auto also_silent = testing::connect_to(path_);
+    const auto talker = testing::connect_to(path_);
+    talk(talker, 1);
+    ASSERT_EQ(receiver_->wait(), Event::connected);
+    EXPECT_EQ(receiver_->peer().id, 3u);
+    talk(talker, 2);
+    expect_frame(2);
+}
+
+TEST_F(QueueingReceiverTest, ForgetsAWaitingClientThatLeavesOrViolatesTheProtocol)
+{
+    const auto first = add_client();
+    talk(first, 1);
+    expect_frame(1);
+    auto leaving = testing::connect_to(path_);
+    const auto hostile = testing::connect_to(path_);
+    const auto last = testing::connect_to(path_);
+    EXPECT_EQ(receiver_->wait(monotonic_now() + 10ms), Event::timed_out);
+    leaving.reset();
+    send_all(hostile.get(), std::vector<std::uint8_t>(17, 0x20));
+    talk(last, 2);
+    stop(first);
+    ASSERT_EQ(receiver_->wait(), Event::message);
+    ASSERT_EQ(receiver_->wait(), Event::connected);
+    EXPECT_EQ(receiver_->peer().id, 4u);
+    EXPECT_TRUE(testing::is_closed_by_peer(hostile.get()));
+}
+
+TEST_F(QueueingReceiverTest, TurnsAwayClientsAboveTheMaximum)
+{
+    const auto first = add_client();
+    std::vector<UniqueFd> waiting;
+    for (std::size_t i = 0; i < ClientQueue::max_clients; ++i) {
+        waiting.push_back(testing::connect_to(path_));
+        EXPECT_EQ(receiver_->wait(monotonic_now() + 1ms), Event::timed_out);
+    }
+    const auto refused = testing::connect_to(path_);
+    ASSERT_EQ(receiver_->wait(), Event::rejected);
+    EXPECT_EQ(receiver_->close_reason(), wire::CloseReason::too_many);
+}
+
 TEST_F(FrameReceiverTest, IsForbiddenToConnectWithoutPermission)
 {
     if (::geteuid() != 0)
