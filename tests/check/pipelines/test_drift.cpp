@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // jkvmipcsrc ! jkvmadaptivequeue on a test clock and a fake wall clock, for an hour in which the
 // sender's sample clock drifts against them.
-#include "support/fake_wall_clock.h"
+#include "support/fake_clocks.h"
 #include "support/gst_test.h"
 #include "support/raw_socket.h"
 #include "support/temporary_directory.h"

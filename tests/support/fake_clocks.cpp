@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "support/fake_wall_clock.h"
+#include "support/fake_clocks.h"
 
 #include <dlfcn.h>
 
@@ -11,18 +11,29 @@ namespace jkvm::testing {
 namespace {
 
 constexpr std::int64_t not_faked = 0;
-std::atomic<std::int64_t> fake_time = not_faked; // ns since the Unix epoch
+std::atomic<std::int64_t> fake_wall_time = not_faked;      // ns since the Unix epoch
+std::atomic<std::int64_t> fake_monotonic_time = not_faked; // ns
 
 } // namespace
 
 FakeWallClock::~FakeWallClock()
 {
-    fake_time = not_faked;
+    fake_wall_time = not_faked;
 }
 
 void FakeWallClock::set(WallTime now)
 {
-    fake_time = now.time_since_epoch().count();
+    fake_wall_time = now.time_since_epoch().count();
+}
+
+FakeMonotonicClock::~FakeMonotonicClock()
+{
+    fake_monotonic_time = not_faked;
+}
+
+void FakeMonotonicClock::set(MonotonicTime now)
+{
+    fake_monotonic_time = now.time_since_epoch().count();
 }
 
 } // namespace jkvm::testing
@@ -33,8 +44,12 @@ clock_gettime(clockid_t clock, timespec *time) noexcept
 {
     using Function = int(clockid_t, timespec *);
     static auto *const real = reinterpret_cast<Function *>(::dlsym(RTLD_NEXT, "clock_gettime"));
-    const std::int64_t fake = jkvm::testing::fake_time;
-    if (clock != CLOCK_REALTIME || fake == jkvm::testing::not_faked)
+    std::int64_t fake = jkvm::testing::not_faked;
+    if (clock == CLOCK_REALTIME)
+        fake = jkvm::testing::fake_wall_time;
+    else if (clock == CLOCK_MONOTONIC)
+        fake = jkvm::testing::fake_monotonic_time;
+    if (fake == jkvm::testing::not_faked)
         return real(clock, time);
     *time = jkvm::to_timespec(jkvm::nanoseconds(fake));
     return 0;
