@@ -138,26 +138,41 @@ private:
     /// frame, or at any.
     std::optional<Stretch> find_next(const Stretch &before)
     {
+        // A concealment that is followed by the same offset may contain frames at other offsets.
         const auto end = std::min(before.end + concealment_, size_ - window);
         for (auto at = before.end; at < end; at += block) {
-            if (follows(at, before.offset))
-                return make_stretch(at, before.offset);
+            if (follows(at, before.offset)) {
+                const auto earlier = find_near_in(before.end, at - window, before.offset);
+                return earlier ? earlier : make_stretch(at, before.offset);
+            }
         }
         // The search of the whole signal is expensive, so it becomes rare in audio that is not part
         // of the signal at all.
         auto next_search = before.end;
         auto interval = search_window;
         for (auto at = before.end; at + window <= size_; at += block) {
-            if (is_silent(at, window))
-                continue;
-            if (const auto offset = find_near(at, before.offset))
-                return make_stretch(at, *offset);
-            if (at < next_search || at + search_window > size_)
+            if (const auto near = find_near_in(at, at + block, before.offset))
+                return near;
+            if (at < next_search || at + search_window > size_ || is_silent(at, window))
                 continue;
             if (const auto offset = find_anywhere(at, before.offset))
                 return make_stretch(at, *offset);
             next_search = at + interval;
             interval = std::min(2 * interval, maximum_search_interval);
+        }
+        return std::nullopt;
+    }
+
+    /// Finds a stretch that begins from `begin` to `end`, at an offset that differs from the given
+    /// one by a multiple of an Opus frame.
+    [[nodiscard]] std::optional<Stretch> find_near_in(Position begin, Position end,
+                                                      Position offset) const
+    {
+        for (auto at = begin; at < end; at += block) {
+            if (is_silent(at, window))
+                continue;
+            if (const auto found = find_near(at, offset))
+                return make_stretch(at, *found);
         }
         return std::nullopt;
     }

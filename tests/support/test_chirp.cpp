@@ -298,6 +298,23 @@ TEST_P(CodedChirp, CountsConcealmentOfAnyDuration)
     EXPECT_EQ(account.concealed, samples() + Samples(15ms)) << account;
 }
 
+TEST_P(CodedChirp, FindsFramesInsideAConcealment)
+{
+    OpusPath path(GetParam().channels, GetParam().bitrate, frame());
+    // Two runs of at least 20 ms between a concealment and two dropped frames; behind those, the
+    // recording is in step with the signal again.
+    const int run = std::max(1, static_cast<int>(20ms / frame()));
+    const auto is_dropped = [run](int number) {
+        return number == 70 + run || number == 71 + 2 * run;
+    };
+    const auto recording = path.run(frames, none, is_dropped, [this](int number) {
+        return number == 70 ? 2 * samples() : Samples(0);
+    });
+    const auto account = analyse_chirp(recording, GetParam().channels, opus_tolerance(frame()));
+    EXPECT_EQ(account.missing, 2 * frame()) << account;
+    EXPECT_EQ(account.concealed, 2 * frame()) << account;
+}
+
 INSTANTIATE_TEST_SUITE_P(Coding, CodedChirp,
                          ::testing::Values(Coding{1, 96000, 20ms}, Coding{2, 96000, 20ms},
                                            Coding{2, 128000, 20ms}, Coding{2, 128000, 10ms},
