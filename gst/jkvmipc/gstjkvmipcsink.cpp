@@ -104,10 +104,15 @@
  * the reason is forbidden if this process has no permission to connect to the socket, otherwise
  * unreachable.
  *
+ * jkvm-link is posted by an element that connects, as by jkvmipcsrc, when the state of the connection changes.
+ * Its fields are reason (connected, unreachable, closed, violation, slow, too-many, replaced, forbidden),
+ * socket-path and detail.
+ *
  * jkvm-session is posted for the clients of an element that listens. Its fields are reason, id, pid and uid. The
- * reason is started (the client is connected, the next frame is its first), stopped (the client disconnected
- * after a Stop), lost (the connection ended without one, was closed for a violation, or the client was too slow)
- * or replaced (by the client by-pid, by-uid). A client that was turned away has no session.
+ * reason is started (a first frame was sent to the client; first-frame is its running time, ns), stopped (the
+ * client disconnected after a Stop), lost (the connection ended without one, was closed for a violation, or the
+ * client was too slow) or replaced (by the client by-pid, by-uid). A client that was turned away, or that left
+ * before the first frame, has no session.
  *
  * ## Signals
  *

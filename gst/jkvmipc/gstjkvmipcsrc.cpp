@@ -14,7 +14,9 @@
  * process; a process that was displaced by another one is turned away until the newest disconnects. With
  * reject the first client keeps its place until it disconnects. With queue up to 16 further clients stay
  * connected and wait: when the served client disconnects or sends a Stop, the first one that is sending
- * frames is next. A client that waits is not told (no dialect can), and its frames are dropped.
+ * frames is next. A client that waits is not told (no dialect can), and its frames are dropped. For
+ * several talkers at once, let one element listen at a socket of each and mix them, as in the last
+ * example.
  *
  * A buffer's timestamp is the capture time sent by the server, converted to this pipeline's clock; with
  * timestamp-mode=arrival it is the time of arrival minus the packet's duration. Each buffer starts where
@@ -48,6 +50,7 @@
  * gst-launch-1.0 jkvmipcsrc socket-path=$XDG_RUNTIME_DIR/a.sock ! jkvmadaptivequeue ! opusdec plc=true ! audioconvert ! autoaudiosink
  * gst-launch-1.0 jkvmipcsrc socket-path=$XDG_RUNTIME_DIR/a.sock timestamp-mode=capture-even ! rtpopuspay ! udpsink host=192.168.0.2 port=5004
  * gst-launch-1.0 -e jkvmipcsrc socket-path=$XDG_RUNTIME_DIR/a.sock ! oggmux ! filesink location=a.ogg
+ * gst-launch-1.0 audiomixer name=mix ! autoaudiosink jkvmipcsrc direction=microphone socket-path=$XDG_RUNTIME_DIR/1.sock ! jkvmadaptivequeue ! opusdec plc=true ! mix. jkvmipcsrc direction=microphone socket-path=$XDG_RUNTIME_DIR/2.sock ! jkvmadaptivequeue ! opusdec plc=true ! mix.
  * ]|
  *
  * ## Encoder requests

@@ -43,7 +43,8 @@ const char *nick(RemovalReason reason)
 
 IpcSink::IpcSink(GstJkvmIpcSink *element)
     : element_(GST_ELEMENT(element)), sink_(GST_BASE_SINK(element)),
-      clients_(element_, "jkvm-client"), sessions_(element_), report_(element_, GST_CAT_DEFAULT)
+      clients_(element_, "jkvm-client"), link_(element_, "jkvm-link"), sessions_(element_),
+      report_(element_, GST_CAT_DEFAULT)
 {
     // The element never blocks a pipeline: it neither waits for the clock nor prerolls.
     gst_base_sink_set_sync(sink_, FALSE);
@@ -83,6 +84,7 @@ bool IpcSink::open()
         return false;
     }
     is_listening_ = endpoint->role == Role::listen;
+    path_ = endpoint->path;
     const auto dialect = settings.ipc.spoken_dialect().value_or(wire::Dialect::v1);
     auto sender = FrameSender::start({.endpoint = *endpoint,
                                       .dialect = dialect,
@@ -160,26 +162,30 @@ void IpcSink::send(GstBuffer *buffer, std::span<const std::byte> packet)
 {
     GST_LOG_OBJECT(element_, "%" GST_PTR_FORMAT, static_cast<void *>(buffer));
     std::optional<PacketFacts> facts;
+    bool is_too_large = false;
     unsigned dropped = 0;
+    std::vector<PeerInfo> starting;
     {
         auto session = session_.lock();
         facts = packet_facts(session->codec, packet);
-        if (facts && packet.size() <= session->max_packet) {
+        is_too_large = packet.size() > session->max_packet;
+        if (facts && !is_too_large) {
             session->frame_duration = facts->duration;
+            starting = sessions_.start_pending();
             dropped = session->sender->send(packet, capture_time(buffer, facts->duration),
                                             facts->duration);
         } else {
             ++(facts ? session->dropped_too_large : session->dropped_invalid);
         }
-        if (facts && packet.size() <= session->max_packet && dropped == 0)
-            return;
     }
+    if (!starting.empty())
+        sessions_.post_started(starting, running_time(buffer).value_or(running_now(element_)));
     if (!facts)
         warn_of_drop(1, "the buffer is not a packet of the codec in the caps");
+    else if (is_too_large)
+        warn_of_drop(1, "the packet is too large for a message");
     else if (dropped > 0)
         warn_of_drop(dropped, "a client reads too slowly");
-    else
-        warn_of_drop(1, "the packet is too large for a message");
 }
 
 void IpcSink::warn_of_drop(unsigned frames, const char *reason)
@@ -193,14 +199,21 @@ void IpcSink::warn_of_drop(unsigned frames, const char *reason)
 /// to end now.
 WallTime IpcSink::capture_time(GstBuffer *buffer, nanoseconds duration) const
 {
+    const auto running = running_time(buffer);
+    return running ? read_clocks(element_).wall_of(*running) : wall_now() - duration;
+}
+
+/// Returns the running time of the buffer's first sample, if it has one.
+std::optional<nanoseconds> IpcSink::running_time(GstBuffer *buffer) const
+{
     const auto &segment = sink_->segment;
     if (segment.format != GST_FORMAT_TIME || !GST_BUFFER_PTS_IS_VALID(buffer))
-        return wall_now() - duration;
+        return std::nullopt;
     const guint64 running =
         gst_segment_to_running_time(&segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
     if (!GST_CLOCK_TIME_IS_VALID(running))
-        return wall_now() - duration;
-    return read_clocks(element_).wall_of(nanoseconds(running));
+        return std::nullopt;
+    return nanoseconds(running);
 }
 
 GstStructure *IpcSink::stats() const
@@ -247,11 +260,11 @@ void IpcSink::on_peer_added(const PeerInfo &peer)
 {
     GST_INFO_OBJECT(element_, "peer %" G_GUINT64_FORMAT " connected: pid %d, uid %u", peer.id,
                     peer.pid, peer.uid);
+    if (is_listening_)
+        sessions_.on_added(peer);
     clients_.post("added", describe(peer));
-    if (is_listening_) {
-        session_ids_.insert(peer.id);
-        sessions_.on_started(peer, std::nullopt);
-    }
+    if (!is_listening_)
+        post_link("connected", {});
     g_signal_emit(element_, signals.client_added, 0, peer.id, static_cast<gint>(peer.pid),
                   static_cast<guint>(peer.uid));
 }
@@ -262,28 +275,24 @@ void IpcSink::on_peer_removed(const PeerTable::Removal &removal)
     GST_INFO_OBJECT(element_, "peer %" G_GUINT64_FORMAT " removed: %s, pid %d, uid %u%s%s", peer.id,
                     nick(reason), peer.pid, peer.uid, detail.empty() ? "" : ": ", detail.c_str());
     clients_.post(nick(reason), describe(peer).set("detail", detail));
-    end_session(removal);
+    if (is_listening_)
+        sessions_.on_removed(removal);
+    else if (reason != RemovalReason::ended)
+        post_link(nick(reason), detail);
     g_signal_emit(element_, signals.client_removed, 0, peer.id, nick(reason));
 }
 
-void IpcSink::end_session(const PeerTable::Removal &removal)
+void IpcSink::post_link(const char *reason, const std::string &detail)
 {
-    // A client that was turned away had no session.
-    if (session_ids_.erase(removal.peer.id) == 0 || removal.reason == RemovalReason::ended)
-        return;
-    if (removal.replaced_by)
-        sessions_.on_replaced(removal.peer, *removal.replaced_by);
-    else if (removal.has_stopped)
-        sessions_.on_stopped(removal.peer);
-    else
-        sessions_.on_lost(removal.peer);
+    link_.post(reason, Fields().set("socket-path", path_).set("detail", detail));
 }
 
 void IpcSink::on_peer_unreachable(const Error &error)
 {
     GST_DEBUG_OBJECT(element_, "could not connect: %s", error.detail.c_str());
-    clients_.post(is_permission_denied(error) ? "forbidden" : "unreachable",
-                  Fields().set("socket-path", error.subject).set("detail", error.detail));
+    const char *reason = is_permission_denied(error) ? "forbidden" : "unreachable";
+    clients_.post(reason, Fields().set("socket-path", path_).set("detail", error.detail));
+    post_link(reason, error.detail);
 }
 
 } // namespace jkvm

@@ -3,6 +3,7 @@
 // FrameSender into messages, signals and upstream events.
 #pragma once
 
+#include "client_sessions.h"
 #include "common/element_message.h"
 #include "common/stats_report.h"
 #include "core/base/guarded.h"
@@ -10,12 +11,10 @@
 #include "core/ipc/send/frame_sender.h"
 #include "gstjkvmipcsink.h"
 #include "ipc_sink_settings.h"
-#include "session_messages.h"
 
 #include <gst/base/gstbasesink.h>
 
 #include <memory>
-#include <set>
 #include <span>
 #include <string>
 
@@ -62,8 +61,9 @@ private:
         Codec codec = Codec::opus;     // of the caps
     };
 
-    void end_session(const PeerTable::Removal &removal);
+    void post_link(const char *reason, const std::string &detail);
     void send(GstBuffer *buffer, std::span<const std::byte> packet);
+    std::optional<nanoseconds> running_time(GstBuffer *buffer) const;
     WallTime capture_time(GstBuffer *buffer, nanoseconds duration) const;
     void warn_of_drop(unsigned frames, const char *reason);
     GstStructure *stats() const;
@@ -72,9 +72,11 @@ private:
     GstElement *element_;
     GstBaseSink *sink_;
     ElementMessages clients_;
-    SessionMessages sessions_;
-    bool is_listening_ = false;             // set before the sender starts
-    std::set<std::uint64_t> session_ids_{}; // of the connected clients; observer calls only
+    ElementMessages link_;
+    ClientSessions sessions_;
+    // Set before the sender starts.
+    bool is_listening_ = false;
+    std::string path_;
     StatsReport report_;
     Guarded<IpcSinkSettings> settings_;
     Guarded<Session> session_;                         // locked before the sender's own lock

@@ -12,12 +12,9 @@ Fields describe(const PeerInfo &client)
 
 } // namespace
 
-void SessionMessages::on_started(const PeerInfo &client, std::optional<nanoseconds> first_frame)
+void SessionMessages::on_started(const PeerInfo &client, nanoseconds first_frame)
 {
-    auto fields = describe(client);
-    if (first_frame)
-        fields.set("first-frame", *first_frame);
-    messages_.post("started", fields);
+    messages_.post("started", describe(client).set("first-frame", first_frame));
 }
 
 void SessionMessages::on_stopped(const PeerInfo &client)

@@ -12,8 +12,8 @@ class SessionMessages {
 public:
     explicit SessionMessages(GstElement *element) : messages_(element, "jkvm-session") {}
 
-    /// `first_frame`: running time of the first frame of a client that sends.
-    void on_started(const PeerInfo &client, std::optional<nanoseconds> first_frame);
+    /// `first_frame`: running time of the first frame from or to the client.
+    void on_started(const PeerInfo &client, nanoseconds first_frame);
     /// The client sent a Stop.
     void on_stopped(const PeerInfo &client);
     /// The connection ended without a Stop.

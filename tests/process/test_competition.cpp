@@ -16,12 +16,17 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Returns the counter in the last statistics message that the program printed.
-std::uint64_t last_counter(const Program &program, const std::string &field)
+/// Returns the counter in the last statistics message that the program printed, of which only a
+/// part may have been read.
+std::uint64_t last_counter(Program &program, const std::string &field)
 {
     const auto &output = program.output();
+    const auto message = output.rfind("-stats,");
+    while (output.find('\n', message) == std::string::npos &&
+           program.wait_for_output("\n", program.occurrences("\n") + 1)) {
+    }
     const auto key = " " + field + "=(guint64)";
-    const auto at = output.find(key, output.rfind("-stats"));
+    const auto at = output.find(key, message);
     EXPECT_NE(at, std::string::npos) << field << " in " << output;
     return at != std::string::npos ? std::stoull(output.substr(at + key.size())) : UINT64_MAX;
 }
@@ -103,7 +108,7 @@ TEST_F(Competition, NewestTalkerKeepsTheEndWhileItLives)
     wait_for_reports(*receiver, 3); // more than a second, the interval between equal messages
     const auto newest = run_sender("direction=microphone");
     ASSERT_TRUE(receiver->wait_for_output(connected, 2)) << receiver->output();
-    ASSERT_TRUE(displaced->wait_for_output("jkvm-client, reason=(string)replaced"))
+    ASSERT_TRUE(displaced->wait_for_output("jkvm-link, reason=(string)replaced"))
         << displaced->output();
 
     wait_for_reports(*receiver, 8);
@@ -139,6 +144,44 @@ TEST_F(Competition, TalkersTakeTurnsInAQueue)
     kill_and_expect(*first, *receiver, connected);
     wait_for_reports(*receiver, 2);
     EXPECT_EQ(last_counter(*second, "connects"), 1u);
+}
+
+TEST_F(Competition, FirstListenerKeepsItsPlaceWithPolicyReject)
+{
+    const auto sender = run_sender("dialect=v2 client-policy=reject");
+    const std::string added = "jkvm-client, reason=(string)added";
+    const auto first = run(listener());
+    ASSERT_TRUE(sender->wait_for_output(added)) << sender->output();
+    const auto second = run(listener());
+    ASSERT_TRUE(second->wait_for_output("jkvm-link, reason=(string)too-many")) << second->output();
+    wait_for_reports(*first, 4);
+    EXPECT_EQ(last_counter(*first, "connects"), 1u);
+    EXPECT_EQ(last_counter(*first, "lost"), 0u);
+
+    kill_and_expect(*first, *sender, added);
+    ASSERT_TRUE(sender->wait_for_output("jkvm-session, reason=(string)lost")) << sender->output();
+    wait_for_reports(*second, 2);
+}
+
+TEST_F(Competition, FirstTalkerKeepsItsPlaceWithPolicyReject)
+{
+    const auto receiver = run("jkvmipcsrc direction=microphone client-policy=reject "
+                              "stats-interval=500 socket-path=" +
+                              path_ + " ! fakesink");
+    ASSERT_TRUE(receiver->wait_for_output("new-state=(GstState)playing"));
+    const std::string connected = "jkvm-link, reason=(string)connected";
+    const auto first = run_sender("direction=microphone");
+    ASSERT_TRUE(receiver->wait_for_output(connected)) << receiver->output();
+    const auto second = run_sender("direction=microphone");
+    ASSERT_TRUE(second->wait_for_output("jkvm-link, reason=(string)too-many")) << second->output();
+    wait_for_reports(*receiver, 4);
+    EXPECT_EQ(last_counter(*receiver, "connects"), 1u);
+    EXPECT_EQ(last_counter(*receiver, "lost"), 0u);
+
+    kill_and_expect(*first, *receiver, connected);
+    ASSERT_TRUE(receiver->wait_for_output("jkvm-session, reason=(string)lost"))
+        << receiver->output();
+    wait_for_reports(*receiver, 2);
 }
 
 TEST_F(Competition, ProcessReplacesItsOwnConnection)

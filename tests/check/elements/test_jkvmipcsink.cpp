@@ -318,31 +318,6 @@ TEST(JkvmIpcSinkPipeline, PostsMessagesForClientsThatConnectAndLeave)
     EXPECT_EQ(stat(pipeline.element("s"), "protocol-errors"), 1u);
 }
 
-TEST(JkvmIpcSinkPipeline, PostsTheSessionsOfItsClients)
-{
-    testing::TemporaryDirectory directory;
-    const auto path = directory.file("a.sock");
-    Pipeline pipeline("appsrc ! jkvmipcsink client-policy=replace socket-path=" + path);
-    pipeline.play();
-    const auto expect_pid = [](const GstRef<GstMessage> &message, const char *field) {
-        gint pid = 0;
-        EXPECT_TRUE(gst_structure_get_int(gst_message_get_structure(message.get()), field, &pid));
-        EXPECT_EQ(pid, ::getpid());
-    };
-    const auto first = connect_to(path);
-    expect_pid(pipeline.wait_for_element_message("jkvm-session", "started"), "pid");
-    auto second = connect_to(path);
-    const auto replaced = pipeline.wait_for_element_message("jkvm-session", "replaced");
-    expect_pid(replaced, "pid");
-    expect_pid(replaced, "by-pid");
-    testing::send_all(second.get(), testing::message_v1("UOKJ", 2, wall_clock_ns(), {})); // Stop
-    second.reset();
-    expect_pid(pipeline.wait_for_element_message("jkvm-session", "stopped"), "pid");
-    auto third = connect_to(path);
-    third.reset();
-    expect_pid(pipeline.wait_for_element_message("jkvm-session", "lost"), "pid");
-}
-
 TEST(JkvmIpcSinkPipeline, PostsAnErrorForThePathOfALiveServer)
 {
     testing::TemporaryDirectory directory;

@@ -474,38 +474,6 @@ TEST_F(JkvmIpcSrc, ReconnectsAfterAPause)
     EXPECT_TRUE(server_);
 }
 
-TEST(JkvmIpcSrcPipeline, PostsTheSessionsOfItsClients)
-{
-    testing::TemporaryDirectory directory;
-    const auto path = directory.file("a.sock");
-    Pipeline pipeline("jkvmipcsrc direction=microphone socket-path=" + path + " ! fakesink");
-    pipeline.play();
-    const auto talk = [](const UniqueFd &client) {
-        send_all(client.get(), message_v1("IMKJ", 0, wall_clock_ns(), packet));
-    };
-    const auto expect_pid = [](const GstRef<GstMessage> &message, const char *field) {
-        gint pid = 0;
-        EXPECT_TRUE(gst_structure_get_int(gst_message_get_structure(message.get()), field, &pid));
-        EXPECT_EQ(pid, ::getpid());
-    };
-    const auto first = testing::connect_to(path);
-    pipeline.wait_for_element_message("jkvm-link", "connected"); // in PLAYING
-    talk(first);
-    const auto started = pipeline.wait_for_element_message("jkvm-session", "started");
-    expect_pid(started, "pid");
-    EXPECT_TRUE(gst_structure_has_field(gst_message_get_structure(started.get()), "first-frame"));
-    auto second = testing::connect_to(path);
-    const auto replaced = pipeline.wait_for_element_message("jkvm-session", "replaced");
-    expect_pid(replaced, "pid");
-    expect_pid(replaced, "by-pid");
-    talk(second);
-    send_all(second.get(), message_v1("IMKJ", 2, wall_clock_ns(), {})); // Stop
-    expect_pid(pipeline.wait_for_element_message("jkvm-session", "stopped"), "pid");
-    talk(second);
-    second.reset();
-    expect_pid(pipeline.wait_for_element_message("jkvm-session", "lost"), "pid");
-}
-
 TEST(JkvmIpcSrcPipeline, WaitsForItsServerAndStopsWithoutDelay)
 {
     testing::TemporaryDirectory directory;
