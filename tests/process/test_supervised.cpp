@@ -3,6 +3,7 @@
 //
 // Environment: JKVM_WORKER is the path of the worker program.
 #include "support/alsa_device.h"
+#include "support/played_audio.h"
 #include "support/program.h"
 #include "support/temporary_directory.h"
 
@@ -25,6 +26,7 @@
 #include <iterator>
 #include <optional>
 #include <sstream>
+#include <thread>
 
 namespace jkvm::testing {
 namespace {
@@ -223,6 +225,52 @@ TEST_F(Supervised, WorkerIsTheOnlyChildAndInheritsNoResources)
     }
     EXPECT_EQ(pipes, "1 2 3 "); // the output, the errors, the heartbeats
     stop();
+}
+
+/// Plays a tone in a worker.
+class SupervisedPlayback : public Supervised {
+protected:
+    SupervisedPlayback()
+    {
+        pcm_.record_playback();
+        start({"audiotestsrc", "is-live=true", "samplesperbuffer=960", "freq=997", "volume=0.5",
+               "!", "audio/x-raw,rate=48000,channels=2", "!", "opusenc", "!", "jkvmsupervisedsink",
+               "launch=jkvmadaptivequeue ! jkvmaudiosink device=" + pcm_.device()});
+    }
+    /// Waits for audio that is played after now.
+    void expect_audio()
+    {
+        const auto begin = std::chrono::steady_clock::now();
+        const auto has_audio = [&] {
+            const PlayedAudio played(pcm_);
+            return played.first_above(8000, begin.time_since_epoch()) < played.frames();
+        };
+        while (!has_audio()) {
+            ASSERT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20))
+                << program_->output() << pcm_.log();
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        }
+    }
+};
+
+TEST_F(SupervisedPlayback, PlaysAgainAfterTheWorkerIsKilledAndAfterADeviceLoss)
+{
+    for (int i = 1; i <= 3; ++i) {
+        const auto worker = wait_for_worker(i);
+        expect_audio();
+        ::kill(worker, SIGKILL);
+        ASSERT_TRUE(program_->wait_for_output("jkvm-child, reason=(string)killed", i));
+    }
+    wait_for_worker(4);
+    expect_audio();
+    pcm_.send("unplug");
+    // The three killed workers logged no end.
+    ASSERT_TRUE(pcm_.wait_for_log(" closed", std::chrono::seconds(20))) << pcm_.log();
+    ASSERT_TRUE(pcm_.wait_for_log("refused ENODEV", std::chrono::seconds(20))) << pcm_.log();
+    pcm_.clear_open_errno();
+    expect_audio();
+    stop();
+    EXPECT_EQ(program_->occurrences("jkvm-child, reason=(string)started"), 4);
 }
 
 /// Runs the worker program alone, as systemd does.

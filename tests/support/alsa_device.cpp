@@ -138,6 +138,12 @@ void TestPcm::record_playback()
     put("record", "");
 }
 
+void TestPcm::clear_recording()
+{
+    remove("played");
+    std::filesystem::resize_file(directory_ + "/log", 0);
+}
+
 void TestPcm::simulate_clock()
 {
     constexpr int64_t start = 1'000'000'000; // ns; 0 and 1 have a meaning as times of an alarm

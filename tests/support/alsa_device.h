@@ -67,6 +67,9 @@ public:
     /// Lets every later open for playback record what is played; see played_audio.h.
     void record_playback();
 
+    /// Deletes the recording and the log. Must not be called while a process has the PCM open.
+    void clear_recording();
+
     /// Makes later opens use a simulated clock, which starts at 1 s and only advances by advance().
     void simulate_clock();
     /// Advances the simulated clock and wakes up pollers of the PCM.
