@@ -114,7 +114,7 @@ void AudioSink::get_property(guint id, GValue *value, GParamSpec *spec)
 bool AudioSink::open()
 {
     const auto settings = settings_.snapshot();
-    on_device_lost_ = settings.on_device_lost;
+    on_device_lost_ = settings.device.on_device_lost;
     failure_.lock()->reset();
     is_ended_ = false;
     format_.reset();
@@ -124,8 +124,8 @@ bool AudioSink::open()
         PlaybackThread::Config{
             .engine = {.devices = split_device_list(settings.device.device),
                        .period = settings.device.latency_time,
-                       .buffer_time = settings.buffer_time,
-                       .follows_clock = settings.slave_method == PlaybackSlaveMethod::resample,
+                       .buffer_time = settings.device.buffer_time,
+                       .follows_clock = settings.device.slave_method == SlaveMethod::follow,
                        .open_pitch_control = may_set_pitch
                                                  ? PitchControlFactory(&open_pitch_control)
                                                  : PitchControlFactory()},
@@ -186,7 +186,7 @@ bool AudioSink::answer_query(GstQuery *query) const
     if (GST_QUERY_TYPE(query) != GST_QUERY_CUSTOM ||
         !gst_structure_has_name(gst_query_get_structure(query), follows_timestamps_query))
         return false;
-    const bool follows = settings_.lock()->slave_method == PlaybackSlaveMethod::resample;
+    const bool follows = settings_.lock()->device.slave_method == SlaveMethod::follow;
     gst_structure_set(gst_query_writable_structure(query), "follows", G_TYPE_BOOLEAN,
                       static_cast<gboolean>(follows), nullptr);
     return true;
@@ -204,7 +204,7 @@ void AudioSink::on_device_changed(const DeviceReport &report)
     if (report.state == DeviceState::open)
         return; // not known to work yet
     const bool runs = report.state == DeviceState::run;
-    if (!runs && on_device_lost_ != OnPlaybackLost::discard)
+    if (!runs && on_device_lost_ != OnDeviceLost::wait)
         *failure_.lock() = Error{kind_of(report.trouble), report.device, report.detail};
     const char *reason = runs                                   ? "running"
                          : report.state == DeviceState::blocked ? "blocked"
@@ -242,7 +242,7 @@ GstFlowReturn AudioSink::check_device()
     if (!failure)
         return GST_FLOW_OK;
     is_ended_ = true;
-    if (on_device_lost_ == OnPlaybackLost::error)
+    if (on_device_lost_ == OnDeviceLost::error)
         post_error(element_, *failure);
     // After GST_FLOW_ERROR, the source would post an error of its own.
     return GST_FLOW_EOS;

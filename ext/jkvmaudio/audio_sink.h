@@ -105,7 +105,7 @@ private:
     std::optional<PlaybackFormat> format_;
     GstClockTime end_ = GST_CLOCK_TIME_NONE;       // running time of the last item's end
     GstClockTime audio_end_ = GST_CLOCK_TIME_NONE; // running time of the last packet's end
-    OnPlaybackLost on_device_lost_ = OnPlaybackLost::discard;
+    OnDeviceLost on_device_lost_ = OnDeviceLost::wait;
     bool is_ended_ = false; // by on-device-lost
 };
 

@@ -138,7 +138,7 @@ bool AudioSrc::open()
         return false;
     }
     channels_ = capture_channels(codec.direction());
-    on_device_lost_ = settings.on_device_lost;
+    on_device_lost_ = settings.device.on_device_lost;
     *stats_.lock() = {.channels = channels_};
     pool_ = PacketPool(std::max(OpusFrameEncoder::max_packet_size,
                                 CaptureFrameReader::max_frame * channels_ * sizeof(std::int16_t)));
@@ -149,9 +149,9 @@ bool AudioSrc::open()
         CaptureEngine::Config{.devices = split_device_list(settings.device.device),
                               .channels = channels_,
                               .period = std::min(settings.device.latency_time, frame),
-                              .buffer_time = std::max(settings.buffer_time, 2 * frame)},
+                              .buffer_time = std::max(settings.device.buffer_time, 2 * frame)},
         *this);
-    engine_->set_following_clock(settings.slave_method == SlaveMethod::skew);
+    engine_->set_following_clock(settings.device.slave_method == SlaveMethod::follow);
     codec_changed_ = true;
     devices_changed_ = false;
     bool is_open = apply_settings();
@@ -235,7 +235,7 @@ bool AudioSrc::answer_latency(GstQuery *query)
     // size that will be requested.
     auto ring = stats_.lock()->device.format.buffer_time;
     if (ring == 0ns)
-        ring = settings_.lock()->buffer_time;
+        ring = settings_.lock()->device.buffer_time;
     gst_query_set_latency(query, TRUE, static_cast<GstClockTime>(latency.count()),
                           static_cast<GstClockTime>((latency + ring).count()));
     return true;

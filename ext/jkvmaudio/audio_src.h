@@ -111,7 +111,7 @@ private:
     unsigned channels_ = 2;  // captured
     EncoderSettings stream_; // described by the caps
     int pre_skip_ = 0;       // in the caps
-    OnDeviceLost on_device_lost_ = OnDeviceLost::silence;
+    OnDeviceLost on_device_lost_ = OnDeviceLost::wait;
     MonotonicTime next_loss_warning_{};
     nanoseconds unlogged_loss_{0};
 };

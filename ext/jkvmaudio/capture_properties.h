@@ -6,14 +6,8 @@
 
 namespace jkvm {
 
-enum class SlaveMethod { skew, none };
-enum class OnDeviceLost { silence, error, eos };
-
 struct CaptureSettings {
-    DeviceSettings device;
-    nanoseconds buffer_time = std::chrono::milliseconds(500);
-    SlaveMethod slave_method = SlaveMethod::skew;
-    OnDeviceLost on_device_lost = OnDeviceLost::silence;
+    DeviceSettings device{.buffer_time = std::chrono::milliseconds(500)};
 };
 
 const PropertyTable<CaptureSettings> &capture_properties();

@@ -5,18 +5,24 @@ namespace jkvm {
 
 using namespace std::chrono_literals;
 
-const PropertyTable<DeviceSettings> &device_properties()
+PropertyTable<DeviceSettings> device_properties(const DirectionTraits &traits)
 {
     using S = DeviceSettings;
-    static const PropertyTable<S> table{
+    return {
         row("device", "Device",
             "ALSA name of the device, as listed by arecord -L or aplay -L, or the id or name of a "
             "card. Several names, separated by ';', are tried in this order",
             AnyValue{}, mutable_playing, &S::device),
+        row("buffer-time", "Buffer time", traits.buffer_time_blurb,
+            between(traits.minimum_buffer_time, 2000000us), mutable_ready, &S::buffer_time),
         row("latency-time", "Latency time",
             "Maximum period requested from the device (us); jkvmaudiosrc requests a shorter one "
             "for shorter frames",
             between(1000us, 60000us), mutable_ready, &S::latency_time),
+        row("slave-method", "Slave method", traits.slave_method_blurb, traits.slave_method,
+            mutable_ready, &S::slave_method),
+        row("on-device-lost", "On device lost", "What to do while no device works",
+            traits.on_device_lost, mutable_ready, &S::on_device_lost),
         row("provide-clock", "Provide clock", "Whether to offer the device's clock to the pipeline",
             AnyValue{}, mutable_ready, &S::provide_clock),
         row("mute", "Mute", "Whether to replace the audio by silence", AnyValue{}, mutable_playing,
@@ -26,7 +32,6 @@ const PropertyTable<DeviceSettings> &device_properties()
         priority_row(&S::priority),
         stats_interval_row(&S::report_interval),
     };
-    return table;
 }
 
 void set_provides_clock(GstElement *element, bool provides_clock)

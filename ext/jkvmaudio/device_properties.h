@@ -9,9 +9,25 @@
 
 namespace jkvm {
 
+/// How the pipeline's clock is followed when the device's clock differs.
+enum class SlaveMethod {
+    follow, ///< capture: by the timestamps; playback: by resampling
+    none,
+};
+
+/// What happens while no device works.
+enum class OnDeviceLost {
+    wait, ///< capture: outputs silence; playback: discards audio
+    error,
+    eos,
+};
+
 struct DeviceSettings {
     std::string device = "hw:0,0";
+    nanoseconds buffer_time{0};
     nanoseconds latency_time = std::chrono::milliseconds(10);
+    SlaveMethod slave_method = SlaveMethod::follow;
+    OnDeviceLost on_device_lost = OnDeviceLost::wait;
     bool provide_clock = false;
     bool mute = false;
     double volume = 1;
@@ -22,13 +38,22 @@ struct DeviceSettings {
     [[nodiscard]] double gain() const { return mute ? 0 : volume; }
 };
 
-const PropertyTable<DeviceSettings> &device_properties();
+/// The parts of these properties that depend on the direction.
+struct DirectionTraits {
+    std::chrono::microseconds minimum_buffer_time;
+    const char *buffer_time_blurb;
+    OneOf slave_method; ///< of SlaveMethod
+    const char *slave_method_blurb;
+    OneOf on_device_lost; ///< of OnDeviceLost
+};
+
+PropertyTable<DeviceSettings> device_properties(const DirectionTraits &traits);
 
 /// Makes GStreamer ask the element for a clock, or not: it asks only elements with that flag.
 void set_provides_clock(GstElement *element, bool provides_clock);
 
-/// The read-only properties of an Owner; `actual_time` returns a member of the format that the open
-/// device granted, in microseconds, and `stats` a structure (transfer full).
+/// The read-only properties of an Owner. `buffer_time` and `latency_time` return microseconds;
+/// `stats` returns a structure (transfer full).
 template <typename Owner>
 PropertyTable<Owner> live_device_properties(gint64 (Owner::*buffer_time)() const,
                                             gint64 (Owner::*latency_time)() const,

@@ -7,33 +7,32 @@ namespace {
 
 using namespace std::chrono_literals;
 
-GType on_playback_lost_get_type()
+OneOf slave_method_type()
 {
     static const GEnumValue values[] = {
-        {static_cast<int>(OnPlaybackLost::discard), "Discard audio until a device works",
-         "discard"},
-        {static_cast<int>(OnPlaybackLost::error), "Post an error and stop", "error"},
-        {static_cast<int>(OnPlaybackLost::eos), "End the stream", "eos"},
-        {0, nullptr, nullptr},
-    };
-    static const GType type = register_enum("GstJkvmAudioSinkOnDeviceLost", values);
-    return type;
-}
-
-GType playback_slave_method_get_type()
-{
-    static const GEnumValue values[] = {
-        {static_cast<int>(PlaybackSlaveMethod::resample),
+        {static_cast<int>(SlaveMethod::follow),
          "Resample to the device's clock and to stretched timestamps", "resample"},
-        {static_cast<int>(PlaybackSlaveMethod::none),
+        {static_cast<int>(SlaveMethod::none),
          "Play samples unchanged; correct an error of more than 40 ms at once", "none"},
         {0, nullptr, nullptr},
     };
     static const GType type = register_enum("GstJkvmAudioSinkSlaveMethod", values);
-    return type;
+    return {type};
 }
 
-GType pitch_control_get_type()
+OneOf on_device_lost_type()
+{
+    static const GEnumValue values[] = {
+        {static_cast<int>(OnDeviceLost::wait), "Discard audio until a device works", "discard"},
+        {static_cast<int>(OnDeviceLost::error), "Post an error and stop", "error"},
+        {static_cast<int>(OnDeviceLost::eos), "End the stream", "eos"},
+        {0, nullptr, nullptr},
+    };
+    static const GType type = register_enum("GstJkvmAudioSinkOnDeviceLost", values);
+    return {type};
+}
+
+OneOf pitch_control_type()
 {
     static const GEnumValue values[] = {
         {static_cast<int>(UsePitchControl::automatic),
@@ -43,7 +42,7 @@ GType pitch_control_get_type()
         {0, nullptr, nullptr},
     };
     static const GType type = register_enum("GstJkvmAudioSinkPitchControl", values);
-    return type;
+    return {type};
 }
 
 } // namespace
@@ -53,20 +52,22 @@ const PropertyTable<PlaybackSettings> &playback_properties()
     using S = PlaybackSettings;
     static const auto table =
         PropertyTable<S>{
-            row("buffer-time", "Buffer time",
-                "Size of the device's ring (us). The ring is filled only as far as the measured "
-                "delays require, half of it at most",
-                between(100000us, 2000000us), mutable_ready, &S::buffer_time),
-            row("slave-method", "Slave method",
-                "How playback follows the pipeline's clock when the device's clock differs",
-                OneOf{playback_slave_method_get_type()}, mutable_ready, &S::slave_method),
             row("pitch-control", "Pitch control",
                 "Whether slave-method=resample may set the speed of a USB gadget instead",
-                OneOf{pitch_control_get_type()}, mutable_ready, &S::pitch_control),
-            row("on-device-lost", "On device lost", "What to do while no device works",
-                OneOf{on_playback_lost_get_type()}, mutable_ready, &S::on_device_lost),
+                pitch_control_type(), mutable_ready, &S::pitch_control),
         }
-            .include(device_properties(), &S::device);
+            .include(
+                device_properties(
+                    {.minimum_buffer_time = 100ms,
+                     .buffer_time_blurb =
+                         "Size of the device's ring (us). The ring is filled only as far as the "
+                         "measured delays require, half of it at most",
+                     .slave_method = slave_method_type(),
+                     .slave_method_blurb =
+                         "How playback follows the pipeline's clock when the device's clock "
+                         "differs",
+                     .on_device_lost = on_device_lost_type()}),
+                &S::device);
     return table;
 }
 

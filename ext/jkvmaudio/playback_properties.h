@@ -6,16 +6,11 @@
 
 namespace jkvm {
 
-enum class OnPlaybackLost { discard, error, eos };
-enum class PlaybackSlaveMethod { resample, none };
 enum class UsePitchControl { automatic, never };
 
 struct PlaybackSettings {
-    DeviceSettings device;
-    nanoseconds buffer_time = std::chrono::milliseconds(200);
-    PlaybackSlaveMethod slave_method = PlaybackSlaveMethod::resample;
+    DeviceSettings device{.buffer_time = std::chrono::milliseconds(200)};
     UsePitchControl pitch_control = UsePitchControl::automatic;
-    OnPlaybackLost on_device_lost = OnPlaybackLost::discard;
 };
 
 const PropertyTable<PlaybackSettings> &playback_properties();

@@ -102,11 +102,6 @@ GstStructure *AdaptiveQueue::stats() const
     return stats.release();
 }
 
-void AdaptiveQueue::answer_latency(GstQuery *query) const
-{
-    context_.state.lock()->answer_latency(query);
-}
-
 void AdaptiveQueue::on_message(GstMessage *message)
 {
     if (GST_MESSAGE_TYPE(message) != GST_MESSAGE_STREAM_STATUS)

@@ -31,8 +31,7 @@ public:
     [[nodiscard]] nanoseconds level_time() const;
     /// Transfer full.
     [[nodiscard]] GstStructure *stats() const;
-    /// Adds this element's part to upstream's answer.
-    void answer_latency(GstQuery *query) const;
+
     /// Precedes post_message() of the base class.
     void on_message(GstMessage *message);
 

@@ -64,6 +64,28 @@ void AdaptiveQueueSinkPad::emit_overrun(QueueAccess &state)
 
 bool AdaptiveQueueSinkPad::on_event(GstRef<GstEvent> event)
 {
+    switch (GST_EVENT_TYPE(event.get())) {
+    case GST_EVENT_FLUSH_START: {
+        const bool result = gst_pad_push_event(context_.src, event.release()) != FALSE;
+        start_flush();
+        return result;
+    }
+    case GST_EVENT_FLUSH_STOP: {
+        gboolean resets_time = FALSE;
+        gst_event_parse_flush_stop(event.get(), &resets_time);
+        const bool result = gst_pad_push_event(context_.src, event.release()) != FALSE;
+        stop_flush(resets_time != FALSE);
+        return result;
+    }
+    default:
+        return GST_EVENT_IS_SERIALIZED(event.get())
+                   ? queue_event(std::move(event))
+                   : gst_pad_push_event(context_.src, event.release()) != FALSE;
+    }
+}
+
+bool AdaptiveQueueSinkPad::queue_event(GstRef<GstEvent> event)
+{
     const auto type = GST_EVENT_TYPE(event.get());
     bool restarts = false;
     GstFlowReturn refused = GST_FLOW_OK;
@@ -132,6 +154,13 @@ void AdaptiveQueueSinkPad::apply(QueueState &state, GstEvent *event)
 }
 
 bool AdaptiveQueueSinkPad::on_query(GstQuery *query)
+{
+    if (GST_QUERY_IS_SERIALIZED(query))
+        return queue_query(query);
+    return gst_pad_query_default(context_.sink, GST_OBJECT(context_.element), query) != FALSE;
+}
+
+bool AdaptiveQueueSinkPad::queue_query(GstQuery *query)
 {
     auto state = context_.state.lock();
     if (state->flow != GST_FLOW_OK)

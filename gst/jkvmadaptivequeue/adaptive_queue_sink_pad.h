@@ -7,8 +7,8 @@
 
 namespace jkvm {
 
-/// Called by the upstream streaming thread, except start_flush() and stop_flush(), which the thread
-/// that flushes calls.
+/// Called by the upstream streaming thread; events and queries that are not serialized, by any
+/// thread.
 class AdaptiveQueueSinkPad {
 public:
     /// Both are borrowed and outlive this object.
@@ -17,15 +17,17 @@ public:
     {}
 
     GstFlowReturn on_buffer(GstRef<GstBuffer> buffer);
-    /// A serialized event. Returns false if it was refused.
+    /// Queues a serialized event and forwards any other. Returns false if the event was refused.
     bool on_event(GstRef<GstEvent> event);
-    /// A serialized query: blocks until it was answered in its place.
+    /// Blocks until a serialized query was answered in its place; answers any other at once.
     bool on_query(GstQuery *query);
+
+private:
+    bool queue_event(GstRef<GstEvent> event);
+    bool queue_query(GstQuery *query);
     void start_flush();
     /// `resets_time`: the pipeline's running time restarts at 0.
     void stop_flush(bool resets_time);
-
-private:
     void emit_overrun(QueueAccess &state);
     void log_refused(GstBuffer *buffer) const;
     static void apply(QueueState &state, GstEvent *event);

@@ -47,6 +47,27 @@ void AdaptiveQueueSrcPad::start_task()
         nullptr);
 }
 
+// --- events and queries from downstream ---
+
+bool AdaptiveQueueSrcPad::on_event(GstEvent *event)
+{
+    if (GST_EVENT_TYPE(event) == GST_EVENT_RECONFIGURE)
+        on_reconfigure();
+    else if (GST_EVENT_TYPE(event) == GST_EVENT_LATENCY)
+        on_latency(event);
+    return gst_pad_event_default(context_.src, GST_OBJECT(context_.element), event) != FALSE;
+}
+
+bool AdaptiveQueueSrcPad::on_query(GstQuery *query)
+{
+    if (GST_QUERY_TYPE(query) != GST_QUERY_LATENCY)
+        return gst_pad_query_default(context_.src, GST_OBJECT(context_.element), query) != FALSE;
+    if (gst_pad_peer_query(context_.sink, query) == FALSE)
+        return false;
+    context_.state.lock()->answer_latency(query);
+    return true;
+}
+
 void AdaptiveQueueSrcPad::on_reconfigure()
 {
     {
@@ -307,7 +328,7 @@ void AdaptiveQueueSrcPad::play(QueueAccess &state, const Playout::Play &play, na
     GST_BUFFER_DTS(buffer) = GST_CLOCK_TIME_NONE;
     GST_BUFFER_DURATION(buffer) =
         static_cast<GstClockTime>(state->timeline.duration_of(play).count());
-    if (std::exchange(state->is_discont, false) || placed.is_after_hole)
+    if (std::exchange(state->is_discont, false) || placed.is_after_unfilled_gap)
         GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_DISCONT);
     state->changed.notify_all();
     push_gap(state, placed.gap_before);

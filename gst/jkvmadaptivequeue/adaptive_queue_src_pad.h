@@ -14,13 +14,16 @@ public:
 
     void activate(bool is_active);
     void start_task();
+    /// Handles an event or a query from downstream.
+    bool on_event(GstEvent *event);
+    bool on_query(GstQuery *query);
+    void post_latency() const { reports_.post_latency(); }
+
+private:
     /// Downstream may have been linked again.
     void on_reconfigure();
     /// The pipeline's latency was configured.
     void on_latency(GstEvent *event);
-    void post_latency() const { reports_.post_latency(); }
-
-private:
     // All of these belong to the task. Those that take the access may release the lock meanwhile.
     void run();
     void step(QueueAccess &state, PendingSignals &pending);

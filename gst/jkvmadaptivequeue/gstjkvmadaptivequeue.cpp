@@ -215,10 +215,6 @@ public:
 private:
     void set_up_sink();
     void set_up_src();
-    bool on_sink_event(GstEvent *event);
-    bool on_sink_query(GstPad *pad, GstQuery *query);
-    bool on_src_event(GstPad *pad, GstEvent *event);
-    bool on_src_query(GstPad *pad, GstQuery *query);
 
     GstElement *element_;
     GstPad *sink_; // both pads are owned by the element
@@ -298,14 +294,14 @@ void AdaptiveQueueElement::set_up_sink()
     gst_pad_set_chain_function(sink_, [](GstPad *, GstObject *self, GstBuffer *buffer) noexcept {
         return impl(self).queue_.sink_pad().on_buffer(GstRef<GstBuffer>::adopt(buffer));
     });
-    gst_pad_set_event_function(sink_,
-                               [](GstPad *, GstObject *self, GstEvent *event) noexcept -> gboolean {
-                                   return impl(self).on_sink_event(event);
-                               });
-    gst_pad_set_query_function(
-        sink_, [](GstPad *pad, GstObject *self, GstQuery *query) noexcept -> gboolean {
-            return impl(self).on_sink_query(pad, query);
+    gst_pad_set_event_function(
+        sink_, [](GstPad *, GstObject *self, GstEvent *event) noexcept -> gboolean {
+            return impl(self).queue_.sink_pad().on_event(GstRef<GstEvent>::adopt(event));
         });
+    gst_pad_set_query_function(sink_,
+                               [](GstPad *, GstObject *self, GstQuery *query) noexcept -> gboolean {
+                                   return impl(self).queue_.sink_pad().on_query(query);
+                               });
 }
 
 void AdaptiveQueueElement::set_up_src()
@@ -318,14 +314,14 @@ void AdaptiveQueueElement::set_up_src()
             impl(self).queue_.src_pad().activate(is_active != FALSE);
             return TRUE;
         });
-    gst_pad_set_event_function(
-        src_, [](GstPad *pad, GstObject *self, GstEvent *event) noexcept -> gboolean {
-            return impl(self).on_src_event(pad, event);
-        });
-    gst_pad_set_query_function(
-        src_, [](GstPad *pad, GstObject *self, GstQuery *query) noexcept -> gboolean {
-            return impl(self).on_src_query(pad, query);
-        });
+    gst_pad_set_event_function(src_,
+                               [](GstPad *, GstObject *self, GstEvent *event) noexcept -> gboolean {
+                                   return impl(self).queue_.src_pad().on_event(event);
+                               });
+    gst_pad_set_query_function(src_,
+                               [](GstPad *, GstObject *self, GstQuery *query) noexcept -> gboolean {
+                                   return impl(self).queue_.src_pad().on_query(query);
+                               });
 }
 
 void AdaptiveQueueElement::set_property(guint id, const GValue *value, GParamSpec *spec)
@@ -356,54 +352,6 @@ void AdaptiveQueueElement::prepare_state_change(GstStateChange transition)
     default:
         break;
     }
-}
-
-bool AdaptiveQueueElement::on_sink_event(GstEvent *event)
-{
-    switch (GST_EVENT_TYPE(event)) {
-    case GST_EVENT_FLUSH_START: {
-        const bool result = gst_pad_push_event(src_, event) != FALSE;
-        queue_.sink_pad().start_flush();
-        return result;
-    }
-    case GST_EVENT_FLUSH_STOP: {
-        gboolean resets_time = FALSE;
-        gst_event_parse_flush_stop(event, &resets_time);
-        const bool result = gst_pad_push_event(src_, event) != FALSE;
-        queue_.sink_pad().stop_flush(resets_time != FALSE);
-        return result;
-    }
-    default:
-        if ((gst_event_type_get_flags(GST_EVENT_TYPE(event)) & GST_EVENT_TYPE_SERIALIZED) != 0)
-            return queue_.sink_pad().on_event(GstRef<GstEvent>::adopt(event));
-        return gst_pad_push_event(src_, event) != FALSE;
-    }
-}
-
-bool AdaptiveQueueElement::on_sink_query(GstPad *pad, GstQuery *query)
-{
-    if ((gst_query_type_get_flags(GST_QUERY_TYPE(query)) & GST_QUERY_TYPE_SERIALIZED) != 0)
-        return queue_.sink_pad().on_query(query);
-    return gst_pad_query_default(pad, GST_OBJECT(element_), query) != FALSE;
-}
-
-bool AdaptiveQueueElement::on_src_event(GstPad *pad, GstEvent *event)
-{
-    if (GST_EVENT_TYPE(event) == GST_EVENT_RECONFIGURE)
-        queue_.src_pad().on_reconfigure();
-    else if (GST_EVENT_TYPE(event) == GST_EVENT_LATENCY)
-        queue_.src_pad().on_latency(event);
-    return gst_pad_event_default(pad, GST_OBJECT(element_), event) != FALSE;
-}
-
-bool AdaptiveQueueElement::on_src_query(GstPad *pad, GstQuery *query)
-{
-    if (GST_QUERY_TYPE(query) != GST_QUERY_LATENCY)
-        return gst_pad_query_default(pad, GST_OBJECT(element_), query) != FALSE;
-    if (gst_pad_peer_query(sink_, query) == FALSE)
-        return false;
-    queue_.answer_latency(query);
-    return true;
 }
 
 } // namespace

@@ -14,7 +14,7 @@ OutputTimeline::Placed OutputTimeline::place(const Playout::Play &play)
     if (play.is_first && end_) // upstream announced gaps before the first frame
         gap = fill(*end_, time);
     end_ = time + duration_of(play);
-    return {time, gap, std::exchange(has_hole_, false)};
+    return {time, gap, std::exchange(has_unfilled_gap_, false)};
 }
 
 std::optional<OutputTimeline::Gap> OutputTimeline::place(const Playout::Conceal &conceal)
@@ -35,7 +35,7 @@ std::optional<OutputTimeline::Gap> OutputTimeline::fill(nanoseconds start, nanos
         return std::nullopt;
     end_ = end;
     if (end - start > maximum_gap) {
-        has_hole_ = true;
+        has_unfilled_gap_ = true;
         return std::nullopt;
     }
     return Gap{start, end - start};

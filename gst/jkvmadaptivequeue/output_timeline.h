@@ -11,8 +11,8 @@ namespace jkvm {
 /// All times are running times. Thread-bound.
 class OutputTimeline {
 public:
-    /// Maximum duration of one gap: a decoder conceals a GAP event as a whole. A longer gap remains
-    /// a hole in the timeline.
+    /// Maximum duration of one gap: a decoder conceals a GAP event as a whole. A longer gap is not
+    /// filled.
     static constexpr nanoseconds maximum_gap = std::chrono::seconds(5);
 
     struct Gap {
@@ -23,7 +23,7 @@ public:
     struct Placed {
         nanoseconds time;
         std::optional<Gap> gap_before; ///< to be filled first
-        bool is_after_hole;
+        bool is_after_unfilled_gap;
     };
 
     explicit OutputTimeline(bool follows_playout) : follows_playout_(follows_playout) {}
@@ -51,7 +51,7 @@ private:
     bool follows_playout_;
     nanoseconds offset_{0};          // of the last frame: output time minus media time
     std::optional<nanoseconds> end_; // of everything placed so far
-    bool has_hole_ = false;          // at end_
+    bool has_unfilled_gap_ = false;  // at end_
 };
 
 } // namespace jkvm

@@ -50,7 +50,7 @@
 //
 // Playback: like a sound card's, the ring buffer keeps its content across prepare, so stale audio
 // can be played. Frames are recorded when the clock passes them, not when they are written. A
-// loopback (option "loop", loopback_cable.h) carries them to a PCM opened for capture, in place of
+// loopback (option "loop", audio_loopback.h) carries them to a PCM opened for capture, in place of
 // its signal.
 //
 // Events in the log: opened, refused, hw_params, prepare, start, stop, resume, overrun, thaw,

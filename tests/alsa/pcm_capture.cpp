@@ -10,7 +10,7 @@ namespace jkvm::testing {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::chrono::milliseconds patience{5000};
+constexpr std::chrono::milliseconds wait_timeout{5000};
 
 } // namespace
 
@@ -136,7 +136,7 @@ snd_pcm_sframes_t PcmCapture::read(snd_pcm_uframes_t max_frames, Bytes &to)
 int PcmCapture::read_all(snd_pcm_uframes_t frames, Bytes &to)
 {
     while (frames > 0) {
-        if (wait(patience) == 0)
+        if (wait(wait_timeout) == 0)
             return -ETIMEDOUT;
         const snd_pcm_sframes_t count = read(frames, to);
         if (count < 0)
@@ -148,10 +148,10 @@ int PcmCapture::read_all(snd_pcm_uframes_t frames, Bytes &to)
 
 int PcmCapture::read_until_error()
 {
-    const auto end = Clock::now() + patience;
+    const auto end = Clock::now() + wait_timeout;
     Bytes bytes;
     while (Clock::now() < end) {
-        wait(patience);
+        wait(wait_timeout);
         bytes.clear();
         if (const snd_pcm_sframes_t count = read(buffer_size_, bytes); count < 0)
             return static_cast<int>(count);

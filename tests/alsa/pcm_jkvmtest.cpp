@@ -26,7 +26,7 @@ constexpr unsigned max_periods = 1024;
 struct Options {
     std::string file;
     std::string directory;
-    std::string cable;      // path of a loopback
+    std::string loopback;   // path of a loopback
     double frequency = 997; // not 1000: a gap of whole cycles would be undetectable
     unsigned rate = 0;      // 0 = any
     unsigned channels = 0;
@@ -65,7 +65,7 @@ int read_option(snd_config_t *node, std::string_view name, Options &options)
     if (name == "dir")
         return read_string(node, options.directory);
     if (name == "loop")
-        return read_string(node, options.cable);
+        return read_string(node, options.loopback);
     if (name == "freq")
         return snd_config_get_ireal(node, &options.frequency);
     if (name == "rate")
@@ -256,16 +256,16 @@ int open_device(snd_pcm_t **pcm, const char *name, snd_config_t *conf, snd_pcm_s
         const bool plays = stream == SND_PCM_STREAM_PLAYBACK;
         control.log(std::string(plays ? "opened playback" : "opened") +
                     (mode & SND_PCM_NONBLOCK ? " nonblock" : ""));
-        auto cable =
-            options.cable.empty() ? nullptr : std::make_unique<LoopbackCable>(options.cable);
+        auto loopback =
+            options.loopback.empty() ? nullptr : std::make_unique<AudioLoopback>(options.loopback);
         if (plays)
             return create_pcm(
                 pcm, name, stream, mode,
-                std::make_unique<VirtualPlayback>(std::move(control), std::move(cable)),
+                std::make_unique<VirtualPlayback>(std::move(control), std::move(loopback)),
                 playback_callbacks, offer);
         return create_pcm(pcm, name, stream, mode,
                           std::make_unique<VirtualCapture>(std::move(control), std::move(signal),
-                                                           std::move(cable)),
+                                                           std::move(loopback)),
                           capture_callbacks, offer);
     } catch (const SignalError &error) {
         SNDERR("jkvmtest: %s", error.what());

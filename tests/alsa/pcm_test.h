@@ -21,7 +21,7 @@ namespace jkvm::testing {
 using std::chrono::milliseconds;
 using Bytes = PcmCapture::Bytes;
 
-constexpr milliseconds patience{10'000};
+constexpr milliseconds wait_timeout{10'000};
 
 /// Discards libasound's messages for calls that are expected to fail.
 inline void ignore_error(const char *, int, const char *, int, const char *, ...) {}

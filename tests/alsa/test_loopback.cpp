@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Tests the loopback of the test PCM and its simulated clock.
-#include "alsa/loopback_cable.h"
+#include "alsa/audio_loopback.h"
 #include "alsa/pcm_capture.h"
 #include "alsa/pcm_playback.h"
 #include "support/alsa_device.h"
@@ -19,7 +19,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr size_t delay_frames = LoopbackCable::delay / 1'000'000 * 48;
+constexpr size_t delay_frames = AudioLoopback::delay / 1'000'000 * 48;
 
 std::vector<int16_t> ramp(size_t count)
 {
@@ -60,8 +60,8 @@ protected:
     }
 
     TemporaryDirectory directory_;
-    TestPcm player_{{.loopback = directory_.file("cable")}};
-    TestPcm recorder_{{.loopback = directory_.file("cable")}};
+    TestPcm player_{{.loopback = directory_.file("loopback")}};
+    TestPcm recorder_{{.loopback = directory_.file("loopback")}};
     PlaybackSettings play_settings_;
     CaptureSettings capture_settings_{.channels = 1};
     PcmPlayback playback_;
@@ -84,7 +84,7 @@ TEST_P(LoopbackTest, CapturesPlayedFramesAfterAFixedDelay)
     for (size_t i = 0; i < samples.size(); i++) {
         // The last sample is held.
         const auto played = i < delay_frames ? 0 : std::min<size_t>(i - delay_frames + 1, 4800);
-        const bool is_over = i >= delay_frames + 4800 + LoopbackCable::max_held;
+        const bool is_over = i >= delay_frames + 4800 + AudioLoopback::max_held;
         ASSERT_EQ(samples[i], is_over ? 0.0 : static_cast<double>(played)) << i;
     }
 }
@@ -119,7 +119,7 @@ TEST_P(LoopbackTest, CapturesSilenceWhileNothingIsPlayed)
     const auto samples = captured();
     // Unplugged by the first call after the command, 5 ms later.
     EXPECT_EQ(samples[delay_frames + 2639], 2640);
-    EXPECT_TRUE(std::all_of(samples.begin() + delay_frames + 2640 + LoopbackCable::max_held,
+    EXPECT_TRUE(std::all_of(samples.begin() + delay_frames + 2640 + AudioLoopback::max_held,
                             samples.end(), [](double sample) { return sample == 0; }));
 }
 

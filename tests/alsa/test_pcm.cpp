@@ -97,8 +97,8 @@ TEST_P(PcmTest, OverrunsAReaderThatIsTooSlow)
     settings_.buffer_us = 20'000;
     open_running();
     const auto before = read_samples(100);
-    EXPECT_EQ(capture_.wait_for_error(patience), SND_PCM_STATE_XRUN);
-    EXPECT_EQ(capture_.wait(patience), POLLIN | POLLERR);
+    EXPECT_EQ(capture_.wait_for_error(wait_timeout), SND_PCM_STATE_XRUN);
+    EXPECT_EQ(capture_.wait(wait_timeout), POLLIN | POLLERR);
     EXPECT_EQ(snd_pcm_avail_update(capture_.pcm()), -EPIPE);
     EXPECT_EQ(capture_.read_until_error(), -EPIPE);
     EXPECT_EQ(test_.count_log("overrun"), 1u);
@@ -124,7 +124,7 @@ TEST_P(PcmTest, KeepsRunningWithoutAStopThreshold)
     snd_pcm_sw_params_set_avail_min(capture_.pcm(), params, 3000); // three buffers
     ASSERT_EQ(snd_pcm_sw_params(capture_.pcm(), params), 0);
     capture_.start();
-    EXPECT_EQ(capture_.wait(patience), POLLIN);
+    EXPECT_EQ(capture_.wait(wait_timeout), POLLIN);
     EXPECT_GE(snd_pcm_avail(capture_.pcm()), 3000);
     EXPECT_EQ(snd_pcm_state(capture_.pcm()), SND_PCM_STATE_RUNNING);
 }
@@ -135,7 +135,7 @@ TEST_P(PcmTest, WakesUpAtTheThreshold)
     freeze_and_drain();
     EXPECT_EQ(capture_.wait(milliseconds(20)), 0);
     send("freeze 0");
-    EXPECT_EQ(capture_.wait(patience), POLLIN);
+    EXPECT_EQ(capture_.wait(wait_timeout), POLLIN);
     const snd_pcm_sframes_t there = snd_pcm_avail(capture_.pcm());
     EXPECT_GE(there, 480);
     // The descriptor stays readable as long as a period is available.
@@ -170,7 +170,7 @@ TEST_P(PcmTest, KeepsTheToneAtEveryRate)
 TEST_P(PcmTest, ReportsAvailAndDelay)
 {
     open_running();
-    ASSERT_EQ(capture_.wait(patience), POLLIN);
+    ASSERT_EQ(capture_.wait(wait_timeout), POLLIN);
     send("freeze 3600000");
     const snd_pcm_sframes_t there = snd_pcm_avail(capture_.pcm());
     snd_pcm_sframes_t delay = 0;

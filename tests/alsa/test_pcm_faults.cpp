@@ -23,7 +23,7 @@ TEST_P(PcmFaultTest, XrunStopsTheStreamUntilPrepared)
     open_running();
     send("xrun");
     EXPECT_EQ(snd_pcm_state(capture_.pcm()), SND_PCM_STATE_XRUN);
-    EXPECT_EQ(capture_.wait(patience), POLLIN | POLLERR);
+    EXPECT_EQ(capture_.wait(wait_timeout), POLLIN | POLLERR);
     EXPECT_EQ(capture_.read_until_error(), -EPIPE);
     ASSERT_EQ(capture_.restart(), 0);
     EXPECT_EQ(count_breaks(read_samples(2400), 48000, 997), 0u);
@@ -35,7 +35,7 @@ TEST_P(PcmFaultTest, SuspendEndsWithResumeAndLosesContent)
     auto samples = read_samples(480);
     send("suspend");
     EXPECT_EQ(snd_pcm_state(capture_.pcm()), SND_PCM_STATE_SUSPENDED);
-    EXPECT_EQ(capture_.wait(patience), POLLIN | POLLERR);
+    EXPECT_EQ(capture_.wait(wait_timeout), POLLIN | POLLERR);
     EXPECT_EQ(capture_.read_until_error(), -ESTRPIPE);
     EXPECT_EQ(snd_pcm_resume(capture_.pcm()), 0);
     EXPECT_EQ(snd_pcm_state(capture_.pcm()), SND_PCM_STATE_RUNNING);
@@ -58,7 +58,7 @@ TEST_P(PcmFaultTest, UnpluggedDeviceNeverReturns)
     open_running();
     send("unplug");
     EXPECT_EQ(snd_pcm_state(capture_.pcm()), SND_PCM_STATE_DISCONNECTED);
-    EXPECT_EQ(capture_.wait(patience), POLLERR | POLLNVAL);
+    EXPECT_EQ(capture_.wait(wait_timeout), POLLERR | POLLNVAL);
     EXPECT_EQ(capture_.read_until_error(), -ENODEV);
     EXPECT_EQ(snd_pcm_prepare(capture_.pcm()), -ENODEV);
 
@@ -82,7 +82,7 @@ TEST_P(PcmFaultTest, CommandsWakeABlockedPoll)
     open_running();
     freeze_and_drain();
     std::thread sender([this] { test_.send("unplug"); });
-    EXPECT_EQ(capture_.wait(patience), POLLERR | POLLNVAL);
+    EXPECT_EQ(capture_.wait(wait_timeout), POLLERR | POLLNVAL);
     sender.join();
 }
 
@@ -149,7 +149,7 @@ TEST_P(PcmFaultTest, ShortReadsReturnFewFramesAtATimeAndLoseNone)
     std::vector<double> samples;
     bool was_short = false;
     while (samples.size() < 2000) {
-        ASSERT_EQ(capture_.wait(patience), POLLIN);
+        ASSERT_EQ(capture_.wait(wait_timeout), POLLIN);
         const snd_pcm_sframes_t there = snd_pcm_avail(capture_.pcm());
         EXPECT_LE(there, 7);
         was_short = was_short || there == 7;

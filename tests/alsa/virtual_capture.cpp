@@ -28,9 +28,9 @@ std::optional<int64_t> content_epoch(ControlDirectory &control, int64_t now)
 } // namespace
 
 VirtualCapture::VirtualCapture(ControlDirectory control, Signal signal,
-                               std::unique_ptr<LoopbackCable> cable)
+                               std::unique_ptr<AudioLoopback> loopback)
     : VirtualPcm{std::move(control), "jkvm test capture"}, signal_{std::move(signal)},
-      cable_{std::move(cable)}
+      loopback_{std::move(loopback)}
 {
     if (const auto epoch = content_epoch(control_, time_.now()))
         clock_.run_since(*epoch);
@@ -138,10 +138,10 @@ snd_pcm_sframes_t VirtualCapture::move_frames(const snd_pcm_channel_area_t *area
 size_t VirtualCapture::read_source(uint64_t frame, size_t frames)
 {
     const unsigned channels = io_.channels;
-    if (cable_) {
+    if (loopback_) {
         for (size_t i = 0; i < frames; i++)
-            cable_->capture(clock_.time_of(frame + i),
-                            std::span(scratch_).subspan(i * channels, channels));
+            loopback_->capture(clock_.time_of(frame + i),
+                               std::span(scratch_).subspan(i * channels, channels));
         return frames;
     }
     const uint64_t position = clock_.content_position(frame);

@@ -2,7 +2,7 @@
 // Implements the capture side of the test PCM: signal or loopback, overruns and wake-ups.
 #pragma once
 
-#include "alsa/loopback_cable.h"
+#include "alsa/audio_loopback.h"
 #include "alsa/signal.h"
 #include "alsa/virtual_pcm.h"
 
@@ -11,10 +11,11 @@
 
 namespace jkvm::testing {
 
-/// Captures the signal or, if there is one, the audio on a loopback cable.
+/// Captures the signal or, if there is one, the audio on a loopback.
 class VirtualCapture final : public VirtualPcm {
 public:
-    VirtualCapture(ControlDirectory control, Signal signal, std::unique_ptr<LoopbackCable> cable);
+    VirtualCapture(ControlDirectory control, Signal signal,
+                   std::unique_ptr<AudioLoopback> loopback);
 
 private:
     void on_hw_params() override;
@@ -41,7 +42,7 @@ private:
     size_t read_source(uint64_t frame, size_t frames);
 
     Signal signal_;
-    std::unique_ptr<LoopbackCable> cable_;
+    std::unique_ptr<AudioLoopback> loopback_;
     std::vector<int32_t> scratch_;
     uint64_t short_ = 0; // maximum number of unread frames visible; 0 = all
 };

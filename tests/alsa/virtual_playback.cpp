@@ -13,9 +13,10 @@ constexpr int64_t ns_per_us = 1'000;
 
 } // namespace
 
-VirtualPlayback::VirtualPlayback(ControlDirectory control, std::unique_ptr<LoopbackCable> cable)
-    : VirtualPcm{std::move(control), "jkvm test playback"}, recorder_{control_}, cable_{std::move(
-                                                                                     cable)}
+VirtualPlayback::VirtualPlayback(ControlDirectory control, std::unique_ptr<AudioLoopback> loopback)
+    : VirtualPcm{std::move(control), "jkvm test playback"}, recorder_{control_}, loopback_{
+                                                                                     std::move(
+                                                                                         loopback)}
 {}
 
 VirtualPlayback::~VirtualPlayback()
@@ -120,9 +121,9 @@ void VirtualPlayback::record_until(uint64_t frame)
         const uint64_t run = std::min<uint64_t>(frame - recorded_, io_.buffer_size - at);
         const auto samples = std::span(ring_).subspan(at * io_.channels, run * io_.channels);
         recorder_.append(samples);
-        for (uint64_t i = 0; cable_ && i < run; i++)
-            cable_->play(clock_.time_of(recorded_ + i),
-                         samples.subspan(i * io_.channels, io_.channels));
+        for (uint64_t i = 0; loopback_ && i < run; i++)
+            loopback_->play(clock_.time_of(recorded_ + i),
+                            samples.subspan(i * io_.channels, io_.channels));
         recorded_ += run;
     }
 }

@@ -3,7 +3,7 @@
 // and wake-ups.
 #pragma once
 
-#include "alsa/loopback_cable.h"
+#include "alsa/audio_loopback.h"
 #include "alsa/playback_recorder.h"
 #include "alsa/virtual_pcm.h"
 
@@ -13,10 +13,10 @@
 
 namespace jkvm::testing {
 
-/// Records the frames that its clock passes and, if there is one, plays them on a loopback cable.
+/// Records the frames that its clock passes and, if there is one, plays them on a loopback.
 class VirtualPlayback final : public VirtualPcm {
 public:
-    VirtualPlayback(ControlDirectory control, std::unique_ptr<LoopbackCable> cable);
+    VirtualPlayback(ControlDirectory control, std::unique_ptr<AudioLoopback> loopback);
     ~VirtualPlayback() override;
 
 private:
@@ -48,7 +48,7 @@ private:
     [[nodiscard]] int64_t pointer_delay(uint64_t step) const;
 
     PlaybackRecorder recorder_;
-    std::unique_ptr<LoopbackCable> cable_;
+    std::unique_ptr<AudioLoopback> loopback_;
     std::vector<int32_t> ring_; // interleaved samples, the device's memory
     bool halted_ = true;        // no frames are played
     uint64_t recorded_ = 0;     // frames since the last start

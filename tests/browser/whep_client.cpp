@@ -83,7 +83,7 @@ void disable_upnp(GstElement *webrtc)
 
 void await_gathering(GstElement *webrtc)
 {
-    const auto give_up = monotonic_now() + patience;
+    const auto give_up = monotonic_now() + wait_timeout;
     GstWebRTCICEGatheringState state{};
     do {
         g_object_get(webrtc, "ice-gathering-state", &state, nullptr);
@@ -168,7 +168,8 @@ void WhepClient::set_answer(const std::string &sdp)
 
 std::vector<WhepClient::Packet> WhepClient::pull(std::size_t count)
 {
-    constexpr auto timeout = static_cast<GstClockTime>(std::chrono::nanoseconds(patience).count());
+    constexpr auto timeout =
+        static_cast<GstClockTime>(std::chrono::nanoseconds(wait_timeout).count());
     std::vector<Packet> packets;
     auto *sink = GST_APP_SINK(pipeline_.element("packets"));
     while (packets.size() < count) {

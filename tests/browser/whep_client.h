@@ -34,7 +34,7 @@ public:
 
     /// The address of the session, for example /whep/1.
     [[nodiscard]] const std::string &address() const { return address_; }
-    /// Returns the next Opus packets. Fails the test if they do not arrive within `patience`.
+    /// Returns the next Opus packets. Fails the test if they do not arrive within `wait_timeout`.
     std::vector<Packet> pull(std::size_t count);
 
 private:

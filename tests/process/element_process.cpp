@@ -41,7 +41,7 @@ std::string pipeline_of(Part part, const std::string &properties)
 
 bool eventually(const std::function<bool()> &condition)
 {
-    const auto deadline = std::chrono::steady_clock::now() + patience;
+    const auto deadline = std::chrono::steady_clock::now() + wait_timeout;
     while (!condition()) {
         if (std::chrono::steady_clock::now() > deadline)
             return false;
@@ -78,7 +78,7 @@ ElementProcess::ElementProcess(Part part, const std::string &properties, const s
     EXPECT_TRUE(program_.wait_for_output("new-state=(GstState)playing")) << program_.output();
 }
 
-UniqueFd ElementProcess::meet()
+UniqueFd ElementProcess::connect_peer()
 {
     if (is_listening(part_)) {
         auto fd = connect_to(path_);
@@ -129,7 +129,7 @@ void ElementProcess::expect_reason(const std::string &reason)
     EXPECT_TRUE(program_.wait_for_output("reason=(string)" + reason)) << program_.output();
 }
 
-void ElementProcess::expect_good_end()
+void ElementProcess::expect_clean_exit()
 {
     program_.send(SIGINT);
     EXPECT_EQ(program_.wait(), 0) << program_.output();

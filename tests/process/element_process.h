@@ -42,14 +42,14 @@ std::ostream &operator<<(std::ostream &stream, Part part);
 /// buffers it receives.
 std::string pipeline_of(Part part, const std::string &properties);
 
-/// Polls the condition until it is true. Returns false after `patience`.
+/// Polls the condition until it is true. Returns false after `wait_timeout`.
 bool eventually(const std::function<bool()> &condition);
 
 /// Returns an OpusFrame message of 20 ms, first dialect, captured now. `size` is the packet size.
 std::vector<std::uint8_t> frame_of(std::size_t size, bool is_output);
 
 /// Reads a frame of the first dialect and returns its capture time, nanoseconds since the Unix
-/// epoch; 0 if none arrives within `patience`.
+/// epoch; 0 if none arrives within `wait_timeout`.
 std::int64_t capture_time_of_next_frame(int connection);
 
 class ElementProcess {
@@ -62,11 +62,11 @@ public:
 
     /// Returns a new connection to a listening element, or the next one that a connecting element
     /// makes.
-    UniqueFd meet();
+    UniqueFd connect_peer();
     /// Expects that a frame passes over the connection.
     void expect_audio(int connection);
     /// Expects that a frame passes over a new connection.
-    void expect_audio() { expect_audio(meet().get()); }
+    void expect_audio() { expect_audio(connect_peer().get()); }
     /// Expects that a source received the frame with a packet of this size. Sizes are unique
     /// within a test.
     void expect_frame(std::size_t size);
@@ -76,7 +76,7 @@ public:
     /// Expects an element message with this `reason`.
     void expect_reason(const std::string &reason);
     /// Ends the process with SIGINT and expects that it reported no error.
-    void expect_good_end();
+    void expect_clean_exit();
 
     [[nodiscard]] const std::string &path() const { return path_; }
     [[nodiscard]] Program &program() { return program_; }

@@ -187,15 +187,15 @@ TEST_F(Competition, FirstTalkerKeepsItsPlaceWithPolicyReject)
 TEST_F(Competition, ProcessReplacesItsOwnConnection)
 {
     ElementProcess sender(Part::sink_listens, "client-policy=replace");
-    auto connection = sender.meet();
+    auto connection = sender.connect_peer();
     sender.expect_audio(connection.get());
     for (int i = 0; i < 3; ++i) {
-        auto next = sender.meet();
+        auto next = sender.connect_peer();
         EXPECT_TRUE(is_closed_by_peer(connection.get()));
         connection = std::move(next);
         sender.expect_audio(connection.get());
     }
-    sender.expect_good_end();
+    sender.expect_clean_exit();
 }
 
 TEST_F(Competition, NinthListenerWaitsWithGrowingPauses)

@@ -125,7 +125,7 @@ protected:
     }
     [[nodiscard]] bool is_audio_received(int buffers) const
     {
-        const auto deadline = std::chrono::steady_clock::now() + patience;
+        const auto deadline = std::chrono::steady_clock::now() + wait_timeout;
         while (observations_->buffers < buffers) {
             if (std::chrono::steady_clock::now() > deadline)
                 return false;

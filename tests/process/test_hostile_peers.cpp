@@ -39,19 +39,19 @@ protected:
     /// Sends the bytes and expects that the element closes the connection because of a violation.
     void expect_violation(const std::vector<std::uint8_t> &bytes)
     {
-        const auto hostile = element_.meet();
+        const auto hostile = element_.connect_peer();
         element_.expect_audio(hostile.get());
         send_all(hostile.get(), good_message());
         send_all(hostile.get(), bytes);
         EXPECT_TRUE(is_closed_by_peer(hostile.get()));
         element_.expect_reason("violation");
         element_.expect_audio();
-        element_.expect_good_end();
+        element_.expect_clean_exit();
     }
     /// Sends ten thousand of these messages and expects that the connection remains usable.
     void expect_flood_is_survived(std::uint8_t type)
     {
-        const auto hostile = element_.meet();
+        const auto hostile = element_.connect_peer();
         element_.expect_audio(hostile.get());
         const auto memory = memory_of(element_.pid());
         const auto message = element_.message(type, {});
@@ -63,7 +63,7 @@ protected:
         }
         element_.expect_audio(hostile.get());
         EXPECT_LE(memory_of(element_.pid()), memory + memory_tolerance);
-        element_.expect_good_end();
+        element_.expect_clean_exit();
     }
 
     ElementProcess element_{GetParam()};
@@ -71,14 +71,14 @@ protected:
 
 TEST_P(HostilePeer, StallInsideAHeaderDelaysNoOtherPeer)
 {
-    auto hostile = element_.meet();
+    auto hostile = element_.connect_peer();
     auto bytes = good_message();
     bytes.resize(header_size / 2);
     send_all(hostile.get(), bytes);
     if (!is_listening(GetParam()))
         hostile.reset(); // a connecting element has one connection at a time
     element_.expect_audio();
-    element_.expect_good_end();
+    element_.expect_clean_exit();
 }
 
 TEST_P(HostilePeer, PayloadThatIsOneByteShortEndsTheConnection)
@@ -107,7 +107,7 @@ TEST_P(HostilePeer, WrongMagicInMidStreamEndsTheConnection)
 
 TEST_P(HostilePeer, OneByteASecondDelaysNoOtherPeer)
 {
-    const auto hostile = element_.meet();
+    const auto hostile = element_.connect_peer();
     const auto bytes = good_message();
     for (std::size_t i = 0; i < 3; ++i) {
         send_all(hostile.get(), std::span(bytes).subspan(i, 1));
@@ -122,7 +122,7 @@ TEST_P(HostilePeer, OneByteASecondDelaysNoOtherPeer)
     }
     send_all(hostile.get(), std::span(bytes).subspan(3));
     element_.expect_audio(hostile.get());
-    element_.expect_good_end();
+    element_.expect_clean_exit();
 }
 
 TEST_P(HostilePeer, TenThousandHeartbeatsKeepTheConnection)
@@ -147,7 +147,7 @@ TEST(NeverReading, SixtyFourClientsCauseNoLossForEightOthers)
     ElementProcess element(Part::sink_listens, "max-clients=72 max-queue-time=2000");
     std::array<UniqueFd, 8> healthy;
     for (auto &fd : healthy)
-        fd = element.meet();
+        fd = element.connect_peer();
     std::array<std::int64_t, 8> last{};
     for (std::size_t i = 0; i < healthy.size(); ++i)
         last[i] = capture_time_of_next_frame(healthy[i].get());
@@ -156,12 +156,12 @@ TEST(NeverReading, SixtyFourClientsCauseNoLossForEightOthers)
     const auto bound =
         memory_of(element.pid()) + static_cast<long>(hostile.size()) * 20 + memory_tolerance;
     for (auto &fd : hostile)
-        fd = element.meet();
+        fd = element.connect_peer();
 
     const auto have_all_disconnected = [&] {
         return std::ranges::all_of(hostile, [](const auto &fd) { return has_hung_up(fd.get()); });
     };
-    const auto deadline = std::chrono::steady_clock::now() + patience;
+    const auto deadline = std::chrono::steady_clock::now() + wait_timeout;
     for (int frames_after = 0; frames_after < 10; frames_after += have_all_disconnected() ? 1 : 0) {
         ASSERT_LT(std::chrono::steady_clock::now(), deadline)
             << "clients that do not read are still connected";
@@ -173,17 +173,17 @@ TEST(NeverReading, SixtyFourClientsCauseNoLossForEightOthers)
         ASSERT_LE(memory_of(element.pid()), bound);
     }
     element.expect_reason("slow");
-    element.expect_good_end();
+    element.expect_clean_exit();
 }
 
 TEST(NeverReading, SinkDisconnectsFromServerAndReconnects)
 {
     ElementProcess element(Part::sink_connects);
-    const auto hostile = element.meet();
+    const auto hostile = element.connect_peer();
     EXPECT_TRUE(eventually([&] { return has_hung_up(hostile.get()); }));
     element.expect_reason("slow");
     element.expect_audio();
-    element.expect_good_end();
+    element.expect_clean_exit();
 }
 
 INSTANTIATE_TEST_SUITE_P(All, HostilePeer, ::testing::ValuesIn(all_parts),

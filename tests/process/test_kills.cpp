@@ -118,7 +118,7 @@ TEST_P(Kills, OtherEndKeepsRunning)
         if (number % 2 == 0) { // while audio is flowing; otherwise during start-up
             pollfd entry{reading.get(), POLLIN, 0};
             if (is_sink(GetParam()))
-                ASSERT_EQ(::poll(&entry, 1, 1000 * static_cast<int>(patience.count())), 1);
+                ASSERT_EQ(::poll(&entry, 1, 1000 * static_cast<int>(wait_timeout.count())), 1);
             else
                 survivor.expect_frame(size);
         }
@@ -139,7 +139,7 @@ TEST_P(Kills, OtherEndKeepsRunning)
     }
     EXPECT_TRUE(eventually(is_alone)) << descriptors_of(survivor.pid()) << ", not " << descriptors;
     EXPECT_LE(memory_of(survivor.pid()), memory + memory_tolerance);
-    survivor.expect_good_end();
+    survivor.expect_clean_exit();
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Kills, ::testing::ValuesIn(all_parts),

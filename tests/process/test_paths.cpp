@@ -82,7 +82,7 @@ TEST_P(Paths, SecondServerFailsAndFirstContinues)
     const auto output = output_of_failed_start(first.path());
     EXPECT_NE(output.find("another server is using it"), std::string::npos) << output;
     first.expect_audio();
-    first.expect_good_end();
+    first.expect_clean_exit();
 }
 
 TEST_P(Paths, FullDiskWithoutRoomForTheLockIsReported)
@@ -122,20 +122,20 @@ TEST_P(Paths, OtherUsersAreRefusedByFileModeAndByAllowedUids)
         << "exit status 3 means that the connection was closed without data";
     open.expect_reason("forbidden");
     open.expect_audio();
-    open.expect_good_end();
+    open.expect_clean_exit();
 }
 
 TEST_P(Paths, ServerDoesNotSpinWhenNoDescriptorIsFree)
 {
     ElementProcess element(GetParam());
-    const auto first = element.meet();
+    const auto first = element.connect_peer();
     element.expect_audio(first.get());
     rlimit before{};
     ASSERT_EQ(::prlimit(element.pid(), RLIMIT_NOFILE, nullptr, &before), 0);
     // The limit applies to new descriptors only; existing ones stay open.
     const rlimit now{3, before.rlim_max};
     ASSERT_EQ(::prlimit(element.pid(), RLIMIT_NOFILE, &now, nullptr), 0);
-    const auto second = element.meet(); // not accepted, stays in the backlog
+    const auto second = element.connect_peer(); // not accepted, stays in the backlog
     const auto cpu_time = cpu_time_of(element.pid());
     for (int i = 0; i < 50; ++i) {
         element.expect_audio(first.get());
@@ -145,7 +145,7 @@ TEST_P(Paths, ServerDoesNotSpinWhenNoDescriptorIsFree)
     EXPECT_LT(cpu_time_of(element.pid()), cpu_time + 200) << "CPU time (ms) used within one second";
     ASSERT_EQ(::prlimit(element.pid(), RLIMIT_NOFILE, &before, nullptr), 0);
     element.expect_audio(second.get());
-    element.expect_good_end();
+    element.expect_clean_exit();
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Paths, ::testing::Values(Part::sink_listens, Part::source_listens),

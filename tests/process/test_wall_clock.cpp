@@ -78,7 +78,7 @@ TEST(WallClock, StepOfAnHourDoesNotMoveTimestamps)
     Program source(
         gst_launch("-v jkvmipcsrc socket-path=" + sink.path() + " ! fakesink silent=false", faults,
                    {clock.environment()}));
-    const auto watcher = sink.meet();
+    const auto watcher = sink.connect_peer();
     int buffers = 0;
     const auto expect_buffers = [&] {
         ASSERT_TRUE(source.wait_for_output(" bytes, dts", buffers += 20)) << source.output();
@@ -110,7 +110,7 @@ TEST(WallClock, StepOfAnHourDoesNotMoveTimestamps)
         EXPECT_GT(times[i], times[i - 1]);
         EXPECT_LT(times[i], times[i - 1] + 10);
     }
-    sink.expect_good_end();
+    sink.expect_clean_exit();
 }
 
 } // namespace

@@ -12,7 +12,7 @@ namespace jkvm::testing {
 namespace {
 
 const GstClockTime patience_time =
-    static_cast<GstClockTime>(std::chrono::nanoseconds(patience).count());
+    static_cast<GstClockTime>(std::chrono::nanoseconds(wait_timeout).count());
 
 } // namespace
 

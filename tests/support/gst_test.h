@@ -46,16 +46,16 @@ public:
     [[nodiscard]] GstElement *get() const { return pipeline_.get(); }
 
     /// Returns the next message of one of the types and discards those before it. Empty if none is
-    /// posted within `patience`.
+    /// posted within `wait_timeout`.
     GstRef<GstMessage> wait_for(GstMessageType types);
     /// Returns the next element message with this structure name and, if given, this `reason`.
-    /// Fails the test if none is posted within `patience`.
+    /// Fails the test if none is posted within `wait_timeout`.
     GstRef<GstMessage> wait_for_element_message(const std::string &name,
                                                 const std::string &reason = {});
     /// Returns the next error message. Fails the test if there is none, or if a second error
     /// follows.
     PostedError wait_for_error();
-    /// Waits for the end of the stream. Fails the test on an error message or after `patience`.
+    /// Waits for the end of the stream. Fails the test on an error message or after `wait_timeout`.
     void wait_for_eos();
 
 private:

@@ -20,7 +20,7 @@ namespace jkvm::testing {
 namespace {
 
 /// Maximum time without output; generous, for sanitizers on a busy machine.
-constexpr std::chrono::milliseconds patience = std::chrono::seconds(60);
+constexpr std::chrono::milliseconds wait_timeout = std::chrono::seconds(60);
 
 } // namespace
 
@@ -98,8 +98,8 @@ int Program::occurrences(std::string_view text) const
 bool Program::read_more()
 {
     pollfd waiting = {output_fd_, POLLIN, 0};
-    if (poll(&waiting, 1, static_cast<int>(patience.count())) <= 0) {
-        ADD_FAILURE() << "no output for " << patience.count() << " ms, after:\n" << output_;
+    if (poll(&waiting, 1, static_cast<int>(wait_timeout.count())) <= 0) {
+        ADD_FAILURE() << "no output for " << wait_timeout.count() << " ms, after:\n" << output_;
         kill(-pid_, SIGKILL);
         return false;
     }

@@ -23,7 +23,8 @@ sockaddr_un address_of(const std::string &path)
 bool is_readable_in_time(int fd)
 {
     pollfd entry{fd, POLLIN, 0};
-    return ::poll(&entry, 1, static_cast<int>(std::chrono::milliseconds(patience).count())) == 1;
+    return ::poll(&entry, 1, static_cast<int>(std::chrono::milliseconds(wait_timeout).count())) ==
+           1;
 }
 
 } // namespace
@@ -89,7 +90,7 @@ bool is_closed_by_peer(int fd)
 {
     std::array<std::uint8_t, 4096> discarded{};
     // The deadline also applies to a peer that keeps sending.
-    const auto deadline = std::chrono::steady_clock::now() + patience;
+    const auto deadline = std::chrono::steady_clock::now() + wait_timeout;
     while (std::chrono::steady_clock::now() < deadline && is_readable_in_time(fd)) {
         if (::recv(fd, discarded.data(), discarded.size(), 0) <= 0)
             return true;

@@ -16,7 +16,7 @@
 namespace jkvm::testing {
 
 /// Maximum time for which a test waits for an expected event; far longer than it ever takes.
-inline constexpr std::chrono::seconds patience{20};
+inline constexpr std::chrono::seconds wait_timeout{20};
 
 /// Returns CLOCK_REALTIME, nanoseconds since the Unix epoch.
 std::int64_t wall_clock_ns();
@@ -25,13 +25,14 @@ std::int64_t wall_clock_ns();
 UniqueFd connect_to(const std::string &path);
 /// Returns a blocking stream socket that listens at `path`; empty on failure.
 UniqueFd listen_at(const std::string &path);
-/// Returns the next connection; empty if there is none within `patience`.
+/// Returns the next connection; empty if there is none within `wait_timeout`.
 UniqueFd accept_from(int listener);
 
 void send_all(int fd, std::span<const std::uint8_t> bytes);
-/// Returns `count` bytes; fewer if the peer closes the connection or sends nothing for `patience`.
+/// Returns `count` bytes; fewer if the peer closes the connection or sends nothing for
+/// `wait_timeout`.
 std::vector<std::uint8_t> receive(int fd, std::size_t count);
-/// Whether the peer closes the connection within `patience`. Discards all data before that.
+/// Whether the peer closes the connection within `wait_timeout`. Discards all data before that.
 bool is_closed_by_peer(int fd);
 
 /// Returns a message of the first dialect as specified in docs/protocol.md.

@@ -105,7 +105,7 @@ void DeviceSession::on_opened(MonotonicTime now)
 
 bool DeviceSession::retry(MonotonicTime now)
 {
-    if (!supervisor_.wants_open(now))
+    if (!supervisor_.is_open_due(now))
         return false;
     if (stage_ == Stage::suspended)
         resume(now);

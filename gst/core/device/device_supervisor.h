@@ -36,7 +36,7 @@ inline constexpr std::size_t device_troubles = 12;
 const char *name_of(DeviceState state);
 const char *name_of(DeviceTrouble trouble);
 
-/// The owner follows its decisions: it opens a device whenever wants_open(), reports the result,
+/// The owner follows its decisions: it opens a device whenever is_open_due(), reports the result,
 /// and checks again at next_event() at the latest. Thread-bound; the caller supplies "now".
 class DeviceSupervisor {
 public:
@@ -75,10 +75,10 @@ public:
         return state_ == DeviceState::open || state_ == DeviceState::run ||
                state_ == DeviceState::blocked;
     }
-    [[nodiscard]] bool wants_open(MonotonicTime now) const { return !is_open() && now >= due_; }
+    [[nodiscard]] bool is_open_due(MonotonicTime now) const { return !is_open() && now >= due_; }
     /// Whether the open device has not moved a frame for too long.
     [[nodiscard]] bool is_frozen(MonotonicTime now) const { return is_open() && now >= due_; }
-    /// When wants_open() or is_frozen() becomes true if nothing else happens.
+    /// When is_open_due() or is_frozen() becomes true if nothing else happens.
     [[nodiscard]] MonotonicTime next_event() const { return due_; }
 
     [[nodiscard]] DeviceState state() const { return state_; }

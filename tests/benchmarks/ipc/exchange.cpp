@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto patience = 20s;
+constexpr auto wait_timeout = 20s;
 constexpr auto poll_interval = 10ms;
 // Longer while messages count, because polling costs CPU time and may delay a message.
 constexpr auto poll_interval_in_measurement = 100ms;
@@ -44,13 +44,13 @@ bool Exchange::take_credit(unsigned listener)
 {
     timespec deadline{};
     ::clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_sec += std::chrono::seconds(patience).count();
+    deadline.tv_sec += std::chrono::seconds(wait_timeout).count();
     return ::sem_clockwait(&credits_[listener], CLOCK_MONOTONIC, &deadline) == 0;
 }
 
 bool Exchange::wait_until(const std::function<bool()> &condition) const
 {
-    const auto deadline = std::chrono::steady_clock::now() + patience;
+    const auto deadline = std::chrono::steady_clock::now() + wait_timeout;
     while (!condition()) {
         if (has_failed || std::chrono::steady_clock::now() > deadline)
             return false;

@@ -22,7 +22,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto patience = 20s;
+constexpr auto wait_timeout = 20s;
 
 /// Whether a thread is traced; `thread` is its directory in /proc.
 bool is_traced(const std::filesystem::path &thread)
@@ -48,7 +48,7 @@ SystemCallCount::SystemCallCount(const std::string &file)
                                      const_cast<char *const *>(command.data()), environ);
     if (error != 0)
         throw std::system_error(error, std::generic_category(), "strace");
-    const auto deadline = std::chrono::steady_clock::now() + patience;
+    const auto deadline = std::chrono::steady_clock::now() + wait_timeout;
     while (
         !std::ranges::all_of(std::filesystem::directory_iterator("/proc/self/task"), is_traced)) {
         if (std::chrono::steady_clock::now() > deadline)

@@ -52,7 +52,7 @@ const Fault while_playing[] = {
     {"UnpluggedAndTakenByAnother", "unplugged",
      [](TestPcm &pcm) {
          pcm.send("unplug");
-         EXPECT_TRUE(pcm.wait_for_log("closed", testing::patience));
+         EXPECT_TRUE(pcm.wait_for_log("closed", testing::wait_timeout));
          pcm.set_open_errno("EBUSY");
      },
      [](TestPcm &pcm) { pcm.clear_open_errno(); }},

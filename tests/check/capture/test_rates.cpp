@@ -129,7 +129,8 @@ TEST_F(CaptureRate, DeviceThatPausesForAMomentStaysOpen)
         follow();
     for (int i = 0; i < 3; ++i) {
         pcm_.send("freeze 120");
-        ASSERT_TRUE(pcm_.wait_for_log("thaw", testing::patience, static_cast<std::size_t>(i) + 1));
+        ASSERT_TRUE(
+            pcm_.wait_for_log("thaw", testing::wait_timeout, static_cast<std::size_t>(i) + 1));
         for (int n = 0; n < 30; ++n)
             pull();
     }

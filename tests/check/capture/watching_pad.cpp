@@ -43,7 +43,7 @@ GstFlowReturn WatchingPad::take(GstBuffer *buffer)
 
 void WatchingPad::expect_nothing()
 {
-    ASSERT_EQ(is_done_.get_future().wait_for(patience), std::future_status::ready);
+    ASSERT_EQ(is_done_.get_future().wait_for(wait_timeout), std::future_status::ready);
     for (const auto &where : found_)
         ADD_FAILURE() << where;
 }

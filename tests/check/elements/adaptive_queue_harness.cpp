@@ -63,7 +63,7 @@ void AdaptiveQueueHarness::set_time(nanoseconds time)
 
 void AdaptiveQueueHarness::await_wait(nanoseconds time)
 {
-    const auto give_up = monotonic_now() + patience;
+    const auto give_up = monotonic_now() + wait_timeout;
     for (;;) {
         GstClockID id = nullptr;
         const bool is_waiting = gst_test_clock_peek_next_pending_id(clock_, &id) != FALSE;
@@ -84,7 +84,7 @@ void AdaptiveQueueHarness::await_wait(nanoseconds time)
 
 void AdaptiveQueueHarness::await_rest()
 {
-    const auto give_up = monotonic_now() + patience;
+    const auto give_up = monotonic_now() + wait_timeout;
     const auto now = gst_clock_get_time(GST_CLOCK(clock_));
     for (bool is_at_rest = false; !is_at_rest;) {
         GstClockID id = nullptr;
@@ -190,7 +190,7 @@ GstPadProbeReturn AdaptiveQueueHarness::take(GstPadProbeInfo *info)
 Output AdaptiveQueueHarness::pull_any()
 {
     std::unique_lock lock(mutex_);
-    if (!arrived_.wait_for(lock, patience, [this] { return !outputs_.empty(); })) {
+    if (!arrived_.wait_for(lock, wait_timeout, [this] { return !outputs_.empty(); })) {
         ADD_FAILURE() << "the element pushes nothing";
         return {};
     }

@@ -48,7 +48,8 @@ protected:
     }
     GstRef<GstSample> pull()
     {
-        const auto timeout = static_cast<GstClockTime>(std::chrono::nanoseconds(patience).count());
+        const auto timeout =
+            static_cast<GstClockTime>(std::chrono::nanoseconds(wait_timeout).count());
         return GstRef<GstSample>::adopt(gst_app_sink_try_pull_sample(sink_, timeout));
     }
     void expect_audio(int frames)

@@ -151,7 +151,7 @@ TEST_F(JkvmAdaptiveQueueOptimize, WithdrawsWhenNothingArrives)
 {
     queue_.set("optimize", TRUE);
     run_at_level_4();
-    const auto give_up = monotonic_now() + testing::patience;
+    const auto give_up = monotonic_now() + testing::wait_timeout;
     while (level() > 0 && monotonic_now() < give_up)
         queue_.advance();
     expect_withdrawal();

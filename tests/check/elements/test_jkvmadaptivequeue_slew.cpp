@@ -48,7 +48,7 @@ protected:
         media_time_ += 20ms;
         EXPECT_EQ(gst_app_src_push_buffer(GST_APP_SRC(pipeline_->element("src")), buffer),
                   GST_FLOW_OK);
-        const auto give_up = monotonic_now() + testing::patience;
+        const auto give_up = monotonic_now() + testing::wait_timeout;
         while (testing::stat(queue(), "played") == played) {
             if (monotonic_now() > give_up) {
                 ADD_FAILURE() << "no frame is played";

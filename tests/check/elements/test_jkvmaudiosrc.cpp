@@ -145,9 +145,9 @@ TEST_F(JkvmAudioSrc, StopsAtOnceWhileTheDeviceIsFrozen)
     open();
     pull();
     pcm_.send("freeze 3600000");
-    ASSERT_TRUE(pcm_.wait_for_log("cmd freeze", testing::patience));
+    ASSERT_TRUE(pcm_.wait_for_log("cmd freeze", testing::wait_timeout));
     pipeline_->set_state(GST_STATE_NULL); // hangs if it waits for the device
-    EXPECT_TRUE(pcm_.wait_for_log("close", testing::patience));
+    EXPECT_TRUE(pcm_.wait_for_log("close", testing::wait_timeout));
 }
 
 TEST_F(JkvmAudioSrc, DiscardsAudioCapturedDuringAPause)
@@ -157,7 +157,7 @@ TEST_F(JkvmAudioSrc, DiscardsAudioCapturedDuringAPause)
     ASSERT_EQ(pcm_.count_log("start at"), 1u) << "a device is started once";
     pipeline_->set_state(GST_STATE_PAUSED);
     pipeline_->play();
-    ASSERT_TRUE(pcm_.wait_for_log("start at", testing::patience, 2));
+    ASSERT_TRUE(pcm_.wait_for_log("start at", testing::wait_timeout, 2));
     // Frames from before the pause may still be in the sink.
     GstRef<GstSample> sample = pull();
     while (!GST_BUFFER_IS_DISCONT(buffer_of(sample)))

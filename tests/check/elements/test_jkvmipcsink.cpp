@@ -44,7 +44,7 @@ protected:
     {
         const auto before = stat(element_, "connects");
         auto fd = connect_to(path_);
-        const auto deadline = std::chrono::steady_clock::now() + testing::patience;
+        const auto deadline = std::chrono::steady_clock::now() + testing::wait_timeout;
         while (stat(element_, "connects") == before && std::chrono::steady_clock::now() < deadline)
             std::this_thread::yield();
         return fd;
@@ -142,7 +142,7 @@ TEST_F(JkvmIpcSink, HasStatisticsUnderJetKvmsNames)
 
     EXPECT_EQ(stat(element_, "connection-drops"), 0u);
     client.reset();
-    const auto deadline = std::chrono::steady_clock::now() + testing::patience;
+    const auto deadline = std::chrono::steady_clock::now() + testing::wait_timeout;
     while (stat(element_, "connection-drops") == 0 && std::chrono::steady_clock::now() < deadline)
         std::this_thread::yield();
     EXPECT_EQ(stat(element_, "connection-drops"), 1u);

@@ -84,7 +84,7 @@ int expect_counters_equal_stats(const Collector &collector, GstElement *element,
 template <typename Condition>
 void wait_until(Condition condition)
 {
-    const auto deadline = std::chrono::steady_clock::now() + testing::patience;
+    const auto deadline = std::chrono::steady_clock::now() + testing::wait_timeout;
     while (!condition() && std::chrono::steady_clock::now() < deadline)
         std::this_thread::yield();
     EXPECT_TRUE(condition());

@@ -34,7 +34,7 @@ std::string read_file(const std::string &path)
 template <typename Condition>
 bool wait_until(Condition condition)
 {
-    const auto deadline = monotonic_now() + testing::patience;
+    const auto deadline = monotonic_now() + testing::wait_timeout;
     while (!condition() && monotonic_now() < deadline)
         std::this_thread::yield();
     return condition();

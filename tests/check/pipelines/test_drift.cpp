@@ -96,8 +96,9 @@ public:
             server_.get(),
             testing::message_v1("UOKJ", 0, (epoch + captured).time_since_epoch().count(), packet_));
         std::unique_lock lock(mutex_);
-        ASSERT_TRUE(arrived_.wait_for(lock, testing::patience, [this] { return chained_ > sent_; }))
-            << "the source passed no buffer on";
+        ASSERT_TRUE(arrived_.wait_for(lock, testing::wait_timeout, [this] {
+            return chained_ > sent_;
+        })) << "the source passed no buffer on";
         ++sent_;
     }
     [[nodiscard]] GstElement *source() const { return source_.get(); }
@@ -127,7 +128,7 @@ private:
     {
         while (sent_ > 0) {
             constexpr auto patience_ms =
-                static_cast<guint>(std::chrono::milliseconds(testing::patience).count());
+                static_cast<guint>(std::chrono::milliseconds(testing::wait_timeout).count());
             ASSERT_TRUE(gst_test_clock_timed_wait_for_multiple_pending_ids(clock_.get(), 1,
                                                                            patience_ms, nullptr))
                 << "the queue does not wait";

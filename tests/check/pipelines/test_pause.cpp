@@ -19,7 +19,7 @@ void expect_audio_after_pauses(const std::string &source)
     auto *sink = GST_APP_SINK(pipeline.element("sink"));
     const auto pull = [sink] {
         const auto timeout =
-            static_cast<GstClockTime>(std::chrono::nanoseconds(testing::patience).count());
+            static_cast<GstClockTime>(std::chrono::nanoseconds(testing::wait_timeout).count());
         return GstRef<GstSample>::adopt(gst_app_sink_try_pull_sample(sink, timeout));
     };
     pipeline.play();

@@ -25,7 +25,7 @@ protected:
     bool pull()
     {
         const auto timeout =
-            static_cast<GstClockTime>(std::chrono::nanoseconds(testing::patience).count());
+            static_cast<GstClockTime>(std::chrono::nanoseconds(testing::wait_timeout).count());
         auto *sink = GST_APP_SINK(sink_);
         return static_cast<bool>(
             GstRef<GstSample>::adopt(gst_app_sink_try_pull_sample(sink, timeout)));

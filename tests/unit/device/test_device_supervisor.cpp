@@ -17,16 +17,16 @@ TEST(DeviceSupervisor, RetriesAtOnceThenWithGrowingPauses)
 {
     DeviceSupervisor supervisor(1);
     auto now = start;
-    EXPECT_TRUE(supervisor.wants_open(now));
+    EXPECT_TRUE(supervisor.is_open_due(now));
     EXPECT_EQ(supervisor.state(), DeviceState::search);
     int attempts = 0;
     nanoseconds longest{0};
     for (; now < start + 10s; ++attempts) {
         supervisor.on_failed(DeviceTrouble::missing, now);
-        EXPECT_FALSE(supervisor.wants_open(now));
+        EXPECT_FALSE(supervisor.is_open_due(now));
         longest = std::max(longest, supervisor.next_event() - now);
         now = supervisor.next_event();
-        EXPECT_TRUE(supervisor.wants_open(now));
+        EXPECT_TRUE(supervisor.is_open_due(now));
     }
     EXPECT_EQ(supervisor.state(), DeviceState::search);
     EXPECT_EQ(supervisor.trouble(), DeviceTrouble::missing);
@@ -44,7 +44,7 @@ TEST(DeviceSupervisor, RetriesAtOnceAfterALongRun)
     EXPECT_FALSE(supervisor.on_frame(frame, start + 2s));
     supervisor.on_failed(DeviceTrouble::unplugged, start + 3s);
     EXPECT_EQ(supervisor.state(), DeviceState::lost);
-    EXPECT_TRUE(supervisor.wants_open(start + 3s));
+    EXPECT_TRUE(supervisor.is_open_due(start + 3s));
     // Errors of reopening do not replace the reason.
     supervisor.on_failed(DeviceTrouble::missing, start + 3s);
     EXPECT_EQ(supervisor.trouble(), DeviceTrouble::unplugged);
@@ -136,7 +136,7 @@ TEST(DeviceSupervisor, AudioReturnsWithinHalfASecondAfterEachOfAThousandUnplugs)
         }
         if (supervisor.is_open() && !is_plugged)
             supervisor.on_failed(DeviceTrouble::unplugged, now);
-        if (supervisor.wants_open(now)) {
+        if (supervisor.is_open_due(now)) {
             if (is_plugged) {
                 supervisor.on_opened(now);
                 timeline.restart_device();
@@ -182,7 +182,7 @@ TEST(DeviceSupervisor, KeepsABlockedDeviceOpenUntilItMoves)
     device.on_blocked();
     EXPECT_EQ(device.state(), DeviceState::blocked);
     EXPECT_EQ(device.trouble(), DeviceTrouble::frozen);
-    EXPECT_FALSE(device.wants_open(start + 24h));
+    EXPECT_FALSE(device.is_open_due(start + 24h));
     EXPECT_FALSE(device.is_frozen(start + 24h));
     EXPECT_TRUE(device.on_frame(20ms, start + 24h));
     EXPECT_EQ(device.state(), DeviceState::run);

@@ -8,6 +8,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// A request that lacks only the format of the stream.
+constexpr wire::EncoderConfigFields all_but_format{.bitrate = 64000,
+                                                   .complexity = 1,
+                                                   .vbr = true,
+                                                   .signal = wire::EncoderConfig::signal_auto,
+                                                   .bandwidth = 1105,
+                                                   .dtx = false};
+
 class EncoderRequestCompletionTest : public ::testing::Test {
 protected:
     EncoderRequestCompletionTest() { completion_.on_connected(now_); }
@@ -18,7 +26,7 @@ protected:
         now_ += 10ms;
     }
     /// Receives a second of a stream with a variable bitrate of 320 kbit/s in frames of 10 ms.
-    void receive_a_second()
+    void receive_one_second()
     {
         for (std::size_t i = 0; i < 100; ++i)
             receive(i % 2 == 0 ? 390 : 410);
@@ -34,7 +42,7 @@ protected:
 
 TEST_F(EncoderRequestCompletionTest, TakesOtherFieldsFromTheStream)
 {
-    receive_a_second();
+    receive_one_second();
     EXPECT_TRUE(completion_.request({.complexity = 3}, now_));
     const auto request = take_due();
     ASSERT_TRUE(request);
@@ -78,13 +86,7 @@ TEST_F(EncoderRequestCompletionTest, WaitsForAFewPacketsOfAConstantBitrate)
 
 TEST_F(EncoderRequestCompletionTest, TakesTheFormatFromTheFirstPacket)
 {
-    EXPECT_TRUE(completion_.request({.bitrate = 64000,
-                                     .complexity = 1,
-                                     .vbr = true,
-                                     .signal = wire::EncoderConfig::signal_auto,
-                                     .bandwidth = 1105,
-                                     .dtx = false},
-                                    now_));
+    EXPECT_TRUE(completion_.request(all_but_format, now_));
     EXPECT_FALSE(take_due());
     receive(390);
     const auto request = take_due();
@@ -104,22 +106,17 @@ TEST_F(EncoderRequestCompletionTest, WaitsForASecondWithoutFramesAtMost)
 
 TEST_F(EncoderRequestCompletionTest, DoesNotWaitWithACompleteRequest)
 {
-    EXPECT_TRUE(completion_.request({.sample_rate = 48000,
-                                     .channels = 2,
-                                     .frame_size = 960,
-                                     .bitrate = 64000,
-                                     .complexity = 1,
-                                     .vbr = true,
-                                     .signal = wire::EncoderConfig::signal_auto,
-                                     .bandwidth = 1105,
-                                     .dtx = false},
-                                    now_));
+    auto complete = all_but_format;
+    complete.sample_rate = 48000;
+    complete.channels = 2;
+    complete.frame_size = 960;
+    EXPECT_TRUE(completion_.request(complete, now_));
     EXPECT_TRUE(take_due());
 }
 
 TEST_F(EncoderRequestCompletionTest, KeepsTheFieldsOfEarlierRequests)
 {
-    receive_a_second();
+    receive_one_second();
     completion_.request({.bitrate = 64000}, now_);
     EXPECT_TRUE(take_due());
     completion_.on_connected(now_);
@@ -132,7 +129,7 @@ TEST_F(EncoderRequestCompletionTest, KeepsTheFieldsOfEarlierRequests)
 
 TEST_F(EncoderRequestCompletionTest, WithdrawsToTheSettingsBeforeTheFirstRequest)
 {
-    receive_a_second();
+    receive_one_second();
     completion_.request({.bitrate = 64000}, now_);
     EXPECT_TRUE(take_due());
     completion_.withdraw({}, now_);
@@ -144,7 +141,7 @@ TEST_F(EncoderRequestCompletionTest, WithdrawsToTheSettingsBeforeTheFirstRequest
 
 TEST_F(EncoderRequestCompletionTest, IgnoresARequestThatContradictsTheStream)
 {
-    receive_a_second();
+    receive_one_second();
     EXPECT_FALSE(completion_.request({.frame_size = 21}, now_)) << "below 2.5 ms at 48 kHz";
     EXPECT_FALSE(completion_.request({.sample_rate = 44100}, now_));
     EXPECT_FALSE(take_due());

@@ -397,7 +397,7 @@ TEST_F(PlayoutTest, DropsOldestFrameAboveMaxFrames)
     EXPECT_EQ(arrive(38ms, 40ms), 0u);
     EXPECT_EQ(arrive(39ms, 60ms), 1u);
     run_until(80ms);
-    EXPECT_EQ(log(), "FIRST play 20 at 41; play 40 at 61; ") << "the slot is kept, without a hole";
+    EXPECT_EQ(log(), "FIRST play 20 at 41; play 40 at 61; ") << "the slot is kept, without a gap";
     EXPECT_EQ(playout_.stats().dropped.overflow, 1u);
 }
 

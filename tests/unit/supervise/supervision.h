@@ -45,7 +45,7 @@ public:
     Calls wait_for(const std::function<bool(const Calls &)> &condition)
     {
         std::unique_lock lock(mutex_);
-        EXPECT_TRUE(changed_.wait_for(lock, patience, [&] { return condition(calls_); }))
+        EXPECT_TRUE(changed_.wait_for(lock, wait_timeout, [&] { return condition(calls_); }))
             << "timed out";
         return calls_;
     }
@@ -93,7 +93,7 @@ protected:
     }
     void wait_for_heartbeat()
     {
-        const auto deadline = monotonic_now() + patience;
+        const auto deadline = monotonic_now() + wait_timeout;
         while (supervisor_->stats().heartbeats == 0 && monotonic_now() < deadline)
             std::this_thread::yield();
         EXPECT_GT(supervisor_->stats().heartbeats, 0u);

@@ -128,7 +128,7 @@ TEST(ChildProcess, KillsItsProcessGroupWhenItEnds)
     const auto orphan = std::stoi(read_all(child->heartbeats_fd()));
     EXPECT_EQ(child->wait().code, 0);
     // The orphan is reaped by init, later or never.
-    const auto deadline = monotonic_now() + testing::patience;
+    const auto deadline = monotonic_now() + testing::wait_timeout;
     const auto state = [orphan] {
         std::ifstream file("/proc/" + std::to_string(orphan) + "/stat");
         std::string number;

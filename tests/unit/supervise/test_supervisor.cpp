@@ -58,7 +58,7 @@ private:
 /// Waits until neither the process nor its zombie exists.
 bool wait_until_gone(pid_t pid)
 {
-    const auto deadline = monotonic_now() + testing::patience;
+    const auto deadline = monotonic_now() + testing::wait_timeout;
     while (::kill(pid, 0) == 0) {
         if (monotonic_now() > deadline)
             return false;
@@ -254,7 +254,7 @@ TEST_F(Supervision, KeepsASilentChildWithoutAHangTimeout)
 TEST_F(Supervision, MeasuresTheUsageOfTheChild)
 {
     start("printf x >&3; while :; do :; done");
-    const auto deadline = monotonic_now() + testing::patience;
+    const auto deadline = monotonic_now() + testing::wait_timeout;
     while (supervisor_->stats().usage.cpu_percent == 0 && monotonic_now() < deadline)
         std::this_thread::yield();
     const auto usage = supervisor_->stats().usage;

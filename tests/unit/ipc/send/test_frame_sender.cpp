@@ -61,7 +61,7 @@ public:
     {
         std::unique_lock lock(mutex_);
         const bool has_event =
-            changed_.wait_for(lock, testing::patience, [&] { return events_.size() > count; });
+            changed_.wait_for(lock, testing::wait_timeout, [&] { return events_.size() > count; });
         return has_event ? events_[count] : Event{0, {}, "nothing happened"};
     }
 
@@ -110,6 +110,29 @@ protected:
     Observer observer_;
     std::size_t events_ = 0;
     std::unique_ptr<FrameSender> sender_;
+};
+
+/// A process whose client is replaced by that of another process.
+class FrameSenderReplacementTest : public FrameSenderTest {
+protected:
+    void replace_client()
+    {
+        config_.policy = ClientPolicy::replace;
+        config_.dialect = wire::Dialect::v2;
+        start();
+        const auto old = old_process_.connect(config_.endpoint.path);
+        EXPECT_FALSE(observer_.event(events_++).removal);
+        newest_ = new_process_.connect(config_.endpoint.path);
+        const auto replaced = observer_.event(events_++);
+        EXPECT_EQ(replaced.removal, RemovalReason::replaced);
+        EXPECT_EQ(replaced.replaced_by, new_process_.pid());
+        EXPECT_FALSE(observer_.event(events_++).removal);
+        EXPECT_TRUE(is_closed_by_peer(old.get()));
+    }
+
+    testing::ClientProcess old_process_; // both are forked before the service thread starts
+    testing::ClientProcess new_process_;
+    UniqueFd newest_;
 };
 
 TEST_F(FrameSenderTest, SendsTheBytesOfTheProtocolToEveryClient)
@@ -280,30 +303,19 @@ TEST_F(FrameSenderTest, ServesOnlyTheNewestClientWithPolicyReplace)
     EXPECT_EQ(receive(newest.get(), 18).size(), 18u);
 }
 
-TEST_F(FrameSenderTest, TurnsAwayADisplacedProcessWhileTheNewestIsConnected)
+TEST_F(FrameSenderReplacementTest, TurnsAwayTheReplacedProcessWhileTheNewestIsConnected)
 {
-    testing::ClientProcess old_process; // forked before the service thread starts
-    testing::ClientProcess new_process;
-    config_.policy = ClientPolicy::replace;
-    config_.dialect = wire::Dialect::v2;
-    start();
-    const auto old = old_process.connect(config_.endpoint.path);
-    EXPECT_FALSE(observer_.event(events_++).removal);
-    auto newest = new_process.connect(config_.endpoint.path);
-    EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::replaced);
-    EXPECT_FALSE(observer_.event(events_++).removal);
-    EXPECT_TRUE(is_closed_by_peer(old.get()));
-
-    const auto again = old_process.connect(config_.endpoint.path);
+    replace_client();
+    const auto again = old_process_.connect(config_.endpoint.path);
     EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::replaced);
     EXPECT_EQ(receive(again.get(), 18).at(17), 2) << "the reason";
     EXPECT_TRUE(is_closed_by_peer(again.get()));
     send("x");
-    EXPECT_EQ(receive(newest.get(), 18).size(), 18u);
+    EXPECT_EQ(receive(newest_.get(), 18).size(), 18u);
 
-    newest.reset();
+    newest_.reset();
     EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::closed);
-    const auto back = old_process.connect(config_.endpoint.path);
+    const auto back = old_process_.connect(config_.endpoint.path);
     EXPECT_FALSE(observer_.event(events_++).removal);
 }
 
@@ -323,27 +335,17 @@ TEST_F(FrameSenderTest, SendsTheReasonToAClientThatItTurnsAway)
     EXPECT_TRUE(receive(third.get(), 18).empty()) << "nothing is sent to a forbidden client";
 }
 
-TEST_F(FrameSenderTest, ReportsWhoReplacedAClientAndWhetherAClientStopped)
+TEST_F(FrameSenderReplacementTest, IgnoresTheReasonThatALeavingClientSends)
 {
-    testing::ClientProcess old_process;
-    testing::ClientProcess new_process;
-    config_.policy = ClientPolicy::replace;
-    config_.dialect = wire::Dialect::v2;
-    start();
-    const auto old = old_process.connect(config_.endpoint.path);
-    EXPECT_FALSE(observer_.event(events_++).removal);
-    auto newest = new_process.connect(config_.endpoint.path);
-    EXPECT_EQ(observer_.event(events_++).replaced_by, new_process.pid());
-    EXPECT_FALSE(observer_.event(events_++).removal);
-
-    // A reason is a server's; a client that gives one must not keep others from coming back.
-    const std::vector<std::uint8_t> replaced{2};
-    send_all(newest.get(), testing::message_v1("UOKJ", 3, testing::wall_clock_ns(), replaced));
-    newest.reset();
+    replace_client();
+    // Only a server has a reason to send. A client's must not keep others from reconnecting.
+    const std::vector<std::uint8_t> reason{2}; // replaced
+    send_all(newest_.get(), testing::message_v1("UOKJ", 3, testing::wall_clock_ns(), reason));
+    newest_.reset();
     const auto end = observer_.event(events_++);
     EXPECT_EQ(end.removal, RemovalReason::closed);
     EXPECT_TRUE(end.has_stopped);
-    const auto back = old_process.connect(config_.endpoint.path);
+    const auto back = old_process_.connect(config_.endpoint.path);
     EXPECT_FALSE(observer_.event(events_++).removal);
 }
 
@@ -363,7 +365,7 @@ TEST_F(FrameSenderTest, InvitesAClientThatItTurnedAwayWhenThereIsRoom)
     const auto before = monotonic_now();
     EXPECT_EQ((*second)->wait(before + 10ms), FrameReceiver::Event::timed_out);
     first.reset();
-    EXPECT_EQ((*second)->wait(before + testing::patience), FrameReceiver::Event::connected);
+    EXPECT_EQ((*second)->wait(before + testing::wait_timeout), FrameReceiver::Event::connected);
 }
 
 TEST_F(FrameSenderTest, SendsNothingButFramesToAV1Client)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "alsa/loopback_cable.h"
+#include "alsa/audio_loopback.h"
 
 #include "core/base/unique_fd.h"
 
@@ -22,7 +22,7 @@ namespace {
 
 } // namespace
 
-LoopbackCable::LoopbackCable(const std::string &path)
+AudioLoopback::AudioLoopback(const std::string &path)
 {
     constexpr auto size = static_cast<size_t>(slots) * sizeof(Slot);
     const UniqueFd file{open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
@@ -34,18 +34,18 @@ LoopbackCable::LoopbackCable(const std::string &path)
     memory_ = static_cast<Slot *>(memory);
 }
 
-LoopbackCable::~LoopbackCable()
+AudioLoopback::~AudioLoopback()
 {
     munmap(memory_, static_cast<size_t>(slots) * sizeof(Slot));
 }
 
-int64_t LoopbackCable::index_at(int64_t time)
+int64_t AudioLoopback::index_at(int64_t time)
 {
     constexpr int64_t ns_per_second = 1'000'000'000;
     return time / ns_per_second * rate + time % ns_per_second * rate / ns_per_second;
 }
 
-void LoopbackCable::play(int64_t time, std::span<const int32_t> frame)
+void AudioLoopback::play(int64_t time, std::span<const int32_t> frame)
 {
     Slot &to = slot(index_at(time));
     for (size_t channel = 0; channel < max_channels; channel++)
@@ -53,7 +53,7 @@ void LoopbackCable::play(int64_t time, std::span<const int32_t> frame)
     std::atomic_ref(to.index).store(index_at(time), std::memory_order_release);
 }
 
-void LoopbackCable::capture(int64_t time, std::span<int32_t> frame) const
+void AudioLoopback::capture(int64_t time, std::span<int32_t> frame) const
 {
     const int64_t index = index_at(time - delay);
     for (int64_t held = 0; held <= max_held; held++) {

@@ -10,9 +10,9 @@
 namespace jkvm::testing {
 
 /// A file, mapped into memory, that contains the audio of the last seconds by the time at which it
-/// was played. The two PCMs have independent clocks: the cable holds the last sample, at 48 kHz.
+/// was played. The two PCMs have independent clocks: the loopback holds the last sample, at 48 kHz.
 /// Not thread-safe; the owner locks.
-class LoopbackCable {
+class AudioLoopback {
 public:
     static constexpr unsigned rate = 48000; // Hz
     static constexpr unsigned max_channels = 8;
@@ -24,10 +24,10 @@ public:
     static constexpr int64_t max_held = 2;
 
     /// Opens or creates the file. Throws std::system_error.
-    explicit LoopbackCable(const std::string &path);
-    ~LoopbackCable();
-    LoopbackCable(const LoopbackCable &) = delete;
-    LoopbackCable &operator=(const LoopbackCable &) = delete;
+    explicit AudioLoopback(const std::string &path);
+    ~AudioLoopback();
+    AudioLoopback(const AudioLoopback &) = delete;
+    AudioLoopback &operator=(const AudioLoopback &) = delete;
 
     /// Writes a frame that was played at `time` (ns). Missing channels repeat the last one.
     void play(int64_t time, std::span<const int32_t> frame);
