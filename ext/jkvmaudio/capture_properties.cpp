@@ -7,29 +7,19 @@ namespace {
 
 using namespace std::chrono_literals;
 
-OneOf slave_method_type()
-{
-    static const GEnumValue values[] = {
-        {static_cast<int>(SlaveMethod::follow),
-         "Timestamps follow the pipeline's clock by up to 2 ms per second", "skew"},
-        {static_cast<int>(SlaveMethod::none), "Timestamps count samples only", "none"},
-        {0, nullptr, nullptr},
-    };
-    static const GType type = register_enum("GstJkvmAudioSlaveMethod", values);
-    return {type};
-}
+const GEnumValue slave_methods[] = {
+    {static_cast<int>(SlaveMethod::follow),
+     "Timestamps follow the pipeline's clock by up to 2 ms per second", "skew"},
+    {static_cast<int>(SlaveMethod::none), "Timestamps count samples only", "none"},
+    {0, nullptr, nullptr},
+};
 
-OneOf on_device_lost_type()
-{
-    static const GEnumValue values[] = {
-        {static_cast<int>(OnDeviceLost::wait), "Output silence until a device works", "silence"},
-        {static_cast<int>(OnDeviceLost::error), "Post an error and stop", "error"},
-        {static_cast<int>(OnDeviceLost::eos), "Send EOS", "eos"},
-        {0, nullptr, nullptr},
-    };
-    static const GType type = register_enum("GstJkvmAudioOnDeviceLost", values);
-    return {type};
-}
+const GEnumValue device_lost_actions[] = {
+    {static_cast<int>(OnDeviceLost::wait), "Output silence until a device works", "silence"},
+    {static_cast<int>(OnDeviceLost::error), "Post an error and stop", "error"},
+    {static_cast<int>(OnDeviceLost::eos), "Send EOS", "eos"},
+    {0, nullptr, nullptr},
+};
 
 } // namespace
 
@@ -41,10 +31,11 @@ const PropertyTable<CaptureSettings> &capture_properties()
              .buffer_time_blurb =
                  "Size of the device's ring (us): how long the pipeline may be blocked before "
                  "samples are lost. Adds no latency. Grows up to 500000 after frequent overruns",
-             .slave_method = slave_method_type(),
+             .slave_method = OneOf{register_enum("GstJkvmAudioSlaveMethod", slave_methods)},
              .slave_method_blurb =
                  "How timestamps follow the pipeline's clock when the device's clock differs",
-             .on_device_lost = on_device_lost_type()}),
+             .on_device_lost =
+                 OneOf{register_enum("GstJkvmAudioOnDeviceLost", device_lost_actions)}}),
         &CaptureSettings::device);
     return table;
 }

@@ -5,55 +5,59 @@
  * @title: jkvmaudiosink
  * @short_description: Plays Opus or raw audio on an ALSA device; keeps consuming while the device is unavailable and follows its clock without clicks
  *
- * Decodes Opus (or takes S16LE or F32LE at 48 kHz), resamples it to the device's own clock and writes
- * it into the device's ring, all in one thread of its own.
+ * Decodes Opus, or accepts raw audio (S16LE or F32LE at 48 kHz), resamples it to the clock of the device
+ * and writes it into the device's ring. A thread of the element does all of this.
  *
  * ## Clocks
  *
  * Each sample is played at its running time plus the pipeline's latency. The rate of the device's clock
- * is estimated from the moments at which its hardware pointer moves, and the resampling ratio follows
- * it; a remaining error of the playout time is corrected within seconds, by at most 500 ppm. A clock
- * that is 1000 ppm off therefore causes neither dropped nor repeated samples. An error of more than 40 ms, or a step of the
- * timestamps by more than 5 ms, is corrected at once, by inserting silence or by dropping audio.
+ * is estimated from the moments at which its hardware pointer moves. The resampling ratio follows that
+ * rate, and is changed by up to 500 ppm in addition to correct an error of the playout time. A clock
+ * that is 1000 ppm off therefore causes neither dropped nor repeated samples. An error of more than 40
+ * ms, or a step of the timestamps by more than 5 ms, is corrected at once, by inserting silence or by
+ * dropping audio.
  *
- * Timestamps that are stretched by up to 0.6 % are followed exactly: the resampling ratio includes
- * their rate, which is taken from the buffers' durations or from equal intervals between timestamps.
- * An element that changes its delay in this way determines with a custom query whether the sink follows
- * (structure jkvm-follows-timestamps; the answer is the gboolean follows). `slave-method=none` plays
- * samples unchanged, and corrects an error of more than 40 ms at once.
+ * An element such as jkvmadaptivequeue may change its delay by stretching timestamps. Timestamps that
+ * are stretched by up to 0.6 % are followed exactly: the resampling ratio includes their rate, which is
+ * taken from the buffers' durations or from equal intervals between timestamps. The sink answers the
+ * custom query jkvm-follows-timestamps by setting the field follows (gboolean) of its structure.
  *
- * A UAC2 gadget has the control "Playback Pitch 1000000". Where it exists, it is set instead of
- * resampling, so that samples are played unchanged; `pitch-control=never` prevents that.
+ * With `slave-method=none` samples are played unchanged, and an error of more than 40 ms is corrected at
+ * once.
  *
- * With `provide-clock` the pipeline can run on the device's clock. That clock never jumps, and continues
- * at the last rate while no device works.
+ * A UAC2 gadget has the ALSA control "Playback Pitch 1000000", which sets the speed at which its host
+ * fetches samples. Where it exists, it is used instead of resampling, and samples are played unchanged;
+ * `pitch-control=never` prevents that.
  *
- * The ring holds 24 ms when a packet is written. An underrun, or three near underruns within a minute,
- * raises that by half, up to half of buffer-time, and the latency with it. The render delay, which is
- * part of the pipeline's latency, also includes the delays of the resampler, the driver and the
- * hardware.
+ * With `provide-clock=true` the pipeline can use the device's clock. It never jumps, and continues at
+ * the last rate while no device works.
+ *
+ * Initially the ring holds 24 ms of audio when a packet is written. An underrun, or three near underruns
+ * within a minute, raises this target by half, up to half of buffer-time, and the latency by the same
+ * amount. The render delay, which is part of the pipeline's latency, is the sum of the target and the
+ * delays of the resampler, the driver and the hardware.
  *
  * ## Lost packets
  *
- * A GAP event in an Opus stream is concealed. If the next packet arrives in time and contains in-band
- * FEC, the last lost frame is recovered from it; after a loss the next packet is therefore accepted as
- * soon as it arrives. Concealed audio fades out between 60 and 100 ms. A GAP event may precede the
- * caps. A packet that is late or missing without a GAP event is concealed as well, as soon as the ring
- * runs low; the rest of a late packet replaces the concealment.
+ * A gap in an Opus stream is concealed, whether or not a GAP event announces it. Concealed audio fades
+ * out between 60 and 100 ms after the start of the gap. If the next packet arrives in time and contains
+ * in-band FEC, the last lost frame is recovered from it; after a loss, the next packet is therefore
+ * accepted as soon as it arrives. A late packet is concealed when the ring runs low; when it arrives,
+ * the rest of it replaces the concealment. A GAP event may precede the caps.
  *
  * ## Unavailable devices
  *
- * While no device works, packets are consumed at the pace of the clock and dropped. The devices are
- * retried at once, then after pauses of 100 to 300 ms. No outdated audio is played afterwards: playback
+ * While no device works, packets are consumed at the rate of the clock and dropped. Opening the devices
+ * is retried at once, then after pauses of 100 to 300 ms. Outdated audio is never played: playback
  * continues with the packet that is due. `on-device-lost` selects an error or EOS instead. A state
- * change never waits for the device, which is opened in the element's own thread.
+ * change never waits for the device, because the element's own thread opens it.
  *
  * If `device` is changed while the element plays, the open device is closed, unless it is the first one
  * of the new list; the new devices are opened, and playback continues with the packet that is due.
  *
- * A device whose pointer stops without an error, such as a USB gadget whose host does not record, counts
- * as blocked after 100 ms: its ring is emptied and it stays open. When its pointer moves again, playback
- * continues.
+ * A device whose hardware pointer stops without an error, such as a USB gadget whose host does not
+ * record, counts as blocked after 100 ms: its ring is emptied and it stays open. When its pointer moves
+ * again, playback continues.
  *
  * |[
  * gst-launch-1.0 jkvmipcsrc direction=microphone socket-path=$XDG_RUNTIME_DIR/mic.sock ! jkvmadaptivequeue ! jkvmaudiosink device=hw:UAC2Gadget
@@ -80,11 +84,11 @@
  * | dropped-queue-full | guint64 | packets and gaps dropped because the device's thread was blocked in the driver |
  * | dropped-flush | guint64 | packets dropped by a flush before they were written |
  * | realignments | guint64 | playout errors that were corrected at once, also by the first packet |
- * | depth | guint64 | written and not yet played, ns |
- * | ring-target | guint64 | what the ring holds when a packet is written, ns |
+ * | depth | guint64 | audio that was written and not yet played, ns |
+ * | ring-target | guint64 | target for the audio in the ring when a packet is written, ns |
  * | device-latency | guint64 | render delay: ring-target plus the delays of resampler, driver and hardware, ns |
- * | ratio-ppm | gdouble | resampling ratio less 1, in parts per million |
- * | pitch-ppm | gdouble | what the device's pitch control was set to, less 1, in parts per million |
+ * | ratio-ppm | gdouble | deviation of the resampling ratio from 1, in parts per million |
+ * | pitch-ppm | gdouble | deviation of the device's pitch control from 1, in parts per million |
  * | drift-ppm | gdouble | how much faster the device's clock is than the system's, in parts per million |
  * | playout-error-us | gdouble | estimated playout time less due time of the last packet, in microseconds |
  * | playout-error-p95-us | gdouble | 95th percentile of its absolute value over the last packets, about two minutes, in microseconds |
@@ -94,10 +98,10 @@
  * | latency-buckets, latency-sum | GstValueArray, guint64 | their histogram and their sum, ns |
  * | state | gchararray | search, open, run, lost, blocked |
  * | device | gchararray | the open device; empty if there is none |
- * | rate, channels | guint | that the device granted |
+ * | rate, channels | guint | granted by the device |
  * | connected | gboolean | whether a device plays |
- * | recoveries | guint64 | times that playback returned |
- * | recoveries-by-reason | GstStructure | the same for each reason |
+ * | recoveries | guint64 | times that playback continued after the device had stopped |
+ * | recoveries-by-reason | GstStructure | their number for each reason why it had stopped |
  * | scheduling | gchararray | what `priority` was granted: normal, nice, fifo |
  *
  * ## Messages

@@ -7,43 +7,28 @@ namespace {
 
 using namespace std::chrono_literals;
 
-OneOf slave_method_type()
-{
-    static const GEnumValue values[] = {
-        {static_cast<int>(SlaveMethod::follow),
-         "Resample to the device's clock and to stretched timestamps", "resample"},
-        {static_cast<int>(SlaveMethod::none),
-         "Play samples unchanged; correct an error of more than 40 ms at once", "none"},
-        {0, nullptr, nullptr},
-    };
-    static const GType type = register_enum("GstJkvmAudioSinkSlaveMethod", values);
-    return {type};
-}
+const GEnumValue slave_methods[] = {
+    {static_cast<int>(SlaveMethod::follow),
+     "Resample to the device's clock and to stretched timestamps", "resample"},
+    {static_cast<int>(SlaveMethod::none),
+     "Play samples unchanged; correct an error of more than 40 ms at once", "none"},
+    {0, nullptr, nullptr},
+};
 
-OneOf on_device_lost_type()
-{
-    static const GEnumValue values[] = {
-        {static_cast<int>(OnDeviceLost::wait), "Discard audio until a device works", "discard"},
-        {static_cast<int>(OnDeviceLost::error), "Post an error and stop", "error"},
-        {static_cast<int>(OnDeviceLost::eos), "End the stream", "eos"},
-        {0, nullptr, nullptr},
-    };
-    static const GType type = register_enum("GstJkvmAudioSinkOnDeviceLost", values);
-    return {type};
-}
+const GEnumValue device_lost_actions[] = {
+    {static_cast<int>(OnDeviceLost::wait), "Discard audio until a device works", "discard"},
+    {static_cast<int>(OnDeviceLost::error), "Post an error and stop", "error"},
+    {static_cast<int>(OnDeviceLost::eos), "End the stream", "eos"},
+    {0, nullptr, nullptr},
+};
 
-OneOf pitch_control_type()
-{
-    static const GEnumValue values[] = {
-        {static_cast<int>(UsePitchControl::automatic),
-         "Set the device's control Playback Pitch 1000000 where it exists, instead of resampling",
-         "auto"},
-        {static_cast<int>(UsePitchControl::never), "Always resample", "never"},
-        {0, nullptr, nullptr},
-    };
-    static const GType type = register_enum("GstJkvmAudioSinkPitchControl", values);
-    return {type};
-}
+const GEnumValue pitch_control_modes[] = {
+    {static_cast<int>(UsePitchControl::automatic),
+     "Set the device's control Playback Pitch 1000000 where it exists, instead of resampling",
+     "auto"},
+    {static_cast<int>(UsePitchControl::never), "Always resample", "never"},
+    {0, nullptr, nullptr},
+};
 
 } // namespace
 
@@ -54,7 +39,8 @@ const PropertyTable<PlaybackSettings> &playback_properties()
         PropertyTable<S>{
             row("pitch-control", "Pitch control",
                 "Whether slave-method=resample may set the speed of a USB gadget instead",
-                pitch_control_type(), mutable_ready, &S::pitch_control),
+                OneOf{register_enum("GstJkvmAudioSinkPitchControl", pitch_control_modes)},
+                mutable_ready, &S::pitch_control),
         }
             .include(
                 device_properties(
@@ -62,11 +48,13 @@ const PropertyTable<PlaybackSettings> &playback_properties()
                      .buffer_time_blurb =
                          "Size of the device's ring (us). The ring is filled only as far as the "
                          "measured delays require, half of it at most",
-                     .slave_method = slave_method_type(),
+                     .slave_method =
+                         OneOf{register_enum("GstJkvmAudioSinkSlaveMethod", slave_methods)},
                      .slave_method_blurb =
                          "How playback follows the pipeline's clock when the device's clock "
                          "differs",
-                     .on_device_lost = on_device_lost_type()}),
+                     .on_device_lost = OneOf{register_enum("GstJkvmAudioSinkOnDeviceLost",
+                                                           device_lost_actions)}}),
                 &S::device);
     return table;
 }

@@ -48,7 +48,7 @@ bool AdaptiveQueue::set_property(const GValue *value, const GParamSpec *spec)
         if (!queue_properties().set(state->settings, value, spec))
             return false;
         state->configure();
-        state->is_sink_asked = false;
+        state->is_sink_queried = false;
         if (state->settings.latency_mode != mode_before) {
             state->latency_report.reset(state->initial_latency());
             state->timeline.reset(state->settings.latency_mode == LatencyMode::offset);

@@ -32,7 +32,7 @@ public:
     /// Transfer full.
     [[nodiscard]] GstStructure *stats() const;
 
-    /// Precedes post_message() of the base class.
+    /// To be called before post_message() of the base class.
     void on_message(GstMessage *message);
 
     // --- state changes ---

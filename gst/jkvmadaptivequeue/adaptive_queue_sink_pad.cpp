@@ -197,7 +197,7 @@ void AdaptiveQueueSinkPad::stop_flush(bool resets_time)
         state->encoder_load.restart(state->clock.now());
         if (resets_time)
             state->clock.reset();
-        state->forget_stream();
+        state->reset_stream();
         state->flow = GST_FLOW_OK;
     }
     keep_sticky(context_.src, events);

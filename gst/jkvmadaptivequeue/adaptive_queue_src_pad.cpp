@@ -21,7 +21,7 @@ void AdaptiveQueueSrcPad::activate(bool is_active)
     {
         auto state = context_.state.lock();
         state->flow = is_active ? GST_FLOW_OK : GST_FLOW_FLUSHING;
-        state->is_sink_asked = false;
+        state->is_sink_queried = false;
         state->clock.wake();
         state->changed.notify_all();
     }
@@ -72,7 +72,7 @@ void AdaptiveQueueSrcPad::on_reconfigure()
 {
     {
         auto state = context_.state.lock();
-        state->is_sink_asked = false;
+        state->is_sink_queried = false;
         state->clock.wake();
         if (state->flow != GST_FLOW_NOT_LINKED)
             return;
@@ -111,8 +111,8 @@ void AdaptiveQueueSrcPad::step(QueueAccess &state, PendingSignals &pending)
     state->encoder_load.on_idle(now);
     if (auto request = state->take_encoder_request())
         return state.unlocked([&] { push_request(std::move(request)); });
-    if (!std::exchange(state->is_sink_asked, true))
-        return ask_sink(state);
+    if (!std::exchange(state->is_sink_queried, true))
+        return query_sink(state);
     const auto *item = state->due_item();
     const auto *event = item != nullptr ? std::get_if<GstRef<GstEvent>>(item) : nullptr;
     const bool is_gap = event != nullptr && GST_EVENT_TYPE(event->get()) == GST_EVENT_GAP;
@@ -186,7 +186,7 @@ void AdaptiveQueueSrcPad::wait_for_arrival(QueueAccess &state)
 }
 
 /// With adapt=auto the delay is slewed if the sink follows.
-void AdaptiveQueueSrcPad::ask_sink(QueueAccess &state)
+void AdaptiveQueueSrcPad::query_sink(QueueAccess &state)
 {
     if (state->settings.adapt != Adapt::automatic)
         return;
@@ -222,7 +222,7 @@ void AdaptiveQueueSrcPad::pass_event(QueueAccess &state, GstRef<GstEvent> event)
 {
     switch (GST_EVENT_TYPE(event.get())) {
     case GST_EVENT_STREAM_START:
-        state->is_sink_asked = false;
+        state->is_sink_queried = false;
         break;
     case GST_EVENT_SEGMENT: {
         auto &segment = state->src_segment;

@@ -24,12 +24,12 @@ private:
     void on_reconfigure();
     /// The pipeline's latency was configured.
     void on_latency(GstEvent *event);
-    // All of these belong to the task. Those that take the access may release the lock meanwhile.
+    // Functions of the task. Those with a parameter `state` may release the lock temporarily.
     void run();
     void step(QueueAccess &state, PendingSignals &pending);
     void end_task(QueueAccess &state);
     void wait_for_arrival(QueueAccess &state);
-    void ask_sink(QueueAccess &state);
+    void query_sink(QueueAccess &state);
     void pass_item(QueueAccess &state);
     void pass_event(QueueAccess &state, GstRef<GstEvent> event);
     void pass_gap(QueueAccess &state);

@@ -17,7 +17,7 @@ namespace jkvm {
 /// Empty if the segment does not contain the time, or if the result exceeds a century.
 std::optional<nanoseconds> running_time(const GstSegment &segment, GstClockTime time);
 
-/// Sees the buffers of one stream in order. Thread-bound.
+/// Processes the buffers of one stream in order. Thread-bound.
 class BufferClassifier {
 public:
     /// Resets everything except the caps, after a flush.
@@ -34,7 +34,7 @@ public:
     };
     /// `now`: running time of the arrival. A buffer without a timestamp follows the previous one;
     /// the first one starts at its arrival. `is_drop_considered`: whether it matters if the frame
-    /// is quiet; only then its level is measured, which takes a decoder.
+    /// is quiet. Only then is its level measured, which requires decoding.
     Classified classify(GstBuffer *buffer, nanoseconds now, bool is_drop_considered);
 
     /// Of the last buffer; 20 ms before the first one.

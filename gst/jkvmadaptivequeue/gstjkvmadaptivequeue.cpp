@@ -10,28 +10,28 @@
  * designed for Opus and accepts any stream of packets that have a duration.
  *
  * Use it with `opusdec plc=true`. When a frame is missing at its playout time, the queue sends GAP
- * events, and opusdec conceals them. The first one has the duration of a frame, at most 20 ms, the next
- * ones at most 10 ms: a decoder fades with each one, so a few long ones are louder than many short ones.
- * With opusdec's default, plc=false, each GAP is silence, which clicks. Concealment stops after 100 ms;
- * the remainder is one GAP before the next frame. Pauses of the sender (gaps in its timestamps, or GAP
- * events from upstream) are not underruns. A gap of more than 5 s is not filled; the buffer after it is
- * DISCONT.
+ * events, and opusdec conceals them. With opusdec's default, plc=false, each GAP is silence, which
+ * clicks. The first GAP event has the duration of a frame, at most 20 ms, and further ones at most 10
+ * ms: a decoder fades out a little with each event, so a few long ones are louder than many short ones.
+ * After 100 ms no more are sent; one GAP event before the next frame covers the rest. Pauses of the
+ * sender (gaps in its timestamps, or GAP events from upstream) are not underruns. A gap of more than 5 s
+ * is not filled; the buffer after it is DISCONT.
  *
  * ## Changing the delay
  *
  * | adapt | the delay |
  * |---|---|
- * | frames | grows only during an underrun, where growing costs nothing extra, and shrinks by dropping a whole frame when the reduced delay is worth it, preferably a quiet frame |
+ * | frames | grows only during an underrun, which is concealed anyway, and shrinks by dropping a whole frame, preferably a quiet one, when the reduced delay is worth it |
  * | slew | moves towards its target continuously, in both directions: timestamps and durations are stretched by up to 0.5 %, drift included, and consecutive buffers are contiguous. Frames are concealed or dropped only in underruns and pauses, and at the limits |
  * | auto | slew if the sink follows timestamps, otherwise frames. The default |
  *
- * A sink follows timestamps if it resamples to their rate, as jkvmaudiosink does. A stock audio sink
- * does not: with adapt=slew its own corrections would be audible. With adapt=auto the queue sends the
- * query jkvm-follows-timestamps to the sink, provided that the path to it has no branches and consists
- * of opusdec, queue, capsfilter, identity, volume and bins of these. It sends the query again when
- * downstream is reconfigured. jkvmsupervisedsink does not answer: put the queue into its launch line.
- * latency-mode reported and fixed always change the delay by frames, because their timestamps do not
- * contain it.
+ * A sink follows timestamps if it resamples to their rate, as jkvmaudiosink does. The audio sinks of
+ * GStreamer do not: with adapt=slew their own corrections would be audible. With adapt=auto the queue
+ * sends the query jkvm-follows-timestamps to the sink, provided that the path to it has no branches and
+ * consists of opusdec, queue, capsfilter, identity, volume and bins of these. It sends the query again
+ * when downstream is reconfigured. jkvmsupervisedsink does not answer it: put the queue into its launch
+ * line. With latency-mode reported and fixed the delay always changes by frames, because it is not part
+ * of the timestamps.
  *
  * ## Policies
  *
@@ -47,8 +47,8 @@
  * weighted-queue-latency correct two of its defects, but not this one. Use tail-cost for listening.
  *
  * min-delay and max-delay limit the delay of every policy, and the delay never exceeds what
- * max-size-buffers and max-size-time allow. webrtcbin feeds the adaptive buffer of the
- * browser: in front of it, max-delay=80 spreads bursts here and leaves the rest to the browser.
+ * max-size-buffers and max-size-time allow. A browser that receives from webrtcbin has an adaptive
+ * buffer of its own: with max-delay=80 this queue spreads bursts and leaves the rest to the browser.
  *
  * ## Latency modes
  *
@@ -59,11 +59,10 @@
  * | fixed | unchanged | upstream's plus max-delay and output-margin; the delay is max-delay |
  *
  * The element is live: it pushes buffers in PLAYING only and has no preroll. max-size-buffers,
- * max-size-bytes and max-size-time limit it like they limit the element queue; by default the oldest
+ * max-size-bytes and max-size-time limit it as they limit the element queue; by default the oldest
  * buffers are dropped. They also limit for how long the queue can hold audio because of the latency of
  * other branches: with the defaults, 500 ms with latency-mode=offset (max-size-time minus max-delay)
- * and 1 s otherwise. After EOS
- * the queued buffers are pushed immediately.
+ * and 1 s otherwise. After EOS the queued buffers are pushed immediately.
  *
  * ## Optimizing the sender
  *
@@ -79,11 +78,11 @@
  *
  * | level | complexity | bitrate | frame duration |
  * |---|---|---|---|
- * | 0 | own | own | own |
- * | 1 | 7/8 of its own, rounded down | 90 % | own |
- * | 2 | 6/8 | 80 % | own |
- * | 3 | 5/8 | 70 % | own |
- * | 4 | 4/8 | 60 % | own |
+ * | 0 | unchanged | unchanged | unchanged |
+ * | 1 | 7/8, rounded down | 90 % | unchanged |
+ * | 2 | 6/8 | 80 % | unchanged |
+ * | 3 | 5/8 | 70 % | unchanged |
+ * | 4 | 4/8 | 60 % | unchanged |
  * | 5 | 3/8 | 50 % | at least 20 ms |
  * | 6 | 2/8 | 40 % | at least 20 ms |
  * | 7 | 1/8 | 33 % | at least 40 ms |
@@ -121,7 +120,7 @@
  * |---|---|---|
  * | policy, latency-mode, adapt | gchararray | the properties |
  * | adapt-in-use | gchararray | frames or slew |
- * | stretch-ppm | gdouble | by how much the duration of the last buffer was stretched; positive while the delay grows; 0 with adapt-in-use=frames |
+ * | stretch-ppm | gdouble | by how much the duration of the last buffer was stretched, in parts per million; positive while the delay grows; 0 with adapt-in-use=frames |
  * | current-delay | guint64 | of the output above the minimum transit of the last 64 s, ns |
  * | target-delay | guint64 | delay that the policy would choose if a change were free, ns |
  * | offset | gint64 | playout time minus timestamp of a buffer, ns |
@@ -164,18 +163,19 @@
  * At most one message with the same name and reason is posted per second. Messages that were not posted
  * are counted in the field suppressed (guint) of the next one.
  *
- * The element message jkvm-depth is posted when the delay changes, while slewing by 10 ms: reason (start, grow, shrink),
- * current-delay, target-delay (guint64, ns), depth (guint, buffers).
+ * The element message jkvm-depth is posted when the delay changes; with slewing, after every 10 ms. Its
+ * fields are reason (start, grow, shrink), current-delay, target-delay (guint64, ns) and depth (guint,
+ * buffers).
  *
  * ## Signals
  *
  * | signal | emitted when |
  * |---|---|
  * | underrun | a buffer is due and the queue is empty |
- * | running | a buffer is pushed after an underrun, and the first one |
- * | overrun | there is no room for a buffer: the oldest ones are dropped, or what leaky says happens |
+ * | running | the first buffer, or the first one after an underrun, is pushed |
+ * | overrun | the queue has no room for a buffer; `leaky` determines what happens |
  *
- * They are emitted by the streaming threads; not at all with silent=true.
+ * They are emitted by the streaming threads; with silent=true they are not emitted.
  *
  * Since: 0.1
  */

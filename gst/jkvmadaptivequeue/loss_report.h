@@ -22,7 +22,7 @@ public:
         std::uint64_t overflow;
     };
 
-    /// The losses to warn of, at most once per interval. The totals only grow.
+    /// Returns the losses to warn about, at most once per interval. `totals` never decrease.
     std::optional<Losses> take(const PlayoutCounters &totals, nanoseconds now);
 
 private:

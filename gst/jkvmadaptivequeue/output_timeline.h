@@ -41,7 +41,7 @@ public:
     /// Empty if that part of the timeline is filled already.
     std::optional<Gap> place(const Playout::Conceal &conceal);
     /// Places a gap that upstream announced while no frame is queued. It ends at `now` at the
-    /// latest, so that a frame that is on its way still has a place.
+    /// latest, so that it does not overlap a frame that has yet to arrive.
     std::optional<Gap> place_pause(nanoseconds media_end, nanoseconds now);
 
 private:
@@ -51,7 +51,7 @@ private:
     bool follows_playout_;
     nanoseconds offset_{0};          // of the last frame: output time minus media time
     std::optional<nanoseconds> end_; // of everything placed so far
-    bool has_unfilled_gap_ = false;  // at end_
+    bool has_unfilled_gap_ = false;  // directly before end_
 };
 
 } // namespace jkvm

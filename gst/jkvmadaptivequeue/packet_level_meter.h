@@ -28,7 +28,7 @@ public:
     /// Returns the RMS level (dBFS); empty during the warm-up and for invalid packets. To be called
     /// with consecutive packets.
     std::optional<double> measure(std::span<const std::byte> packet);
-    /// The next packet does not follow the last measured one.
+    /// To be called if the next packet does not follow the last measured one.
     void reset() { decoded_ = 0; }
 
 private:

@@ -52,45 +52,17 @@ const GEnumValue leaks[] = {
     {0, nullptr, nullptr},
 };
 
-OneOf policy_type()
-{
-    static const GType type = register_enum("GstJkvmAdaptiveQueuePolicy", policies);
-    return {type};
-}
-
-OneOf drift_mode_type()
-{
-    static const GType type = register_enum("GstJkvmAdaptiveQueueDriftMode", drift_modes);
-    return {type};
-}
-
-OneOf adapt_type()
-{
-    static const GType type = register_enum("GstJkvmAdaptiveQueueAdapt", adapt_modes);
-    return {type};
-}
-
-OneOf latency_mode_type()
-{
-    static const GType type = register_enum("GstJkvmAdaptiveQueueLatencyMode", latency_modes);
-    return {type};
-}
-
-OneOf leak_type()
-{
-    static const GType type = register_enum("GstJkvmAdaptiveQueueLeaky", leaks);
-    return {type};
-}
-
 const PropertyTable<PlayoutConfig> &playout_properties()
 {
     using P = PlayoutConfig;
     static const PropertyTable<P> table{
-        row("policy", "Policy", "Policy that chooses the playout delay", policy_type(),
-            mutable_playing, &P::policy),
+        row("policy", "Policy", "Policy that chooses the playout delay",
+            OneOf{register_enum("GstJkvmAdaptiveQueuePolicy", policies)}, mutable_playing,
+            &P::policy),
         row("drift-mode", "Drift mode",
             "How the difference between the sender's clock and the pipeline's clock is absorbed",
-            drift_mode_type(), mutable_playing, &P::drift_mode),
+            OneOf{register_enum("GstJkvmAdaptiveQueueDriftMode", drift_modes)}, mutable_playing,
+            &P::drift_mode),
         row("min-delay", "Minimum delay",
             "Lower bound of the playout delay above the minimum transit of the last 64 s (ms)",
             between(0ms, 10s), mutable_playing, &P::min_delay),
@@ -182,17 +154,19 @@ PropertyTable<QueueSettings> make_table()
         row("adapt", "Adapt",
             "How the playout delay is changed; latency-mode reported and fixed always change it by "
             "frames",
-            adapt_type(), mutable_playing, &S::adapt),
+            OneOf{register_enum("GstJkvmAdaptiveQueueAdapt", adapt_modes)}, mutable_playing,
+            &S::adapt),
         row("latency-mode", "Latency mode",
             "Where the playout delay is accounted for: in the timestamps or in the reported "
             "latency",
-            latency_mode_type(), mutable_playing, &S::latency_mode),
+            OneOf{register_enum("GstJkvmAdaptiveQueueLatencyMode", latency_modes)}, mutable_playing,
+            &S::latency_mode),
         row("output-margin", "Output margin",
             "Part of the reported latency that allows for a late wake-up of this element's thread "
             "(ms)",
             between(0ms, 1s), mutable_playing, &S::output_margin),
-        row("leaky", "Leaky", "Where the queue leaks when it is full", leak_type(), mutable_playing,
-            &S::leak),
+        row("leaky", "Leaky", "Where the queue leaks when it is full",
+            OneOf{register_enum("GstJkvmAdaptiveQueueLeaky", leaks)}, mutable_playing, &S::leak),
         row("max-size-buffers", "Maximum buffers",
             "Maximum number of buffers in the queue; 0 and values above 1023 = 1023",
             between(0U, std::numeric_limits<unsigned>::max()), mutable_playing, &S::max_buffers),

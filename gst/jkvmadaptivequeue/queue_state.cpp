@@ -41,7 +41,7 @@ void QueueState::open()
     dropped_new = 0;
     clock.reset();
     classifier = {};
-    forget_stream();
+    reset_stream();
 }
 
 void QueueState::begin_stream()
@@ -50,7 +50,7 @@ void QueueState::begin_stream()
     encoder_load.restart(clock.now());
 }
 
-void QueueState::forget_stream()
+void QueueState::reset_stream()
 {
     classifier.reset();
     gst_segment_init(&src_segment, GST_FORMAT_TIME);

@@ -41,7 +41,7 @@ struct QueueState {
     /// The buffers that follow belong to a new stream, possibly of another sender.
     void begin_stream();
     /// Resets everything that belongs to the stream except its caps, which survive a flush.
-    void forget_stream();
+    void reset_stream();
     /// Discards the queue's contents. Returns the events.
     std::vector<GstRef<GstEvent>> clear();
 
@@ -57,7 +57,7 @@ struct QueueState {
     [[nodiscard]] nanoseconds capacity(nanoseconds frame_duration) const;
     /// Upper bound of the playout delay: max-delay, as far as the queue can hold it.
     [[nodiscard]] nanoseconds maximum_delay() const;
-    /// The terms that the answer to a latency query depends on, beside upstream's.
+    /// The terms that the answer to a latency query depends on, besides upstream's answer.
     [[nodiscard]] auto latency_terms() const
     {
         return std::tuple(own_latency(), capacity(classifier.last_duration()), maximum_delay(),
@@ -97,9 +97,9 @@ struct QueueState {
     std::uint64_t dropped_new = 0;          // buffers, with leaky=upstream
 
     // Written by the source pad's task.
-    bool sink_follows = false;   // the sink's timestamps, see timestamp_following.h
-    bool is_sink_asked = false;  // reset by any thread to have the sink asked again
-    bool awaits_arrival = false; // the task has no deadline to wait for
+    bool sink_follows = false;    // the sink's timestamps, see timestamp_following.h
+    bool is_sink_queried = false; // reset by any thread to have the sink queried again
+    bool awaits_arrival = false;  // the task has no deadline to wait for
     GstSegment src_segment{};
     bool is_dry = true;                     // no buffer was played since the start or an underrun
     bool is_discont = true;                 // the next buffer follows a discontinuity
@@ -127,8 +127,8 @@ struct QueueContext {
     return (gst_event_type_get_flags(type) & GST_EVENT_TYPE_STICKY) != 0;
 }
 
-/// Whether upstream has to learn of this result by an error message: after an EOS no buffer carries
-/// it there.
+/// Whether this result has to be reported by an error message if it follows an EOS event, because
+/// no further buffer will return it to upstream.
 [[nodiscard]] inline bool is_failure(GstFlowReturn flow)
 {
     return flow == GST_FLOW_NOT_LINKED || flow < GST_FLOW_EOS;

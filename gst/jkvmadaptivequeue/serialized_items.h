@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The serialized events and queries that wait for the buffers ahead of them to leave the queue.
+// Stores serialized events and queries until the buffers before them have left the queue.
 #pragma once
 
 #include "common/gst_ref.h"
@@ -12,8 +12,8 @@
 
 namespace jkvm {
 
-/// Each item remembers the number of the first buffer behind it. It is due when no buffer with a
-/// lower number is queued; the order of the buffers is Playout's. Thread-bound.
+/// Each item is stored with the number of the first buffer after it, and is due when no buffer with
+/// a lower number is queued. Playout owns the order of the buffers. Thread-bound.
 class SerializedItems {
 public:
     using Item = std::variant<GstRef<GstEvent>, GstQuery *>;

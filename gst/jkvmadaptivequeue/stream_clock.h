@@ -19,7 +19,7 @@ public:
     StreamClock &operator=(const StreamClock &) = delete;
     ~StreamClock();
 
-    /// To be called on the way to PLAYING and back. The time does not advance otherwise.
+    /// To be called when the element enters and leaves PLAYING. Time advances only in between.
     void start();
     void stop();
     [[nodiscard]] bool is_running() const { return is_running_; }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Finds out whether the sink behind a pad follows stretched timestamps.
+// Queries whether the sink downstream of a pad follows stretched timestamps.
 #pragma once
 
 #include <gst/gst.h>

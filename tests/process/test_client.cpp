@@ -74,7 +74,7 @@ protected:
     {
         auto *sink = start("jkvmipcsink", "sink", nullptr);
         gst_harness_set_src_caps_str(harness_, "audio/x-opus, channel-mapping-family=0");
-        const auto deadline = std::chrono::steady_clock::now() + patience;
+        const auto deadline = std::chrono::steady_clock::now() + wait_timeout;
         while (stat(sink, "connects") == 0 && std::chrono::steady_clock::now() < deadline)
             std::this_thread::yield();
         EXPECT_EQ(stat(sink, "connects"), 1u);
@@ -151,7 +151,7 @@ TEST_F(ClientInC, ConnectsAgainWhenTheServerRestarts)
     const auto client = run({"receive", path_, file_, "2"});
     start_sink();
     push(packets.front());
-    const auto deadline = std::chrono::steady_clock::now() + patience;
+    const auto deadline = std::chrono::steady_clock::now() + wait_timeout;
     while (file_content().empty() && std::chrono::steady_clock::now() < deadline)
         std::this_thread::yield();
     ASSERT_EQ(file_content(), to_file_format({packets.front()}));

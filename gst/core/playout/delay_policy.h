@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Interface of a playout policy: it chooses the delay, and Playout acts on the answers. A policy
-// never sees a frame's bytes.
+// Interface of the playout policies, which choose the delay that Playout applies. A policy knows
+// the times of frames, not their data.
 #pragma once
 
 #include "core/base/time.h"
@@ -43,14 +43,13 @@ public:
     /// policy requests: negative to drop the oldest frame if possible, positive to conceal that
     /// long before it, 0 for none.
     virtual nanoseconds request_change(const Slot &slot) = 0;
-    /// Whether the policy would drop a quiet frame now. Only then it matters which frames are
-    /// quiet.
+    /// Whether the policy would drop a quiet frame now. Only then does Slot::is_quiet matter.
     [[nodiscard]] virtual bool is_drop_considered() const { return false; }
     /// Cost of playing at this offset, in milliseconds of delay or their equivalent. After an
-    /// underrun each queued frame is an offset to resume at, and the cheapest one is taken.
+    /// underrun, playback resumes with the queued frame whose offset has the lowest cost.
     virtual double cost(nanoseconds offset) = 0;
-    /// Offset that the policy would choose if changing it were free, as it is if the delay is
-    /// slewed.
+    /// Offset that the policy would choose if a change had no cost. With AdaptMode::slew the offset
+    /// moves towards it.
     [[nodiscard]] virtual nanoseconds target() = 0;
 
 protected:

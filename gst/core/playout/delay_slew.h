@@ -22,14 +22,14 @@ public:
     /// Interval between two evaluations of the target.
     static constexpr nanoseconds target_interval = std::chrono::milliseconds(100);
 
-    /// The next frame belongs to a new stream, or follows an underrun.
+    /// To be called if the next frame belongs to a new stream or follows an underrun.
     void restart() { target_.reset(); }
     [[nodiscard]] bool is_target_due(nanoseconds slot) const
     {
         return !target_ || slot - evaluated_ >= target_interval;
     }
-    /// Sets the offset to reach. Returns whether a change starts: the target is off `present` by
-    /// minimum_change or more, and the previous one was not.
+    /// Sets the target. Returns whether this starts a change: `offset` differs from `present` by
+    /// minimum_change or more, and the previous target did not.
     bool set_target(nanoseconds offset, nanoseconds present, nanoseconds slot)
     {
         const auto is_off = [&](nanoseconds target) {
@@ -41,8 +41,8 @@ public:
         return is_off(offset) && !was_off;
     }
 
-    /// Returns the duration of the output of a frame of `duration`. `offset` is the present one,
-    /// and `shift` the difference that the output would need to keep it.
+    /// Returns how long the output of a frame of `duration` has to be. `offset`: the present one.
+    /// `shift`: by how much the output would have to be longer than the frame to keep it.
     nanoseconds output_duration(nanoseconds duration, nanoseconds offset, nanoseconds shift);
 
     /// Difference between the output of the last frame and its duration (ppm); positive while the

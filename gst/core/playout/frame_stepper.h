@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Keeps the delay near a target by whole frames, at a limited rate.
+// Keeps the delay near a target by dropping or concealing whole frames, at a limited rate.
 #pragma once
 
 #include "core/playout/delay_policy.h"
@@ -8,10 +8,10 @@
 
 namespace jkvm {
 
-/// Shared by the policies that name a target delay instead of weighing costs.
+/// Shared by the policies that have a target delay and no cost function.
 class FrameStepper {
 public:
-    /// Edits closer together than this are heard as one disturbance.
+    /// Minimum interval between changes: more frequent ones would be heard as one disturbance.
     static constexpr nanoseconds minimum_interval = std::chrono::milliseconds(200);
 
     void reset() { last_edit_.reset(); }

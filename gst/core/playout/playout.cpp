@@ -143,7 +143,7 @@ void Playout::flush()
     queue_.clear();
     late_frames_ = 0;
     position_.reset();
-    dry_since_.reset();
+    concealing_since_.reset();
     restart_expected_ = true;
     finished_ = false;
     is_slot_decided_ = false;

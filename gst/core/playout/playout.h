@@ -39,8 +39,8 @@ struct PlayoutConfig {
     DriftMode drift_mode = DriftMode::pts;
     AdaptMode adapt = AdaptMode::frames;
     /// Bounds of the delay above the minimum transit, for every policy. With AdaptMode::frames the
-    /// delay stays within bounds only if they are at least a frame apart. It never exceeds what the
-    /// limits below let into the queue.
+    /// delay stays within bounds only if they are at least a frame apart. It never exceeds the
+    /// capacity that results from the limits below.
     nanoseconds min_delay{0};
     nanoseconds max_delay = std::chrono::milliseconds(500);
     /// Limits of the queue; the oldest frames beyond one of them overflow. At most
@@ -92,8 +92,9 @@ struct PlayoutStats : PlayoutCounters {
 /// The output is a sequence of slots: a frame's slot is its media time plus the offset (plus the
 /// accumulated drift). A frame that is missing in its slot is concealed, step by step, until one
 /// arrives. Playback then resumes with one of the queued frames, and those before it are dropped;
-/// the policy chooses which, so that the delay grows where growing costs nothing extra. A gap in
-/// the media time itself (a pause, a loss) leaves the offset unchanged and counts no frame as late.
+/// the policy chooses which, so that the delay grows where this causes no further disturbance. A
+/// gap in the media time itself (a pause, a loss) does not change the offset, and no frame counts
+/// as late.
 ///
 /// With AdaptMode::slew the offset moves towards the policy's target by at most
 /// DelaySlew::maximum_rate, drift included: a frame's output is longer or shorter than the frame,
@@ -184,14 +185,14 @@ public:
     [[nodiscard]] PlayoutStats stats();
     /// PlayoutStats::delay.
     [[nodiscard]] nanoseconds delay() const { return offset_ - drift_.minimum(); }
-    /// How much longer the last frame took than the fastest one of the last 64 s, or how overdue
-    /// the oldest queued frame was when it arrived, whichever is more.
+    /// Lateness of the last frame: its transit above the minimum of the last 64 s, or the time by
+    /// which the oldest queued frame was overdue when it arrived, whichever is longer.
     [[nodiscard]] nanoseconds lateness() const { return lateness_; }
-    /// While held, lateness() refers to the minimum transit from before, so that a delay lasting
-    /// longer than 64 s still counts as late.
+    /// While it is held, lateness() refers to the minimum transit before this call, so that a delay
+    /// that lasts longer than 64 s still counts as late.
     void hold_minimum_transit(bool is_held) { is_minimum_held_ = is_held; }
-    /// Time for which downstream blocks the caller beyond a frame's slot, because the sink waits
-    /// for the pipeline's latency. A frame is not overdue before that.
+    /// Sets for how long downstream blocks the caller after a frame's slot, because the sink waits
+    /// for the pipeline's latency. Until then a frame does not count as overdue.
     void set_downstream_hold(nanoseconds hold) { downstream_hold_ = hold; }
     /// Whether it matters at present if a frame is quiet.
     [[nodiscard]] bool is_drop_considered() const
@@ -258,10 +259,10 @@ private:
     bool finished_ = false;
 
     DelaySlew slew_;
-    nanoseconds offset_{0};                // output time minus media time, without drift
-    std::optional<nanoseconds> position_;  // end of all output so far
-    std::optional<nanoseconds> dry_since_; // start of the current underrun's concealment
-    bool is_concealment_deferred_ = false; // the underrun exceeded maximum_live_concealment
+    nanoseconds offset_{0};                       // output time minus media time, without drift
+    std::optional<nanoseconds> position_;         // end of all output so far
+    std::optional<nanoseconds> concealing_since_; // start of the current underrun's concealment
+    bool is_concealment_deferred_ = false;        // the underrun exceeded maximum_live_concealment
     // Concealment after the frame played last.
     nanoseconds conceal_step_{0};         // granularity
     nanoseconds maximum_conceal_step_{0}; // upper bound of the first step of an underrun

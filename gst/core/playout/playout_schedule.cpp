@@ -50,15 +50,15 @@ Playout::Action Playout::play_or_wait(nanoseconds now)
 {
     auto slot = slot_of(queue_.front());
     const auto half_frame = queue_.front().frame.duration / 2;
-    if (dry_since_ && slot >= *position_) { // no frame was late: the sender sent nothing
-        counters_.paused += *position_ - *dry_since_;
-        dry_since_.reset();
+    if (concealing_since_ && slot >= *position_) { // no frame was late: the sender sent nothing
+        counters_.paused += *position_ - *concealing_since_;
+        concealing_since_.reset();
         if (slot > *position_)
             return pause(slot - *position_);
     }
     if (slot > *position_ + half_frame)
         return pause(slot - *position_);
-    if (dry_since_)
+    if (concealing_since_)
         return resume(now);
     if (slot < *position_ - half_frame) { // media times overlap; output times must not
         set_offset(offset_ + *position_ - slot, now);
@@ -87,7 +87,7 @@ void Playout::begin_playing(nanoseconds now)
     playing_stream_ = head.stream;
     is_first_of_stream_ = true;
     set_conceal_steps(head.frame);
-    dry_since_.reset();
+    concealing_since_.reset();
     is_slot_decided_ = false;
     const auto limits = delay_limits(head.frame.duration);
     start_delay_ = std::clamp(policy_->start_delay(), limits.minimum, limits.maximum);
@@ -120,12 +120,12 @@ Playout::Action Playout::wait_or_conceal(nanoseconds now)
         return Wait{Wait::indefinitely};
     if (now < *position_)
         return Wait{*position_};
-    if (!dry_since_)
-        dry_since_ = position_;
-    is_concealment_deferred_ = *position_ - *dry_since_ >= maximum_live_concealment;
+    if (!concealing_since_)
+        concealing_since_ = position_;
+    is_concealment_deferred_ = *position_ - *concealing_since_ >= maximum_live_concealment;
     if (is_concealment_deferred_)
         return Wait{Wait::indefinitely};
-    const auto since = *position_ - *dry_since_;
+    const auto since = *position_ - *concealing_since_;
     const auto longest = since == 0ns ? maximum_conceal_step_ : next_conceal_step_;
     // All policies have observed the arrivals.
     return conceal(tail_cost_.conceal_step(offset_ + since, conceal_step_, longest),
@@ -138,11 +138,11 @@ Playout::Action Playout::resume(nanoseconds now)
     if (std::exchange(is_concealment_deferred_, false) && now > *position_)
         return conceal(round_up(now - *position_, conceal_step_), ConcealReason::underrun);
 
-    const auto late_since = std::max(*dry_since_, slot_of(queue_.front()));
+    const auto late_since = std::max(*concealing_since_, slot_of(queue_.front()));
     ++counters_.underruns;
     counters_.concealed += *position_ - late_since;
-    counters_.paused += late_since - *dry_since_;
-    dry_since_.reset();
+    counters_.paused += late_since - *concealing_since_;
+    concealing_since_.reset();
 
     const auto skipped = may_edit() ? choose_resume_frame() : 0;
     set_offset(*position_ - queue_[skipped].frame.media_time - drift_.reference(*position_), now);

@@ -31,7 +31,7 @@ public:
     double cost(nanoseconds offset) override;
     nanoseconds target() override;
 
-    /// Returns how long to conceal before the next look for a frame that is late at `offset`: the
+    /// Returns how long to conceal before checking again for a frame that is late at `offset`: the
     /// smallest multiple of `step` within which half of such frames arrive, at most `maximum`.
     nanoseconds conceal_step(nanoseconds offset, nanoseconds step, nanoseconds maximum);
 

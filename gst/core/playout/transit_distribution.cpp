@@ -21,14 +21,14 @@ constexpr std::size_t frames_between_raises = 64;
 // A stream that stays beyond the last bin for longer than this had its clock set.
 constexpr nanoseconds maximum_beyond = std::chrono::seconds(2);
 
-// The shares are learned once the histograms contain this many frames.
-constexpr std::size_t frames_before_learning = 20;
+// The shares are adapted once the histograms contain this many frames.
+constexpr std::size_t frames_before_adapting = 20;
 constexpr double unseen_probability = 0.005; // reserved for transits never seen before
-constexpr double learning_rate = 0.2;
+constexpr double share_update_rate = 0.2;
 constexpr double share_exchange = 1e-5; // so that no share vanishes permanently
 
-// Maximum share of a histogram's mass that one frame removes, however long the frame is.
-constexpr double maximum_forgotten = 0.5;
+// Maximum share of a histogram's mass that decays with one frame, however long the frame is.
+constexpr double maximum_decay = 0.5;
 
 constexpr double maximum_weight = 1e12;
 
@@ -42,17 +42,18 @@ void TransitDistribution::add(nanoseconds transit, nanoseconds duration)
     const auto bin = bin_of(transit);
     highest_ = std::max(highest_, bin);
 
-    // Frames released together by one stall are one event and teach the shares once.
+    // Frames released together after a stall are one event and change the shares once.
     const bool in_burst = frames_ > 0 && transit <= last_transit_ - duration * 3 / 4;
     last_transit_ = transit;
-    if (frames_ >= frames_before_learning && !in_burst)
-        learn_shares(bin);
-    for (std::size_t j = 0; j < memories.size(); ++j) {
+    if (frames_ >= frames_before_adapting && !in_burst)
+        update_shares(bin);
+    for (std::size_t j = 0; j < time_constants.size(); ++j) {
         auto &h = histograms_[j];
         h.mass[bin] += h.next_weight;
         h.sum += h.next_weight;
-        h.next_weight /= 1 - std::min(milliseconds_of(duration) / milliseconds_of(memories[j]),
-                                      maximum_forgotten);
+        h.next_weight /=
+            1 -
+            std::min(milliseconds_of(duration) / milliseconds_of(time_constants[j]), maximum_decay);
         if (h.next_weight > maximum_weight) {
             for (auto &mass : h.mass)
                 mass /= h.next_weight;
@@ -115,35 +116,35 @@ void TransitDistribution::raise_low_end()
         move_low(lowest - room_after_raising);
 }
 
-void TransitDistribution::learn_shares(int bin)
+void TransitDistribution::update_shares(int bin)
 {
-    std::array<double, memories.size()> predicted{};
+    std::array<double, time_constants.size()> predicted{};
     double best = 0;
-    for (std::size_t j = 0; j < memories.size(); ++j) {
+    for (std::size_t j = 0; j < time_constants.size(); ++j) {
         const auto &h = histograms_[j];
         predicted[j] = (1 - unseen_probability) * h.mass[bin] / h.sum + unseen_probability / bins;
         best = std::max(best, predicted[j]);
     }
     double sum = 0;
-    for (std::size_t j = 0; j < memories.size(); ++j) {
+    for (std::size_t j = 0; j < time_constants.size(); ++j) {
         auto &share = histograms_[j].share;
         if (predicted[j] < best)
-            share *= std::pow(predicted[j] / best, learning_rate);
+            share *= std::pow(predicted[j] / best, share_update_rate);
         sum += share;
     }
     for (auto &h : histograms_)
-        h.share = (1 - share_exchange) * h.share / sum + share_exchange / memories.size();
+        h.share = (1 - share_exchange) * h.share / sum + share_exchange / time_constants.size();
 }
 
 std::array<double, TransitDistribution::bins> TransitDistribution::tail() const
 {
-    std::array<double, memories.size()> scale{};
-    for (std::size_t j = 0; j < memories.size(); ++j)
+    std::array<double, time_constants.size()> scale{};
+    for (std::size_t j = 0; j < time_constants.size(); ++j)
         scale[j] = histograms_[j].share / histograms_[j].sum;
     std::array<double, bins> tail{};
     double above = 0;
     for (int i = highest_; i >= 0; --i) {
-        for (std::size_t j = 0; j < memories.size(); ++j)
+        for (std::size_t j = 0; j < time_constants.size(); ++j)
             above += scale[j] * histograms_[j].mass[i];
         tail[i] = above;
     }

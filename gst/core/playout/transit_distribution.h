@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Estimates the distribution of transits with histograms that forget.
+// Estimates the distribution of transits with histograms whose entries decay.
 #pragma once
 
 #include "core/base/time.h"
@@ -9,15 +9,15 @@
 
 namespace jkvm {
 
-/// How fast to forget depends on the stream and is not known in advance. So there are several
-/// histograms with different memories, weighted by how well each one predicted the transits that
-/// followed.
+/// The best rate of decay depends on the stream and is not known in advance. Several histograms
+/// with different time constants are therefore combined, each weighted by how well it predicted the
+/// transits that followed.
 class TransitDistribution {
 public:
     static constexpr nanoseconds bin_width = std::chrono::microseconds(2500);
-    static constexpr int bins = 240; ///< longer transits count in the last one
-    /// Time constants of forgetting, in stream time.
-    static constexpr std::array<nanoseconds, 3> memories{
+    static constexpr int bins = 240; ///< longer transits are counted in the last one
+    /// Time constants of the decay, in stream time.
+    static constexpr std::array<nanoseconds, 3> time_constants{
         std::chrono::seconds(10), std::chrono::seconds(80), std::chrono::seconds(640)};
 
     void reset() { *this = TransitDistribution(); }
@@ -37,15 +37,15 @@ private:
         std::array<double, bins> mass{};
         double sum = 0;
         double next_weight = 1; // grows, so that earlier transits count less
-        double share = 1.0 / memories.size();
+        double share = 1.0 / time_constants.size();
     };
     [[nodiscard]] int bin_of(nanoseconds transit) const;
     void make_room_below(nanoseconds transit);
     void raise_low_end();
     void move_low(int bins_up);
-    void learn_shares(int bin);
+    void update_shares(int bin);
 
-    std::array<Histogram, memories.size()> histograms_;
+    std::array<Histogram, time_constants.size()> histograms_;
     nanoseconds low_{0};
     int highest_ = 0; // all bins above it are empty
     std::size_t frames_ = 0;

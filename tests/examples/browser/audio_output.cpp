@@ -19,7 +19,7 @@ void print_issue(GstMessage *message)
     g_printerr("%s: %s\n", is_error ? "Error" : "Warning", error->message);
 }
 
-/// A branch on its way out: kept until no packet passes the pad of the tee any more.
+/// A branch that is being removed. Kept until its pad of the tee is idle.
 struct Removal {
     ObjectRef<GstElement> pipeline;
     ObjectRef<GstElement> tee;
@@ -39,7 +39,7 @@ struct Removal {
 
 std::unique_ptr<AudioOutput> AudioOutput::start(const std::string &source, Task on_ended)
 {
-    // The tee's ALLOCATION query would make a joining viewer stall the others.
+    // An ALLOCATION query that the tee forwards would stall all viewers while one is joining.
     const auto description =
         source + " ! identity drop-allocation=true ! tee name=viewers allow-not-linked=true";
     GError *error = nullptr;

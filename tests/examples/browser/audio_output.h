@@ -23,7 +23,7 @@ public:
 
     /// Connects the viewer to the stream.
     void add(const Viewer &viewer);
-    /// Disconnects it. The other viewers' streams continue undisturbed.
+    /// Disconnects the viewer without disturbing the streams of the others.
     void remove(const Viewer &viewer);
 
 private:

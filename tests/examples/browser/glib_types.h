@@ -42,7 +42,7 @@ using SdpPtr = std::unique_ptr<GstSDPMessage, FreeSdp>;
 
 using Task = std::function<void()>;
 
-/// Any thread: runs the task in the main loop.
+/// Runs the task in the main loop. Any thread.
 inline void run_in_main_loop(Task task)
 {
     g_idle_add_full(
@@ -57,7 +57,7 @@ inline void run_in_main_loop(Task task)
 /// Calls `handler` at each signal, on the thread that emits it, until the object is destroyed.
 inline void on_signal(gpointer object, const char *signal, Task handler)
 {
-    // Swapped: the data is the first argument, whatever arguments the signal has.
+    // G_CONNECT_SWAPPED passes the data first, so that the handler fits every signal.
     g_signal_connect_data(
         object, signal, G_CALLBACK(+[](gpointer data) { (*static_cast<Task *>(data))(); }),
         new Task(std::move(handler)),

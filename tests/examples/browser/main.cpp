@@ -102,17 +102,18 @@ int run(const Options &options)
     return status;
 }
 
-/// Names the Debian package of a missing element; returns false if there is one.
+/// Returns whether all elements exist. Prints the Debian package of a missing one.
 bool check_elements()
 {
-    struct Needed {
+    struct Requirement {
         const char *element;
         const char *package;
     };
     for (const auto &[element, package] :
-         {Needed{"jkvmipcsrc", "jkvm's plugins, in GST_PLUGIN_PATH"},
-          Needed{"webrtcbin", "gstreamer1.0-plugins-bad"}, Needed{"nicesink", "gstreamer1.0-nice"},
-          Needed{"rtpopuspay", "gstreamer1.0-plugins-good"}}) {
+         {Requirement{"jkvmipcsrc", "jkvm's plugins, in GST_PLUGIN_PATH"},
+          Requirement{"webrtcbin", "gstreamer1.0-plugins-bad"},
+          Requirement{"nicesink", "gstreamer1.0-nice"},
+          Requirement{"rtpopuspay", "gstreamer1.0-plugins-good"}}) {
         auto *factory = gst_element_factory_find(element);
         if (factory == nullptr) {
             g_printerr("The element %s is missing: install %s.\n", element, package);

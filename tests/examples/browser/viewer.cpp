@@ -13,14 +13,14 @@ constexpr guint answer_timeout = 5000; // ms
 
 using Reply = std::function<void(const GstStructure *)>;
 
-/// Returns a promise that calls `reply` on the thread that fulfils it. The structure is null if it
-/// is not fulfilled.
+/// Returns a promise that calls `reply` on the thread that answers it. The structure is null if the
+/// promise was not answered.
 GstPromise *make_promise(Reply reply)
 {
     return gst_promise_new_with_change_func(
         [](GstPromise *promise, gpointer data) {
-            const bool is_kept = gst_promise_wait(promise) == GST_PROMISE_RESULT_REPLIED;
-            (*static_cast<Reply *>(data))(is_kept ? gst_promise_get_reply(promise) : nullptr);
+            const bool has_reply = gst_promise_wait(promise) == GST_PROMISE_RESULT_REPLIED;
+            (*static_cast<Reply *>(data))(has_reply ? gst_promise_get_reply(promise) : nullptr);
             gst_promise_unref(promise);
         },
         new Reply(std::move(reply)), [](gpointer data) { delete static_cast<Reply *>(data); });
@@ -92,16 +92,16 @@ Viewer::Viewer(GstElement *bin)
 {
     const ObjectRef<GstElement> payloader(gst_bin_get_by_name(GST_BIN(bin), "payloader"));
     packets_.reset(gst_element_get_static_pad(payloader.get(), "src"));
-    gate_packets();
+    drop_packets_until_connected();
     const auto agent = ice_agent_of(webrtc_.get());
-    g_object_set(agent.get(), "upnp", FALSE, nullptr); // it delays the answer
+    g_object_set(agent.get(), "upnp", FALSE, nullptr); // its discovery delays the answer
     use_loopback_if_alone();
 }
 
 Viewer::~Viewer() = default;
 
 /// webrtcbin would queue packets until the connection is up and then send them at once.
-void Viewer::gate_packets()
+void Viewer::drop_packets_until_connected()
 {
     using Flag = std::shared_ptr<std::atomic<bool>>;
     gst_pad_add_probe(
@@ -113,7 +113,7 @@ void Viewer::gate_packets()
         new Flag(is_connected_), [](gpointer flag) { delete static_cast<Flag *>(flag); });
 }
 
-/// libnice never gathers the loopback interface by itself.
+/// libnice does not gather candidates of the loopback interface by itself.
 void Viewer::use_loopback_if_alone()
 {
     GList *addresses = nice_interfaces_get_local_ips(FALSE);
@@ -142,7 +142,7 @@ void Viewer::watch_states()
 {
     on_signal(packets_.get(), "notify::caps", bind(&Viewer::set_offer));
     on_signal(webrtc_.get(), "notify::ice-gathering-state", bind(&Viewer::send_gathered_answer));
-    // The packets that follow this very change are let through, so it is not left to the main loop.
+    // The flag is set here and not in the main loop, so that no packet is dropped after the change.
     on_signal(webrtc_.get(), "notify::connection-state",
               [webrtc = webrtc_.get(), is_connected = is_connected_,
                report = bind(&Viewer::on_connection_state)] {
@@ -163,7 +163,7 @@ void Viewer::answer(Offer offer, AnswerHandler on_answer, Task on_closed)
     set_offer();
 }
 
-/// Waits for the payloader's caps: they contain the SSRC, which the answer has to name.
+/// Waits for the payloader's caps, because the answer has to contain their SSRC.
 void Viewer::set_offer()
 {
     if (!offer_ || gst_pad_has_current_caps(packets_.get()) == FALSE)
@@ -243,7 +243,7 @@ void warm_up_webrtc()
     g_signal_emit_by_name(webrtc.get(), "add-transceiver",
                           GST_WEBRTC_RTP_TRANSCEIVER_DIRECTION_SENDONLY, caps.get(), &transceiver);
     const ObjectRef<GObject> owned(transceiver);
-    // The offer's fingerprint is that of a certificate, so TLS is set up by then.
+    // An offer contains the fingerprint of a certificate, so creating it initialises TLS.
     auto *promise = gst_promise_new();
     g_signal_emit_by_name(webrtc.get(), "create-offer", nullptr, promise);
     gst_promise_wait(promise);

@@ -12,8 +12,8 @@
 
 namespace jkvm::browser {
 
-/// All members are called on the main thread. webrtcbin reports from threads of its own; its
-/// reports are passed to the main loop and are void there if the viewer no longer exists.
+/// All members are called on the main thread. webrtcbin emits signals on threads of its own; they
+/// are passed to the main loop, which ignores them if the viewer no longer exists.
 class Viewer : public std::enable_shared_from_this<Viewer> {
 public:
     /// `sdp` is empty if there is no answer.
@@ -28,13 +28,14 @@ public:
     /// The branch for the tee, with a pad "sink".
     [[nodiscard]] GstElement *bin() const { return bin_.get(); }
 
-    /// To be called once, when the branch runs. `on_answer` is called once, with an answer that
-    /// contains all candidates. `on_closed` is called when the connection has failed or was closed.
+    /// Answers the offer; to be called once, after the branch was added to the pipeline.
+    /// `on_answer` is called once, with an answer that contains all candidates. `on_closed` is
+    /// called when the connection has failed or was closed.
     void answer(Offer offer, AnswerHandler on_answer, Task on_closed);
 
 private:
     explicit Viewer(GstElement *bin);
-    void gate_packets();
+    void drop_packets_until_connected();
     void use_loopback_if_alone();
     void watch_states();
     void set_offer();
@@ -48,17 +49,17 @@ private:
 
     ObjectRef<GstElement> bin_;
     ObjectRef<GstElement> webrtc_;
-    ObjectRef<GstPad> packets_; // of RTP, in front of webrtcbin
-    SdpPtr offer_;              // until the payloader has caps
+    ObjectRef<GstPad> packets_; // source pad of the payloader
+    SdpPtr offer_;              // kept until the payloader has caps
     /// Shared with the pad probe, which the streaming thread calls.
     std::shared_ptr<std::atomic<bool>> is_connected_ = std::make_shared<std::atomic<bool>>(false);
-    AnswerHandler on_answer_; // until the answer
+    AnswerHandler on_answer_; // empty after the answer
     Task on_closed_;
     Timer timeout_;
     bool has_local_description_ = false;
 };
 
-/// Makes webrtcbin load what the first connection needs, so that the first viewer does not wait.
+/// Makes webrtcbin and its libraries initialise now, so that the first viewer does not wait.
 void warm_up_webrtc();
 
 } // namespace jkvm::browser

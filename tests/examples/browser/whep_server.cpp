@@ -11,8 +11,7 @@ namespace jkvm::browser {
 namespace {
 
 constexpr const char *endpoint = "/whep";
-// Not below the endpoint: libsoup answers every other request to a path with a WebSocket handler
-// with an error.
+// Not below /whep, because libsoup refuses all other requests for a path with a WebSocket handler.
 constexpr const char *liveness_endpoint = "/alive";
 constexpr const char *sdp_type = "application/sdp";
 
@@ -189,7 +188,7 @@ void WhepServer::on_offer(SoupServerMessage *request)
         [this, id] { remove(id); });
 }
 
-/// The client has left before it had the answer.
+/// The client disconnected before it received the answer.
 void WhepServer::on_client_left(Id id)
 {
     const auto session = sessions_.find(id);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The HTTP server: the page, and WHEP, by which browsers and other programs listen.
+// HTTP server for the page and for WHEP (WebRTC-HTTP egress protocol).
 #pragma once
 
 #include "audio_output.h"
@@ -15,10 +15,12 @@
 
 namespace jkvm::browser {
 
-/// WHEP: an offer is POSTed to /whep and answered with 201, the answer and the viewer's address in
-/// Location, /whep/ID; DELETE of that address removes the viewer. The page also opens a WebSocket
-/// to /alive/ID: the viewer is removed when that closes, because a killed browser sends no DELETE
-/// and webrtcbin reports it only after more than a minute.
+/// A client POSTs an SDP offer to /whep. The response has status 201, the SDP answer as its body,
+/// and the viewer's address, /whep/ID, in Location. DELETE of that address removes the viewer.
+///
+/// The page also opens a WebSocket to /alive/ID, and the viewer is removed when that closes: a
+/// browser that is killed sends no DELETE, and webrtcbin detects this only after more than a
+/// minute.
 ///
 /// Main thread only.
 class WhepServer {
@@ -39,7 +41,7 @@ private:
     using Id = std::uint64_t;
     struct Session {
         std::shared_ptr<Viewer> viewer;
-        ObjectRef<SoupServerMessage> request; ///< that waits for the answer
+        ObjectRef<SoupServerMessage> request; ///< paused; null after the answer
         ObjectRef<SoupWebsocketConnection> socket;
     };
     using Sessions = std::map<Id, Session>;
