@@ -78,7 +78,7 @@ protected:
     static void count(std::atomic<int> *counter) { ++*counter; }
     static void wait_until(const std::atomic<int> &counter, int value)
     {
-        const auto deadline = std::chrono::steady_clock::now() + testing::patience;
+        const auto deadline = std::chrono::steady_clock::now() + testing::wait_timeout;
         while (counter < value && std::chrono::steady_clock::now() < deadline)
             std::this_thread::yield();
         EXPECT_EQ(counter, value);

@@ -66,7 +66,7 @@ protected:
     static ::testing::AssertionResult hears(Pipeline &mix, const std::vector<std::size_t> &talkers)
     {
         auto *sink = GST_APP_SINK(mix.element("sink"));
-        const auto deadline = std::chrono::steady_clock::now() + testing::patience;
+        const auto deadline = std::chrono::steady_clock::now() + testing::wait_timeout;
         std::vector<std::int16_t> samples;
         std::array<double, tones.size()> amplitudes{};
         while (std::chrono::steady_clock::now() < deadline) {

@@ -26,7 +26,7 @@ using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
 using testing::PlayedAudio;
 
-constexpr auto patience = 20s;
+constexpr auto wait_timeout = 20s;
 // KiB; sanitizers keep freed memory.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr long memory_tolerance = 1 << 20;
@@ -45,10 +45,10 @@ nanoseconds now()
     return std::chrono::steady_clock::now().time_since_epoch();
 }
 
-/// Polls until the condition is true. Returns false after `patience`.
+/// Polls until the condition is true. Returns false after `wait_timeout`.
 bool eventually(const std::function<bool()> &condition)
 {
-    for (const auto end = now() + patience; now() < end; std::this_thread::sleep_for(5ms))
+    for (const auto end = now() + wait_timeout; now() < end; std::this_thread::sleep_for(5ms))
         if (condition())
             return true;
     return false;
@@ -81,7 +81,7 @@ protected:
     /// Waits for audio that is played after `event`. Returns the time between the two.
     nanoseconds wait_for_audio(nanoseconds event)
     {
-        nanoseconds delay = patience;
+        nanoseconds delay = wait_timeout;
         EXPECT_TRUE(eventually([&] {
             const PlayedAudio played(pcm_);
             const auto frame = played.first_above(8000, event);
@@ -157,7 +157,7 @@ protected:
         for (int round = 0; round <= rounds; ++round) {
             for (std::size_t kind = 0; kind < kinds; ++kind) {
                 const auto delay = wait_for_audio(cause_fault(kind));
-                ASSERT_LT(delay, patience) << "fault " << kind << " of round " << round;
+                ASSERT_LT(delay, wait_timeout) << "fault " << kind << " of round " << round;
                 delays.push_back(delay);
                 longest.at(kind) = std::max(longest.at(kind), delay);
             }
