@@ -62,6 +62,9 @@ struct ChirpTolerance {
     /// Maximum duration of a concealment that may itself repeat parts of the signal, as a decoder's
     /// packet loss concealment does: shorter repetitions count as concealment.
     Samples concealment;
+    /// Whether the signal may be played faster or slower by up to 0.6 %. A gradual change of the
+    /// position is then not a jump.
+    bool is_slewed = false;
 };
 /// For samples that were not encoded.
 inline constexpr ChirpTolerance pcm_tolerance{

@@ -18,6 +18,7 @@ using Position = std::int64_t; // samples
 constexpr Position block = chirp_rate / 1000;
 constexpr Position window = 10 * block;        // decides whether a stretch follows the signal
 constexpr Position search_window = 20 * block; // for the search in the whole signal
+constexpr Position slewed_window = 4 * block;  // its position changes by a sample at most
 constexpr Position maximum_search_interval = 2000 * block;
 constexpr Position step = chirp_rate / 400; // Opus frames are multiples of 2.5 ms
 constexpr double block_threshold = 0.6;     // correlation of a single block
@@ -29,14 +30,15 @@ constexpr float silence = 30; // RMS in 16-bit units
 struct Stretch {
     Position begin; // in the recording
     Position end;
-    Position offset; // position in the signal minus that in the recording; not wrapped
+    Position offset; // position in the signal minus that in the recording, at `begin`; not wrapped
+    Position end_offset; // the same at `end`
 };
 
 class Analysis {
 public:
     Analysis(std::span<const std::int16_t> recording, unsigned channels,
              const ChirpTolerance &tolerance)
-        : concealment_(tolerance.concealment.count())
+        : concealment_(tolerance.concealment.count()), is_slewed_(tolerance.is_slewed)
     {
         const auto signal = make_chirp();
         signal_.assign(signal.begin(), signal.end());
@@ -58,7 +60,7 @@ public:
         std::vector<Stretch> stretches;
         std::optional<Stretch> found = find_first();
         while (found) {
-            found->end = follow(*found);
+            follow(*found);
             if (!stretches.empty())
                 found->begin = follow_back(*found, stretches.back().end);
             stretches.push_back(*found);
@@ -104,13 +106,15 @@ private:
                correlate(at, window, offset) >= window_threshold;
     }
 
-    /// Returns the end of a stretch: the start of the first block that does not follow the signal.
-    [[nodiscard]] Position follow(const Stretch &stretch) const
+    /// Extends a stretch to the start of the first block that does not follow the signal.
+    void follow(Stretch &stretch) const
     {
-        auto at = stretch.begin;
-        while (at + block <= size_ && correlate(at, block, stretch.offset) >= block_threshold)
-            at += block;
-        return at;
+        for (stretch.end = stretch.begin; stretch.end + block <= size_; stretch.end += block) {
+            if (is_slewed_ && stretch.end + slewed_window <= size_)
+                stretch.end_offset = refine(stretch.end, stretch.end_offset, slewed_window, 1);
+            if (correlate(stretch.end, block, stretch.end_offset) < block_threshold)
+                return;
+        }
     }
 
     /// Returns the start of a stretch, not before `limit`. A decoder recovers slowly after a loss.
@@ -141,9 +145,9 @@ private:
         // A concealment that is followed by the same offset may contain frames at other offsets.
         const auto end = std::min(before.end + concealment_, size_ - window);
         for (auto at = before.end; at < end; at += block) {
-            if (follows(at, before.offset)) {
-                const auto earlier = find_near_in(before.end, at - window, before.offset);
-                return earlier ? earlier : make_stretch(at, before.offset);
+            if (follows(at, before.end_offset)) {
+                const auto earlier = find_near_in(before.end, at - window, before.end_offset);
+                return earlier ? earlier : make_stretch(at, before.end_offset);
             }
         }
         // The search of the whole signal is expensive, so it becomes rare in audio that is not part
@@ -151,11 +155,11 @@ private:
         auto next_search = before.end;
         auto interval = search_window;
         for (auto at = before.end; at + window <= size_; at += block) {
-            if (const auto near = find_near_in(at, at + block, before.offset))
+            if (const auto near = find_near_in(at, at + block, before.end_offset))
                 return near;
             if (at < next_search || at + search_window > size_ || is_silent(at, window))
                 continue;
-            if (const auto offset = find_anywhere(at, before.offset))
+            if (const auto offset = find_anywhere(at, before.end_offset))
                 return make_stretch(at, *offset);
             next_search = at + interval;
             interval = std::min(2 * interval, maximum_search_interval);
@@ -209,15 +213,15 @@ private:
         const auto last = at + window - block;
         while (at < last && correlate(at, block, offset) < block_threshold)
             at += block;
-        const auto exact = refine(at, offset);
-        return {at, at, exact};
+        const auto exact = refine(at, offset, is_slewed_ ? slewed_window : search_window, 4);
+        return {.begin = at, .end = at, .offset = exact, .end_offset = exact};
     }
 
-    /// Returns the exact offset near one that may be some samples off.
-    [[nodiscard]] Position refine(Position at, Position offset) const
+    /// Returns the offset that agrees best with the recording in a window, at most `reach` off.
+    [[nodiscard]] Position refine(Position at, Position offset, Position length,
+                                  Position reach) const
     {
-        constexpr Position reach = 4;
-        const auto count = std::min(search_window, size_ - at);
+        const auto count = std::min(length, size_ - at);
         auto best = offset;
         double highest = 0;
         for (auto candidate = offset - reach; candidate <= offset + reach; ++candidate) {
@@ -235,6 +239,7 @@ private:
     std::vector<float> mono_;
     Position size_ = 0;
     const Position concealment_;
+    const bool is_slewed_;
 };
 
 /// Removes short stretches that only repeat audio: the decoder made them to conceal a loss.
@@ -242,7 +247,7 @@ void remove_repetitions(std::vector<Stretch> &stretches, Samples concealment)
 {
     auto newest = std::numeric_limits<Position>::min();
     std::erase_if(stretches, [&](const Stretch &stretch) {
-        const auto end = stretch.end + stretch.offset;
+        const auto end = stretch.end + stretch.end_offset;
         if (end <= newest && stretch.end - stretch.begin < concealment.count())
             return true;
         newest = std::max(newest, end);
@@ -256,7 +261,7 @@ Position find_concealment(const Stretch &before, const Stretch &after,
                           const ChirpTolerance &tolerance)
 {
     const auto gap = after.begin - before.end;
-    const auto jump = after.offset - before.offset;
+    const auto jump = after.offset - before.end_offset;
     const auto transition = tolerance.transition.count();
     if (tolerance.frame == Samples(0))
         return gap <= transition ? 0 : gap;
@@ -279,8 +284,9 @@ std::vector<Stretch> remove_transitions(const std::vector<Stretch> &stretches,
         if (!result.empty()) {
             auto &before = result.back();
             const auto concealed = find_concealment(before, stretch, tolerance);
-            if (concealed == 0 && stretch.offset == before.offset) {
+            if (concealed == 0 && stretch.offset == before.end_offset) {
                 before.end = stretch.end;
+                before.end_offset = stretch.end_offset;
                 continue;
             }
             stretch.begin = before.end + concealed;
@@ -347,7 +353,7 @@ ChirpAccount analyse_chirp(std::span<const std::int16_t> recording, unsigned cha
     const Stretch *before = nullptr;
     for (const auto &stretch : stretches) {
         const auto begin = stretch.begin + stretch.offset;
-        const auto end = stretch.end + stretch.offset;
+        const auto end = stretch.end + stretch.end_offset;
         const auto old = appeared.is_empty()
                              ? 0
                              : std::max<Position>(0, std::min(end, appeared.newest()) - begin);
@@ -359,7 +365,7 @@ ChirpAccount analyse_chirp(std::span<const std::int16_t> recording, unsigned cha
             const Samples concealed(stretch.begin - before->end);
             account.concealed += concealed;
             account.events.push_back(
-                {Samples(before->end), concealed, Samples(stretch.offset - before->offset)});
+                {Samples(before->end), concealed, Samples(stretch.offset - before->end_offset)});
         }
         before = &stretch;
     }

@@ -156,6 +156,38 @@ TEST(ChirpAnalysis, CountsInsertedAudioAsConcealedOnly)
     expect_account(analyse(recording), {.played = 600ms, .concealed = 40ms});
 }
 
+/// The signal from `begin` (samples) on, played faster by `ppm`.
+Recording play_faster(double begin, std::size_t count, double ppm)
+{
+    static const auto signal = make_chirp();
+    Recording samples(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        const double at = begin + static_cast<double>(i) * (1 + ppm * 1e-6);
+        const auto before = static_cast<std::size_t>(at);
+        const double part = at - static_cast<double>(before);
+        samples[i] = static_cast<std::int16_t>(signal[before % signal.size()] * (1 - part) +
+                                               signal[(before + 1) % signal.size()] * part);
+    }
+    return samples;
+}
+
+TEST(ChirpAnalysis, FollowsSlewedAudioAcrossALoss)
+{
+    constexpr ChirpTolerance tolerance{
+        .transition = 1ms, .frame = Samples(0), .concealment = Samples(0), .is_slewed = true};
+    for (const double ppm : {5000.0, -5000.0, 200.0}) {
+        auto recording = play(0, 1000 * ms);
+        append(recording, play_faster(1000.0 * ms, 2000 * ms, ppm));
+        const double end = (3000 + 2000 * ppm * 1e-6) * ms;
+        append(recording, play_faster(end + 20.0 * ms, 2000 * ms, ppm));
+        const auto account = analyse_chirp(recording, 1, tolerance);
+        constexpr Samples rounding{8};
+        EXPECT_EQ(account.events.size(), 1u) << account;
+        EXPECT_LE(std::chrono::abs(account.missing - 20ms), rounding) << account;
+        EXPECT_LE(account.repeated + account.stale + account.concealed, rounding) << account;
+    }
+}
+
 TEST(ChirpAnalysis, IgnoresAudioBeforeTheSignal)
 {
     Recording recording(123, 0);
