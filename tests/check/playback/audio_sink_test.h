@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A pipeline of appsrc and jkvmaudiosink on a test PCM that records the played samples.
+// A pipeline of appsrc and jkvmaudiosink on a test PCM that records the played samples. It runs in
+// real time, and a machine that is busy with other work may interrupt it for longer than the ring
+// holds; the tests of the engine judge each sample in simulated time.
 #pragma once
 
 #include "playback/triangle.h"
@@ -89,6 +91,28 @@ protected:
     {
         return testing::measure_playout(played, due, begin,
                                         due + pushed_ - std::chrono::milliseconds(5));
+    }
+    /// Plays until the device has played, and another second.
+    void play_on_device()
+    {
+        for (const auto limit = pushed_ + std::chrono::seconds(20); pushed_ < limit;) {
+            play(packet);
+            if (text_stat("state") == "run")
+                return play(std::chrono::seconds(1));
+        }
+        FAIL() << "the device is not running";
+    }
+    [[nodiscard]] std::string text_stat(const char *field)
+    {
+        const auto stats = testing::stats_of(sink());
+        const char *text = gst_structure_get_string(stats.get(), field);
+        return text != nullptr ? text : "no such field";
+    }
+    /// Corrections of the playout error: of the first packet, of silence at the end, and those that
+    /// underruns and dropped packets on a busy machine explain.
+    [[nodiscard]] guint64 expected_realignments()
+    {
+        return 2 + 2 * testing::stat(sink(), "underruns") + testing::stat(sink(), "dropped-late");
     }
     void wait_for_device(const char *reason)
     {

@@ -43,4 +43,10 @@ void SimulatedPlayback::flush()
     (void)step();
 }
 
+void SimulatedPlayback::set_devices(std::vector<std::string> devices)
+{
+    engine_.set_devices(std::move(devices));
+    (void)step();
+}
+
 } // namespace jkvm::testing

@@ -7,6 +7,8 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
+#include <vector>
 
 namespace jkvm::testing {
 
@@ -21,6 +23,7 @@ public:
     void run_until(MonotonicTime time);
     void push(const PlaybackItem &item, std::span<const std::byte> data);
     void flush();
+    void set_devices(std::vector<std::string> devices);
     /// Statistics as of the last step.
     [[nodiscard]] const PlaybackEngine::Snapshot &snapshot() const { return snapshot_; }
 

