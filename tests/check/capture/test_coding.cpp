@@ -371,6 +371,7 @@ TEST_F(CaptureCoding, LevelsMatchTheTone)
     open_samples();
     for (int i = 0; i < 3; ++i)
         follow();
+    EXPECT_EQ(stat("device-buffer"), 500 * GST_MSECOND) << "the default";
     const auto stats = testing::stats_of(src());
     const auto *levels = gst_structure_get_value(stats.get(), "levels");
     ASSERT_EQ(gst_value_array_get_size(levels), 2u);

@@ -106,17 +106,26 @@ protected:
         const auto ended = gst_element_get_current_running_time(src());
         GetParam().end(pcm_);
         const auto audio = follow_until([](const Pulled &pulled) { return !pulled.is_silence(); });
-        EXPECT_LT(GST_CLOCK_DIFF(ended, audio.time()),
-                  static_cast<GstClockTimeDiff>(half_a_second));
         EXPECT_EQ(text_stat("device-state"), "run");
+        returns_.push_back(GST_CLOCK_DIFF(ended, audio.time()));
     }
+    /// The median, because a busy machine may interrupt this process.
+    void expect_returns_within_half_a_second()
+    {
+        ASSERT_EQ(returns_.size(), repetitions);
+        std::ranges::sort(returns_);
+        EXPECT_LT(returns_[repetitions / 2], static_cast<GstClockTimeDiff>(half_a_second));
+    }
+
+    static constexpr std::size_t repetitions = 3;
+    std::vector<GstClockTimeDiff> returns_; // from the end of the fault to audio
 };
 
 class CaptureFaultWhilePlaying : public CaptureFault {};
 
 TEST_P(CaptureFaultWhilePlaying, CausesSilenceUntilItEnds)
 {
-    open_samples("buffer-time=500000");
+    open_samples("buffer-time=2000000");
     follow_until([](const Pulled &pulled) { return !pulled.is_silence(); });
     for (int i = 0; i < 10; ++i)
         EXPECT_FALSE(follow().is_silence());
@@ -127,15 +136,21 @@ TEST_P(CaptureFaultWhilePlaying, CausesSilenceUntilItEnds)
     expect_idle_silence();
     EXPECT_NE(text_stat("device-state"), "run");
     expect_audio_after_the_fault();
+    while (returns_.size() < repetitions) {
+        GetParam().begin(pcm_);
+        follow_until([](const Pulled &pulled) { return pulled.is_silence(); });
+        expect_audio_after_the_fault();
+    }
 
-    EXPECT_EQ(recoveries_from(GetParam().reason), 1u);
+    expect_returns_within_half_a_second();
+    EXPECT_EQ(recoveries_from(GetParam().reason), repetitions);
     EXPECT_EQ(testing::open_descriptors(), descriptors);
     EXPECT_EQ(stat("overruns"), 0u);
 }
 
 TEST_P(CaptureFaultWhilePlaying, CausesOneErrorIfConfigured)
 {
-    open_samples("buffer-time=500000 on-device-lost=error");
+    open_samples("buffer-time=2000000 on-device-lost=error");
     follow();
     GetParam().begin(pcm_);
     const auto error = pipeline_->wait_for_error();
@@ -146,7 +161,7 @@ TEST_P(CaptureFaultWhilePlaying, CausesOneErrorIfConfigured)
 
 TEST_P(CaptureFaultWhilePlaying, CausesEosIfConfigured)
 {
-    open_samples("buffer-time=500000 on-device-lost=eos");
+    open_samples("buffer-time=2000000 on-device-lost=eos");
     follow();
     GetParam().begin(pcm_);
     pipeline_->wait_for_eos();
@@ -161,12 +176,18 @@ class CaptureFaultAtStart : public CaptureFault {};
 
 TEST_P(CaptureFaultAtStart, CausesSilenceUntilItEnds)
 {
-    GetParam().begin(pcm_);
-    open_samples("buffer-time=500000");
-    expect_silence_and_a_reason();
-    expect_idle_silence();
-    expect_audio_after_the_fault();
-    EXPECT_EQ(recoveries_from(GetParam().reason), 1u);
+    while (returns_.size() < repetitions) {
+        end_ = GST_CLOCK_TIME_NONE;
+        GetParam().begin(pcm_);
+        open_samples("buffer-time=2000000");
+        expect_silence_and_a_reason();
+        if (returns_.empty())
+            expect_idle_silence();
+        expect_audio_after_the_fault();
+        EXPECT_EQ(recoveries_from(GetParam().reason), 1u);
+        pipeline_.reset();
+    }
+    expect_returns_within_half_a_second();
 }
 
 INSTANTIATE_TEST_SUITE_P(Fault, CaptureFaultAtStart, ::testing::ValuesIn(at_start), name_of_case);
@@ -175,7 +196,7 @@ using CaptureDevice = CaptureTest;
 
 TEST_F(CaptureDevice, CapturesAtTheNewRateOfTheSource)
 {
-    open_samples("buffer-time=500000");
+    open_samples("buffer-time=2000000");
     for (int i = 0; i < 10; ++i)
         follow();
     pcm_.set_rate(44100);
@@ -198,7 +219,7 @@ class CaptureSuspended : public CaptureTest, public ::testing::WithParamInterfac
 
 TEST_P(CaptureSuspended, ContinuesWithoutAGap)
 {
-    open_samples("buffer-time=500000");
+    open_samples("buffer-time=2000000");
     for (int i = 0; i < 10; ++i)
         follow();
     testing::set_resume_results(GetParam().results);
@@ -213,7 +234,7 @@ TEST_P(CaptureSuspended, ContinuesWithoutAGap)
 
 TEST_F(CaptureDevice, OverrunThatADriverReportsAfterAResumeIsNotCounted)
 {
-    open_samples();
+    open_samples("buffer-time=2000000");
     for (int i = 0; i < 10; ++i)
         follow();
     testing::set_resume_results({-EAGAIN, -EAGAIN});
@@ -236,7 +257,7 @@ INSTANTIATE_TEST_SUITE_P(Resume, CaptureSuspended,
 
 TEST_F(CaptureDevice, LeaksNothingAcrossUnplugs)
 {
-    open_samples("buffer-time=500000");
+    open_samples("buffer-time=2000000");
     follow_until([](const Pulled &pulled) { return !pulled.is_silence(); });
     const auto descriptors = testing::open_descriptors();
     std::size_t memory = 0;
@@ -271,7 +292,7 @@ TEST(CaptureReturn, AudioHasItsCaptureTimeAfterSilence)
 {
     TestPcm pcm({.frequency = 50});
     pcm.continue_content(); // the tone continues while the device is closed
-    testing::Pipeline pipeline("jkvmaudiosrc name=src buffer-time=500000 device=" + pcm.device() +
+    testing::Pipeline pipeline("jkvmaudiosrc name=src buffer-time=2000000 device=" + pcm.device() +
                                " ! audio/x-raw ! appsink name=sink sync=false");
     pipeline.play();
     const auto pull = [&pipeline] {

@@ -513,12 +513,27 @@ protected:
             nullptr, nullptr);
         gst_object_unref(pad);
     }
-    /// Plays some frames. Expects no warning, and no frame to be lost or late.
+    [[nodiscard]] guint64 disturbed() const
+    {
+        guint64 sum = 0;
+        for (const char *counter : {"dropped", "underruns", "late"})
+            sum += stat(queue_, counter);
+        return sum;
+    }
+    /// Plays until so many frames in a row were neither lost nor late. Expects no warning. A busy
+    /// machine disturbs single frames; a queue with the wrong latency disturbs them all.
     void play_frames(guint64 count)
     {
         const auto bus = GstRef<GstBus>::adopt(gst_element_get_bus(pipeline_.get()));
-        const auto end = stat(queue_, "played") + count;
-        while (stat(queue_, "played") < end && !HasFailure()) {
+        const auto limit = stat(queue_, "played") + 20 * count;
+        auto begin = stat(queue_, "played");
+        auto before = disturbed();
+        while (stat(queue_, "played") < begin + count && !HasFailure()) {
+            if (disturbed() != before) {
+                before = disturbed();
+                begin = stat(queue_, "played");
+                EXPECT_LT(begin, limit) << before << " frames were lost or late";
+            }
             const auto message = GstRef<GstMessage>::adopt(gst_bus_timed_pop_filtered(
                 bus.get(), 10 * GST_MSECOND,
                 static_cast<GstMessageType>(GST_MESSAGE_WARNING | GST_MESSAGE_ERROR)));
@@ -529,8 +544,6 @@ protected:
             ADD_FAILURE() << error->message;
             g_error_free(error);
         }
-        for (const char *counter : {"dropped", "underruns", "late"})
-            EXPECT_EQ(stat(queue_, counter), 0u) << counter;
     }
 
     testing::Pipeline pipeline_{
