@@ -50,6 +50,28 @@ protected:
         return channel_of(bytes, settings_.channels);
     }
 
+    /// Starts the stream, reads frames and expects this rate. Interruptions of this process
+    /// before and after the clock is read are allowed for.
+    std::vector<double> measure_rate(snd_pcm_uframes_t frames, double rate)
+    {
+        using Clock = std::chrono::steady_clock;
+        constexpr double tolerance = 0.05;
+        const auto before_start = Clock::now();
+        open_running();
+        const auto after_start = Clock::now();
+        auto samples = read_samples(frames);
+        const auto before_end = Clock::now();
+        snd_pcm_sframes_t delay = 0;
+        EXPECT_EQ(snd_pcm_delay(capture_.pcm(), &delay), 0);
+        const auto after_end = Clock::now();
+        const std::chrono::duration<double> longest = after_end - before_start;
+        const std::chrono::duration<double> shortest = before_end - after_start;
+        const double captured = static_cast<double>(frames) + static_cast<double>(delay);
+        EXPECT_LE(captured / longest.count(), rate * (1 + tolerance));
+        EXPECT_GE(captured / shortest.count(), rate * (1 - tolerance));
+        return samples;
+    }
+
     /// Sends a command to the running stream and waits until it has been executed.
     void send(const char *command)
     {

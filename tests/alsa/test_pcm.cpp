@@ -12,7 +12,6 @@
 namespace jkvm::testing {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 
 size_t count_descriptors()
 {
@@ -25,17 +24,10 @@ INSTANTIATE_TEST_SUITE_P(Access, PcmTest, ::testing::Bool(),
 
 TEST_P(PcmTest, PlaysAnUnbrokenToneInRealTime)
 {
-    const auto begin = Clock::now();
-    open_running();
-    const auto samples = read_samples(48000);
-    snd_pcm_sframes_t delay = 0;
-    ASSERT_EQ(snd_pcm_delay(capture_.pcm(), &delay), 0);
-    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-
+    const auto samples = measure_rate(48000, 48000);
     EXPECT_NEAR(measure_frequency(samples, 48000, 997), 997, 0.1);
     EXPECT_EQ(count_breaks(samples, 48000, 997), 0u);
     EXPECT_NEAR(*std::max_element(samples.begin(), samples.end()), 16384, 10);
-    EXPECT_NEAR((48000 + static_cast<double>(delay)) / seconds, 48000, 0.2 * 48000);
     EXPECT_EQ(test_.count_log("overrun"), 0u);
 }
 
@@ -94,7 +86,6 @@ TEST_P(PcmTest, LoopsAFileFromItsStart)
 
 TEST_P(PcmTest, OverrunsAReaderThatIsTooSlow)
 {
-    settings_.buffer_us = 20'000;
     open_running();
     const auto before = read_samples(100);
     EXPECT_EQ(capture_.wait_for_error(wait_timeout), SND_PCM_STATE_XRUN);

@@ -23,7 +23,7 @@ class Program:
 
     def wait(self):
         """Returns the exit status and all lines."""
-        status = self.process.wait(timeout=30)
+        status = self.process.wait(timeout=120)
         with self.output:
             self.output.seek(0)
             return status, self.output.read().splitlines()
@@ -93,7 +93,7 @@ class Sessions(unittest.TestCase):
 
     def run_both(self, kind, sender, receiver, sender_listens=True):
         """Returns the exit status and the lines of the sender, then of the receiver."""
-        common = f"{kind} --path {self.path} --timeout 5"
+        common = f"{kind} --path {self.path} --timeout 60"
         roles = ("server", "client") if sender_listens else ("client", "server")
         programs = [Program(f"--send --role {roles[0]} {common} {sender}"),
                     Program(f"--receive --role {roles[1]} {common} {receiver}")]
@@ -204,7 +204,7 @@ class Sessions(unittest.TestCase):
         self.assertIn("closed", receiver[1])
 
     def test_a_server_serves_consecutive_sessions(self):
-        common = f"--direction output --path {self.path} --timeout 5"
+        common = f"--direction output --path {self.path} --timeout 60"
         server = Program(f"--role server --send --frames 3 --fast --sessions 2 {common}")
         for _ in range(2):
             status, lines = Program(f"--role client --receive --frames 3 {common}").wait()
