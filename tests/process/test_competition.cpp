@@ -2,6 +2,7 @@
 // Several processes compete for an end that serves only the newest client, or for more places than
 // there are. They run gst-launch-1.0 and reconnect automatically.
 #include "element_process.h"
+#include "support/awake_time.h"
 #include "support/program.h"
 #include "support/temporary_directory.h"
 
@@ -62,10 +63,10 @@ protected:
     static void kill_and_expect(Program &killed, Program &server, const std::string &text)
     {
         const auto count = server.occurrences(text);
-        const auto begin = std::chrono::steady_clock::now();
+        const AwakeTime time;
         killed.send(SIGKILL);
         ASSERT_TRUE(server.wait_for_output(text, count + 1)) << server.output();
-        const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+        const std::chrono::duration<double> elapsed = time.elapsed();
         RecordProperty("ms_to_take_over", static_cast<int>(1000 * elapsed.count()));
         EXPECT_LT(elapsed.count(), 0.5) << "seconds";
     }

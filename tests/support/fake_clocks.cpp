@@ -13,6 +13,15 @@ namespace {
 constexpr std::int64_t not_faked = 0;
 std::atomic<std::int64_t> fake_wall_time = not_faked;      // ns since the Unix epoch
 std::atomic<std::int64_t> fake_monotonic_time = not_faked; // ns
+std::atomic<int> readings_left = 0;         // before the interruption; 0: there is none
+std::atomic<std::int64_t> interruption = 0; // ns
+
+std::int64_t read_fake_monotonic_time()
+{
+    if (fake_monotonic_time != not_faked && readings_left > 0 && --readings_left == 0)
+        fake_monotonic_time += interruption;
+    return fake_monotonic_time;
+}
 
 } // namespace
 
@@ -29,11 +38,18 @@ void FakeWallClock::set(WallTime now)
 FakeMonotonicClock::~FakeMonotonicClock()
 {
     fake_monotonic_time = not_faked;
+    readings_left = 0;
 }
 
 void FakeMonotonicClock::set(MonotonicTime now)
 {
     fake_monotonic_time = now.time_since_epoch().count();
+}
+
+void FakeMonotonicClock::interrupt_after(int count, nanoseconds duration)
+{
+    interruption = duration.count();
+    readings_left = count;
 }
 
 } // namespace jkvm::testing
@@ -48,7 +64,7 @@ clock_gettime(clockid_t clock, timespec *time) noexcept
     if (clock == CLOCK_REALTIME)
         fake = jkvm::testing::fake_wall_time;
     else if (clock == CLOCK_MONOTONIC)
-        fake = jkvm::testing::fake_monotonic_time;
+        fake = jkvm::testing::read_fake_monotonic_time();
     if (fake == jkvm::testing::not_faked)
         return real(clock, time);
     *time = jkvm::to_timespec(jkvm::nanoseconds(fake));

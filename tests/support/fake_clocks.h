@@ -30,6 +30,9 @@ public:
     ~FakeMonotonicClock();
 
     static void set(MonotonicTime now);
+    /// Advances the clock by `duration` before the `count`-th reading from now, as if the thread
+    /// had been interrupted there.
+    static void interrupt_after(int count, nanoseconds duration);
 };
 
 } // namespace jkvm::testing

@@ -26,8 +26,13 @@ MonotonicTime SimulatedPlayback::step()
 
 void SimulatedPlayback::run_until(MonotonicTime time)
 {
-    for (auto next = step(); monotonic_now() < time; next = step())
-        FakeMonotonicClock::set(std::min(time, std::max(next, monotonic_now()) + wake_up_delay));
+    for (;;) {
+        const auto next = step();
+        const auto now = monotonic_now(); // read once, because an interruption may advance it
+        if (now >= time)
+            return;
+        FakeMonotonicClock::set(std::min(time, std::max(next, now) + wake_up_delay));
+    }
 }
 
 void SimulatedPlayback::push(const PlaybackItem &item, std::span<const std::byte> data)

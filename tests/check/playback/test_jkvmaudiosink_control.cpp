@@ -202,11 +202,12 @@ TEST_F(AudioSinkControl, ProvidesAClockThatNeverJumps)
         EXPECT_NEAR(rate, 1, 3e-3);
         return rate;
     };
-    // It takes on the device's rate after 5 s; after an underrun, again.
+    // It takes on the device's rate when the device has played for 5 s without an underrun.
     double rate = 1;
     for (int i = 0; i < 15 && std::abs(rate - 1.001) > 5e-4; ++i)
         rate = play_and_check(2s);
-    EXPECT_NEAR(rate, 1.001, 5e-4);
+    const bool was_disturbed = testing::stat(sink(), "underruns") >= 4; // in half a minute
+    EXPECT_TRUE(was_disturbed || std::abs(rate - 1.001) < 5e-4) << rate;
     pcm_.send("unplug");
     play_and_check(600ms);
     pcm_.clear_open_errno();

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -162,6 +163,32 @@ TEST_P(PlaybackDrift, NeitherDropsNorRepeatsSamples)
 
 INSTANTIATE_TEST_SUITE_P(Devices, PlaybackDrift,
                          ::testing::Values(Drift{1000, 1}, Drift{-1000, 48}, Drift{1000, 960}),
+                         [](const auto &info) { return "Case" + std::to_string(info.index); });
+
+class PlaybackInterruption : public PlaybackEngineTest,
+                             public ::testing::WithParamInterface<Drift> {};
+
+TEST_P(PlaybackInterruption, AtAnyMomentDoesNotChangeThePlayoutTime)
+{
+    pcm_.set_at_open("ppm " + std::to_string(GetParam().ppm) + "\ngranularity " +
+                     std::to_string(GetParam().granularity));
+    start();
+    std::minstd_rand random;
+    for (int i = 0; i < 50; ++i) {
+        play(200ms);
+        testing::FakeMonotonicClock::interrupt_after(static_cast<int>(1 + random() % 40), 30ms);
+    }
+    const auto snapshot = playback_->snapshot();
+    const auto errors = measure_playout(stop(), due(), due() + 500ms);
+    EXPECT_GE(errors.frames, 100000u);
+    EXPECT_LE(errors.span(), 2 * longest_span);
+    EXPECT_EQ(snapshot.counters.underruns, 0u);
+    EXPECT_EQ(snapshot.counters.realignments, 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Devices, PlaybackInterruption,
+                         ::testing::Values(Drift{0, 1}, Drift{1000, 1}, Drift{-1000, 48},
+                                           Drift{1000, 960}),
                          [](const auto &info) { return "Case" + std::to_string(info.index); });
 
 TEST_F(PlaybackEngineTest, PlaysNewestAudioWhenHostRecordsAgain)
