@@ -12,7 +12,6 @@
 namespace jkvm::testing {
 namespace {
 
-
 size_t count_descriptors()
 {
     const std::filesystem::directory_iterator all{"/proc/self/fd"};
