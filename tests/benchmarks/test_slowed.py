@@ -8,7 +8,7 @@ from harness import ipc, runner
 from harness.row import JKVM, PEER, Subject
 from rows import ipc_latency
 
-SLEEP_US = 100  # before each render
+SLEEP_US = 1000  # before each render; more than the scheduler delays the best round
 
 
 class SlowedElement(unittest.TestCase):
@@ -21,7 +21,7 @@ class SlowedElement(unittest.TestCase):
         median = next(f for f in row.figures if f.name == "idle, 1 listener, p50")
         # Other load on the machine only makes rounds slower, so the best round counts.
         rise = result.summary(median, slowed).minimum - result.summary(median, plain).minimum
-        self.assertGreaterEqual(rise, SLEEP_US)
+        self.assertGreaterEqual(rise, SLEEP_US / 2)
 
 
 if __name__ == "__main__":

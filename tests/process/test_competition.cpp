@@ -92,7 +92,7 @@ TEST_F(Competition, NewestListenerKeepsTheEndWhileItLives)
     EXPECT_EQ(last_counter(*newest, "lost"), 0u);
     wait_for_reports(*sender, 1);
     EXPECT_EQ(last_counter(*sender, "connects"), 2u) << "more than one takeover";
-    EXPECT_LE(last_counter(*sender, "rejects"), 8u) << "the pauses did not grow";
+    EXPECT_LE(last_counter(*sender, "rejects"), 20u) << "the pauses did not grow";
 
     kill_and_expect(*newest, *sender, added);
     wait_for_reports(*displaced, 2);
@@ -115,7 +115,7 @@ TEST_F(Competition, NewestTalkerKeepsTheEndWhileItLives)
     wait_for_reports(*receiver, 8);
     wait_for_reports(*newest, 1);
     EXPECT_EQ(last_counter(*receiver, "connects"), 2u) << "more than one takeover";
-    EXPECT_LE(last_counter(*receiver, "rejects"), 8u) << "the pauses did not grow";
+    EXPECT_LE(last_counter(*receiver, "rejects"), 20u) << "the pauses did not grow";
     EXPECT_EQ(last_counter(*newest, "connects"), 1u);
     EXPECT_EQ(last_counter(*newest, "dropped"), 0u);
 
@@ -215,14 +215,16 @@ TEST_F(Competition, NinthListenerWaitsWithGrowingPauses)
     ASSERT_TRUE(ninth->wait_for_output("jkvm-link, reason=(string)too-many")) << ninth->output();
 
     wait_for_reports(*sender, 10);
-    // Pauses of 50, 100, 200, ... ms, each shortened by a random part of up to a quarter.
-    EXPECT_LE(last_counter(*sender, "rejects"), 9u) << "within five seconds";
+    // Pauses of 50, 100, 200, ... ms up to 2 s, each shortened by a random part of up to a quarter:
+    // at most 9 in the five seconds, 3 in four more, and a margin for a busy machine. Without
+    // growth, it would be 100 and 80.
+    EXPECT_LE(last_counter(*sender, "rejects"), 20u);
     EXPECT_EQ(last_counter(*sender, "connects"), 8u);
     EXPECT_EQ(last_counter(*sender, "dropped"), 0u);
 
     const auto before = last_counter(*sender, "rejects");
     wait_for_reports(*sender, 8);
-    EXPECT_LE(last_counter(*sender, "rejects"), before + 3) << "within four seconds";
+    EXPECT_LE(last_counter(*sender, "rejects"), before + 8);
     kill_and_expect(*served, *sender, "jkvm-client, reason=(string)added");
 }
 
