@@ -14,9 +14,10 @@ PlaybackControl::Step PlaybackControl::next(const PlaybackClock &clock, std::uin
     std::int64_t silence = 0;
     if (!is_aligned_ || std::chrono::abs(error_) > largest_slewed_error) {
         is_aligned_ = true;
-        silence = std::llround(-Seconds(error_).count() * clock.rate() * clock.pitch() *
-                               (1 + clock.ppm() * 1e-6));
-        error_ = clock.time_of(written + static_cast<std::uint64_t>(silence)) - due;
+        const double rate = clock.rate() * clock.pitch() * (1 + clock.ppm() * 1e-6);
+        silence = std::llround(-Seconds(error_).count() * rate);
+        error_ +=
+            std::chrono::duration_cast<nanoseconds>(Seconds(static_cast<double>(silence) / rate));
     }
     if (!is_following_)
         return {1, silence};

@@ -253,18 +253,18 @@ TEST_F(AudioSinkControl, FollowsAVolumeThatIsControlledByTheStream)
     // A busy machine may play silence instead, but nothing else.
     int right = 0;
     int wrong = 0;
+    int loud = 0; // after the end of the fade-out
     for (std::size_t i = 0; i < samples.size(); ++i) {
         const auto at = played.time_of(static_cast<double>(i)) - time;
         const double seconds = static_cast<double>(at.count()) * 1e-9;
         const double expected = (1 - seconds) * testing::triangle_at(seconds * 48000);
         if (at > 200ms && at < 900ms && samples[i] != 0)
             ++(std::abs(samples[i] - expected) < 600 ? right : wrong);
-        if (at > 1100ms && at < 1450ms) {
-            ASSERT_EQ(samples[i], 0);
-        }
+        loud += at > 1100ms && at < 1450ms && samples[i] != 0 ? 1 : 0;
     }
     EXPECT_GE(right, 2000);
     EXPECT_LE(wrong, right / 10);
+    EXPECT_LE(loud, 960) << "more than the packet over which the volume is ramped";
 }
 
 TEST_F(AudioSinkControl, HasAStreamVolume)
@@ -316,8 +316,13 @@ TEST_F(AudioSinkControl, CountsPacketsThatAFlushDiscards)
     while (testing::stat(sink(), "frames") == 0)
         pause_.sleep_until(monotonic_now() + 10ms);
     auto *pad = gst_element_get_static_pad(sink(), "sink");
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
     gst_pad_send_event(pad, gst_event_new_flush_start());
+    GST_PAD_STREAM_LOCK(pad); // no buffer may arrive before the segment
     gst_pad_send_event(pad, gst_event_new_flush_stop(TRUE));
+    gst_pad_send_event(pad, gst_event_new_segment(&segment));
+    GST_PAD_STREAM_UNLOCK(pad);
     gst_object_unref(pad);
     const auto deadline = monotonic_now() + 20s;
     while (testing::stat(sink(), "dropped-flush") == 0 && monotonic_now() < deadline)
