@@ -18,8 +18,8 @@ constexpr std::array rates{8000u,  11025u, 16000u, 22050u, 24000u,  32000u,
 constexpr std::array formats{SND_PCM_FORMAT_S16_LE, SND_PCM_FORMAT_S24_3LE, SND_PCM_FORMAT_S24_LE,
                              SND_PCM_FORMAT_S32_LE};
 constexpr unsigned max_channels = 8;
-constexpr unsigned min_period_bytes = 32; // less than 2.5 ms of 8 hz mono
-constexpr unsigned max_buffer_bytes = 1u << 20;
+constexpr unsigned min_period_bytes = 32;       // less than 2.5 ms of 8 hz mono
+constexpr unsigned max_buffer_bytes = 1u << 22; // a second of eight channels at 96 kHz
 constexpr unsigned max_periods = 1024;
 
 /// The PCM's options in the ALSA configuration.
