@@ -230,13 +230,13 @@ TEST_F(DemoTest, RecordsSpeechFromTestDevice)
 
 TEST_F(DemoTest, PrintsLevelLatencyAndLosses)
 {
-    auto &demo = start_demo({"--seconds", "2", "--output", "two words"});
+    auto &demo = start_demo({"--seconds", "3", "--output", "two words"});
     ASSERT_EQ(demo.wait(), 0) << demo.output();
-    // One line per second, later on a busy machine; the first one is during a word.
+    // About one line per second, at least one of them during a word.
     for (const char *text :
-         {"   1\\.[0-9] s  \\[", "   2\\.[0-9] s  \\[", "  \\[#+-*\\] +-[0-9]+ dB  latency ",
-          " ms \\(average ", "  lost [0-9]+\n", "two words/audio\\.ogg +[1-3]\\.[0-9]{2} s ",
-          "two words/audio\\.wav +[1-3]\\.[0-9]{2} s ", " received", " [0-9]+ lost", ", maximum "})
+         {"   [1-3]\\.[0-9] s  \\[#+-*\\] +-[0-9]+ dB  latency ", " ms \\(average ",
+          "  lost [0-9]+\n", "two words/audio\\.ogg +[1-5]\\.[0-9]{2} s ",
+          "two words/audio\\.wav +[1-5]\\.[0-9]{2} s ", " received", " [0-9]+ lost", ", maximum "})
         EXPECT_TRUE(std::regex_search(demo.output(), std::regex(text))) << text << "\n"
                                                                         << demo.output();
     EXPECT_TRUE(fs::exists(directory_.file("two words/audio.wav")));
