@@ -25,27 +25,13 @@ QueueStats queue_stats(QueueState &state)
             .now = {state.clock.now(), wall_now()}};
 }
 
-GstStructure *QueueStats::release() const
+namespace {
+
+Fields playout_fields(const PlayoutStats &playout, std::uint64_t dropped_new)
 {
     const auto &dropped = playout.dropped;
-    const auto &weighted = playout.weighted;
-    // JetKVM's record has a size for each direction; this queue serves only one.
-    const auto size = static_cast<guint>(
-        settings.playout.policy == PolicyKind::weighted
-            ? std::lround(weighted.size_frames)
-            : std::lround(milliseconds_of(playout.target_delay) / milliseconds_of(frame_duration)));
-    const auto last_adaptation = playout.adaptations > 0
-                                     ? now.wall_of(playout.last_adaptation).time_since_epoch()
-                                     : nanoseconds(0);
-    const auto last_change =
-        last_optimization ? now.wall_of(*last_optimization).time_since_epoch() : nanoseconds(0);
-    return Fields()
-        .set("policy", settings.policy_nick())
-        .set("latency-mode", settings.latency_mode_nick())
-        .set("adapt", settings.adapt_nick())
-        .set("adapt-in-use",
-             settings.adapt_mode(sink_follows) == AdaptMode::slew ? "slew" : "frames")
-        .set("stretch-ppm", playout.stretch_ppm)
+    Fields fields;
+    fields.set("stretch-ppm", playout.stretch_ppm)
         .set("current-delay", playout.delay)
         .set("target-delay", playout.target_delay)
         .set("offset", gint64{playout.offset.count()})
@@ -70,19 +56,51 @@ GstStructure *QueueStats::release() const
         .set("dropped-shrink-quiet", dropped.shrink_quiet)
         .set("dropped-max-delay", dropped.max_delay)
         .set("dropped-overflow", dropped.overflow)
-        .set("dropped-new", dropped_new)
-        .set("adaptation_count", playout.adaptations)
-        .set("last_adaptation", last_adaptation)
-        .set("input_buffer_size", size)
-        .set("output_buffer_size", size)
-        .set("system_cpu_percent", weighted.cpu_percent)
+        .set("dropped-new", dropped_new);
+    return fields;
+}
+
+/// Inputs and result of the last step of policy=weighted.
+Fields weighted_fields(const WeightedPolicy::Inputs &weighted)
+{
+    Fields fields;
+    fields.set("system_cpu_percent", weighted.cpu_percent)
         .set("system_memory_percent", weighted.memory_percent)
         .set("average_latency_ms", weighted.latency_ms)
         .set("cpu-factor", weighted.cpu_factor)
         .set("memory-factor", weighted.memory_factor)
         .set("latency-factor", weighted.latency_factor)
         .set("factor", weighted.factor)
-        .set("size", weighted.size_frames)
+        .set("size", weighted.size_frames);
+    return fields;
+}
+
+} // namespace
+
+GstStructure *QueueStats::release() const
+{
+    // JetKVM's record has a size for each direction; this queue serves only one.
+    const auto size = static_cast<guint>(
+        settings.playout.policy == PolicyKind::weighted
+            ? std::lround(playout.weighted.size_frames)
+            : std::lround(milliseconds_of(playout.target_delay) / milliseconds_of(frame_duration)));
+    const auto last_adaptation = playout.adaptations > 0
+                                     ? now.wall_of(playout.last_adaptation).time_since_epoch()
+                                     : nanoseconds(0);
+    const auto last_change =
+        last_optimization ? now.wall_of(*last_optimization).time_since_epoch() : nanoseconds(0);
+    return Fields()
+        .set("policy", settings.policy_nick())
+        .set("latency-mode", settings.latency_mode_nick())
+        .set("adapt", settings.adapt_nick())
+        .set("adapt-in-use",
+             settings.adapt_mode(sink_follows) == AdaptMode::slew ? "slew" : "frames")
+        .append(playout_fields(playout, dropped_new))
+        .set("adaptation_count", playout.adaptations)
+        .set("last_adaptation", last_adaptation)
+        .set("input_buffer_size", size)
+        .set("output_buffer_size", size)
+        .append(weighted_fields(playout.weighted))
         .append(latency_fields(latency))
         .append(histogram_fields(latency.histogram()))
         .set("lateness", lateness)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Tests that Playout slews the delay: contiguous output, a limited rate, no voluntary disturbance.
 #include "core/playout/playout.h"
+#include "playout/no_load.h"
 
 #include <gtest/gtest.h>
 
@@ -12,11 +13,6 @@ namespace jkvm {
 namespace {
 
 using namespace std::chrono_literals;
-
-class NoLoad final : public SystemLoad {
-public:
-    std::optional<LoadSample> sample() override { return std::nullopt; }
-};
 
 struct Arrival {
     nanoseconds media;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Tests when the playout of a stream starts.
 #include "core/playout/playout.h"
+#include "playout/no_load.h"
 
 #include <gtest/gtest.h>
 
@@ -10,11 +11,6 @@ namespace jkvm {
 namespace {
 
 using namespace std::chrono_literals;
-
-class NoLoad final : public SystemLoad {
-public:
-    std::optional<LoadSample> sample() override { return std::nullopt; }
-};
 
 /// Runs the engine on simulated time with a delay of 500 ms, and collects the output times.
 class PlayoutStart : public testing::Test {
