@@ -160,10 +160,11 @@ const PropertyTable<CodecControl> &codec_properties()
                     "Which path of the device the audio is for: selects the table of presets, "
                     "and mono for the microphone",
                     OneOf{direction_get_type()}, mutable_ready, &C::direction, &C::set_direction),
-        computed<C>("quality", "Quality",
-                    "Preset for all properties below; custom once one of them has been set. The "
-                    "descriptions of the values apply to direction=output",
-                    OneOf{quality_get_type()}, mutable_playing, quality_of, set_quality),
+        computed<C>(
+            "quality", "Quality",
+            "Preset for the encoder's properties; custom once one of them has been set. The "
+            "descriptions of the values apply to direction=output",
+            OneOf{quality_get_type()}, mutable_playing, quality_of, set_quality),
         setting("bitrate", "Bitrate", "Bitrate (bit/s)", between(4000, 650000), &S::bitrate),
         setting("bitrate-type", "Bitrate type", "How the bitrate may vary",
                 OneOf{bitrate_type_get_type()}, &S::bitrate_type),
