@@ -4,7 +4,6 @@
 #include "alsa/alsa_log.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -29,21 +28,26 @@ void store_sample(snd_pcm_format_t format, float sample, std::byte *to)
         to[i] = static_cast<std::byte>(bits >> (8 * i));
 }
 
-/// Does the same for S16LE and many samples, in a tenth of the instructions.
+/// Does the same for S16LE and many samples, in a fraction of the instructions. Vectors of the
+/// compiler, because it does not vectorise a loop that clips.
 void store_s16(std::span<const float> samples, std::byte *to)
 {
-    constexpr std::size_t block = 16;    // a fixed number, so that compilers vectorise the loop
+    constexpr std::size_t width = 4;
+    using Floats [[gnu::vector_size(4 * width)]] = float;
+    using Ints [[gnu::vector_size(4 * width)]] = std::int32_t;
+    using Shorts [[gnu::vector_size(2 * width)]] = std::int16_t;
+    constexpr Floats lowest = Floats{} - 32768.0F;
+    constexpr Floats highest = Floats{} + 32767.0F;
     constexpr float rounding = 12582912; // 1.5 * 2^23: the lowest bits of a sum are an integer
-    for (; samples.size() >= block && std::endian::native == std::endian::little;
-         samples = samples.subspan(block), to += 2 * block) {
-        std::array<std::int16_t, block> stored{};
-        for (std::size_t i = 0; i < block; ++i) {
-            float value = samples[i] * 32768.0F;
-            value = value > -32768.0F ? value : -32768.0F;
-            value = value < 32767.0F ? value : 32767.0F;
-            stored[i] = static_cast<std::int16_t>(std::bit_cast<std::int32_t>(value + rounding));
-        }
-        std::memcpy(to, stored.data(), sizeof stored);
+    for (; samples.size() >= width && std::endian::native == std::endian::little;
+         samples = samples.subspan(width), to += sizeof(Shorts)) {
+        Floats values;
+        std::memcpy(&values, samples.data(), sizeof values);
+        values *= 32768.0F;
+        values = values > lowest ? values : lowest;
+        values = values < highest ? values : highest;
+        const auto stored = __builtin_convertvector(std::bit_cast<Ints>(values + rounding), Shorts);
+        std::memcpy(to, &stored, sizeof stored);
     }
     for (const float sample : samples) {
         store_sample(SND_PCM_FORMAT_S16_LE, sample, to);
