@@ -127,6 +127,8 @@ std::optional<ElementView::Value> ElementView::value(Source source, const char *
     GValue value = G_VALUE_INIT;
     g_object_get_property(G_OBJECT(element_), field, &value);
     auto result = value_of(&value);
+    if (G_VALUE_HOLDS_ENUM(&value) && g_value_get_enum(&value) < 0)
+        result.reset(); // unset
     g_value_unset(&value);
     return result;
 }

@@ -59,6 +59,9 @@ Row row(ErrorKind kind)
         return {resource, GST_RESOURCE_ERROR_SETTINGS, "Could not run the launch line: ", "."};
     case ErrorKind::request_invalid:
         return {library, GST_LIBRARY_ERROR_SETTINGS, "Refused an encoder request: ", "."};
+    case ErrorKind::request_unsupported:
+        return {library, GST_LIBRARY_ERROR_SETTINGS, "The sender cannot receive the request for ",
+                "."};
     case ErrorKind::settings_conflict:
         return {library, GST_LIBRARY_ERROR_SETTINGS, "Settings contradict each other: ", "."};
     case ErrorKind::out_of_resources:

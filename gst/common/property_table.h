@@ -115,6 +115,8 @@ public:
         }
     }
 
+    /// Whether the property is in this table.
+    [[nodiscard]] bool has(const GParamSpec *spec) const { return find(spec) != nullptr; }
     /// Returns false if the property is not in this table.
     bool set(Owner &owner, const GValue *value, const GParamSpec *spec) const
     {

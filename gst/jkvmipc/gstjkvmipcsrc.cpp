@@ -55,6 +55,19 @@
  *
  * ## Encoder requests
  *
+ * The properties quality, bitrate, complexity, frame-size and dtx request settings of the sender's encoder,
+ * with the values that they have on jkvmaudiosrc. They are sent with each connection and at each change,
+ * and withdrawn when they are unset or the connection ends. A single property takes precedence over quality.
+ *
+ * |[
+ * gst-launch-1.0 jkvmaudiosrc device=hw:0,0 ! jkvmipcsink dialect=v2 socket-path=$XDG_RUNTIME_DIR/a.sock
+ * gst-launch-1.0 jkvmipcsrc dialect=v2 quality=low socket-path=$XDG_RUNTIME_DIR/a.sock ! fakesink
+ * ]|
+ *
+ * A request that the peer's dialect cannot carry is counted as requests-unsupported, and the first one is
+ * reported by a warning on the bus. Dialect v1 has no message for requests, and no dialect has one for
+ * packet-loss-percentage.
+ *
  * The upstream event jkvm-encoder-request requests other encoder settings from the sender. A downstream
  * element may push it, as jkvmadaptivequeue does, or an application may send it to this element with
  * gst_element_send_event(). It is forwarded to the sender as an OpusConfig. Its structure has any of
@@ -74,7 +87,8 @@
  * | packet-loss-percentage | guint | 0 to 100 | expected loss; not forwarded, because an OpusConfig has no field for it |
  * | withdrawn | gboolean | | TRUE withdraws all requests: the encoder returns to its own settings |
  *
- * A field that the event does not name keeps the value of earlier requests, or else the value that
+ * Fields of events take precedence over the properties until an event with withdrawn=TRUE arrives. A
+ * field that the event does not name keeps the value of earlier requests, or else the value that
  * the received stream shows. A request waits until the stream shows the values that it needs: rate,
  * channels and frame-size with the first packet, the others after five packets of the same size (a
  * constant bitrate), or after a second of a stream with a variable bitrate; without a stream, for a
@@ -105,6 +119,7 @@
  * | drift-ppm | gdouble | how much faster the sender's sample clock (packet durations) runs than its capture times, averaged over up to 64 s (ppm) |
  * | protocol-errors | guint64 | connections closed for a protocol violation |
  * | rejects | guint64 | clients turned away, if this element listens |
+ * | requests-unsupported | guint64 | encoder requests that the peer's dialect could not carry; each counts once for each connection |
  * | latency-current, latency-average, latency-min, latency-max | guint64 | from the capture of a frame's first sample to its arrival (ns) |
  * | latency-jitter | guint64 | mean absolute deviation of the last 100 latencies from the average (ns) |
  * | latency-p50, latency-p95, latency-p99 | guint64 | quantiles over about two minutes (ns) |

@@ -5,7 +5,6 @@
 #include "common/clocks.h"
 #include "common/codec_caps.h"
 #include "common/element_error.h"
-#include "common/encoder_request.h"
 #include "core/base/overload.h"
 #include "ipc_src_stats.h"
 
@@ -53,6 +52,8 @@ void IpcSrc::set_property(guint id, const GValue *value, GParamSpec *spec)
 {
     if (!ipc_src_properties().set(*settings_.lock(), value, spec))
         G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
+    else if (is_open_ && requested_settings_properties().has(spec))
+        apply_requested_settings();
 }
 
 void IpcSrc::get_property(guint id, GValue *value, GParamSpec *spec)
@@ -73,6 +74,7 @@ bool IpcSrc::open()
     }
     auto path = endpoint->path;
     const bool is_listening = endpoint->role == Role::listen;
+    direction_ = endpoint->direction;
     const auto may_connect = [this](const PeerInfo &client) {
         return is_client_welcome(element_, client_connecting_signal, client);
     };
@@ -94,11 +96,17 @@ bool IpcSrc::open()
     *pool_monitor_.lock() = session_->pool.monitor();
     announced_latency_ = engine_.latency();
     *requests_.lock() = {};
+    reported_loss_ = -1;
+    has_warned_of_request_ = false;
+    unsupported_properties_ = 0;
+    is_open_ = true;
+    apply_requested_settings();
     return true;
 }
 
 void IpcSrc::close()
 {
+    is_open_ = false;
     engine_.close();
     session_.reset();
 }
@@ -123,6 +131,8 @@ GstFlowReturn IpcSrc::create(GstBuffer **buffer)
                 [&](const ReceiveEngine::Interrupted &) { flow = wait_playing(); },
             },
             engine_.next([this] { return read_clocks(element_); }));
+        if (engine_.requests_unsupported() > 0 && !has_warned_of_request_)
+            warn_of_unsupported_dialect();
         if (flow != GST_FLOW_CUSTOM_SUCCESS)
             return flow;
         send_due_request();
@@ -256,48 +266,6 @@ bool IpcSrc::set_caps()
     return gst_base_src_set_caps(src_, caps.get());
 }
 
-bool IpcSrc::handle_encoder_request(GstEvent *event)
-{
-    GST_DEBUG_OBJECT(element_, "%" GST_PTR_FORMAT, static_cast<void *>(event));
-    auto parsed = parse_encoder_request(event);
-    if (!parsed) {
-        post_warning(element_, parsed.error());
-        return false;
-    }
-    const auto now = monotonic_now();
-    bool is_valid = true;
-    if (parsed->is_withdrawal)
-        requests_.lock()->withdraw(parsed->fields, now);
-    else
-        is_valid = requests_.lock()->request(parsed->fields, now);
-    if (!is_valid)
-        post_warning(element_, {ErrorKind::request_invalid, "rate and frame-size",
-                                "a frame has 2.5 to 120 ms, and Opus has five rates"});
-    send_due_request();
-    return is_valid;
-}
-
-/// Any thread. A request that is not due yet is sent with a later frame.
-void IpcSrc::send_due_request()
-{
-    const auto request = requests_.lock()->take_due(monotonic_now());
-    if (request)
-        send_request(*request);
-}
-
-void IpcSrc::send_request(const EncoderRequestCompletion::Request &request)
-{
-    const auto &config = request.config;
-    GST_INFO_OBJECT(
-        element_, "%s: %u bit/s, complexity %u, frames of %u samples at %u Hz",
-        request.is_withdrawal ? "withdrawing the encoder request" : "requesting encoder settings",
-        config.bitrate, config.complexity, config.stream.frame_size, config.stream.sample_rate);
-    if (request.is_withdrawal)
-        engine_.withdraw_request(config);
-    else
-        engine_.request_encoder(config);
-}
-
 void IpcSrc::log_loss(const ReceiveEngine::Frame &frame)
 {
     const auto suppressed = loss_warnings_.admit(monotonic_now());
@@ -375,7 +343,9 @@ void IpcSrc::on_message(GstMessage *message)
 
 GstStructure *IpcSrc::stats() const
 {
-    return make_structure({.receive = engine_.stats(),
+    auto receive = engine_.stats();
+    receive.requests_unsupported += unsupported_properties_;
+    return make_structure({.receive = receive,
                            .pool = pool_monitor_.lock()->stats(),
                            .scheduling = priority_.granted()});
 }

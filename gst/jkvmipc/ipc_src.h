@@ -87,6 +87,9 @@ private:
     void push_gap(const Gap &gap);
     void announce_latency();
     void post_stats_when_due();
+    void apply_requested_settings();
+    void warn_of_unsupported_dialect();
+    void warn_of_unsupported_request(const std::string &detail);
     void send_due_request();
     void send_request(const EncoderRequestCompletion::Request &request);
     GstStructure *stats() const;
@@ -102,7 +105,13 @@ private:
     StreamPriority priority_;
     std::atomic<bool> was_unlocked_ = false; // by a flush or a pause
     ReceiveEngine engine_;
-    Guarded<EncoderRequestCompletion> requests_;
+    std::atomic<bool> is_open_ = false;
+    // Since open(): the warning is posted once.
+    std::atomic<bool> has_warned_of_request_ = false;
+    std::atomic<std::uint64_t> unsupported_properties_ = 0;
+    wire::Direction direction_ = wire::Direction::output; // set before is_open_
+    Guarded<EncoderRequestCompletion> requests_;          // locked before settings_
+    int reported_loss_ = -1; // packet-loss-percentage; accessed while requests_ is locked
     std::optional<Session> session_;
     // Streaming thread.
     nanoseconds announced_latency_{0};

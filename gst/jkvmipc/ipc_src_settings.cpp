@@ -68,6 +68,7 @@ const PropertyTable<IpcSrcSettings> &ipc_src_properties()
             row("client-policy", "Client policy", "Which client is served, if this element listens",
                 OneOf{client_policy_get_type()}, mutable_ready, &S::policy),
         }
+            .include(requested_settings_properties(), &S::requested)
             .include(ipc_properties(false), &S::ipc);
     return table;
 }

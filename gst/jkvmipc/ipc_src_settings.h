@@ -6,6 +6,7 @@
 #include "core/ipc/receive/received_stream.h"
 #include "core/ipc/socket/client_policy.h"
 #include "ipc_settings.h"
+#include "requested_settings.h"
 
 namespace jkvm {
 
@@ -18,6 +19,7 @@ struct IpcSrcSettings {
     nanoseconds heartbeat_interval{0}; ///< 0 = never
     int priority = default_priority;
     ClientPolicy policy = ClientPolicy::replace;
+    RequestedSettings requested;
 };
 
 const PropertyTable<IpcSrcSettings> &ipc_src_properties();

@@ -125,5 +125,22 @@ TEST_F(Optimize, RestoresPresetWhenSlowReceiverDisconnects)
     expect_preset();
 }
 
+TEST(RequestedSettings, ApplyWhileTheReceiverRuns)
+{
+    testing::TemporaryDirectory directory;
+    const auto path = directory.file("a.sock");
+    Sender sender(path);
+    const auto is = [](unsigned expected) {
+        return [expected](unsigned bitrate) { return bitrate == expected; };
+    };
+    ASSERT_TRUE(sender.wait_for_bitrate(is(192000)));
+    {
+        testing::Program receiver(testing::gst_launch(
+            "jkvmipcsrc dialect=v2 quality=low socket-path=" + path + " ! fakesink"));
+        EXPECT_TRUE(sender.wait_for_bitrate(is(32000)));
+    }
+    EXPECT_TRUE(sender.wait_for_bitrate(is(192000)));
+}
+
 } // namespace
 } // namespace jkvm

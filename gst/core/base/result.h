@@ -11,24 +11,25 @@ namespace jkvm {
 /// The category of an error. The table in gst/common/element_error.cpp maps each to a GStreamer
 /// domain and code.
 enum class ErrorKind {
-    device_missing,     ///< no such audio device
-    device_busy,        ///< the device is in use by another program
-    device_forbidden,   ///< no permission to open the device
-    device_unsupported, ///< the device lacks the requested rate, format, channels or period
-    device_lost,        ///< the device disappeared or fails every read
-    path_busy,          ///< a running server owns the socket path
-    path_unusable,      ///< the path cannot be bound: too long, not a socket, no permission
-    peer_unreachable,   ///< no server listens at the path, or it refuses the connection
-    peer_gone,          ///< the connection ended
-    protocol_violation, ///< the peer does not speak the JetKVM audio protocol
-    encoder_setup,      ///< the codec rejected its settings
-    encode_failed,      ///< the codec rejected a frame
-    child_failed,       ///< a child process ended too often, or could not be started for now
-    child_unstartable,  ///< the program of a child process is missing or cannot be executed
-    launch_invalid,     ///< a pipeline description is invalid
-    request_invalid,    ///< an encoder request has an unknown field or a value out of range
-    settings_conflict,  ///< settings that contradict each other
-    out_of_resources,   ///< no descriptor, thread or memory is available
+    device_missing,      ///< no such audio device
+    device_busy,         ///< the device is in use by another program
+    device_forbidden,    ///< no permission to open the device
+    device_unsupported,  ///< the device lacks the requested rate, format, channels or period
+    device_lost,         ///< the device disappeared or fails every read
+    path_busy,           ///< a running server owns the socket path
+    path_unusable,       ///< the path cannot be bound: too long, not a socket, no permission
+    peer_unreachable,    ///< no server listens at the path, or it refuses the connection
+    peer_gone,           ///< the connection ended
+    protocol_violation,  ///< the peer does not speak the JetKVM audio protocol
+    encoder_setup,       ///< the codec rejected its settings
+    encode_failed,       ///< the codec rejected a frame
+    child_failed,        ///< a child process ended too often, or could not be started for now
+    child_unstartable,   ///< the program of a child process is missing or cannot be executed
+    launch_invalid,      ///< a pipeline description is invalid
+    request_invalid,     ///< an encoder request has an unknown field or a value out of range
+    request_unsupported, ///< the peer's dialect has no message for an encoder request
+    settings_conflict,   ///< settings that contradict each other
+    out_of_resources,    ///< no descriptor, thread or memory is available
 };
 
 /// An error with the texts for its report.

@@ -37,17 +37,48 @@ void EncoderRequestCompletion::record(const EncodedFrame &frame)
 bool EncoderRequestCompletion::request(const wire::EncoderConfigFields &fields, MonotonicTime now)
 {
     auto sum = fields;
-    if (pending_ && !pending_->is_withdrawal)
+    auto change = Change::addition;
+    if (pending_ && pending_->change != Change::withdrawal) {
         sum = pending_->fields.merged_with(fields);
-    if (!sum.applied_to(requested_.value_or(estimate_.config())).is_valid())
+        change = pending_->change;
+    }
+    if (!is_valid(sum))
         return false;
-    pending_ = Pending{sum, false, now};
+    added_ = added_.merged_with(fields);
+    pending_ = Pending{sum, change, now};
     return true;
+}
+
+bool EncoderRequestCompletion::set_configured(const wire::EncoderConfigFields &fields,
+                                              MonotonicTime now)
+{
+    if (fields == configured_)
+        return true;
+    const auto sum = fields.merged_with(added_);
+    if (!is_valid(sum))
+        return false;
+    configured_ = fields;
+    if (sum != wire::EncoderConfigFields())
+        pending_ = Pending{sum, Change::replacement, now};
+    else if (requested_)
+        pending_ = Pending{{}, Change::withdrawal, now};
+    else
+        pending_.reset();
+    return true;
+}
+
+bool EncoderRequestCompletion::is_valid(const wire::EncoderConfigFields &fields) const
+{
+    return fields.applied_to(requested_.value_or(estimate_.config())).is_valid();
 }
 
 void EncoderRequestCompletion::withdraw(const wire::EncoderConfigFields &fields, MonotonicTime now)
 {
-    pending_ = Pending{fields, true, now};
+    added_ = {};
+    if (configured_ == wire::EncoderConfigFields())
+        pending_ = Pending{fields, Change::withdrawal, now};
+    else
+        pending_ = Pending{configured_, Change::replacement, now};
 }
 
 bool EncoderRequestCompletion::is_estimate_usable(const Pending &pending, MonotonicTime now) const
@@ -66,7 +97,7 @@ std::optional<EncoderRequestCompletion::Request> EncoderRequestCompletion::take_
     if (!pending_)
         return std::nullopt;
     const auto fields = pending_->fields;
-    const bool is_withdrawal = pending_->is_withdrawal;
+    const bool is_withdrawal = pending_->change == Change::withdrawal;
     if (!requested_ && !fields.is_complete() && !is_estimate_usable(*pending_, now))
         return std::nullopt;
     Request request{.config = {}, .is_withdrawal = is_withdrawal};
@@ -77,7 +108,8 @@ std::optional<EncoderRequestCompletion::Request> EncoderRequestCompletion::take_
     } else {
         if (!requested_)
             unrequested_ = estimate_.config();
-        request.config = fields.applied_to(requested_.value_or(*unrequested_));
+        const bool is_addition = pending_->change == Change::addition && requested_;
+        request.config = fields.applied_to(is_addition ? *requested_ : *unrequested_);
         requested_ = request.config;
     }
     pending_.reset();

@@ -37,24 +37,37 @@ public:
 
     /// Adds a request. False: its fields contradict each other or the stream, and it is ignored.
     bool request(const wire::EncoderConfigFields &fields, MonotonicTime now);
-    /// Withdraws all requests. `fields`: settings of the encoder itself that the caller knows.
+    /// Sets the fields that are requested until they are set again: those of the receiver's own
+    /// configuration. The other requests take precedence. False: the fields contradict each other
+    /// or the stream, and they are ignored.
+    bool set_configured(const wire::EncoderConfigFields &fields, MonotonicTime now);
+    /// Withdraws all requests except the configured fields. `fields`: settings of the encoder
+    /// itself that the caller knows.
     void withdraw(const wire::EncoderConfigFields &fields, MonotonicTime now);
     /// Returns the request that has to be sent now, once. To be called after request() and after
     /// each frame.
     [[nodiscard]] std::optional<Request> take_due(MonotonicTime now);
 
 private:
+    enum class Change {
+        addition,    ///< to the requested fields
+        replacement, ///< of all requested fields
+        withdrawal,
+    };
     struct Pending {
         wire::EncoderConfigFields fields;
-        bool is_withdrawal;
+        Change change;
         MonotonicTime since;
     };
+    [[nodiscard]] bool is_valid(const wire::EncoderConfigFields &fields) const;
     /// Whether the estimate has the values of all fields that the pending request does not name.
     [[nodiscard]] bool is_estimate_usable(const Pending &pending, MonotonicTime now) const;
 
     EncoderEstimate estimate_;
     std::optional<MonotonicTime> connected_;
-    nanoseconds received_{0};                        // audio, on this connection
+    nanoseconds received_{0}; // audio, on this connection
+    wire::EncoderConfigFields configured_;
+    wire::EncoderConfigFields added_;                // by request(), since the last withdrawal
     std::optional<wire::EncoderConfig> requested_;   // the sum of the requests
     std::optional<wire::EncoderConfig> unrequested_; // the estimate before the first request
     std::optional<Pending> pending_;

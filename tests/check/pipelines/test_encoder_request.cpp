@@ -146,5 +146,86 @@ TEST_F(EncoderRequestTest, MayBeSentToTheReceivingElement)
     EXPECT_EQ(field(arrived(), "bitrate"), 48000u);
 }
 
+TEST_F(EncoderRequestTest, IsMadeByThePropertiesOfTheReceivingElement)
+{
+    auto *src = receiving_.element("src");
+    gst_util_set_object_arg(G_OBJECT(src), "quality", "low");
+    gst_util_set_object_arg(G_OBJECT(src), "frame-size", "20");
+    connect();
+    const auto request = arrived();
+    EXPECT_EQ(field(request, "bitrate"), 32000u);
+    EXPECT_EQ(field(request, "complexity"), 1u);
+    EXPECT_EQ(field(request, "frame-size"), 480u);
+    EXPECT_EQ(field(request, "rate"), 24000u);
+
+    g_object_set(src, "bitrate", 48000, nullptr); // while PLAYING
+    EXPECT_EQ(field(arrived(), "bitrate"), 48000u);
+    g_object_set(src, "bitrate", 0, nullptr);
+    EXPECT_EQ(field(arrived(), "bitrate"), 32000u);
+
+    gst_util_set_object_arg(G_OBJECT(src), "frame-size", "unset");
+    EXPECT_EQ(field(arrived(), "frame-size"), 960u);
+    gst_util_set_object_arg(G_OBJECT(src), "quality", "unset");
+    // The estimated own settings may precede it, for a sender that cannot restore them.
+    auto last = arrived();
+    if (!gst_structure_has_field(gst_message_get_structure(last.get()), "withdrawn"))
+        last = arrived();
+    EXPECT_TRUE(gst_structure_has_field(gst_message_get_structure(last.get()), "withdrawn"));
+}
+
+TEST_F(EncoderRequestTest, EndsWithTheReceivingElement)
+{
+    g_object_set(receiving_.element("src"), "bitrate", 48000, nullptr);
+    connect();
+    EXPECT_EQ(field(arrived(), "bitrate"), 48000u);
+    receiving_.set_state(GST_STATE_NULL);
+    EXPECT_TRUE(gst_structure_has_field(gst_message_get_structure(arrived().get()), "withdrawn"));
+    // The next start makes no request that has been unset meanwhile.
+    g_object_set(receiving_.element("src"), "bitrate", 0, "complexity", 4, nullptr);
+    receiving_.play();
+    const auto request = arrived();
+    EXPECT_EQ(field(request, "complexity"), 4u);
+    EXPECT_NEAR(field(request, "bitrate"), 320000, 3200);
+}
+
+TEST_F(EncoderRequestTest, IsUnsupportedForTheExpectedLossInEveryDialect)
+{
+    g_object_set(receiving_.element("src"), "packet-loss-percentage", 5, nullptr);
+    connect();
+    g_object_set(receiving_.element("src"), "packet-loss-percentage", 6, nullptr);
+    EXPECT_EQ(testing::stat(receiving_.element("src"), "requests-unsupported"), 2u);
+}
+
+TEST(UnsupportedEncoderRequest, IsReportedOnceAndCounted)
+{
+    testing::TemporaryDirectory directory;
+    const auto path = directory.file("a.sock");
+    Pipeline sending("audiotestsrc is-live=true samplesperbuffer=960 ! opusenc ! "
+                     "jkvmipcsink dialect=v1 socket-path=" +
+                     path);
+    Pipeline receiving("jkvmipcsrc name=src quality=low stats-interval=100 socket-path=" + path +
+                       " ! fakesink");
+    sending.play();
+    receiving.play();
+    const auto warning = receiving.wait_for(GST_MESSAGE_WARNING);
+    ASSERT_TRUE(warning);
+    GError *error = nullptr;
+    gchar *debug = nullptr;
+    gst_message_parse_warning(warning.get(), &error, &debug);
+    EXPECT_STREQ(error->message, "The sender cannot receive the request for \"quality\".");
+    EXPECT_NE(std::string(debug).find("the peer's dialect is v1"), std::string::npos) << debug;
+    g_clear_error(&error);
+    g_free(debug);
+    auto *src = receiving.element("src");
+    EXPECT_EQ(testing::stat(src, "requests-unsupported"), 1u);
+
+    g_object_set(src, "bitrate", 48000, nullptr);
+    const auto message =
+        receiving.wait_for(static_cast<GstMessageType>(GST_MESSAGE_WARNING | GST_MESSAGE_ELEMENT));
+    EXPECT_NE(GST_MESSAGE_TYPE(message.get()), GST_MESSAGE_WARNING);
+    while (testing::stat(src, "requests-unsupported") < 2)
+        receiving.wait_for_element_message("application/x-jkvm-ipcsrc-stats");
+}
+
 } // namespace
 } // namespace jkvm

@@ -154,5 +154,62 @@ TEST(EncoderConfigFields, SampleRateAloneKeepsTheDurationOfAFrame)
     EXPECT_EQ(config.stream.frame_size, 480u);
 }
 
+TEST_F(EncoderRequestCompletionTest, RequestsNothingIfNothingIsConfigured)
+{
+    receive_one_second();
+    EXPECT_TRUE(completion_.set_configured({}, now_));
+    EXPECT_FALSE(take_due());
+    EXPECT_TRUE(completion_.set_configured({.bitrate = 64000}, now_));
+    EXPECT_TRUE(completion_.set_configured({}, now_));
+    EXPECT_FALSE(take_due()) << "the request was not sent yet";
+}
+
+TEST_F(EncoderRequestCompletionTest, RequestsTheEncodersOwnValueOfAFieldThatIsNoLongerConfigured)
+{
+    receive_one_second();
+    EXPECT_TRUE(completion_.set_configured({.bitrate = 64000, .complexity = 7}, now_));
+    EXPECT_EQ(take_due().value().config.bitrate, 64000u);
+    EXPECT_TRUE(completion_.set_configured({.complexity = 7}, now_));
+    const auto request = take_due();
+    ASSERT_TRUE(request);
+    EXPECT_FALSE(request->is_withdrawal);
+    EXPECT_EQ(request->config.bitrate, 320000u);
+    EXPECT_EQ(request->config.complexity, 7u);
+
+    EXPECT_TRUE(completion_.set_configured({}, now_));
+    const auto withdrawal = take_due();
+    ASSERT_TRUE(withdrawal);
+    EXPECT_TRUE(withdrawal->is_withdrawal);
+    EXPECT_EQ(withdrawal->config.bitrate, 320000u);
+}
+
+TEST_F(EncoderRequestCompletionTest, PrefersRequestsToConfiguredFieldsUntilTheyAreWithdrawn)
+{
+    receive_one_second();
+    EXPECT_TRUE(completion_.set_configured({.bitrate = 64000}, now_));
+    EXPECT_TRUE(take_due());
+    EXPECT_TRUE(completion_.request({.bitrate = 32000}, now_));
+    EXPECT_EQ(take_due().value().config.bitrate, 32000u);
+    EXPECT_TRUE(completion_.set_configured({.bitrate = 64000, .complexity = 7}, now_));
+    const auto request = take_due();
+    ASSERT_TRUE(request);
+    EXPECT_EQ(request->config.bitrate, 32000u);
+    EXPECT_EQ(request->config.complexity, 7u);
+
+    completion_.withdraw({}, now_);
+    const auto configured = take_due();
+    ASSERT_TRUE(configured);
+    EXPECT_FALSE(configured->is_withdrawal);
+    EXPECT_EQ(configured->config.bitrate, 64000u);
+    EXPECT_EQ(configured->config.complexity, 7u);
+}
+
+TEST_F(EncoderRequestCompletionTest, RefusesConfiguredFieldsThatContradictEachOther)
+{
+    EXPECT_FALSE(completion_.set_configured({.bitrate = 100}, now_));
+    now_ += 2s;
+    EXPECT_FALSE(take_due());
+}
+
 } // namespace
 } // namespace jkvm

@@ -301,7 +301,7 @@ void FrameReceiver::adopt(ClientQueue::Client client)
     next_heartbeat_ = monotonic_now() + config_.heartbeat_interval;
     // This peer has not received the current request yet.
     if (auto request = control_.encoder_request_.lock(); *request) {
-        (*request)->is_sent = false;
+        (*request)->is_sent = (*request)->is_unsupported = false;
         control_.request_wake_up();
     }
 }

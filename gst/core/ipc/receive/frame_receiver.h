@@ -30,13 +30,16 @@ public:
     /// Ends the request: the sender returns to its own settings. `config`: an estimate of these,
     /// for a sender that cannot restore them.
     void withdraw_request(const wire::EncoderConfig &config);
+    /// Forgets the request without telling the sender. To be called while there is no connection.
+    void clear_request() { encoder_request_.lock()->reset(); }
 
 private:
     friend class FrameReceiver;
     struct EncoderRequest {
         wire::EncoderConfig config;
         bool is_withdrawn = false;
-        bool is_sent = false; // on this connection
+        bool is_sent = false;        // on this connection
+        bool is_unsupported = false; // by the peer's dialect
     };
     void set_request(const EncoderRequest &request);
     Guarded<std::optional<EncoderRequest>> encoder_request_;
@@ -90,6 +93,9 @@ public:
     [[nodiscard]] BufferSizes buffers() const { return buffers_; }
     /// Amount of data that was unread in the socket at the last read (bytes).
     [[nodiscard]] int waiting() const { return waiting_; }
+    /// Number of encoder requests that a peer's dialect could not carry; a request counts once for
+    /// each connection.
+    [[nodiscard]] std::uint64_t unsupported_requests() const { return unsupported_requests_; }
     /// The peer's dialect, once it is known.
     [[nodiscard]] std::optional<wire::Dialect> dialect() const { return parser_.dialect(); }
 
@@ -129,6 +135,7 @@ private:
     MonotonicTime next_heartbeat_{};
     int unanswered_heartbeats_ = 0; // since the last message
     bool has_unsent_request_ = false;
+    std::uint64_t unsupported_requests_ = 0;
     MonotonicTime accept_again_{}; // after accept() failed
     std::uint64_t next_id_ = 1;
     ClientQueue queue_; // with ClientPolicy::queue

@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include <array>
+#include <utility>
 
 namespace jkvm {
 
@@ -55,10 +56,15 @@ void FrameReceiver::send_pending_request()
     // The message is sent only if the dialect is known to have it. A peer recognised as v1 may be
     // v2, but a real v1 peer would take OpusConfig for a Stop of a wrong length.
     const auto dialect = parser_.dialect();
-    if (!dialect || !wire::type_code(*dialect, wire::MessageType::opus_config))
+    if (!dialect)
         return;
-    const auto &config = (*request)->config;
     const bool is_withdrawn = (*request)->is_withdrawn;
+    if (!wire::type_code(*dialect, wire::MessageType::opus_config)) {
+        if (!std::exchange((*request)->is_unsupported, true) && !is_withdrawn)
+            ++unsupported_requests_;
+        return;
+    }
+    const auto &config = (*request)->config;
     // If the socket buffer is full, the next received message triggers another attempt.
     has_unsent_request_ =
         !send_control(wire::MessageType::opus_config, config.encode()) ||

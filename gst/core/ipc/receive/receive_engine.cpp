@@ -17,6 +17,8 @@ Status ReceiveEngine::open(Config config)
     if (!receiver)
         return receiver.error();
     receiver_ = std::move(*receiver);
+    control_.clear_request();
+    requests_unsupported_ = 0;
     has_waited_ = is_server_expected_ = is_connected_ = false;
     next_gap_ = {};
     auto received = received_.lock();
@@ -57,7 +59,9 @@ std::optional<Gap> ReceiveEngine::take_due_gap(const std::function<ClockPair()> 
 std::optional<ReceiveEngine::Event> ReceiveEngine::wait(
     const std::function<ClockPair()> &read_clocks, MonotonicTime deadline)
 {
-    switch (receiver_->wait(deadline)) {
+    const auto event = receiver_->wait(deadline);
+    requests_unsupported_ = receiver_->unsupported_requests();
+    switch (event) {
     case FrameReceiver::Event::message:
         return on_message(read_clocks());
     case FrameReceiver::Event::connected:
@@ -140,6 +144,7 @@ ReceiveEngine::Stats ReceiveEngine::stats() const
     auto stats = received->rest;
     stats.stream = received->stream.stats();
     stats.drift_ppm = received->stream.drift_ppm();
+    stats.requests_unsupported = requests_unsupported_;
     return stats;
 }
 

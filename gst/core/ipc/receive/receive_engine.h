@@ -34,10 +34,11 @@ public:
         ReceivedStream::Stats stream;
         std::optional<wire::Dialect> dialect; ///< of the peer, once it is known
         BufferSizes buffers;
-        double drift_ppm = 0;          ///< as ReceivedStream::drift_ppm
-        int waiting = 0;               ///< unread in the socket at the last read (bytes)
-        std::uint64_t rejects = 0;     ///< clients turned away
-        std::uint64_t disconnects = 0; ///< connections that ended before close()
+        double drift_ppm = 0;                   ///< as ReceivedStream::drift_ppm
+        int waiting = 0;                        ///< unread in the socket at the last read (bytes)
+        std::uint64_t rejects = 0;              ///< clients turned away
+        std::uint64_t disconnects = 0;          ///< connections that ended before close()
+        std::uint64_t requests_unsupported = 0; ///< as FrameReceiver::unsupported_requests
     };
 
     struct Connected {
@@ -88,6 +89,8 @@ public:
 
     /// The format that the sender announced, or the default.
     [[nodiscard]] wire::StreamConfig stream_config() const;
+    /// Number of encoder requests that could not be sent, see Stats::requests_unsupported.
+    [[nodiscard]] std::uint64_t requests_unsupported() const { return requests_unsupported_; }
     /// The latency to report to the pipeline.
     [[nodiscard]] nanoseconds latency() const { return latency_; }
     [[nodiscard]] Stats stats() const;
@@ -111,6 +114,7 @@ private:
     ReceiverControl control_;
     Guarded<Received> received_; // changed by the streaming thread only
     std::atomic<nanoseconds> latency_{nanoseconds(0)};
+    std::atomic<std::uint64_t> requests_unsupported_{0};
     // Between open() and close(), streaming thread.
     std::unique_ptr<FrameReceiver> receiver_;
     bool has_waited_ = false; // since open(): a gap may be due

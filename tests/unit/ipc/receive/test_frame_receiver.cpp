@@ -625,6 +625,23 @@ TEST_F(FrameReceiverTest, NeverSendsOpusConfigToAV1Server)
     EXPECT_TRUE(testing::receive(server_.get(), 1).empty());
 }
 
+TEST_F(FrameReceiverTest, CountsEachRequestThatTheDialectCannotCarry)
+{
+    connect();
+    next_message();
+    EXPECT_EQ(receiver_->unsupported_requests(), 0u);
+    control_.request_encoder({.bitrate = 32000});
+    next_message();
+    next_message();
+    EXPECT_EQ(receiver_->unsupported_requests(), 1u);
+    control_.request_encoder({.bitrate = 64000});
+    next_message();
+    EXPECT_EQ(receiver_->unsupported_requests(), 2u);
+    control_.withdraw_request({});
+    next_message();
+    EXPECT_EQ(receiver_->unsupported_requests(), 2u);
+}
+
 TEST_F(FrameReceiverTest, SendsHeartbeatsIfConfigured)
 {
     receiver_ = make({.endpoint = {.role = Role::connect}, .heartbeat_interval = 1ms});
