@@ -134,8 +134,7 @@ def measure(subject, quick):
         events = {event: pool.submit(play, scenario, sink) for event, scenario in
                   (("blocked 3 s", "blocked"), ("replugged", "replug"),
                    ("missing at start", "missing"))}
-        if not quick:
-            concurrent.futures.wait(events.values())  # a sink without a device may use a whole core
+        concurrent.futures.wait(events.values())  # a sink without a device may use a whole core
         drifts = {ppm: pool.submit(play, "drift", ppm, end, settle, sink) for ppm in DRIFTS}
         allocations = pool.submit(count_allocations, costly_chain) if costly_chain else None
         for ppm, result in drifts.items():
