@@ -110,7 +110,11 @@ protected:
             begin_.time_since_epoch() - nanoseconds(gst_element_get_base_time(sending_->get()));
         for (std::size_t i = 0; i < packets; ++i) {
             const nanoseconds time = packet * static_cast<int>(i);
-            pause_.sleep_until(begin_ + time + packet + std::chrono::microseconds(jitter(random)));
+            const auto arrival = begin_ + time + packet + std::chrono::microseconds(jitter(random));
+            pause_.sleep_until(arrival);
+            longest_delay_ = std::max<nanoseconds>(longest_delay_, monotonic_now() - arrival);
+            if (i == 0 || i + 1 == packets)
+                underruns_ = stat(receiving_->element("sink"), "underruns") - underruns_;
             // Before the first packet and after the last one, there is nothing but concealment.
             if (i == 30 || i + 1 == packets)
                 concealed_ = concealed() - (i == 30 ? 0ns : concealed_);
@@ -125,6 +129,9 @@ protected:
         }
         pause_.sleep_until(monotonic_now() + 500ms); // everything is played
     }
+    /// Whether the machine interrupted this process for longer than the sink's ring or a packet's
+    /// delay allows. What was played then is not judged: the path has lost audio rightly.
+    [[nodiscard]] bool is_disturbed() const { return underruns_ > 0 || longest_delay_ > 50ms; }
     /// Stops playback. Returns the recording as S16.
     std::vector<std::int16_t> stop()
     {
@@ -166,6 +173,8 @@ protected:
     guint min_delay_ = 200; // ms, of the queue after the first second
     WaitControl pause_;     // never set
     MonotonicTime begin_{};
+    nanoseconds longest_delay_{0}; // of sending a packet
+    guint64 underruns_ = 0;        // of the sink, between the first and the last packet
     guint64 lost_ = 0;
     guint64 queue_dropped_ = 0;
     guint64 sink_dropped_ = 0;
@@ -177,6 +186,8 @@ TEST_F(MicrophoneCircle, PlaysEachSampleOnceWithABoundedLatency)
     start("frames");
     send([](std::size_t) { return false; });
     const auto samples = stop();
+    if (is_disturbed())
+        GTEST_SKIP() << "interrupted: " << underruns_ << " underruns";
     const auto account = analyse_chirp(samples, 1, testing::opus_tolerance(packet));
     EXPECT_LE(account.missing + account.repeated + account.stale + account.concealed, resampling)
         << account;
@@ -196,6 +207,8 @@ TEST_F(MicrophoneCircle, SlewsToALargerDelayWithoutAJump)
     min_delay_ = 250; // at 5 ms per second, the change lasts longer than the test
     send([](std::size_t) { return false; });
     const auto samples = stop();
+    if (is_disturbed())
+        GTEST_SKIP() << "interrupted: " << underruns_ << " underruns";
     const testing::ChirpTolerance tolerance{
         .transition = 4ms, .frame = Samples(0), .concealment = Samples(0), .is_slewed = true};
     const auto account = analyse_chirp(samples, 1, tolerance);
@@ -215,6 +228,8 @@ TEST_F(MicrophoneCircle, AccountEqualsCountersIfPacketsAreLost)
     start("frames");
     send([](std::size_t number) { return number % 50 == 49 && number < 240; });
     const auto samples = stop();
+    if (is_disturbed())
+        GTEST_SKIP() << "interrupted: " << underruns_ << " underruns";
     const auto account = analyse_chirp(samples, 1, testing::opus_tolerance(packet));
     const auto losses = std::count_if(account.events.begin(), account.events.end(),
                                       [](const auto &event) { return event.concealed > 10ms; });
