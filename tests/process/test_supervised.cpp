@@ -115,7 +115,7 @@ protected:
     static constexpr auto outage = std::chrono::milliseconds(500);
     /// Of a recording's length (s). Less than the outages of a test; the start and the end of the
     /// programs take a while on a busy machine.
-    static constexpr double tolerance = 1.2;
+    static constexpr double tolerance = 1.8;
 
     TestPcm pcm_;
     TemporaryDirectory directory_;
