@@ -6,6 +6,22 @@ GST_DEBUG_CATEGORY_EXTERN(jkvm_adaptive_queue_debug);
 
 namespace jkvm {
 
+namespace {
+
+// Not GST_EVENT_IS_SERIALIZED and GST_QUERY_IS_SERIALIZED, which combine two enumerations: deprecated
+// in C++20.
+bool is_serialized(GstEvent *event)
+{
+    return (gst_event_type_get_flags(GST_EVENT_TYPE(event)) & GST_EVENT_TYPE_SERIALIZED) != 0;
+}
+
+bool is_serialized(GstQuery *query)
+{
+    return (gst_query_type_get_flags(GST_QUERY_TYPE(query)) & GST_QUERY_TYPE_SERIALIZED) != 0;
+}
+
+} // namespace
+
 GstFlowReturn AdaptiveQueueSinkPad::on_buffer(GstRef<GstBuffer> buffer)
 {
     auto state = context_.state.lock();
@@ -78,7 +94,7 @@ bool AdaptiveQueueSinkPad::on_event(GstRef<GstEvent> event)
         return result;
     }
     default:
-        return GST_EVENT_IS_SERIALIZED(event.get())
+        return is_serialized(event.get())
                    ? queue_event(std::move(event))
                    : gst_pad_push_event(context_.src, event.release()) != FALSE;
     }
@@ -155,7 +171,7 @@ void AdaptiveQueueSinkPad::apply(QueueState &state, GstEvent *event)
 
 bool AdaptiveQueueSinkPad::on_query(GstQuery *query)
 {
-    if (GST_QUERY_IS_SERIALIZED(query))
+    if (is_serialized(query))
         return queue_query(query);
     return gst_pad_query_default(context_.sink, GST_OBJECT(context_.element), query) != FALSE;
 }
