@@ -8,8 +8,8 @@ namespace jkvm {
 
 namespace {
 
-// Not GST_EVENT_IS_SERIALIZED and GST_QUERY_IS_SERIALIZED, which combine two enumerations: deprecated
-// in C++20.
+// Not GST_EVENT_IS_SERIALIZED and GST_QUERY_IS_SERIALIZED, which combine two enumerations:
+// deprecated in C++20.
 bool is_serialized(GstEvent *event)
 {
     return (gst_event_type_get_flags(GST_EVENT_TYPE(event)) & GST_EVENT_TYPE_SERIALIZED) != 0;
