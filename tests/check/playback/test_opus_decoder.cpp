@@ -184,7 +184,7 @@ TEST_F(OpusDecoding, RecoversAudioThatPlcCannotKnow)
     auto packets = encode_tone(30, voice_with_fec);
     auto decoder = make();
     const auto samples = decoder.conceal(frame, packets[20]);
-    EXPECT_GT(rms(samples), 0.1);
+    EXPECT_GT(rms(samples), 0.02); // a new decoder fades in, in libopus 1.5 more slowly
     auto without = make();
     EXPECT_LT(rms(without.conceal(frame)), 0.01);
 }
