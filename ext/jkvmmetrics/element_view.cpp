@@ -3,6 +3,8 @@
 
 #include "element_list.h"
 
+#include <string_view>
+
 namespace jkvm {
 
 namespace {
@@ -121,14 +123,16 @@ std::optional<ElementView::Value> ElementView::value(Source source, const char *
         return caps_ ? value_of(
                            gst_structure_get_value(gst_caps_get_structure(caps_.get(), 0), field))
                      : std::nullopt;
+    // On jkvmipcsrc, quality is a request, not what the encoder uses.
+    if (std::string_view(field) == "quality" &&
+        gst_structure_has_name(stats_.get(), "application/x-jkvm-ipcsrc-stats"))
+        return std::nullopt;
     const auto *spec = find_property(element_, field);
     if (spec == nullptr)
         return std::nullopt;
     GValue value = G_VALUE_INIT;
     g_object_get_property(G_OBJECT(element_), field, &value);
     auto result = value_of(&value);
-    if (G_VALUE_HOLDS_ENUM(&value) && g_value_get_enum(&value) < 0)
-        result.reset(); // unset
     g_value_unset(&value);
     return result;
 }

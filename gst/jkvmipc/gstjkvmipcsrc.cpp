@@ -13,10 +13,10 @@
  * The property client-policy decides which one. With replace it is the newest, as in JetKVM's playback
  * process; a process that was displaced by another one is turned away until the newest disconnects. With
  * reject the first client keeps its place until it disconnects. With queue up to 16 further clients stay
- * connected and wait: when the served client disconnects or sends a Stop, the first one that is sending
- * frames is next. A client that waits is not told (no dialect can), and its frames are dropped. For
- * several talkers at once, let one element listen at a socket of each and mix them, as in the last
- * example.
+ * connected and wait. The served client is replaced when it disconnects or, unless it is sending frames, as
+ * soon as another client sends some. Waiting clients are not notified, because no dialect has a message
+ * for that; their frames are dropped. To mix several talkers, use one socket and one jkvmipcsrc for each,
+ * as in the last example.
  *
  * A buffer's timestamp is the capture time sent by the server, converted to this pipeline's clock; with
  * timestamp-mode=arrival it is the time of arrival minus the packet's duration. Each buffer starts where
@@ -56,7 +56,7 @@
  * ## Encoder requests
  *
  * The properties quality, bitrate, complexity, frame-size and dtx request settings of the sender's encoder,
- * with the values that they have on jkvmaudiosrc. They are sent with each connection and at each change,
+ * quality and frame-size with the values of jkvmaudiosrc's properties. They are sent with each connection and at each change,
  * and withdrawn when they are unset or the connection ends. A single property takes precedence over quality.
  *
  * |[
@@ -119,7 +119,7 @@
  * | drift-ppm | gdouble | how much faster the sender's sample clock (packet durations) runs than its capture times, averaged over up to 64 s (ppm) |
  * | protocol-errors | guint64 | connections closed for a protocol violation |
  * | rejects | guint64 | clients turned away, if this element listens |
- * | requests-unsupported | guint64 | encoder requests that the peer's dialect could not carry; each counts once for each connection |
+ * | requests-unsupported | guint64 | encoder requests that the peer's dialect could not carry; each counts once for each connection, packet-loss-percentage once for each value |
  * | latency-current, latency-average, latency-min, latency-max | guint64 | from the capture of a frame's first sample to its arrival (ns) |
  * | latency-jitter | guint64 | mean absolute deviation of the last 100 latencies from the average (ns) |
  * | latency-p50, latency-p95, latency-p99 | guint64 | quantiles over about two minutes (ns) |

@@ -157,15 +157,9 @@ GstFlowReturn IpcSrc::on_event(const ReceiveEngine::Frame &frame, GstBuffer **bu
         session_->talker = session_->peer;
         sessions_.on_started(session_->peer, frame.time);
     }
-    std::optional<EncoderRequestCompletion::Request> request;
-    {
-        auto requests = requests_.lock();
-        requests->record(
-            {.bytes = frame.packet.size(), .duration = frame.duration, .is_quiet = frame.is_quiet});
-        request = requests->take_due(monotonic_now());
-    }
-    if (request)
-        send_request(*request);
+    requests_.lock()->record(
+        {.bytes = frame.packet.size(), .duration = frame.duration, .is_quiet = frame.is_quiet});
+    send_due_request();
     if (frame.lost > 0)
         log_loss(frame);
     if (frame.gap)
@@ -253,6 +247,7 @@ bool IpcSrc::set_caps()
 {
     const auto stream = engine_.stream_config();
     requests_.lock()->set_format(stream);
+    apply_requested_settings(); // a requested frame size depends on the sampling rate
     const auto caps = make_stream_caps(stream.codec,
                                        {.rate = static_cast<int>(stream.sample_rate),
                                         .channels = static_cast<int>(stream.channels),

@@ -89,7 +89,7 @@ private:
     void post_stats_when_due();
     void apply_requested_settings();
     void warn_of_unsupported_dialect();
-    void warn_of_unsupported_request(const std::string &detail);
+    void warn_of_unsupported_request(const std::string &subject, const std::string &detail);
     void send_due_request();
     void send_request(const EncoderRequestCompletion::Request &request);
     GstStructure *stats() const;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The encoder requests of jkvmipcsrc: its properties' and those of events.
+// Handles the encoder requests of jkvmipcsrc: those of its properties and those of events.
 #include "common/element_error.h"
 #include "common/encoder_request.h"
 #include "ipc_src.h"
@@ -50,7 +50,7 @@ void IpcSrc::apply_requested_settings()
                                 "a bitrate has 500 to 512000 bit/s, a frame 2.5 to 120 ms"});
     if (is_loss_new) {
         ++unsupported_properties_;
-        warn_of_unsupported_request("no dialect has a field for packet-loss-percentage");
+        warn_of_unsupported_request("packet-loss-percentage", "no dialect has a field for it");
     }
     send_due_request();
 }
@@ -59,26 +59,26 @@ void IpcSrc::apply_requested_settings()
 void IpcSrc::warn_of_unsupported_dialect()
 {
     const auto dialect = engine_.stats().dialect;
-    warn_of_unsupported_request("the peer's dialect is " +
-                                (dialect ? wire::name(*dialect) : "unknown") +
-                                ", which has no message for it; a peer that speaks v2 needs "
-                                "dialect=v2 at both ends");
+    auto names = settings_.lock()->requested.names();
+    if (names.empty())
+        names = "jkvm-encoder-request";
+    warn_of_unsupported_request(
+        names, "the peer's dialect is " + (dialect ? wire::name(*dialect) : "unknown") +
+                   ", which has no message for it; a peer that speaks v2 needs "
+                   "dialect=v2 at both ends");
 }
 
-void IpcSrc::warn_of_unsupported_request(const std::string &detail)
+void IpcSrc::warn_of_unsupported_request(const std::string &subject, const std::string &detail)
 {
-    if (has_warned_of_request_.exchange(true))
-        return;
-    const auto requested = settings_.lock()->requested.names();
-    post_warning(element_, {ErrorKind::request_unsupported,
-                            requested.empty() ? "jkvm-encoder-request" : requested, detail});
+    if (!has_warned_of_request_.exchange(true))
+        post_warning(element_, {ErrorKind::request_unsupported, subject, detail});
 }
 
 /// Any thread. A request that is not due yet is sent with a later frame.
 void IpcSrc::send_due_request()
 {
-    const auto request = requests_.lock()->take_due(monotonic_now());
-    if (request)
+    auto requests = requests_.lock(); // also while it is sent, so that the newest is sent last
+    if (const auto request = requests->take_due(monotonic_now()))
         send_request(*request);
 }
 

@@ -100,7 +100,6 @@ std::string RequestedSettings::names() const
     add(complexity >= 0, "complexity");
     add(frame_size > 0, "frame-size");
     add(dtx >= 0, "dtx");
-    add(packet_loss_percentage >= 0, "packet-loss-percentage");
     return names;
 }
 
@@ -109,7 +108,7 @@ const PropertyTable<RequestedSettings> &requested_settings_properties()
     using S = RequestedSettings;
     static const PropertyTable<S> table{
         row("quality", "Quality",
-            "Preset to request from the sender's encoder, as of jkvmaudiosrc; unset = none. The "
+            "Preset to request from the sender's encoder, as in jkvmaudiosrc; unset = none. The "
             "following properties take precedence over it",
             OneOf{quality_get_type()}, mutable_playing, &S::quality),
         row("bitrate", "Bitrate",

@@ -38,7 +38,9 @@ bool EncoderRequestCompletion::request(const wire::EncoderConfigFields &fields, 
 {
     auto sum = fields;
     auto change = Change::addition;
-    if (pending_ && pending_->change != Change::withdrawal) {
+    if (pending_ && pending_->change == Change::withdrawal) {
+        change = Change::replacement; // the withdrawn fields are not part of it
+    } else if (pending_) {
         sum = pending_->fields.merged_with(fields);
         change = pending_->change;
     }

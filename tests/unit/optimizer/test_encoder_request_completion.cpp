@@ -204,6 +204,20 @@ TEST_F(EncoderRequestCompletionTest, PrefersRequestsToConfiguredFieldsUntilTheyA
     EXPECT_EQ(configured->config.complexity, 7u);
 }
 
+TEST_F(EncoderRequestCompletionTest, DoesNotKeepWithdrawnFieldsInARequestThatFollowsAtOnce)
+{
+    receive_one_second();
+    EXPECT_TRUE(completion_.request({.bitrate = 64000}, now_));
+    EXPECT_TRUE(take_due());
+    completion_.withdraw({}, now_);
+    EXPECT_TRUE(completion_.request({.complexity = 7}, now_));
+    const auto request = take_due();
+    ASSERT_TRUE(request);
+    EXPECT_FALSE(request->is_withdrawal);
+    EXPECT_EQ(request->config.bitrate, 320000u);
+    EXPECT_EQ(request->config.complexity, 7u);
+}
+
 TEST_F(EncoderRequestCompletionTest, RefusesConfiguredFieldsThatContradictEachOther)
 {
     EXPECT_FALSE(completion_.set_configured({.bitrate = 100}, now_));

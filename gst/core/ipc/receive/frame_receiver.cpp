@@ -74,8 +74,8 @@ FrameReceiver::Event FrameReceiver::wait_for_message()
     for (;;) {
         if (control_.is_set())
             return Event::interrupted;
-        if (const auto config = std::exchange(config_while_queued_, std::nullopt)) {
-            message_ = *config;
+        if (std::exchange(is_config_pending_, false)) {
+            message_ = *peer_config_;
             return Event::message;
         }
         if (!is_talking_ && serve_talking_client())
@@ -84,6 +84,8 @@ FrameReceiver::Event FrameReceiver::wait_for_message()
         switch (parser_.next(raw)) {
         case wire::Parser::Outcome::message:
             message_ = wire::decode(raw);
+            if (const auto *config = std::get_if<wire::Config>(&message_))
+                peer_config_ = *config;
             if (const auto *stop = std::get_if<wire::Stop>(&message_); stop != nullptr && !socket_)
                 close_reason_ = stop->reason;
             if (std::exchange(last_dialect_, parser_.dialect()) != parser_.dialect() ||
@@ -213,14 +215,14 @@ std::optional<FrameReceiver::Event> FrameReceiver::admit(UniqueFd fd, const Peer
     return Event::connected;
 }
 
-/// Lets the first waiting client that is talking and the served client, which is not, change
-/// places.
+/// Swaps the served client, which is not talking, with the first waiting client that is talking.
+/// Returns false if there is none.
 bool FrameReceiver::serve_talking_client()
 {
     auto next = queue_.take_talking();
     if (!next)
         return false;
-    queue_.add({std::move(connection_), peer_, buffers_, std::move(parser_)});
+    queue_.add({std::move(connection_), peer_, buffers_, std::move(parser_), peer_config_});
     adopt(std::move(*next));
     return true;
 }
@@ -294,7 +296,8 @@ void FrameReceiver::adopt(ClientQueue::Client client)
     peer_ = client.peer;
     buffers_ = set_buffer_sizes(config_.endpoint, connection_.get());
     parser_ = std::move(client.parser);
-    config_while_queued_ = client.config;
+    peer_config_ = client.config;
+    is_config_pending_ = peer_config_.has_value();
     is_talking_ = client.is_talking;
     last_dialect_ = parser_.dialect();
     unanswered_heartbeats_ = 0;

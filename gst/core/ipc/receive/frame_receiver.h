@@ -141,8 +141,9 @@ private:
     ClientQueue queue_; // with ClientPolicy::queue
     std::vector<pollfd> poll_entries_;
     UniqueFd connection_;
-    bool is_talking_ = false;                         // the peer sent a frame, and no Stop after it
-    std::optional<wire::Config> config_while_queued_; // of the peer, not returned yet
+    bool is_talking_ = false;                 // the peer sent a frame, and no Stop after it
+    std::optional<wire::Config> peer_config_; // the last one that the peer sent
+    bool is_config_pending_ = false;          // received while the peer waited, not returned yet
     PeerInfo peer_;
     BufferSizes buffers_;
     int waiting_ = 0;

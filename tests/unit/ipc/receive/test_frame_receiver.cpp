@@ -416,6 +416,28 @@ TEST_F(QueueingReceiverTest, ServesTheNextClientAfterAStopAndAfterADisconnect)
     expect_frame(6);
 }
 
+TEST_F(QueueingReceiverTest, RepeatsTheConfigOfAClientThatIsServedAgain)
+{
+    const auto first = add_client();
+    const std::vector<std::uint8_t> config{0xC0, 0x5D, 0, 0, 1, 0, 0, 0, 0xE0, 1, 0, 0};
+    send_all(first.get(), message_v1("IMKJ", 1, 0, config));
+    ASSERT_EQ(receiver_->wait(), Event::message);
+    auto second = testing::connect_to(path_);
+    talk(second, 1);
+    ASSERT_EQ(receiver_->wait(), Event::connected);
+    talk(second, 2);
+    expect_frame(2);
+
+    second.reset();
+    ASSERT_EQ(receiver_->wait(), Event::disconnected);
+    ASSERT_EQ(receiver_->wait(), Event::connected);
+    EXPECT_EQ(receiver_->peer().id, 1u);
+    ASSERT_EQ(receiver_->wait(monotonic_now() + 20s), Event::message);
+    const auto *repeated = std::get_if<wire::Config>(&receiver_->message());
+    ASSERT_NE(repeated, nullptr);
+    EXPECT_EQ(repeated->stream.sample_rate, 24000u);
+}
+
 TEST_F(QueueingReceiverTest, ServesAClientThatTalksInPlaceOfOneThatIsSilent)
 {
     const auto silent = add_client();
