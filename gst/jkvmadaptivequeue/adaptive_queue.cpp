@@ -95,10 +95,11 @@ nanoseconds AdaptiveQueue::level_time() const
 
 GstStructure *AdaptiveQueue::stats() const
 {
-    const auto stats = [this] {
+    auto stats = [this] {
         auto state = context_.state.lock();
         return queue_stats(*state);
     }();
+    stats.scheduling = priority_.granted();
     return stats.release();
 }
 
@@ -107,7 +108,6 @@ void AdaptiveQueue::on_message(GstMessage *message)
     if (GST_MESSAGE_TYPE(message) != GST_MESSAGE_STREAM_STATUS)
         return;
     priority_.on_message(message, context_.src, context_.state.lock()->settings.priority);
-    context_.state.lock()->scheduling = priority_.granted();
 }
 
 void AdaptiveQueue::open()

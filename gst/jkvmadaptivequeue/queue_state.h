@@ -74,7 +74,6 @@ struct QueueState {
     [[nodiscard]] GstClockTime position_of(nanoseconds running_time) const;
 
     QueueSettings settings;
-    ThreadPriority::Granted scheduling = ThreadPriority::Granted::normal; ///< of the task
     StreamClock clock;
     ProcSystemLoad load;
     std::optional<Playout> playout; // never empty

@@ -20,7 +20,6 @@ QueueStats queue_stats(QueueState &state)
             .optimization_level = optimizer.level(),
             .optimizations = optimizer.changes(),
             .last_optimization = optimizer.last_change(),
-            .scheduling = state.scheduling,
             .settings = state.settings,
             .now = {state.clock.now(), wall_now()}};
 }
