@@ -6,8 +6,9 @@
  *     ./client send SOCKET FILE                sends a microphone (socket of jkvmipcsrc)
  *
  * FILE contains Opus packets in the format of opus_demo: for each packet its length and a final
- * range of 0, both as 32-bit big-endian integers, then the packet. `opus_demo -d 48000 2 FILE pcm`
- * decodes it, `opus_demo -e audio 48000 2 96000 pcm FILE` writes one. "-" is standard input or
+ * range of 0, both as 32-bit big-endian integers, then the packet. "-" is standard input or
+ * output. `opus_demo -d 48000 2 FILE pcm` decodes it, `opus_demo -e audio 48000 2 96000 pcm FILE`
+ * writes one.
  *
  * `receive` stops after PACKETS packets, or with SIGINT; it reconnects if the server ends. `send`
  * sends each packet when it is due, and Stop at the end. Both wait for a missing server.
@@ -105,8 +106,7 @@ static int connect_to(const char *path)
     return -1;
 }
 
-/* Returns 1, or 0 at the end of the stream, or -1 on an error. A read may return any part of a
- * message. */
+/* Returns 1, 0 at the end of the stream, or -1 on an error. A read may end within a message. */
 static int read_exactly(int fd, uint8_t *bytes, size_t size)
 {
     while (size > 0) {
@@ -155,22 +155,23 @@ static int send_message(int fd, enum message_type type, int64_t timestamp, const
 static int write_packet(FILE *file, const uint8_t *packet, uint32_t length)
 {
     const uint8_t prefix[8] = {0, 0, (uint8_t)(length >> 8), (uint8_t)length}; /* range 0 */
-    if (fwrite(prefix, sizeof prefix, 1, file) != 1 || fwrite(packet, length, 1, file) != 1 ||
-        fflush(file) != 0)
-        return -1;
-    return 0;
+    const int is_written = fwrite(prefix, sizeof prefix, 1, file) == 1 &&
+                           fwrite(packet, length, 1, file) == 1 && fflush(file) == 0;
+    return is_written ? 0 : -1;
 }
 
 /* Returns the length of the packet, 0 at the end of the file, and -1 on an error. */
 static int read_packet(FILE *file, uint8_t *packet)
 {
     uint8_t prefix[8];
-    if (fread(prefix, sizeof prefix, 1, file) != 1)
+    const size_t count = fread(prefix, 1, sizeof prefix, file);
+    if (count == 0)
         return ferror(file) ? -1 : 0;
     const uint32_t length = (uint32_t)prefix[0] << 24 | (uint32_t)prefix[1] << 16 |
                             (uint32_t)prefix[2] << 8 | prefix[3];
     errno = EBADMSG;
-    if (length == 0 || length > MAX_PAYLOAD || fread(packet, length, 1, file) != 1)
+    if (count < sizeof prefix || length == 0 || length > MAX_PAYLOAD ||
+        fread(packet, length, 1, file) != 1)
         return -1;
     return (int)length;
 }
@@ -185,16 +186,12 @@ static int64_t duration_of(const uint8_t *packet, int length)
         frame_us = silk_frames_us[config & 3];
     else if (config < 16) /* hybrid */
         frame_us = config & 1 ? 20000 : 10000;
-    int frames = 2;
-    if ((packet[0] & 3) == 0)
-        frames = 1;
-    else if ((packet[0] & 3) == 3)
-        frames = length > 1 ? packet[1] & 63 : 0;
+    const int code = packet[0] & 3;
+    const int frames = code == 0 ? 1 : code < 3 ? 2 : length > 1 ? packet[1] & 63 : 0;
     return (int64_t)frames * frame_us * 1000;
 }
 
-/* Writes the packets of one connection. Returns 1 at its end, 0 when enough were received, -1 on an
- * error. */
+/* Returns 1 at the end of the connection, 0 when enough packets were written, -1 on an error. */
 static int receive_packets(int fd, FILE *file, long *wanted)
 {
     uint8_t header[HEADER_SIZE];
@@ -221,7 +218,8 @@ static int receive_packets(int fd, FILE *file, long *wanted)
     return 0;
 }
 
-static int receive(const char *path, FILE *file, long wanted) /* wanted < 0: no limit */
+/* wanted < 0: no limit. */
+static int receive(const char *path, const char *file_name, FILE *file, long wanted)
 {
     int result = 1;
     while (result > 0) {
@@ -230,9 +228,9 @@ static int receive(const char *path, FILE *file, long wanted) /* wanted < 0: no 
             return is_interrupted ? EXIT_SUCCESS : fail(path);
         result = receive_packets(fd, file, &wanted);
         if (result < 0 && !is_interrupted)
-            fail(path);
+            fail(ferror(file) ? file_name : path);
         close(fd);
-        if (result > 0) /* a server that turns clients away is not asked endlessly */
+        if (result > 0) /* pause, in case the server turns clients away */
             sleep_until(now(CLOCK_MONOTONIC) + NS_PER_S / 10);
     }
     return result == 0 || is_interrupted ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -260,27 +258,29 @@ static int send_packets(int fd, FILE *file)
         while (recv(fd, unread, sizeof unread, MSG_DONTWAIT) > 0)
             continue; /* acknowledgements of the receiver */
     }
-    if (length < 0)
+    if (length < 0 && !is_interrupted)
         return -1;
     return send_message(fd, STOP, now(CLOCK_REALTIME), NULL, 0);
 }
 
-static int send_file(const char *path, FILE *file)
+static int send_file(const char *path, const char *file_name, FILE *file)
 {
     const int fd = connect_to(path);
     if (fd < 0)
         return is_interrupted ? EXIT_SUCCESS : fail(path);
-    const int result = send_packets(fd, file) < 0 ? fail(path) : EXIT_SUCCESS;
+    const int result = send_packets(fd, file);
+    const char *culprit = ferror(file) || errno == EBADMSG ? file_name : path;
     close(fd);
-    return result;
+    return result < 0 ? fail(culprit) : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
 {
     const int is_receiving = argc >= 4 && strcmp(argv[1], "receive") == 0;
-    if (argc < 4 || argc > 4 + is_receiving || (!is_receiving && strcmp(argv[1], "send") != 0)) {
-        fprintf(stderr,
-                "usage: client receive SOCKET FILE [PACKETS]\n       client send SOCKET FILE\n");
+    const long wanted = argc == 5 ? atol(argv[4]) : -1;
+    if (argc < 4 || argc > 4 + is_receiving || (argc == 5 && wanted <= 0) ||
+        (!is_receiving && strcmp(argv[1], "send") != 0)) {
+        fputs("usage: client receive|send SOCKET FILE [PACKETS]\n", stderr);
         return EXIT_FAILURE;
     }
     const struct sigaction action = {.sa_handler = on_signal}; /* without SA_RESTART */
@@ -292,8 +292,8 @@ int main(int argc, char **argv)
         file = fopen(argv[3], is_receiving ? "wb" : "rb");
     if (file == NULL)
         return fail(argv[3]);
-    const int result = is_receiving ? receive(argv[2], file, argc == 5 ? atol(argv[4]) : -1)
-                                    : send_file(argv[2], file);
+    const int result = is_receiving ? receive(argv[2], argv[3], file, wanted)
+                                    : send_file(argv[2], argv[3], file);
     if (fclose(file) != 0)
         return fail(argv[3]);
     return result;

@@ -48,12 +48,12 @@ protected:
         element_.expect_audio();
         element_.expect_clean_exit();
     }
-    /// Sends ten thousand of these messages and expects that the connection remains usable.
     static bool is_readable(int fd)
     {
         pollfd entry{fd, POLLIN, 0};
         return ::poll(&entry, 1, 0) > 0;
     }
+    /// Sends ten thousand of these messages and expects that the connection remains usable.
     void expect_flood_is_survived(std::uint8_t type)
     {
         const auto hostile = element_.connect_peer();
