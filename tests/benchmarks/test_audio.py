@@ -115,6 +115,7 @@ class Programs(unittest.TestCase):
         # more packets under way than the pool keeps. With an allocation per frame, it would be 100.
         for plugin in ("libgstjkvmaudio", "libgstjkvmadaptivequeue"):
             self.assertLess(counts[plugin][0], 50, plugin)
+            self.assertLess(counts[plugin][1], 100, plugin)
 
 
 if __name__ == "__main__":

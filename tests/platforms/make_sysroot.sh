@@ -41,7 +41,7 @@ for package in "$apt"/archives/*.deb; do
 done
 
 # A cross compiler looks for the targets of absolute links on this system.
-find "$directory/usr/lib" -type l -lname '/*' -print0 |
+find "$directory/usr/lib" -type l -lname '/*' ! -lname "$directory/*" -print0 |
     while IFS= read -r -d '' link; do
         ln -sfn -- "$directory$(readlink -- "$link")" "$link"
     done

@@ -11,10 +11,10 @@
 namespace jkvm {
 
 /// A pointer may advance frame by frame, by one USB packet, or by a whole period. A coarse pointer
-/// that is read at an arbitrary time is outdated by up to one step, and by a slowly varying part of
-/// it if the readings are periodic, too; the rate estimate would follow that variation. Therefore a
-/// reading counts only if the pointer moved just before it, and next_reading() returns a time for
-/// which this holds. Thread-bound.
+/// that is read at an arbitrary time is outdated by up to one step. With periodic readings this
+/// error varies slowly, and the rate estimate would follow it. Therefore a reading counts only if
+/// the pointer moved just before it, and next_reading() returns a time for which this holds.
+/// Thread-bound.
 class PointerEdgeDetector {
 public:
     /// Interval of readings while an edge is expected.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The conversion of samples to the formats of a playback device.
 #include "alsa/playback_pcm.h"
+#include "support/fake_clocks.h"
 #include "support/played_audio.h"
 
 #include <gtest/gtest.h>
@@ -19,6 +20,7 @@ class PlaybackPcmFormats : public ::testing::TestWithParam<const char *> {};
 
 TEST_P(PlaybackPcmFormats, RoundsAndClipsEachSample)
 {
+    const testing::FakeMonotonicClock clock{MonotonicTime(1h)};
     testing::TestPcm test({.format = GetParam()});
     test.record_playback();
     // An odd number of frames, so that the last ones are not a whole block.
@@ -37,8 +39,8 @@ TEST_P(PlaybackPcmFormats, RoundsAndClipsEachSample)
     ASSERT_TRUE(pcm->start(1ms));
     ASSERT_EQ(pcm->write(samples, 2), 481u);
     constexpr std::size_t silence = 48;
-    while (pcm->update() == PlaybackPcm::Outcome::ready && pcm->pointer() < silence + 480) {
-    }
+    while (pcm->update() == PlaybackPcm::Outcome::ready && pcm->pointer() < silence + 480)
+        testing::FakeMonotonicClock::set(monotonic_now() + 100us);
     const PlayedAudio played(test);
     ASSERT_GE(played.frames(), silence + 480);
     for (unsigned channel = 0; channel < 2; ++channel) {
