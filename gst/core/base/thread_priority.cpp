@@ -25,10 +25,12 @@ const char *name_of(ThreadPriority::Granted granted)
 ThreadPriority::Granted ThreadPriority::raise(int priority)
 {
     restore();
+    // On Linux all of these belong to the thread; 0 is the calling one. pthread_getschedparam would
+    // return the parent's policy to a new thread, also if SCHED_RESET_ON_FORK has reset it.
     sched_param before{};
-    pthread_getschedparam(pthread_self(), &policy_, &before);
+    sched_getparam(0, &before);
+    policy_ = sched_getscheduler(0);
     priority_ = before.sched_priority;
-    // On Linux the nice value belongs to the thread; 0 is the calling one.
     nice_ = getpriority(PRIO_PROCESS, 0);
 
     sched_param requested{};

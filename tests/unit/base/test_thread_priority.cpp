@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <pthread.h>
 #include <sched.h>
 #include <sys/resource.h>
 
@@ -16,10 +15,10 @@ namespace {
 /// Returns policy, priority and nice value of the calling thread.
 std::tuple<int, int, int> scheduling()
 {
-    int policy = 0;
     sched_param parameter{};
-    pthread_getschedparam(pthread_self(), &policy, &parameter);
-    return {policy & ~SCHED_RESET_ON_FORK, parameter.sched_priority, getpriority(PRIO_PROCESS, 0)};
+    sched_getparam(0, &parameter);
+    return {sched_getscheduler(0) & ~SCHED_RESET_ON_FORK, parameter.sched_priority,
+            getpriority(PRIO_PROCESS, 0)};
 }
 
 // The granted priority depends on the privileges of the test, but must match the returned value.
@@ -51,6 +50,25 @@ TEST(ThreadPriority, RestoresTheFirstPriorityAfterTwoRaises)
         priority.raise(6);
         priority.restore();
         EXPECT_EQ(scheduling(), before);
+    }).join();
+}
+
+TEST(ThreadPriority, RestoresTheDefaultOfAThreadThatARaisedOneCreated)
+{
+    std::thread([] {
+        const auto before = scheduling();
+        ThreadPriority parent;
+        const auto granted = parent.raise(5);
+        std::thread([&before, granted] {
+            if (granted == ThreadPriority::Granted::realtime) {
+                EXPECT_EQ(scheduling(), before);
+            }
+            const auto inherited = scheduling();
+            ThreadPriority child;
+            child.raise(6);
+            child.restore();
+            EXPECT_EQ(scheduling(), inherited);
+        }).join();
     }).join();
 }
 
