@@ -15,7 +15,7 @@ enum class SlaveMethod {
     none,
 };
 
-/// What happens while no device works.
+/// The reaction of an element that has no working device.
 enum class OnDeviceLost {
     wait, ///< capture: outputs silence; playback: discards audio
     error,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Reports when a listening jkvmipcsink starts and stops to send audio to each of its clients.
+// Reports when a listening jkvmipcsink starts and stops sending audio to each of its clients.
 #pragma once
 
 #include "core/base/guarded.h"

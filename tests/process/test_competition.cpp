@@ -137,7 +137,8 @@ TEST_F(Competition, TalkersTakeTurnsInAQueue)
     const auto second = run_sender("direction=microphone");
     ASSERT_TRUE(second->wait_for_output("jkvm-client, reason=(string)added")) << second->output();
 
-    wait_for_reports(*receiver, 6); // a sender that nobody reads is disconnected after 2 s
+    // Longer than 2 s, after which a sender disconnects a peer that does not read.
+    wait_for_reports(*receiver, 6);
     wait_for_reports(*second, 1);
     EXPECT_EQ(last_counter(*receiver, "connects"), 1u);
     EXPECT_EQ(last_counter(*receiver, "lost"), 0u);

@@ -28,8 +28,8 @@ void store_sample(snd_pcm_format_t format, float sample, std::byte *to)
         to[i] = static_cast<std::byte>(bits >> (8 * i));
 }
 
-/// Does the same for S16LE and many samples, in a fraction of the instructions. Vectors of the
-/// compiler, because it does not vectorise a loop that clips.
+/// Stores samples as S16LE, rounded and clipped as by store_sample(). Uses vector types, because
+/// the compiler does not vectorise a loop that clips.
 void store_s16(std::span<const float> samples, std::byte *to)
 {
     constexpr std::size_t width = 4;

@@ -2,9 +2,8 @@
 // playback-bench: plays raw audio on the test device through a chain of elements and prints what
 // the device has played, as a JSON object:
 //
-//   playback-bench drift PPM SECONDS SKIP CHAIN   distortion and playout errors of a tone, from
-//   SKIP s
-//                                                 on, on a device whose clock is off by PPM
+//   playback-bench drift PPM SECONDS SKIP CHAIN   the clock of the device is off by PPM: distortion
+//                                                 and playout errors of a tone, after SKIP s
 //   playback-bench blocked CHAIN                  the device is frozen for 3 s
 //   playback-bench replug CHAIN                   the device is removed for 1 s
 //   playback-bench missing CHAIN                  the device appears 1 s after the start
@@ -40,7 +39,7 @@ constexpr int packet = 960;      // frames
 constexpr double latency = 0.1;  // s, of the source
 constexpr double ramp_time = 20; // s
 
-/// Rises from -24000 to 24000, so that a sample tells its position. Not longer than ramp_time.
+/// Rises from -24000 to 24000, so that a sample identifies its position. Not longer than ramp_time.
 double ramp_at(double time)
 {
     return 48000 * time / ramp_time - 24000;

@@ -44,7 +44,7 @@ protected:
                             std::as_bytes(std::span(frames)));
         }
     }
-    /// Lets what is queued be played, and ends the recording.
+    /// Waits until the queued audio has been played, and ends the recording.
     testing::PlayedAudio stop()
     {
         playback_->run_until(due_ + queued_);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The microphone's whole path: Opus packets as a browser sends them, through the socket and the
-// adaptive queue, to a device whose recording is compared with what was sent. The minimum delay
-// lets the test run on a busy machine.
+// adaptive queue, to a device that records them; the recording is compared with the audio that was
+// sent. The queue's minimum delay keeps the audio unbroken on a busy machine.
 #include "support/chirp.h"
 #include "support/correlation.h"
 #include "support/gst_test.h"
@@ -56,7 +56,7 @@ std::vector<std::vector<unsigned char>> encode_chirp(std::size_t packets)
 class MicrophoneCircle : public ::testing::Test {
 protected:
     static constexpr std::size_t packets = 250;
-    /// While the device's clock is learnt, resampling moves the audio by single samples.
+    /// While the device's clock is estimated, resampling moves the audio by single samples.
     static constexpr Samples resampling{48};
 
     MicrophoneCircle() { pcm_.record_playback(); }
@@ -130,7 +130,7 @@ protected:
         pause_.sleep_until(monotonic_now() + 500ms); // everything is played
     }
     /// Whether the machine interrupted this process for longer than the sink's ring or a packet's
-    /// delay allows. What was played then is not judged: the path has lost audio rightly.
+    /// delay allows. The recording is then not judged, because the path is right to lose audio.
     [[nodiscard]] bool is_disturbed() const { return underruns_ > 0 || longest_delay_ > 50ms; }
     /// Stops playback. Returns the recording as S16.
     std::vector<std::int16_t> stop()

@@ -31,7 +31,7 @@ public:
     };
 
     [[nodiscard]] bool is_full() const { return clients_.size() >= max_clients; }
-    /// Adds a client at the end of the line.
+    /// Adds a client at the end of the queue.
     void add(Client client) { clients_.push_back(std::move(client)); }
     /// Disconnects all clients.
     void clear() { clients_.clear(); }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Tests which clients FrameSender serves, and what it tells those that it turns away.
+// Tests which clients FrameSender serves, and which reason it sends to those that it turns away.
 #include "ipc/send/frame_sender_test.h"
 
 #include "core/ipc/receive/frame_receiver.h"
