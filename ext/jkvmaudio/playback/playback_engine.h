@@ -90,9 +90,8 @@ public:
     /// is closed and the new ones are tried at once.
     void set_devices(std::vector<std::string> devices);
     /// Processes all due work. Returns the time at which it has to be called again.
+    /// After a flush of the queue, it first discards the audio that was written and not yet played.
     MonotonicTime step();
-    /// Discards audio that was written but not played yet.
-    void flush();
     /// Sets the volume from the next packet on, ramped over that packet; 1 = unchanged.
     void set_gain(double gain) { gain_target_ = gain; }
 
@@ -119,6 +118,7 @@ private:
     void on_underrun();
     void check_progress(MonotonicTime now);
     void report_changes();
+    void flush();
     void play_items(MonotonicTime now);
     /// Returns whether the item was played or dropped.
     bool play(MonotonicTime now);

@@ -36,7 +36,7 @@ void PlaybackQueue::interrupt(bool is_interrupted)
 bool PlaybackQueue::pop(QueuedItem &item)
 {
     const std::lock_guard lock(mutex_);
-    if (count_ == 0)
+    if (count_ == 0 || flushed_)
         return false;
     std::swap(item, items_.at(first_));
     first_ = (first_ + 1) % capacity;
@@ -45,14 +45,20 @@ bool PlaybackQueue::pop(QueuedItem &item)
     return true;
 }
 
-std::size_t PlaybackQueue::clear()
+void PlaybackQueue::flush()
 {
     const std::lock_guard lock(mutex_);
-    std::size_t audio = 0;
+    std::size_t audio = flushed_.value_or(0);
     for (; count_ > 0; --count_, first_ = (first_ + 1) % capacity)
         audio += items_.at(first_).kind == PlaybackItem::Kind::audio ? 1 : 0;
+    flushed_ = audio;
     changed_.notify_all();
-    return audio;
+}
+
+std::optional<std::size_t> PlaybackQueue::take_flush()
+{
+    const std::lock_guard lock(mutex_);
+    return std::exchange(flushed_, std::nullopt);
 }
 
 bool PlaybackQueue::is_full() const

@@ -55,10 +55,14 @@ public:
     void interrupt(bool is_interrupted);
 
     /// Moves the oldest item into `item` and keeps the memory of the previous one for reuse.
-    /// Returns false if the queue is empty.
+    /// Returns false if the queue is empty or a flush has to be taken first.
     bool pop(QueuedItem &item);
-    /// Removes all items. Returns how many of them were audio.
-    std::size_t clear();
+    /// Removes all items. Items that are added afterwards cannot be popped until take_flush() was
+    /// called, so that the flush does not discard them too.
+    void flush();
+    /// Returns how many audio items the flushes since the last call have removed; nothing if there
+    /// was none.
+    std::optional<std::size_t> take_flush();
     [[nodiscard]] bool is_empty() const;
     [[nodiscard]] bool is_full() const;
 
@@ -69,6 +73,7 @@ private:
     std::array<QueuedItem, capacity> items_; // a ring
     std::size_t first_ = 0;
     std::size_t count_ = 0;
+    std::optional<std::size_t> flushed_; // see take_flush()
 };
 
 } // namespace jkvm

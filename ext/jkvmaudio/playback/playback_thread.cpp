@@ -23,7 +23,6 @@ struct PlaybackThread::Shared final : PlaybackEngine::Host {
     std::atomic<ThreadPriority::Granted> scheduling{ThreadPriority::Granted::normal};
     std::atomic<bool> is_idle{true};
     std::atomic<std::uint64_t> dropped_queue_full{0};
-    std::atomic<std::uint64_t> dropped_flush{0};              // packets in `queue`
     Guarded<std::optional<std::vector<std::string>>> devices; // new list, for the next step
     Guarded<PlaybackEngine::Snapshot> snapshot;
     Guarded<Quality> quality;
@@ -85,8 +84,6 @@ void PlaybackThread::run(const std::shared_ptr<Shared> &shared, const Config &co
     {
         PlaybackEngine engine(config.engine, shared->queue, *shared);
         for (;;) {
-            if (shared->control.take_restart())
-                engine.flush();
             (void)shared->control.take_wake_up();
             if (shared->control.is_interrupted())
                 break;
@@ -129,8 +126,8 @@ void PlaybackThread::interrupt(bool is_interrupted)
 
 void PlaybackThread::flush()
 {
-    shared_->dropped_flush += shared_->queue.clear();
-    shared_->control.request_restart();
+    shared_->queue.flush();
+    shared_->control.request_wake_up();
 }
 
 void PlaybackThread::set_gain(double gain)
@@ -158,7 +155,6 @@ PlaybackEngine::Snapshot PlaybackThread::snapshot() const
 {
     auto snapshot = shared_->snapshot.snapshot();
     snapshot.counters.dropped_queue_full = shared_->dropped_queue_full;
-    snapshot.counters.dropped_flush += shared_->dropped_flush;
     return snapshot;
 }
 

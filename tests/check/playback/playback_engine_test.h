@@ -35,14 +35,19 @@ protected:
     /// Plays the triangle on for so long; the last packet is queued in time, not yet played.
     void play(nanoseconds time)
     {
-        for (const auto end = queued_ + time; queued_ < end; queued_ += packet) {
-            const auto due = due_ + queued_;
-            playback_->run_until(due - lead);
-            const auto frames = testing::triangle(
-                static_cast<std::size_t>(queued_ / std::chrono::milliseconds(1) * 48), 960);
-            playback_->push({.format = {PlaybackFormat::Coding::s16, 1}, .due = due},
-                            std::as_bytes(std::span(frames)));
+        for (const auto end = queued_ + time; queued_ < end;) {
+            playback_->run_until(due_ + queued_ - lead);
+            push_packet();
         }
+    }
+    /// Queues the next packet of the triangle now.
+    void push_packet()
+    {
+        const auto frames = testing::triangle(
+            static_cast<std::size_t>(queued_ / std::chrono::milliseconds(1) * 48), 960);
+        playback_->push({.format = {PlaybackFormat::Coding::s16, 1}, .due = due_ + queued_},
+                        std::as_bytes(std::span(frames)));
+        queued_ += packet;
     }
     /// Waits until the queued audio has been played, and ends the recording.
     testing::PlayedAudio stop()

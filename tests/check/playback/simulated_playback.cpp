@@ -43,9 +43,7 @@ void SimulatedPlayback::push(const PlaybackItem &item, std::span<const std::byte
 
 void SimulatedPlayback::flush()
 {
-    queue_.clear();
-    engine_.flush();
-    (void)step();
+    queue_.flush();
 }
 
 void SimulatedPlayback::set_devices(std::vector<std::string> devices)

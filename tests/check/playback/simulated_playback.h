@@ -22,6 +22,7 @@ public:
     /// Steps the engine whenever it asks for it, and at `time`.
     void run_until(MonotonicTime time);
     void push(const PlaybackItem &item, std::span<const std::byte> data);
+    /// Takes effect in the next step, as for a thread that is not running at the moment.
     void flush();
     void set_devices(std::vector<std::string> devices);
     /// Statistics as of the last step.

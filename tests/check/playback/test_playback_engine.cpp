@@ -70,6 +70,37 @@ TEST_F(PlaybackEngineTest, DiscardsAudioOnFlush)
     EXPECT_EQ(flushed, due() + 400ms);
 }
 
+TEST_F(PlaybackEngineTest, PlaysPacketsQueuedDirectlyAfterAFlush)
+{
+    start();
+    play(300ms);
+    playback_->flush();
+    const auto first = due() + queued_;
+    push_packet();
+    play(140ms);
+    EXPECT_EQ(playback_->snapshot().counters.dropped_flush, 0u); // all of them were in the ring
+    // From 300 to 460 ms the triangle is far from 0 and from its corners.
+    const auto errors = measure_playout(stop(), due(), first - 20ms);
+    EXPECT_NEAR(static_cast<double>(errors.frames), 160.0 * 48, 100);
+    EXPECT_LE(errors.span(), longest_span);
+}
+
+TEST_F(PlaybackEngineTest, CountsThePacketsThatAFlushRemoves)
+{
+    start();
+    play(200ms);
+    const auto played = playback_->snapshot().counters.packets;
+    const std::vector<std::int16_t> early(960, 20000);
+    for (int i = 0; i < 5; ++i)
+        playback_->push({.format = {PlaybackFormat::Coding::s16, 1}, .due = due_ + 10s},
+                        std::as_bytes(std::span(early)));
+    playback_->flush();
+    playback_->run_until(monotonic_now() + 1s);
+    const auto &counters = playback_->snapshot().counters;
+    EXPECT_EQ(counters.packets, played);
+    EXPECT_EQ(counters.dropped_flush, 5u);
+}
+
 /// Sets the speed of a test device whose own clock is 300 ppm fast.
 class FakePitchControl final : public PitchControl {
 public:
