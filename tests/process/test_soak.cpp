@@ -37,7 +37,7 @@ constexpr auto load_duration = 1s;
 constexpr auto stall_interval = 8s;
 constexpr auto stall_duration = 1s;
 constexpr auto queue_time = 500ms; // max-queue-time of the sender; shorter than a stall
-constexpr auto patience_at_end = 60s;
+constexpr auto end_timeout = 60s;
 
 /// Results of the processes, in shared memory.
 struct Results {
@@ -100,7 +100,7 @@ int send(Results &results, const std::string &device, const std::string &path, l
         std::to_string(queue_time.count()) + " socket-path=" + path);
     pipeline.set_state(GST_STATE_PAUSED); // listens; capturing starts in PLAYING
     results.is_serving = true;
-    if (!wait_until([&] { return results.is_connected.load(); }, patience_at_end))
+    if (!wait_until([&] { return results.is_connected.load(); }, end_timeout))
         return 1;
     pipeline.play();
     // Waits for EOS or an error, with a generous time-out.
@@ -121,7 +121,7 @@ int send(Results &results, const std::string &device, const std::string &path, l
             counts.unheard = stat(ipc, "unheard");
             return results.receiver.received + counts.dropped + counts.unheard >= counts.sent;
         },
-        patience_at_end);
+        end_timeout);
     counts.overruns = stat(capture, "overruns");
     counts.silent = stat(capture, "silent-frames");
     results.is_sent = true;
@@ -148,7 +148,7 @@ void read_statistics(Results &results, Pipeline &pipeline)
 /// Runs the receiving process: records until the sender has finished, and analyses.
 int receive(Results &results, const std::string &path)
 {
-    if (!wait_until([&] { return results.is_serving.load(); }, patience_at_end))
+    if (!wait_until([&] { return results.is_serving.load(); }, end_timeout))
         return 1;
     gst_init(nullptr, nullptr);
     Pipeline pipeline("jkvmipcsrc name=ipc socket-path=" + path +

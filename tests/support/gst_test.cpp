@@ -11,7 +11,7 @@ namespace jkvm::testing {
 
 namespace {
 
-const GstClockTime patience_time =
+const GstClockTime message_timeout =
     static_cast<GstClockTime>(std::chrono::nanoseconds(wait_timeout).count());
 
 } // namespace
@@ -63,7 +63,8 @@ GstElement *Pipeline::element(const std::string &name)
 
 GstRef<GstMessage> Pipeline::wait_for(GstMessageType types)
 {
-    return GstRef<GstMessage>::adopt(gst_bus_timed_pop_filtered(bus_.get(), patience_time, types));
+    return GstRef<GstMessage>::adopt(
+        gst_bus_timed_pop_filtered(bus_.get(), message_timeout, types));
 }
 
 GstRef<GstMessage> Pipeline::wait_for_element_message(const std::string &name,

@@ -39,6 +39,14 @@ struct Output {
 };
 std::ostream &operator<<(std::ostream &stream, const Output &output);
 
+inline constexpr std::chrono::milliseconds frame{20}; ///< duration of the packets
+
+/// Returns the output for a packet that is pushed at `time`.
+inline Output buffer_at(nanoseconds time)
+{
+    return {.kind = Output::Kind::buffer, .time = time, .duration = frame};
+}
+
 class AdaptiveQueueHarness {
 public:
     /// Leaves the element in READY, so that properties can be set before play().

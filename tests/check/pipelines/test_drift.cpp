@@ -127,10 +127,10 @@ private:
     void advance_to(nanoseconds time)
     {
         while (sent_ > 0) {
-            constexpr auto patience_ms =
+            constexpr auto timeout_ms =
                 static_cast<guint>(std::chrono::milliseconds(testing::wait_timeout).count());
             ASSERT_TRUE(gst_test_clock_timed_wait_for_multiple_pending_ids(clock_.get(), 1,
-                                                                           patience_ms, nullptr))
+                                                                           timeout_ms, nullptr))
                 << "the queue does not wait";
             const nanoseconds next(gst_test_clock_get_next_entry_time(clock_.get()));
             if (next > time)
