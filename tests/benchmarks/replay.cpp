@@ -11,10 +11,8 @@ namespace jkvm::benchmark {
 
 using namespace std::chrono_literals;
 
-namespace {
-
-std::vector<Playout::Action> run(const Trace &trace, Playout &playout,
-                                 const ReplaySettings &settings)
+std::vector<Playout::Action> run_playout(const Trace &trace, Playout &playout,
+                                         const ReplaySettings &settings)
 {
     std::vector<Playout::Action> outputs;
     outputs.reserve(2 * trace.size());
@@ -45,6 +43,8 @@ std::vector<Playout::Action> run(const Trace &trace, Playout &playout,
         outputs.push_back(action);
     }
 }
+
+namespace {
 
 // Scores the output between two played frames, and the second one of them.
 class Scorer {
@@ -152,7 +152,7 @@ ReplayResult replay(const Trace &trace, const PlayoutConfig &config, SystemLoad 
 {
     Playout playout(config, load);
     const auto start = monotonic_now();
-    const auto outputs = run(trace, playout, settings);
+    const auto outputs = run_playout(trace, playout, settings);
     const auto end = monotonic_now();
 
     auto result = score_outputs(trace, outputs, settings);

@@ -53,6 +53,11 @@ struct ReplayResult {
     std::vector<PlayedFrame> played; ///< including the skipped time
 };
 
+/// Passes the frames of a trace through `playout` and returns its actions, apart from waits. The
+/// handle of a frame is its index in the trace.
+std::vector<Playout::Action> run_playout(const Trace &trace, Playout &playout,
+                                         const ReplaySettings &settings);
+
 /// Scores the outputs of a queue. `outputs`: the handle of a frame is its index in the trace.
 ReplayResult score_outputs(const Trace &trace, const std::vector<Playout::Action> &outputs,
                            const ReplaySettings &settings);
