@@ -68,6 +68,27 @@ void serve_requests(int control)
     }
 }
 
+/// Calls a function of raw_socket.h in a process of another user.
+UniqueFd call_as(uid_t uid, UniqueFd (*function)(const std::string &), const std::string &path)
+{
+    std::array<int, 2> ends{};
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
+        return {};
+    const UniqueFd parent_end(ends[0]);
+    const UniqueFd child_end(ends[1]);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        UniqueFd socket;
+        if (::setuid(uid) == 0)
+            socket = function(path);
+        send_descriptor(child_end.get(), socket.get());
+        ::_exit(0);
+    }
+    auto socket = receive_descriptor(parent_end.get());
+    ::waitpid(child, nullptr, 0);
+    return socket;
+}
+
 } // namespace
 
 ClientProcess::ClientProcess()
@@ -99,22 +120,12 @@ UniqueFd ClientProcess::connect(const std::string &path)
 
 UniqueFd listen_as(uid_t uid, const std::string &path)
 {
-    std::array<int, 2> ends{};
-    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
-        return {};
-    const UniqueFd parent_end(ends[0]);
-    const UniqueFd child_end(ends[1]);
-    const pid_t child = ::fork();
-    if (child == 0) {
-        UniqueFd listener;
-        if (::setuid(uid) == 0)
-            listener = listen_at(path);
-        send_descriptor(child_end.get(), listener.get());
-        ::_exit(0);
-    }
-    auto listener = receive_descriptor(parent_end.get());
-    ::waitpid(child, nullptr, 0);
-    return listener;
+    return call_as(uid, &listen_at, path);
+}
+
+UniqueFd connect_as(uid_t uid, const std::string &path)
+{
+    return call_as(uid, &connect_to, path);
 }
 
 } // namespace jkvm::testing

@@ -31,5 +31,8 @@ private:
 /// A listening stream socket bound to `path` by a process of another user; empty when that fails.
 /// Needs root.
 UniqueFd listen_as(uid_t uid, const std::string &path);
+/// A stream socket connected to `path` by a process of another user; empty when that fails. Needs
+/// root.
+UniqueFd connect_as(uid_t uid, const std::string &path);
 
 } // namespace jkvm::testing

@@ -554,6 +554,25 @@ TEST_F(FrameReceiverTest, RejectsAServerOfAUserThatIsNotAllowed)
     EXPECT_EQ(receiver_->wait(), Event::connected);
 }
 
+TEST_F(FrameReceiverTest, RejectsAClientOfAUserThatIsNotAllowed)
+{
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs to become another user";
+    constexpr uid_t nobody = 65534;
+    std::filesystem::permissions(directory_.path(), std::filesystem::perms::all);
+    receiver_ = make({.endpoint = {.role = Role::listen, .mode = 0666, .allowed_uids = {12345}}});
+    const auto foreign = testing::connect_as(nobody, path_);
+    ASSERT_TRUE(foreign);
+    ASSERT_EQ(receiver_->wait(), Event::rejected);
+    EXPECT_EQ(receiver_->close_reason(), wire::CloseReason::forbidden);
+    EXPECT_EQ(receiver_->error().detail, "uid 65534 may not connect");
+    EXPECT_TRUE(testing::is_closed_by_peer(foreign.get()));
+    receiver_.reset();
+    receiver_ = make({.endpoint = {.role = Role::listen, .mode = 0666, .allowed_uids = {nobody}}});
+    const auto allowed = testing::connect_as(nobody, path_);
+    EXPECT_EQ(receiver_->wait(), Event::connected);
+}
+
 TEST_F(FrameReceiverTest, SendsEncoderRequestOnceTheDialectIsKnown)
 {
     receiver_ = make({.endpoint = {.role = Role::connect}, .dialect = wire::Dialect::v2});

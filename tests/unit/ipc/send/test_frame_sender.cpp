@@ -194,6 +194,31 @@ TEST_F(FrameSenderTest, ReportsWhyTheServerTurnsItAway)
     EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::replaced);
 }
 
+TEST_F(FrameSenderTest, TurnsAwayAClientOfAUserThatIsNotAllowed)
+{
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs to become another user";
+    constexpr uid_t nobody = 65534;
+    std::filesystem::permissions(directory_.path(), std::filesystem::perms::all);
+    config_.endpoint.mode = 0666;
+    config_.endpoint.allowed_uids = {12345};
+    start();
+    const auto foreign = testing::connect_as(nobody, config_.endpoint.path);
+    ASSERT_TRUE(foreign);
+    EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::forbidden);
+    send("x");
+    EXPECT_TRUE(testing::is_closed_by_peer(foreign.get()));
+    EXPECT_EQ(sender_->stats().rejects, 1u);
+
+    sender_.reset();
+    config_.endpoint.allowed_uids = {12345, nobody};
+    start();
+    const auto allowed = testing::connect_as(nobody, config_.endpoint.path);
+    EXPECT_FALSE(observer_.event(events_++).removal);
+    send("x");
+    EXPECT_EQ(receive(allowed.get(), 18).size(), 18u);
+}
+
 TEST_F(FrameSenderTest, SendsNothingToAServerOfAUserThatIsNotAllowed)
 {
     if (::geteuid() != 0)
