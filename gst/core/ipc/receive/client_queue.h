@@ -24,7 +24,6 @@ public:
     struct Client {
         UniqueFd connection;
         PeerInfo peer;
-        BufferSizes buffers;
         wire::Parser parser;
         std::optional<wire::Config> config = {}; ///< the last one that it sent
         bool is_talking = false;                 ///< it sent a frame, and no Stop after it

@@ -197,7 +197,7 @@ std::optional<FrameReceiver::Event> FrameReceiver::admit(UniqueFd fd, const Peer
 {
     const bool is_busy = static_cast<bool>(connection_);
     if (config_.policy == ClientPolicy::queue && is_busy && !queue_.is_full()) {
-        queue_.add({std::move(fd), info, {}, make_parser()});
+        queue_.add({std::move(fd), info, make_parser()});
         return std::nullopt;
     }
     if (config_.policy != ClientPolicy::replace && is_busy) {
@@ -211,7 +211,7 @@ std::optional<FrameReceiver::Event> FrameReceiver::admit(UniqueFd fd, const Peer
     }
     if (is_busy)
         send_close_reason(connection_.get(), own_format(), wire::CloseReason::replaced);
-    adopt({std::move(fd), info, {}, make_parser()});
+    adopt({std::move(fd), info, make_parser()});
     return Event::connected;
 }
 
@@ -222,7 +222,7 @@ bool FrameReceiver::serve_talking_client()
     auto next = queue_.take_talking();
     if (!next)
         return false;
-    queue_.add({std::move(connection_), peer_, buffers_, std::move(parser_), peer_config_});
+    queue_.add({std::move(connection_), peer_, std::move(parser_), peer_config_});
     adopt(std::move(*next));
     return true;
 }
@@ -285,7 +285,7 @@ FrameReceiver::Event FrameReceiver::wait_for_server()
         return reject(connected->get(), wire::CloseReason::forbidden,
                       "the server's uid " + std::to_string(info.uid) + " is not allowed");
     }
-    adopt({std::move(*connected), info, {}, make_parser()});
+    adopt({std::move(*connected), info, make_parser()});
     return Event::connected;
 }
 
