@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/wire/decode.h"
 
+#include "core/base/overload.h"
 #include "core/wire/dialect.h"
 
 namespace jkvm::wire {
@@ -45,6 +46,20 @@ Message decode(const RawMessage &raw)
         break;
     }
     return unknown;
+}
+
+bool requires_ack(const Message &message)
+{
+    return std::visit(Overload{
+                          [](const OpusFrame &) { return false; },
+                          [](const Config &) { return true; },
+                          [](const OpusConfig &) { return true; },
+                          [](const Stop &) { return false; },
+                          [](const Heartbeat &) { return true; },
+                          [](const Ack &) { return false; },
+                          [](const Unknown &) { return false; },
+                      },
+                      message);
 }
 
 } // namespace jkvm::wire

@@ -49,4 +49,7 @@ using Message = std::variant<OpusFrame, Config, OpusConfig, Stop, Heartbeat, Ack
 /// Never fails: a malformed message is Unknown. An OpusFrame borrows the payload of `raw`.
 Message decode(const RawMessage &raw);
 
+/// Whether the listening end of the microphone path answers the message with an Ack.
+[[nodiscard]] bool requires_ack(const Message &message);
+
 } // namespace jkvm::wire

@@ -90,6 +90,17 @@ TEST(Decode, MalformedPayloadIsUnknown)
     }
 }
 
+TEST(RequiresAck, IsTrueForConfigsAndHeartbeats)
+{
+    EXPECT_TRUE(requires_ack(Config{}));
+    EXPECT_TRUE(requires_ack(OpusConfig{}));
+    EXPECT_TRUE(requires_ack(Heartbeat{}));
+    EXPECT_FALSE(requires_ack(OpusFrame{}));
+    EXPECT_FALSE(requires_ack(Stop{}));
+    EXPECT_FALSE(requires_ack(Ack{}));
+    EXPECT_FALSE(requires_ack(Unknown{}));
+}
+
 /// Whether std::visit would accept the visitor for a Message.
 template <typename Visitor, typename Variant>
 struct HandlesAll;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/ipc/receive/client_queue.h"
 
+#include "core/ipc/socket/connection.h"
+
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -9,43 +11,22 @@
 
 namespace jkvm {
 
-namespace {
-
-/// Whether the message requires an Ack, on the microphone path.
-bool requires_ack(const wire::Message &message)
-{
-    return std::holds_alternative<wire::Config>(message) ||
-           std::holds_alternative<wire::OpusConfig>(message) ||
-           std::holds_alternative<wire::Heartbeat>(message);
-}
-
-/// Drops the Ack if the socket has no room for it. Such a small write is atomic.
-void send_ack(int fd, wire::Format format)
-{
-    const auto code = wire::type_code(format.dialect, wire::MessageType::ack);
-    const wire::HeaderBytes header(
-        format, {.type_code = code.value_or(0), .length = 0, .timestamp = wall_now()});
-    ::send(fd, header.bytes().data(), header.bytes().size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-} // namespace
-
 void ClientQueue::add_to_poll(std::vector<pollfd> &entries) const
 {
     for (const auto &client : clients_)
-        entries.push_back({client.connection.get(), POLLIN, 0});
+        entries.push_back({client.fd.get(), POLLIN, 0});
 }
 
 void ClientQueue::read(wire::Direction direction)
 {
-    std::erase_if(clients_, [&](Client &client) { return !read_from(client, direction); });
+    std::erase_if(clients_, [&](PeerConnection &client) { return !read_from(client, direction); });
 }
 
-bool ClientQueue::read_from(Client &client, wire::Direction direction)
+bool ClientQueue::read_from(PeerConnection &client, wire::Direction direction)
 {
     auto &parser = client.parser;
     const auto space = parser.space();
-    const auto count = ::recv(client.connection.get(), space.data(), space.size(), MSG_DONTWAIT);
+    const auto count = ::recv(client.fd.get(), space.data(), space.size(), MSG_DONTWAIT);
     if (count < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
     if (count == 0)
@@ -55,36 +36,33 @@ bool ClientQueue::read_from(Client &client, wire::Direction direction)
     auto outcome = parser.next(raw);
     for (; outcome == wire::Parser::Outcome::message; outcome = parser.next(raw)) {
         const auto message = wire::decode(raw);
-        if (const auto *config = std::get_if<wire::Config>(&message))
-            client.config = *config;
-        else if (std::holds_alternative<wire::OpusFrame>(message))
-            client.is_talking = true;
-        else if (std::holds_alternative<wire::Stop>(message))
-            client.is_talking = false;
-        if (direction == wire::Direction::microphone && requires_ack(message))
-            send_ack(client.connection.get(),
-                     {direction, parser.dialect().value_or(wire::Dialect::v1)});
+        client.on_message(message);
+        // Without room in the socket the Ack is dropped.
+        if (direction == wire::Direction::microphone && wire::requires_ack(message))
+            send_message(client.fd.get(), {direction, parser.dialect().value_or(wire::Dialect::v1)},
+                         wire::MessageType::ack);
     }
     return outcome != wire::Parser::Outcome::violation;
 }
 
-std::optional<ClientQueue::Client> ClientQueue::take_talking()
+std::optional<PeerConnection> ClientQueue::take_talking()
 {
-    return take(std::ranges::find_if(clients_, &Client::is_talking));
+    return take(std::ranges::find_if(clients_, &PeerConnection::is_talking));
 }
 
-std::optional<ClientQueue::Client> ClientQueue::take_next()
+std::optional<PeerConnection> ClientQueue::take_next()
 {
     if (auto talking = take_talking())
         return talking;
     return take(clients_.begin());
 }
 
-std::optional<ClientQueue::Client> ClientQueue::take(const std::deque<Client>::iterator &position)
+std::optional<PeerConnection> ClientQueue::take(
+    const std::deque<PeerConnection>::iterator &position)
 {
     if (position == clients_.end())
         return std::nullopt;
-    std::optional<Client> client(std::move(*position));
+    std::optional<PeerConnection> client(std::move(*position));
     clients_.erase(position);
     return client;
 }

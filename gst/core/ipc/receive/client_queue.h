@@ -2,9 +2,7 @@
 // Clients of a receiver that are connected, but wait until the served client has left or stopped.
 #pragma once
 
-#include "core/ipc/socket/connection.h"
-#include "core/wire/decode.h"
-#include "core/wire/parser.h"
+#include "core/ipc/receive/peer_connection.h"
 
 #include <poll.h>
 
@@ -21,17 +19,9 @@ public:
     /// Every waiting client occupies a descriptor and the memory of a parser.
     static constexpr std::size_t max_clients = 16;
 
-    struct Client {
-        UniqueFd connection;
-        PeerInfo peer;
-        wire::Parser parser;
-        std::optional<wire::Config> config = {}; ///< the last one that it sent
-        bool is_talking = false;                 ///< it sent a frame, and no Stop after it
-    };
-
     [[nodiscard]] bool is_full() const { return clients_.size() >= max_clients; }
     /// Adds a client at the end of the queue.
-    void add(Client client) { clients_.push_back(std::move(client)); }
+    void add(PeerConnection client) { clients_.push_back(std::move(client)); }
     /// Disconnects all clients.
     void clear() { clients_.clear(); }
 
@@ -42,16 +32,16 @@ public:
     void read(wire::Direction direction);
 
     /// Removes and returns the first client that is talking, if there is one.
-    std::optional<Client> take_talking();
+    std::optional<PeerConnection> take_talking();
     /// Removes and returns the first client that is talking, or else the first one.
-    std::optional<Client> take_next();
+    std::optional<PeerConnection> take_next();
 
 private:
     /// False: the client has to be disconnected.
-    static bool read_from(Client &client, wire::Direction direction);
-    std::optional<Client> take(const std::deque<Client>::iterator &position);
+    static bool read_from(PeerConnection &client, wire::Direction direction);
+    std::optional<PeerConnection> take(const std::deque<PeerConnection>::iterator &position);
 
-    std::deque<Client> clients_;
+    std::deque<PeerConnection> clients_;
 };
 
 } // namespace jkvm

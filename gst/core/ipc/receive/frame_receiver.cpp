@@ -39,7 +39,7 @@ FrameReceiver::FrameReceiver(Config config, std::optional<ListeningSocket> socke
                              ReceiverControl &control)
     : config_(std::move(config)), socket_(std::move(socket)), control_(control),
       schedule_(config_.pauses), watch_(socket_ ? "" : config_.endpoint.path),
-      parser_(config_.endpoint.direction, config_.dialect)
+      connection_(PeerConnection{{}, {}, make_parser()})
 {}
 
 FrameReceiver::Event FrameReceiver::wait(MonotonicTime deadline)
@@ -47,7 +47,7 @@ FrameReceiver::Event FrameReceiver::wait(MonotonicTime deadline)
     deadline_ = deadline;
     for (;;) {
         Event event = Event::interrupted;
-        if (connection_)
+        if (connection_.fd)
             event = wait_for_message();
         else
             event = socket_ ? wait_for_client() : wait_for_server();
@@ -59,7 +59,7 @@ FrameReceiver::Event FrameReceiver::wait(MonotonicTime deadline)
             schedule_.expedite();
             newest_.on_disconnected();
             queue_.clear(); // their frames are outdated, too
-            if (std::exchange(connection_, UniqueFd()))
+            if (std::exchange(connection_.fd, UniqueFd()))
                 return Event::restarted;
         } else if (control_.is_interrupted()) {
             return event;
@@ -75,31 +75,27 @@ FrameReceiver::Event FrameReceiver::wait_for_message()
         if (control_.is_set())
             return Event::interrupted;
         if (std::exchange(is_config_pending_, false)) {
-            message_ = *peer_config_;
+            message_ = *connection_.config;
             return Event::message;
         }
-        if (!is_talking_ && serve_talking_client())
+        if (!connection_.is_talking && serve_talking_client())
             return Event::connected;
         wire::RawMessage raw;
-        switch (parser_.next(raw)) {
+        switch (connection_.parser.next(raw)) {
         case wire::Parser::Outcome::message:
             message_ = wire::decode(raw);
-            if (const auto *config = std::get_if<wire::Config>(&message_))
-                peer_config_ = *config;
+            connection_.on_message(message_);
             if (const auto *stop = std::get_if<wire::Stop>(&message_); stop != nullptr && !socket_)
                 close_reason_ = stop->reason;
-            if (std::exchange(last_dialect_, parser_.dialect()) != parser_.dialect() ||
+            if (std::exchange(last_dialect_, connection_.parser.dialect()) !=
+                    connection_.parser.dialect() ||
                 std::exchange(has_unsent_request_, false))
                 control_.request_wake_up(); // a request may be pending
-            if (std::holds_alternative<wire::OpusFrame>(message_))
-                is_talking_ = true;
-            else if (std::holds_alternative<wire::Stop>(message_))
-                is_talking_ = false;
             acknowledge_message();
             return Event::message;
         case wire::Parser::Outcome::violation:
-            return lose_connection(
-                {ErrorKind::protocol_violation, config_.endpoint.path, parser_.violation()});
+            return lose_connection({ErrorKind::protocol_violation, config_.endpoint.path,
+                                    connection_.parser.violation()});
         case wire::Parser::Outcome::need_more:
             break;
         }
@@ -109,7 +105,7 @@ FrameReceiver::Event FrameReceiver::wait_for_message()
         // served client is read first, so that new clients cannot prevent that.
         auto &fds = poll_entries_;
         fds.assign({{control_.fd(), POLLIN, 0},
-                    {connection_.get(), POLLIN, 0},
+                    {connection_.fd.get(), POLLIN, 0},
                     {may_accept() ? socket_->fd() : -1, POLLIN, 0}});
         queue_.add_to_poll(fds);
         if (::poll(fds.data(), fds.size(), milliseconds_to_deadline()) < 0 || fds[0].revents != 0)
@@ -134,17 +130,17 @@ FrameReceiver::Event FrameReceiver::wait_for_message()
 /// Returns why the connection ended, if it did.
 std::optional<Error> FrameReceiver::read_some()
 {
-    const auto space = parser_.space();
-    const auto count = ::recv(connection_.get(), space.data(), space.size(), MSG_DONTWAIT);
+    const auto space = connection_.parser.space();
+    const auto count = ::recv(connection_.fd.get(), space.data(), space.size(), MSG_DONTWAIT);
     waiting_ = static_cast<int>(std::max<ssize_t>(count, 0));
     if (count == 0)
         return Error{ErrorKind::peer_gone, config_.endpoint.path, "closed by the peer"};
     if (count > 0) {
         unanswered_heartbeats_ = 0;
-        parser_.commit(static_cast<std::size_t>(count));
+        connection_.parser.commit(static_cast<std::size_t>(count));
         // The buffer was too small to read everything.
         if (static_cast<std::size_t>(count) == space.size())
-            waiting_ += bytes_to_read(connection_.get());
+            waiting_ += bytes_to_read(connection_.fd.get());
     } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
         return system_error(ErrorKind::peer_gone, config_.endpoint.path, "recv", errno);
     return std::nullopt;
@@ -195,7 +191,7 @@ std::optional<FrameReceiver::Event> FrameReceiver::accept_client()
 /// Applies the client policy.
 std::optional<FrameReceiver::Event> FrameReceiver::admit(UniqueFd fd, const PeerInfo &info)
 {
-    const bool is_busy = static_cast<bool>(connection_);
+    const bool is_busy = static_cast<bool>(connection_.fd);
     if (config_.policy == ClientPolicy::queue && is_busy && !queue_.is_full()) {
         queue_.add({std::move(fd), info, make_parser()});
         return std::nullopt;
@@ -210,7 +206,7 @@ std::optional<FrameReceiver::Event> FrameReceiver::admit(UniqueFd fd, const Peer
                       "process " + std::to_string(info.pid) + " was replaced by a newer client");
     }
     if (is_busy)
-        send_close_reason(connection_.get(), own_format(), wire::CloseReason::replaced);
+        send_close_reason(connection_.fd.get(), own_format(), wire::CloseReason::replaced);
     adopt({std::move(fd), info, make_parser()});
     return Event::connected;
 }
@@ -222,7 +218,7 @@ bool FrameReceiver::serve_talking_client()
     auto next = queue_.take_talking();
     if (!next)
         return false;
-    queue_.add({std::move(connection_), peer_, std::move(parser_), peer_config_});
+    queue_.add(std::move(connection_));
     adopt(std::move(*next));
     return true;
 }
@@ -289,17 +285,13 @@ FrameReceiver::Event FrameReceiver::wait_for_server()
     return Event::connected;
 }
 
-void FrameReceiver::adopt(ClientQueue::Client client)
+void FrameReceiver::adopt(PeerConnection connection)
 {
-    connection_ = std::move(client.connection);
+    connection_ = std::move(connection);
     close_reason_.reset();
-    peer_ = client.peer;
-    buffers_ = set_buffer_sizes(config_.endpoint, connection_.get());
-    parser_ = std::move(client.parser);
-    peer_config_ = client.config;
-    is_config_pending_ = peer_config_.has_value();
-    is_talking_ = client.is_talking;
-    last_dialect_ = parser_.dialect();
+    buffers_ = set_buffer_sizes(config_.endpoint, connection_.fd.get());
+    is_config_pending_ = connection_.config.has_value();
+    last_dialect_ = connection_.parser.dialect();
     unanswered_heartbeats_ = 0;
     next_heartbeat_ = monotonic_now() + config_.heartbeat_interval;
     // This peer has not received the current request yet.
@@ -311,7 +303,7 @@ void FrameReceiver::adopt(ClientQueue::Client client)
 
 FrameReceiver::Event FrameReceiver::lose_connection(Error error)
 {
-    connection_.reset();
+    connection_.fd.reset();
     const auto now = monotonic_now();
     newest_.on_disconnected();
     if (socket_)
@@ -328,18 +320,18 @@ int FrameReceiver::milliseconds_to_deadline()
 {
     const auto now = monotonic_now();
     auto deadline = deadline_;
-    if (connection_ && config_.heartbeat_interval > nanoseconds(0)) {
+    if (connection_.fd && config_.heartbeat_interval > nanoseconds(0)) {
         if (now >= next_heartbeat_) {
             next_heartbeat_ = now + config_.heartbeat_interval;
             ++unanswered_heartbeats_;
-            if (parser_.dialect()) // its form depends on the dialect
-                send_control(wire::MessageType::heartbeat, {});
+            if (connection_.parser.dialect()) // its form depends on the dialect
+                send_control(wire::MessageType::heartbeat);
         }
         deadline = std::min(deadline, next_heartbeat_);
     }
     if (socket_ && now < accept_again_)
         deadline = std::min(deadline, accept_again_);
-    if (!socket_ && !connection_)
+    if (!socket_ && !connection_.fd)
         deadline = std::min(deadline, schedule_.next_attempt());
     return deadline == MonotonicTime::max() ? no_timeout : to_timeout(deadline - now);
 }

@@ -89,7 +89,7 @@ public:
     /// in the peer's Stop after Event::disconnected.
     [[nodiscard]] std::optional<wire::CloseReason> close_reason() const { return close_reason_; }
     /// The peer of the current or last connection.
-    [[nodiscard]] const PeerInfo &peer() const { return peer_; }
+    [[nodiscard]] const PeerInfo &peer() const { return connection_.peer; }
     [[nodiscard]] BufferSizes buffers() const { return buffers_; }
     /// Amount of data that was unread in the socket at the last read (bytes).
     [[nodiscard]] int waiting() const { return waiting_; }
@@ -97,7 +97,10 @@ public:
     /// each connection.
     [[nodiscard]] std::uint64_t unsupported_requests() const { return unsupported_requests_; }
     /// The peer's dialect, once it is known.
-    [[nodiscard]] std::optional<wire::Dialect> dialect() const { return parser_.dialect(); }
+    [[nodiscard]] std::optional<wire::Dialect> dialect() const
+    {
+        return connection_.parser.dialect();
+    }
 
 private:
     FrameReceiver(Config config, std::optional<ListeningSocket> socket, ReceiverControl &control);
@@ -113,7 +116,7 @@ private:
     std::optional<Event> admit(UniqueFd fd, const PeerInfo &info);
     bool serve_talking_client();
     wire::Parser make_parser() const;
-    void adopt(ClientQueue::Client client);
+    void adopt(PeerConnection connection);
     std::optional<Event> accept_client();
     bool may_accept() const;
     std::optional<Error> read_some();
@@ -121,7 +124,7 @@ private:
     void acknowledge_message();
     [[nodiscard]] wire::Format own_format() const;
     void send_pending_request();
-    bool send_control(wire::MessageType type, std::span<const std::byte> payload);
+    bool send_control(wire::MessageType type, std::span<const std::byte> payload = {});
     int milliseconds_to_deadline();
 
     Config config_;
@@ -140,14 +143,10 @@ private:
     std::uint64_t next_id_ = 1;
     ClientQueue queue_; // with ClientPolicy::queue
     std::vector<pollfd> poll_entries_;
-    UniqueFd connection_;
-    bool is_talking_ = false;                 // the peer sent a frame, and no Stop after it
-    std::optional<wire::Config> peer_config_; // the last one that the peer sent
-    bool is_config_pending_ = false;          // received while the peer waited, not returned yet
-    PeerInfo peer_;
+    PeerConnection connection_;      // without a descriptor: the last one
+    bool is_config_pending_ = false; // received while the peer waited, not returned yet
     BufferSizes buffers_;
     int waiting_ = 0;
-    wire::Parser parser_;
     std::optional<wire::Dialect> last_dialect_; // at the previous message
     wire::Message message_ = wire::Unknown{};
     std::optional<wire::CloseReason> close_reason_;

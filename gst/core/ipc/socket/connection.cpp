@@ -5,6 +5,7 @@
 
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
@@ -73,19 +74,34 @@ int bytes_to_read(int fd)
     return bytes;
 }
 
+bool send_message(int fd, wire::Format format, wire::MessageType type,
+                  std::span<const std::byte> payload)
+{
+    const auto code = wire::type_code(format.dialect, type);
+    if (!code)
+        return false;
+    const wire::HeaderBytes header(format, {.type_code = *code,
+                                            .length = static_cast<std::uint32_t>(payload.size()),
+                                            .timestamp = wall_now()});
+    std::array<iovec, 2> parts{
+        {{const_cast<std::byte *>(header.bytes().data()), header.bytes().size()},
+         {const_cast<std::byte *>(payload.data()), payload.size()}}};
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
+    const auto sent = ::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0 && static_cast<std::size_t>(sent) < header.bytes().size() + payload.size())
+        ::shutdown(fd, SHUT_RDWR);
+    return sent > 0;
+}
+
 void send_close_reason(int fd, wire::Format format, wire::CloseReason reason)
 {
     // A v1 client of the output path takes every message for a frame.
     if (format.direction == wire::Direction::output && format.dialect == wire::Dialect::v1)
         return;
-    const auto code = wire::type_code(format.dialect, wire::MessageType::stop);
-    const wire::HeaderBytes header(
-        format, {.type_code = code.value_or(0), .length = 1, .timestamp = wall_now()});
-    std::array<std::byte, wire::max_header_size + 1> message{};
-    const auto end = std::ranges::copy(header.bytes(), message.begin()).out;
-    *end = static_cast<std::byte>(reason);
-    // Without room it is not sent, not even in part: such a small write is atomic.
-    ::send(fd, message.data(), header.bytes().size() + 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const std::array payload{static_cast<std::byte>(reason)};
+    send_message(fd, format, wire::MessageType::stop, payload);
 }
 
 BufferSizes set_buffer_sizes(const Endpoint &endpoint, int fd)

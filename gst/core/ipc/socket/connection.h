@@ -35,6 +35,12 @@ bool is_allowed(const Endpoint &endpoint, const PeerInfo &peer);
 int send_buffer_used(int fd);
 /// Returns the amount of data from the peer that is unread, in bytes.
 int bytes_to_read(int fd);
+/// Sends a message without blocking. Returns false if it was not sent, not even in part: the
+/// socket has no room for it, or the dialect has no such message. If the kernel accepts only a
+/// part, which would break the peer's synchronisation, the connection is shut down. No part of
+/// another message may be pending.
+bool send_message(int fd, wire::Format format, wire::MessageType type,
+                  std::span<const std::byte> payload = {});
 /// Sends a Stop with the reason for closing the connection, if the socket has room for it and
 /// the peer's dialect allows it. No part of another message may be pending.
 void send_close_reason(int fd, wire::Format format, wire::CloseReason reason);
