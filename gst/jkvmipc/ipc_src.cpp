@@ -157,9 +157,12 @@ GstFlowReturn IpcSrc::on_event(const ReceiveEngine::Frame &frame, GstBuffer **bu
         session_->talker = session_->peer;
         sessions_.on_started(session_->peer, frame.time);
     }
-    requests_.lock()->record(
-        {.bytes = frame.packet.size(), .duration = frame.duration, .is_quiet = frame.is_quiet});
-    send_due_request();
+    {
+        auto requests = requests_.lock();
+        requests->record(
+            {.bytes = frame.packet.size(), .duration = frame.duration, .is_quiet = frame.is_quiet});
+        send_due_request(*requests);
+    }
     if (frame.lost > 0)
         log_loss(frame);
     if (frame.gap)

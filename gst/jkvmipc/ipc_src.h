@@ -91,6 +91,7 @@ private:
     void warn_of_unsupported_dialect();
     void warn_of_unsupported_request(const std::string &subject, const std::string &detail);
     void send_due_request();
+    void send_due_request(EncoderRequestCompletion &requests);
     void send_request(const EncoderRequestCompletion::Request &request);
     GstStructure *stats() const;
 

@@ -77,8 +77,13 @@ void IpcSrc::warn_of_unsupported_request(const std::string &subject, const std::
 /// Any thread. A request that is not due yet is sent with a later frame.
 void IpcSrc::send_due_request()
 {
-    auto requests = requests_.lock(); // also while it is sent, so that the newest is sent last
-    if (const auto request = requests->take_due(monotonic_now()))
+    send_due_request(*requests_.lock());
+}
+
+/// `requests` stays locked while the request is sent, so that the newest one is sent last.
+void IpcSrc::send_due_request(EncoderRequestCompletion &requests)
+{
+    if (const auto request = requests.take_due(monotonic_now()))
         send_request(*request);
 }
 
