@@ -56,8 +56,9 @@
  * ## Encoder requests
  *
  * The properties quality, bitrate, complexity, frame-size and dtx request settings of the sender's encoder,
- * quality and frame-size with the values of jkvmaudiosrc's properties. They are sent with each connection and at each change,
- * and withdrawn when they are unset or the connection ends. A single property takes precedence over quality.
+ * quality and frame-size with the values of jkvmaudiosrc's properties. They are sent with each connection and
+ * at each change, and withdrawn when they are unset or the connection ends. A single property takes precedence
+ * over quality.
  *
  * |[
  * gst-launch-1.0 jkvmaudiosrc device=hw:0,0 ! jkvmipcsink dialect=v2 socket-path=$XDG_RUNTIME_DIR/a.sock
