@@ -18,57 +18,16 @@ bool WaitControl::sleep_until(MonotonicTime time) const
     return is_set();
 }
 
-void WaitControl::publish(const Requests &requests)
+bool WaitControl::set(bool Requests::*request, bool is_pending)
 {
-    is_set_ = requests.interrupt || requests.restart || requests.wake_up;
+    auto requests = requests_.lock();
+    const bool was_pending = std::exchange((*requests).*request, is_pending);
+    is_set_ = requests->interrupt || requests->restart || requests->wake_up;
     if (is_set_)
         event_.set();
     else
         event_.clear();
-}
-
-void WaitControl::interrupt()
-{
-    auto requests = requests_.lock();
-    requests->interrupt = true;
-    publish(*requests);
-}
-
-void WaitControl::resume()
-{
-    auto requests = requests_.lock();
-    requests->interrupt = false;
-    publish(*requests);
-}
-
-void WaitControl::request_restart()
-{
-    auto requests = requests_.lock();
-    requests->restart = true;
-    publish(*requests);
-}
-
-void WaitControl::request_wake_up()
-{
-    auto requests = requests_.lock();
-    requests->wake_up = true;
-    publish(*requests);
-}
-
-bool WaitControl::take_restart()
-{
-    auto requests = requests_.lock();
-    const bool was_requested = std::exchange(requests->restart, false);
-    publish(*requests);
-    return was_requested;
-}
-
-bool WaitControl::take_wake_up()
-{
-    auto requests = requests_.lock();
-    const bool was_requested = std::exchange(requests->wake_up, false);
-    publish(*requests);
-    return was_requested;
+    return was_pending;
 }
 
 } // namespace jkvm

@@ -16,17 +16,17 @@ namespace jkvm {
 class WaitControl {
 public:
     /// Any thread: ends the current wait and every later one until resume().
-    void interrupt();
-    void resume();
+    void interrupt() { set(&Requests::interrupt, true); }
+    void resume() { set(&Requests::interrupt, false); }
     /// Any thread: requests that pending data be discarded as outdated. Pending until taken.
-    void request_restart();
+    void request_restart() { set(&Requests::restart, true); }
     /// Any thread: requests that the streaming thread check its state. Pending until taken.
-    void request_wake_up();
+    void request_wake_up() { set(&Requests::wake_up, true); }
 
     /// Streaming thread: returns whether a restart was requested, and clears the request.
-    [[nodiscard]] bool take_restart();
+    [[nodiscard]] bool take_restart() { return set(&Requests::restart, false); }
     /// Streaming thread: returns whether a wake-up was requested, and clears the request.
-    [[nodiscard]] bool take_wake_up();
+    [[nodiscard]] bool take_wake_up() { return set(&Requests::wake_up, false); }
     /// Streaming thread: returns whether any request is pending. No system call.
     [[nodiscard]] bool is_set() const { return is_set_; }
     /// Streaming thread: returns whether interrupt() was called after the last resume(). Unlike
@@ -43,7 +43,9 @@ private:
         bool restart = false;
         bool wake_up = false;
     };
-    void publish(const Requests &requests);
+    /// Updates one request, and is_set() and fd() accordingly. Returns the request's previous
+    /// state.
+    bool set(bool Requests::*request, bool is_pending);
 
     Guarded<Requests> requests_; // its lock guards changes of the two below
     std::atomic<bool> is_set_{false};
