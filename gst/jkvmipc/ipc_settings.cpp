@@ -120,7 +120,7 @@ PropertyTable<IpcSettings> ipc_properties(bool is_sink)
     };
 }
 
-std::optional<wire::Dialect> IpcSettings::spoken_dialect() const
+std::optional<wire::Dialect> IpcSettings::fixed_dialect() const
 {
     if (dialect == automatic_dialect)
         return std::nullopt;

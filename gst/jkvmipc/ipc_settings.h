@@ -28,7 +28,7 @@ struct IpcSettings {
     /// `path_unusable` if the group does not exist.
     [[nodiscard]] Result<Endpoint> endpoint() const;
     /// The dialect to use; nothing = that of the peer is recognised, which only a source can do.
-    [[nodiscard]] std::optional<wire::Dialect> spoken_dialect() const;
+    [[nodiscard]] std::optional<wire::Dialect> fixed_dialect() const;
 
     bool is_sink;
     std::string socket_path; ///< empty = the default of the direction

@@ -85,7 +85,7 @@ bool IpcSink::open()
     }
     is_listening_ = endpoint->role == Role::listen;
     path_ = endpoint->path;
-    const auto dialect = settings.ipc.spoken_dialect().value_or(wire::Dialect::v1);
+    const auto dialect = settings.ipc.fixed_dialect().value_or(wire::Dialect::v1);
     auto sender = FrameSender::start({.endpoint = *endpoint,
                                       .dialect = dialect,
                                       .max_queue_time = settings.max_queue_time,
@@ -181,14 +181,14 @@ void IpcSink::send(GstBuffer *buffer, std::span<const std::byte> packet)
     if (!starting.empty())
         sessions_.post_started(starting, running_time(buffer).value_or(running_now(element_)));
     if (!facts)
-        warn_of_drop(1, "the buffer is not a packet of the codec in the caps");
+        log_dropped_frames(1, "the buffer is not a packet of the codec in the caps");
     else if (is_too_large)
-        warn_of_drop(1, "the packet is too large for a message");
+        log_dropped_frames(1, "the packet is too large for a message");
     else if (dropped > 0)
-        warn_of_drop(dropped, "a client reads too slowly");
+        log_dropped_frames(dropped, "a client reads too slowly");
 }
 
-void IpcSink::warn_of_drop(unsigned frames, const char *reason)
+void IpcSink::log_dropped_frames(unsigned frames, const char *reason)
 {
     if (const auto suppressed = drop_warnings_.admit(monotonic_now()))
         GST_WARNING_OBJECT(element_, "dropped %u frames: %s (%u similar warnings suppressed)",

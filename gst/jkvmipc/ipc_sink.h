@@ -65,7 +65,7 @@ private:
     void send(GstBuffer *buffer, std::span<const std::byte> packet);
     std::optional<nanoseconds> running_time(GstBuffer *buffer) const;
     WallTime capture_time(GstBuffer *buffer, nanoseconds duration) const;
-    void warn_of_drop(unsigned frames, const char *reason);
+    void log_dropped_frames(unsigned frames, const char *reason);
     GstStructure *stats() const;
     void post_stats_when_due();
 

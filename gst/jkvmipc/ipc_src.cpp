@@ -80,7 +80,7 @@ bool IpcSrc::open()
     };
     const auto opened =
         engine_.open({.receiver = {.endpoint = std::move(*endpoint),
-                                   .dialect = settings.ipc.spoken_dialect(),
+                                   .dialect = settings.ipc.fixed_dialect(),
                                    .heartbeat_interval = settings.heartbeat_interval,
                                    .pauses = {.seed = g_random_int()},
                                    .policy = settings.policy,

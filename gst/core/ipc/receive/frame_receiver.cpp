@@ -197,11 +197,11 @@ std::optional<FrameReceiver::Event> FrameReceiver::admit(UniqueFd fd, const Peer
         return std::nullopt;
     }
     if (config_.policy != ClientPolicy::replace && is_busy) {
-        invitation_.on_turned_away();
+        reconnect_notice_.on_turned_away();
         return reject(fd.get(), wire::CloseReason::too_many, "another client is served");
     }
     if (!newest_.admit(identify_process(info.pid))) {
-        invitation_.on_turned_away();
+        reconnect_notice_.on_turned_away();
         return reject(fd.get(), wire::CloseReason::replaced,
                       "process " + std::to_string(info.pid) + " was replaced by a newer client");
     }
@@ -307,7 +307,7 @@ FrameReceiver::Event FrameReceiver::lose_connection(Error error)
     const auto now = monotonic_now();
     newest_.on_disconnected();
     if (socket_)
-        invitation_.on_disconnected(*socket_, now);
+        reconnect_notice_.on_disconnected(*socket_, now);
     schedule_.on_closed(now, close_reason_.has_value());
     error_ = std::move(error);
     if (close_reason_)

@@ -7,9 +7,9 @@
 #include "core/ipc/socket/client_policy.h"
 #include "core/ipc/socket/connect_schedule.h"
 #include "core/ipc/socket/connection.h"
-#include "core/ipc/socket/invitation.h"
 #include "core/ipc/socket/listening_socket.h"
 #include "core/ipc/socket/newest_client.h"
+#include "core/ipc/socket/reconnect_notice.h"
 #include "core/ipc/socket/socket_watch.h"
 #include "core/wire/decode.h"
 #include "core/wire/parser.h"
@@ -130,10 +130,10 @@ private:
     Config config_;
     std::optional<ListeningSocket> socket_; // of a listening end only
     ReceiverControl &control_;
-    ConnectSchedule schedule_; // of a connecting end
-    SocketWatch watch_;        // armed while a connecting end has no connection
-    NewestClient newest_;      // of a listening end
-    Invitation invitation_;    // of a listening end
+    ConnectSchedule schedule_;         // of a connecting end
+    SocketWatch watch_;                // armed while a connecting end has no connection
+    NewestClient newest_;              // of a listening end
+    ReconnectNotice reconnect_notice_; // of a listening end
     MonotonicTime deadline_ = MonotonicTime::max(); // of this wait()
     MonotonicTime next_heartbeat_{};
     int unanswered_heartbeats_ = 0; // since the last message

@@ -36,12 +36,12 @@ void ReceiveEngine::close()
 ReceiveEngine::Event ReceiveEngine::next(const std::function<ClockPair()> &read_clocks)
 {
     for (;;) {
-        const bool is_away = received_.lock()->stream.is_away();
+        const bool is_idle = received_.lock()->stream.is_idle();
         // The first attempt to connect precedes the first gap.
-        const bool may_have_gap = std::exchange(has_waited_, true) && is_away;
+        const bool may_have_gap = std::exchange(has_waited_, true) && is_idle;
         if (const auto gap = may_have_gap ? take_due_gap(read_clocks) : std::nullopt)
             return *gap;
-        if (auto event = wait(read_clocks, is_away ? next_gap_ : MonotonicTime::max()))
+        if (auto event = wait(read_clocks, is_idle ? next_gap_ : MonotonicTime::max()))
             return std::move(*event);
     }
 }

@@ -21,7 +21,7 @@ void ReceivedStream::end_connection(bool is_violation)
 {
     stats_.connected = false;
     stats_.protocol_errors += is_violation ? 1 : 0;
-    is_away_ = true;
+    is_idle_ = true;
 }
 
 ReceivedStream::Outcome ReceivedStream::take(const wire::Message &message, const ClockPair &now)
@@ -31,7 +31,7 @@ ReceivedStream::Outcome ReceivedStream::take(const wire::Message &message, const
                    [&](const wire::OpusFrame &frame) { outcome = take_frame(frame, now); },
                    [&](const wire::Config &config) { config_ = config.stream; },
                    [&](const wire::Stop &) {
-                       is_away_ = has_stopped_ = true;
+                       is_idle_ = has_stopped_ = true;
                        timeline_.expect_gap();
                    },
                    [](const wire::OpusConfig &) {},
@@ -48,7 +48,7 @@ ReceivedStream::Outcome ReceivedStream::take_frame(const wire::OpusFrame &frame,
 {
     if (frame.packet.empty()) // legal: neither a frame nor a loss
         return {};
-    is_away_ = false;
+    is_idle_ = false;
 
     ++stats_.frames;
     stats_.bytes += frame.packet.size();
@@ -99,7 +99,7 @@ ReceivedStream::Outcome ReceivedStream::take_frame(const wire::OpusFrame &frame,
 std::optional<Gap> ReceivedStream::announce_gap(nanoseconds running)
 {
     // A frame in flight may be that much older.
-    return is_away_ ? timeline_.announce_gap(running - latency_.value()) : std::nullopt;
+    return is_idle_ ? timeline_.announce_gap(running - latency_.value()) : std::nullopt;
 }
 
 } // namespace jkvm

@@ -88,7 +88,7 @@ public:
     std::optional<Gap> announce_gap(nanoseconds running);
 
     /// Whether there is no sender, or it has not sent a frame yet, or it has stopped.
-    [[nodiscard]] bool is_away() const { return is_away_; }
+    [[nodiscard]] bool is_idle() const { return is_idle_; }
     /// Whether the sender ended its session with a Stop and no frame has followed yet.
     [[nodiscard]] bool has_stopped() const { return has_stopped_; }
     /// The format that the sender announced, or the default.
@@ -107,7 +107,7 @@ private:
     wire::StreamConfig config_;
     ReceiveTimeline timeline_;
     SourceLatencyReport latency_{default_latency};
-    bool is_away_ = true;
+    bool is_idle_ = true;
     bool has_stopped_ = false; // the gap before the next frame is a pause
     bool was_silence_ = false; // the last frame: DTX may omit the frames after it
     Stats stats_;

@@ -8,9 +8,9 @@
 #include "core/ipc/send/peer_table.h"
 #include "core/ipc/socket/client_policy.h"
 #include "core/ipc/socket/connect_schedule.h"
-#include "core/ipc/socket/invitation.h"
 #include "core/ipc/socket/listening_socket.h"
 #include "core/ipc/socket/newest_client.h"
+#include "core/ipc/socket/reconnect_notice.h"
 #include "core/ipc/socket/socket_watch.h"
 
 #include <memory>
@@ -106,7 +106,7 @@ private:
     ConnectSchedule schedule_;                  // of a connecting end
     SocketWatch watch_;                         // armed while a connecting end has no connection
     NewestClient newest_;                       // with ClientPolicy::replace
-    Invitation invitation_;                     // of a listening end
+    ReconnectNotice reconnect_notice_;          // of a listening end
     std::optional<wire::EncoderConfig> reported_request_;
     bool has_new_request_ = false; // received since the last report, even if it is the same
 

@@ -105,7 +105,7 @@ void FrameSender::accept_client()
     if (!refusal)
         return;
     if (const auto reason = close_reason_of(*refusal)) {
-        invitation_.on_turned_away();
+        reconnect_notice_.on_turned_away();
         send_close_reason(connection.get(), {config_.endpoint.direction, config_.dialect}, *reason);
     }
     ++peers_.lock()->counters().rejects;
@@ -245,7 +245,7 @@ void FrameSender::remove(PeerTable &peers, const Removal &removal)
         return;
     newest_.on_disconnected();
     if (socket_)
-        invitation_.on_disconnected(*socket_, now);
+        reconnect_notice_.on_disconnected(*socket_, now);
 }
 
 void FrameSender::report(const Removal &removal)

@@ -322,7 +322,7 @@ TEST_F(ListeningReceiverTest, TurnsAwayADisplacedProcessWhileTheNewestIsConnecte
     EXPECT_EQ(receiver_->wait(), Event::connected);
 }
 
-TEST_F(ListeningReceiverTest, InvitesAProcessThatItTurnedAwayWhenItsClientLeaves)
+TEST_F(ListeningReceiverTest, NotifiesAProcessThatItTurnedAwayWhenItsClientLeaves)
 {
     testing::ClientProcess old_process;
     testing::ClientProcess new_process;

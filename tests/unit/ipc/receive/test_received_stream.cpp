@@ -102,19 +102,19 @@ TEST_F(ReceivedStreamTest, CountsNoLossAfterAStop)
 {
     take(1000ms, 30ms);
     take_control(wire::Stop{});
-    EXPECT_TRUE(stream_.is_away());
+    EXPECT_TRUE(stream_.is_idle());
     EXPECT_TRUE(stream_.announce_gap(2000ms));
     EXPECT_TRUE(take(2010ms, 30ms)->discontinuity);
-    EXPECT_FALSE(stream_.is_away());
+    EXPECT_FALSE(stream_.is_idle());
     EXPECT_EQ(stream_.stats().lost, 0u);
 }
 
 TEST_F(ReceivedStreamTest, TreatsSenderAsAwayUntilItsFirstFrame)
 {
-    EXPECT_TRUE(stream_.is_away());
+    EXPECT_TRUE(stream_.is_idle());
     EXPECT_TRUE(stream_.announce_gap(1000ms));
     take(1010ms, 30ms);
-    EXPECT_FALSE(stream_.is_away());
+    EXPECT_FALSE(stream_.is_idle());
 }
 
 TEST_F(ReceivedStreamTest, DropsFramesFromWithinAnAnnouncedGap)

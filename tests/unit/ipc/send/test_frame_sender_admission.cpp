@@ -109,7 +109,7 @@ TEST_F(FrameSenderReplacementTest, IgnoresTheReasonThatALeavingClientSends)
     EXPECT_FALSE(observer_.event(events_++).removal);
 }
 
-TEST_F(FrameSenderTest, InvitesAClientThatItTurnedAwayWhenThereIsRoom)
+TEST_F(FrameSenderTest, NotifiesAClientThatItTurnedAwayWhenThereIsRoom)
 {
     config_.max_clients = 1;
     start();
