@@ -77,6 +77,33 @@ protected:
     std::string path_ = directory_.file("a.sock");
 };
 
+/// Two talkers and a receiver that serves the first one.
+class TalkerCompetition : public Competition {
+protected:
+    void run_receiver(const std::string &properties)
+    {
+        receiver_ = run("jkvmipcsrc direction=microphone stats-interval=500 socket-path=" + path_ +
+                        " " + properties + " ! fakesink");
+        ASSERT_TRUE(receiver_->wait_for_output("new-state=(GstState)playing"));
+    }
+    void run_first()
+    {
+        first_ = run_sender("direction=microphone");
+        ASSERT_TRUE(receiver_->wait_for_output(connected)) << receiver_->output();
+    }
+    /// Waits until the second talker has printed `result`.
+    void run_second(const std::string &result)
+    {
+        second_ = run_sender("direction=microphone");
+        ASSERT_TRUE(second_->wait_for_output(result)) << second_->output();
+    }
+
+    static constexpr const char *connected = "jkvm-link, reason=(string)connected";
+    ProgramPtr receiver_;
+    ProgramPtr first_;
+    ProgramPtr second_;
+};
+
 TEST_F(Competition, NewestListenerKeepsTheEndWhileItLives)
 {
     const auto sender = run_sender(std::string("dialect=v2 client-policy=replace ") + patient);
@@ -100,54 +127,58 @@ TEST_F(Competition, NewestListenerKeepsTheEndWhileItLives)
     wait_for_reports(*displaced, 2);
 }
 
-TEST_F(Competition, NewestTalkerKeepsTheEndWhileItLives)
+TEST_F(TalkerCompetition, NewestKeepsTheEndWhileItLives)
 {
-    const auto receiver = run(
-        "jkvmipcsrc direction=microphone stats-interval=500 socket-path=" + path_ + " ! fakesink");
-    ASSERT_TRUE(receiver->wait_for_output("new-state=(GstState)playing"));
-    const std::string connected = "jkvm-link, reason=(string)connected";
-    const auto displaced = run_sender("direction=microphone");
-    ASSERT_TRUE(receiver->wait_for_output(connected)) << receiver->output();
-    wait_for_reports(*receiver, 3); // more than a second, the interval between equal messages
-    const auto newest = run_sender("direction=microphone");
-    ASSERT_TRUE(receiver->wait_for_output(connected, 2)) << receiver->output();
-    ASSERT_TRUE(displaced->wait_for_output("jkvm-link, reason=(string)replaced"))
-        << displaced->output();
+    run_receiver("client-policy=replace");
+    run_first();
+    wait_for_reports(*receiver_, 3); // more than a second, the interval between equal messages
+    run_second("jkvm-client, reason=(string)added");
+    ASSERT_TRUE(receiver_->wait_for_output(connected, 2)) << receiver_->output();
+    ASSERT_TRUE(first_->wait_for_output("jkvm-link, reason=(string)replaced")) << first_->output();
 
-    wait_for_reports(*receiver, 8);
-    wait_for_reports(*newest, 1);
-    EXPECT_EQ(last_counter(*receiver, "connects"), 2u) << "more than one takeover";
-    EXPECT_LE(last_counter(*receiver, "rejects"), 20u) << "the pauses did not grow";
-    EXPECT_EQ(last_counter(*newest, "connects"), 1u);
-    EXPECT_EQ(last_counter(*newest, "dropped"), 0u);
+    wait_for_reports(*receiver_, 8);
+    wait_for_reports(*second_, 1);
+    EXPECT_EQ(last_counter(*receiver_, "connects"), 2u) << "more than one takeover";
+    EXPECT_LE(last_counter(*receiver_, "rejects"), 20u) << "the pauses did not grow";
+    EXPECT_EQ(last_counter(*second_, "connects"), 1u);
+    EXPECT_EQ(last_counter(*second_, "dropped"), 0u);
 
-    kill_and_expect(*newest, *receiver, connected);
-    wait_for_reports(*receiver, 2);
+    kill_and_expect(*second_, *receiver_, connected);
+    wait_for_reports(*receiver_, 2);
 }
 
-TEST_F(Competition, TalkersTakeTurnsInAQueue)
+TEST_F(TalkerCompetition, TalkersTakeTurnsInAQueue)
 {
-    const auto receiver = run("jkvmipcsrc direction=microphone client-policy=queue "
-                              "stats-interval=500 socket-path=" +
-                              path_ + " ! fakesink");
-    ASSERT_TRUE(receiver->wait_for_output("new-state=(GstState)playing"));
-    const std::string connected = "jkvm-link, reason=(string)connected";
-    const auto first = run_sender("direction=microphone");
-    ASSERT_TRUE(receiver->wait_for_output(connected)) << receiver->output();
-    const auto second = run_sender("direction=microphone");
-    ASSERT_TRUE(second->wait_for_output("jkvm-client, reason=(string)added")) << second->output();
+    run_receiver("client-policy=queue");
+    run_first();
+    run_second("jkvm-client, reason=(string)added");
 
     // Longer than 2 s, after which a sender disconnects a peer that does not read.
-    wait_for_reports(*receiver, 6);
-    wait_for_reports(*second, 1);
-    EXPECT_EQ(last_counter(*receiver, "connects"), 1u);
-    EXPECT_EQ(last_counter(*receiver, "lost"), 0u);
-    EXPECT_EQ(last_counter(*second, "connects"), 1u);
-    EXPECT_EQ(last_counter(*second, "dropped"), 0u);
+    wait_for_reports(*receiver_, 6);
+    wait_for_reports(*second_, 1);
+    EXPECT_EQ(last_counter(*receiver_, "connects"), 1u);
+    EXPECT_EQ(last_counter(*receiver_, "lost"), 0u);
+    EXPECT_EQ(last_counter(*second_, "connects"), 1u);
+    EXPECT_EQ(last_counter(*second_, "dropped"), 0u);
 
-    kill_and_expect(*first, *receiver, connected);
-    wait_for_reports(*receiver, 2);
-    EXPECT_EQ(last_counter(*second, "connects"), 1u);
+    kill_and_expect(*first_, *receiver_, connected);
+    wait_for_reports(*receiver_, 2);
+    EXPECT_EQ(last_counter(*second_, "connects"), 1u);
+}
+
+TEST_F(TalkerCompetition, FirstKeepsItsPlaceWithPolicyReject)
+{
+    run_receiver("client-policy=reject");
+    run_first();
+    run_second("jkvm-link, reason=(string)too-many");
+    wait_for_reports(*receiver_, 4);
+    EXPECT_EQ(last_counter(*receiver_, "connects"), 1u);
+    EXPECT_EQ(last_counter(*receiver_, "lost"), 0u);
+
+    kill_and_expect(*first_, *receiver_, connected);
+    ASSERT_TRUE(receiver_->wait_for_output("jkvm-session, reason=(string)lost"))
+        << receiver_->output();
+    wait_for_reports(*receiver_, 2);
 }
 
 TEST_F(Competition, FirstListenerKeepsItsPlaceWithPolicyReject)
@@ -165,27 +196,6 @@ TEST_F(Competition, FirstListenerKeepsItsPlaceWithPolicyReject)
     kill_and_expect(*first, *sender, added);
     ASSERT_TRUE(sender->wait_for_output("jkvm-session, reason=(string)lost")) << sender->output();
     wait_for_reports(*second, 2);
-}
-
-TEST_F(Competition, FirstTalkerKeepsItsPlaceWithPolicyReject)
-{
-    const auto receiver = run("jkvmipcsrc direction=microphone client-policy=reject "
-                              "stats-interval=500 socket-path=" +
-                              path_ + " ! fakesink");
-    ASSERT_TRUE(receiver->wait_for_output("new-state=(GstState)playing"));
-    const std::string connected = "jkvm-link, reason=(string)connected";
-    const auto first = run_sender("direction=microphone");
-    ASSERT_TRUE(receiver->wait_for_output(connected)) << receiver->output();
-    const auto second = run_sender("direction=microphone");
-    ASSERT_TRUE(second->wait_for_output("jkvm-link, reason=(string)too-many")) << second->output();
-    wait_for_reports(*receiver, 4);
-    EXPECT_EQ(last_counter(*receiver, "connects"), 1u);
-    EXPECT_EQ(last_counter(*receiver, "lost"), 0u);
-
-    kill_and_expect(*first, *receiver, connected);
-    ASSERT_TRUE(receiver->wait_for_output("jkvm-session, reason=(string)lost"))
-        << receiver->output();
-    wait_for_reports(*receiver, 2);
 }
 
 TEST_F(Competition, ProcessReplacesItsOwnConnection)

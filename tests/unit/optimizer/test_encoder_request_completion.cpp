@@ -36,6 +36,24 @@ protected:
         return completion_.take_due(now_);
     }
 
+    /// Expects that a request with these settings is due.
+    void expect_request(std::uint32_t bitrate, std::uint32_t complexity)
+    {
+        const auto request = take_due();
+        ASSERT_TRUE(request);
+        EXPECT_FALSE(request->is_withdrawal);
+        EXPECT_EQ(request->config.bitrate, bitrate);
+        EXPECT_EQ(request->config.complexity, complexity);
+    }
+    /// Expects that a withdrawal with this estimate is due.
+    void expect_withdrawal(std::uint32_t bitrate)
+    {
+        const auto withdrawal = take_due();
+        ASSERT_TRUE(withdrawal);
+        EXPECT_TRUE(withdrawal->is_withdrawal);
+        EXPECT_EQ(withdrawal->config.bitrate, bitrate);
+    }
+
     MonotonicTime now_{1h};
     EncoderRequestCompletion completion_;
 };
@@ -121,10 +139,7 @@ TEST_F(EncoderRequestCompletionTest, KeepsTheFieldsOfEarlierRequests)
     EXPECT_TRUE(take_due());
     completion_.on_connected(now_);
     completion_.request({.complexity = 7}, now_);
-    const auto request = take_due();
-    ASSERT_TRUE(request);
-    EXPECT_EQ(request->config.bitrate, 64000u);
-    EXPECT_EQ(request->config.complexity, 7u);
+    expect_request(64000, 7);
 }
 
 TEST_F(EncoderRequestCompletionTest, WithdrawsToTheSettingsBeforeTheFirstRequest)
@@ -133,10 +148,7 @@ TEST_F(EncoderRequestCompletionTest, WithdrawsToTheSettingsBeforeTheFirstRequest
     completion_.request({.bitrate = 64000}, now_);
     EXPECT_TRUE(take_due());
     completion_.withdraw({}, now_);
-    const auto withdrawal = take_due();
-    ASSERT_TRUE(withdrawal);
-    EXPECT_TRUE(withdrawal->is_withdrawal);
-    EXPECT_EQ(withdrawal->config.bitrate, 320000u);
+    expect_withdrawal(320000);
 }
 
 TEST_F(EncoderRequestCompletionTest, IgnoresARequestThatContradictsTheStream)
@@ -170,17 +182,10 @@ TEST_F(EncoderRequestCompletionTest, RequestsTheEncodersOwnValueOfAFieldThatIsNo
     EXPECT_TRUE(completion_.set_configured({.bitrate = 64000, .complexity = 7}, now_));
     EXPECT_EQ(take_due().value().config.bitrate, 64000u);
     EXPECT_TRUE(completion_.set_configured({.complexity = 7}, now_));
-    const auto request = take_due();
-    ASSERT_TRUE(request);
-    EXPECT_FALSE(request->is_withdrawal);
-    EXPECT_EQ(request->config.bitrate, 320000u);
-    EXPECT_EQ(request->config.complexity, 7u);
+    expect_request(320000, 7);
 
     EXPECT_TRUE(completion_.set_configured({}, now_));
-    const auto withdrawal = take_due();
-    ASSERT_TRUE(withdrawal);
-    EXPECT_TRUE(withdrawal->is_withdrawal);
-    EXPECT_EQ(withdrawal->config.bitrate, 320000u);
+    expect_withdrawal(320000);
 }
 
 TEST_F(EncoderRequestCompletionTest, PrefersRequestsToConfiguredFieldsUntilTheyAreWithdrawn)
@@ -191,17 +196,10 @@ TEST_F(EncoderRequestCompletionTest, PrefersRequestsToConfiguredFieldsUntilTheyA
     EXPECT_TRUE(completion_.request({.bitrate = 32000}, now_));
     EXPECT_EQ(take_due().value().config.bitrate, 32000u);
     EXPECT_TRUE(completion_.set_configured({.bitrate = 64000, .complexity = 7}, now_));
-    const auto request = take_due();
-    ASSERT_TRUE(request);
-    EXPECT_EQ(request->config.bitrate, 32000u);
-    EXPECT_EQ(request->config.complexity, 7u);
+    expect_request(32000, 7);
 
     completion_.withdraw({}, now_);
-    const auto configured = take_due();
-    ASSERT_TRUE(configured);
-    EXPECT_FALSE(configured->is_withdrawal);
-    EXPECT_EQ(configured->config.bitrate, 64000u);
-    EXPECT_EQ(configured->config.complexity, 7u);
+    expect_request(64000, 7);
 }
 
 TEST_F(EncoderRequestCompletionTest, DoesNotKeepWithdrawnFieldsInARequestThatFollowsAtOnce)
@@ -211,11 +209,7 @@ TEST_F(EncoderRequestCompletionTest, DoesNotKeepWithdrawnFieldsInARequestThatFol
     EXPECT_TRUE(take_due());
     completion_.withdraw({}, now_);
     EXPECT_TRUE(completion_.request({.complexity = 7}, now_));
-    const auto request = take_due();
-    ASSERT_TRUE(request);
-    EXPECT_FALSE(request->is_withdrawal);
-    EXPECT_EQ(request->config.bitrate, 320000u);
-    EXPECT_EQ(request->config.complexity, 7u);
+    expect_request(320000, 7);
 }
 
 TEST_F(EncoderRequestCompletionTest, RefusesConfiguredFieldsThatContradictEachOther)

@@ -14,8 +14,24 @@ using testing::is_closed_by_peer;
 using testing::receive;
 using testing::send_all;
 
+class FrameSenderAdmissionTest : public FrameSenderTest {
+protected:
+    /// Connects a client and expects that it is turned away.
+    void expect_turned_away(RemovalReason reason)
+    {
+        const auto client = connect_to(config_.endpoint.path);
+        EXPECT_EQ(observer_.event(events_++).removal, reason);
+        EXPECT_TRUE(is_closed_by_peer(client.get()));
+    }
+    void expect_served(const UniqueFd &client)
+    {
+        send("x");
+        EXPECT_EQ(receive(client.get(), 18).size(), 18u);
+    }
+};
+
 /// A process whose client is replaced by that of another process.
-class FrameSenderReplacementTest : public FrameSenderTest {
+class FrameSenderReplacementTest : public FrameSenderAdmissionTest {
 protected:
     void replace_client()
     {
@@ -37,20 +53,18 @@ protected:
     UniqueFd newest_;
 };
 
-TEST_F(FrameSenderTest, TurnsAwayClientsAboveTheMaximum)
+TEST_F(FrameSenderAdmissionTest, TurnsAwayClientsAboveTheMaximum)
 {
     start();
     const auto a = add_client();
     const auto b = add_client();
     const auto c = add_client();
-    const auto d = connect_to(config_.endpoint.path);
-    EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::too_many);
-    EXPECT_TRUE(is_closed_by_peer(d.get()));
+    expect_turned_away(RemovalReason::too_many);
     EXPECT_EQ(sender_->stats().rejects, 1u);
     EXPECT_EQ(sender_->stats().connects, 3u);
 }
 
-TEST_F(FrameSenderTest, ServesOnlyTheNewestClientWithPolicyReplace)
+TEST_F(FrameSenderAdmissionTest, ServesOnlyTheNewestClientWithPolicyReplace)
 {
     config_.policy = ClientPolicy::replace;
     start();
@@ -59,8 +73,7 @@ TEST_F(FrameSenderTest, ServesOnlyTheNewestClientWithPolicyReplace)
     EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::replaced);
     EXPECT_EQ(observer_.event(events_++).id, 2u);
     EXPECT_TRUE(is_closed_by_peer(old.get()));
-    send("x");
-    EXPECT_EQ(receive(newest.get(), 18).size(), 18u);
+    expect_served(newest);
 }
 
 TEST_F(FrameSenderReplacementTest, TurnsAwayTheReplacedProcessWhileTheNewestIsConnected)
@@ -70,8 +83,7 @@ TEST_F(FrameSenderReplacementTest, TurnsAwayTheReplacedProcessWhileTheNewestIsCo
     EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::replaced);
     EXPECT_EQ(receive(again.get(), 18).at(17), 2) << "the reason";
     EXPECT_TRUE(is_closed_by_peer(again.get()));
-    send("x");
-    EXPECT_EQ(receive(newest_.get(), 18).size(), 18u);
+    expect_served(newest_);
 
     newest_.reset();
     EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::closed);
@@ -79,7 +91,7 @@ TEST_F(FrameSenderReplacementTest, TurnsAwayTheReplacedProcessWhileTheNewestIsCo
     EXPECT_FALSE(observer_.event(events_++).removal);
 }
 
-TEST_F(FrameSenderTest, SendsTheReasonToAClientThatItTurnsAway)
+TEST_F(FrameSenderAdmissionTest, SendsTheReasonToAClientThatItTurnsAway)
 {
     config_.max_clients = 1;
     config_.dialect = wire::Dialect::v2;
@@ -109,7 +121,7 @@ TEST_F(FrameSenderReplacementTest, IgnoresTheReasonThatALeavingClientSends)
     EXPECT_FALSE(observer_.event(events_++).removal);
 }
 
-TEST_F(FrameSenderTest, NotifiesAClientThatItTurnedAwayWhenThereIsRoom)
+TEST_F(FrameSenderAdmissionTest, NotifiesAClientThatItTurnedAwayWhenThereIsRoom)
 {
     config_.max_clients = 1;
     start();
@@ -128,25 +140,20 @@ TEST_F(FrameSenderTest, NotifiesAClientThatItTurnedAwayWhenThereIsRoom)
     EXPECT_EQ((*second)->wait(before + testing::wait_timeout), FrameReceiver::Event::connected);
 }
 
-TEST_F(FrameSenderTest, TurnsAwayTheSecondClientWithPolicyReject)
+TEST_F(FrameSenderAdmissionTest, TurnsAwayTheSecondClientWithPolicyReject)
 {
     config_.policy = ClientPolicy::reject;
     start();
     const auto first = add_client();
-    const auto second = connect_to(config_.endpoint.path);
-    EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::too_many);
-    EXPECT_TRUE(is_closed_by_peer(second.get()));
-    send("x");
-    EXPECT_EQ(receive(first.get(), 18).size(), 18u);
+    expect_turned_away(RemovalReason::too_many);
+    expect_served(first);
 }
 
-TEST_F(FrameSenderTest, ClosesAClientThatTheApplicationRefuses)
+TEST_F(FrameSenderAdmissionTest, ClosesAClientThatTheApplicationRefuses)
 {
     start();
     observer_.is_refusing = true;
-    const auto refused = connect_to(config_.endpoint.path);
-    EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::forbidden);
-    EXPECT_TRUE(is_closed_by_peer(refused.get()));
+    expect_turned_away(RemovalReason::forbidden);
     EXPECT_EQ(sender_->stats().rejects, 1u);
 }
 
