@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "common/encoder_request.h"
 
-#include "common/fields.h"
-
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -11,8 +9,6 @@
 namespace jkvm {
 
 namespace {
-
-constexpr const char *name = "jkvm-encoder-request";
 
 std::optional<std::int64_t> read_integer(const GValue *value)
 {
@@ -96,7 +92,9 @@ bool read_field(std::string_view field, const GValue *value, EncoderRequestEvent
     return false;
 }
 
-Fields fields_of(const wire::EncoderConfig &config)
+} // namespace
+
+Fields encoder_request_fields(const wire::EncoderConfig &config)
 {
     return std::move(Fields()
                          .set("rate", config.stream.sample_rate)
@@ -110,22 +108,23 @@ Fields fields_of(const wire::EncoderConfig &config)
                          .set("dtx", config.dtx));
 }
 
-} // namespace
-
 GstEvent *make_encoder_request(const wire::EncoderConfig &config)
 {
-    return gst_event_new_custom(GST_EVENT_CUSTOM_UPSTREAM, fields_of(config).release(name));
+    return gst_event_new_custom(GST_EVENT_CUSTOM_UPSTREAM,
+                                encoder_request_fields(config).release(encoder_request_name));
 }
 
 GstEvent *make_encoder_withdrawal(const wire::EncoderConfig &config)
 {
-    return gst_event_new_custom(GST_EVENT_CUSTOM_UPSTREAM,
-                                fields_of(config).set("withdrawn", true).release(name));
+    return gst_event_new_custom(
+        GST_EVENT_CUSTOM_UPSTREAM,
+        encoder_request_fields(config).set("withdrawn", true).release(encoder_request_name));
 }
 
 bool is_encoder_request(GstEvent *event)
 {
-    return GST_EVENT_TYPE(event) == GST_EVENT_CUSTOM_UPSTREAM && gst_event_has_name(event, name);
+    return GST_EVENT_TYPE(event) == GST_EVENT_CUSTOM_UPSTREAM &&
+           gst_event_has_name(event, encoder_request_name);
 }
 
 Result<EncoderRequestEvent> parse_encoder_request(GstEvent *event)

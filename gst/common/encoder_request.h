@@ -2,6 +2,7 @@
 // The upstream event by which a receiver requests other settings of the encoder.
 #pragma once
 
+#include "common/fields.h"
 #include "core/base/result.h"
 #include "core/wire/control.h"
 
@@ -18,11 +19,16 @@ struct EncoderRequestEvent {
     bool is_withdrawal = false;
 };
 
-/// Makes a GST_EVENT_CUSTOM_UPSTREAM whose structure is named jkvm-encoder-request and has the
-/// fields rate (Hz), channels, frame-size (samples per channel), bitrate (bit/s), complexity (0 to
-/// 10), signal (libopus' number), bandwidth (libopus' number), all guint except signal (gint), and
-/// vbr and dtx (gboolean). A sender of the event may leave out any of them, use any integer type,
-/// and add packet-loss-percentage (guint).
+/// The name of the event's structure.
+inline constexpr const char *encoder_request_name = "jkvm-encoder-request";
+
+/// Returns the fields rate (Hz), channels, frame-size (samples per channel), bitrate (bit/s),
+/// complexity (0 to 10), signal (libopus' number), bandwidth (libopus' number), all guint except
+/// signal (gint), and vbr and dtx (gboolean).
+Fields encoder_request_fields(const wire::EncoderConfig &config);
+
+/// Makes a GST_EVENT_CUSTOM_UPSTREAM with these fields. Another sender of the event may leave out
+/// any of them, use any integer type, and add packet-loss-percentage (guint).
 GstEvent *make_encoder_request(const wire::EncoderConfig &config);
 
 /// Makes the same event with the field withdrawn (gboolean) = TRUE: nothing is requested any more,

@@ -39,7 +39,7 @@
  * event jkvm-encoder-request, whose fields are listed on the page of jkvmipcsrc. The requests of several
  * clients are combined: the lowest bitrate, complexity and bandwidth, the longest frame. A request ends
  * when its client withdraws it (Config) or disconnects; after the last one has ended, the event has
- * withdrawn=TRUE.
+ * withdrawn=TRUE. With steering-uids, only the requests of these users count; those of other users are ignored.
  *
  * ## Statistics
  *
@@ -72,7 +72,8 @@
  * | send-buffer, receive-buffer | gint | socket buffer sizes as the kernel counts them (bytes); maximum over the clients |
  * | send-waiting | gint | data that a client has not read, as the kernel counts it (bytes); maximum over the clients |
  * | send-buffer-utilization | gdouble | the same as a share of that client's send-buffer (%) |
- * | clients | GstValueArray of GstStructure | connected clients: id, pid, uid; frames, bytes, dropped (as above); queued-frames (guint), queued here; queued-time (ns), duration of the audio that the client has not read, here and in the kernel; max-queued-time (ns), observed maximum of queued-time; latency-current to latency-trend, from capture to the kernel; send-buffer, receive-buffer, send-waiting (as above) |
+ * | clients | GstValueArray of GstStructure | connected clients: id, pid, uid; frames, bytes, dropped (as above); queued-frames (guint), queued here; queued-time (ns), duration of the audio that the client has not read, here and in the kernel; max-queued-time (ns), observed maximum of queued-time; latency-current to latency-trend, from capture to the kernel; send-buffer, receive-buffer, send-waiting (as above); may-steer (gboolean), whether its requests count; encoder-request (as below), its own request |
+ * | encoder-request | GstStructure | the combined request of the clients, with the fields of jkvm-encoder-request; absent without a request |
  *
  * The same under the names used by JetKVM:
  *

@@ -92,7 +92,8 @@ bool IpcSink::open()
                                       .hold_time = settings.hold_time,
                                       .max_clients = settings.max_clients,
                                       .policy = settings.policy,
-                                      .pauses = {.seed = g_random_int()}},
+                                      .pauses = {.seed = g_random_int()},
+                                      .steering_uids = settings.steering_uids},
                                      *this);
     if (!sender) {
         post_error(element_, sender.error());
@@ -117,6 +118,7 @@ void IpcSink::close()
         auto session = session_.lock();
         session->last = session->sender->stats();
         session->last.peers.clear();
+        session->last.encoder_request.reset();
         sender = std::move(session->sender);
     }
     // Called without the lock, because stop() calls the observer.

@@ -40,6 +40,9 @@ const PropertyTable<IpcSinkSettings> &ipc_sink_properties()
                 between(1U, 1024U), mutable_ready, &S::max_clients),
             row("client-policy", "Client policy", "Which clients are served",
                 OneOf{client_policy_get_type()}, mutable_ready, &S::policy),
+            row("steering-uids", "Steering user ids",
+                "User ids of the clients or servers whose encoder requests count; empty = all",
+                AnyValue{}, mutable_ready, &S::steering_uids),
         }
             .include(ipc_properties(true), &S::ipc);
     return table;

@@ -13,6 +13,7 @@ struct IpcSinkSettings {
     nanoseconds hold_time = FrameSender::Config().hold_time;
     std::size_t max_clients = FrameSender::Config().max_clients;
     ClientPolicy policy = ClientPolicy::share;
+    std::vector<uid_t> steering_uids;
 };
 
 const PropertyTable<IpcSinkSettings> &ipc_sink_properties();

@@ -1,12 +1,22 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "ipc_sink_stats.h"
 
+#include "common/encoder_request.h"
 #include "common/latency_fields.h"
 #include "common/stream_record.h"
 
 namespace jkvm {
 
 namespace {
+
+/// Returns the field encoder-request, or none if nothing is requested.
+Fields request_field(const std::optional<wire::EncoderConfig> &request)
+{
+    Fields fields;
+    if (request)
+        fields.set("encoder-request", encoder_request_name, encoder_request_fields(*request));
+    return fields;
+}
 
 Fields describe_stats(const PeerStats &client)
 {
@@ -20,7 +30,9 @@ Fields describe_stats(const PeerStats &client)
                          .append(latency_fields(client.sent.latency))
                          .set("send-buffer", client.buffers.send)
                          .set("receive-buffer", client.buffers.receive)
-                         .set("send-waiting", client.send_buffer_used));
+                         .set("send-waiting", client.send_buffer_used)
+                         .set("may-steer", client.may_steer)
+                         .append(request_field(client.encoder_request)));
 }
 
 /// The maximum of each buffer and queue statistic over all clients.
@@ -96,6 +108,7 @@ GstStructure *make_structure(const IpcSinkStats &stats)
         .set("channel_buffer_size", stats.queue_capacity)
         .set("channel_current_size", worst.queued_frames)
         .set("connected", !sender.peers.empty())
+        .append(request_field(sender.encoder_request))
         .set("clients", "client", std::move(clients))
         .release("application/x-jkvm-ipcsink-stats");
 }

@@ -31,7 +31,7 @@ protected:
           sending_("audiotestsrc is-live=true samplesperbuffer=480 num-buffers=-1 ! "
                    "audio/x-raw,rate=48000,channels=2 ! opusenc bitrate=320000 "
                    "bitrate-type=cbr frame-size=10 ! "
-                   "identity name=tap ! jkvmipcsink dialect=v2 socket-path=" +
+                   "identity name=tap ! jkvmipcsink name=sending dialect=v2 socket-path=" +
                    path_),
           receiving_("jkvmipcsrc name=src dialect=v2 socket-path=" + path_ +
                      " ! fakesink name=sink")
@@ -88,6 +88,29 @@ TEST_F(EncoderRequestTest, ReachesTheSendersPipeline)
     gboolean dtx = FALSE;
     EXPECT_TRUE(gst_structure_get_boolean(gst_message_get_structure(message.get()), "dtx", &dtx));
     EXPECT_TRUE(dtx);
+}
+
+TEST_F(EncoderRequestTest, IsInTheStatisticsOfTheSender)
+{
+    auto *sink = sending_.element("sending");
+    connect();
+    EXPECT_FALSE(gst_structure_has_field(testing::stats_of(sink).get(), "encoder-request"));
+    EXPECT_TRUE(push(request("bitrate", G_TYPE_UINT, 32000U)));
+    arrived();
+    const auto stats = testing::stats_of(sink);
+    const auto *clients = gst_structure_get_value(stats.get(), "clients");
+    ASSERT_EQ(gst_value_array_get_size(clients), 1u);
+    const auto *client = gst_value_get_structure(gst_value_array_get_value(clients, 0));
+    gboolean may_steer = FALSE;
+    EXPECT_TRUE(gst_structure_get_boolean(client, "may-steer", &may_steer));
+    EXPECT_TRUE(may_steer);
+    for (const auto *owner : {static_cast<const GstStructure *>(stats.get()), client}) {
+        const auto *value = gst_structure_get_value(owner, "encoder-request");
+        ASSERT_NE(value, nullptr);
+        guint bitrate = 0;
+        EXPECT_TRUE(gst_structure_get_uint(gst_value_get_structure(value), "bitrate", &bitrate));
+        EXPECT_EQ(bitrate, 32000u);
+    }
 }
 
 TEST_F(EncoderRequestTest, KeepsTheStreamsValuesOfFieldsItDoesNotName)

@@ -46,7 +46,7 @@ FrameSender::FrameSender(Config config, Observer &observer, std::optional<Listen
     : config_(std::move(config)), observer_(observer), socket_(std::move(socket)),
       schedule_(config_.pauses), watch_(socket_ ? "" : config_.endpoint.path),
       peers_(poll_, wire::Format{config_.endpoint.direction, config_.dialect},
-             config_.max_queue_time, effective_hold_time(config_))
+             config_.max_queue_time, effective_hold_time(config_), config_.steering_uids)
 {}
 
 FrameSender::~FrameSender()

@@ -32,6 +32,8 @@ public:
         std::size_t max_clients = 8;               ///< of a listening end
         ClientPolicy policy = ClientPolicy::share; ///< of a listening end
         ConnectSchedule::Config pauses;            ///< of a connecting end
+        /// Users of the peers whose encoder requests count; empty = all.
+        std::vector<uid_t> steering_uids = {};
     };
     using Stats = SenderStats;
 

@@ -214,7 +214,7 @@ void FrameSender::handle_peer(std::uint64_t id, std::uint32_t events)
         result = peers->on_event(id, events);
         if (!result)
             return;
-        has_new_request_ |= result->read.encoder_request.has_value();
+        has_new_request_ |= result->has_new_request;
         // Only a server gives reasons for the end of a connection.
         if (socket_ && result->removal && result->removal->reason != RemovalReason::violation)
             result->removal->reason = RemovalReason::closed;

@@ -217,6 +217,7 @@ std::optional<PeerTable::EventResult> PeerTable::on_event(std::uint64_t id, std:
         read = entry.dialogue.receive(entry.peer);
     if (read.encoder_request || read.has_withdrawn_request)
         entry.encoder_request = read.encoder_request;
+    result.has_new_request = read.encoder_request && may_steer(entry.info);
     if (read.close_reason)
         entry.close_reason = read.close_reason;
     entry.has_stopped |= read.has_stopped;
@@ -237,11 +238,17 @@ std::optional<PeerTable::EventResult> PeerTable::on_event(std::uint64_t id, std:
     return result;
 }
 
+bool PeerTable::may_steer(const PeerInfo &peer) const
+{
+    return steering_uids_.empty() ||
+           std::ranges::find(steering_uids_, peer.uid) != steering_uids_.end();
+}
+
 std::optional<wire::EncoderConfig> PeerTable::encoder_request() const
 {
     std::optional<wire::EncoderConfig> request;
     for (const auto &[id, entry] : peers_) {
-        if (entry.encoder_request)
+        if (entry.encoder_request && may_steer(entry.info))
             request = request ? cheapest(*request, *entry.encoder_request) : *entry.encoder_request;
     }
     return request;
@@ -281,8 +288,10 @@ SenderStats PeerTable::stats() const
         const auto &peer = entry.peer;
         add_counters(stats, peer);
         stats.peers.push_back({entry.info, peer.counters(), peer.queued(), peer.queued_frames(),
-                               entry.buffers, send_buffer_used(peer.fd())});
+                               entry.buffers, send_buffer_used(peer.fd()), entry.encoder_request,
+                               may_steer(entry.info)});
     }
+    stats.encoder_request = encoder_request();
     return stats;
 }
 

@@ -31,7 +31,9 @@ struct PeerStats {
     nanoseconds queued{0};
     std::size_t queued_frames = 0;
     BufferSizes buffers;
-    int send_buffer_used = 0; ///< bytes, as the kernel counts them
+    int send_buffer_used = 0;                           ///< bytes, as the kernel counts them
+    std::optional<wire::EncoderConfig> encoder_request; ///< until it is withdrawn
+    bool may_steer = true;                              ///< whether its encoder request counts
 };
 
 /// Every counter only grows while the sender lives.
@@ -52,6 +54,7 @@ struct SenderStats {
     LatencyMonitor latency;                 ///< from capture of the first sample to send()
     LatencyHistogram delivery;              ///< from capture to the kernel, over all peers
     std::vector<PeerStats> peers;           ///< connected now
+    std::optional<wire::EncoderConfig> encoder_request; ///< of all peers, combined
 };
 
 /// Not thread-safe: FrameSender guards it. The poll outlives it; its token for a peer is the peer's
@@ -64,10 +67,12 @@ public:
     static constexpr nanoseconds max_stall = std::chrono::seconds(2);
 
     /// `hold_time`: duration of the frames that are held while no peer is connected, for the next
-    /// one; 0 = none.
+    /// one; 0 = none. `steering_uids`: users of the peers whose encoder requests count; empty =
+    /// all.
     PeerTable(EventPoll &poll, wire::Format format, nanoseconds max_queue_time,
-              nanoseconds hold_time)
-        : poll_(poll), format_(format), max_queue_time_(max_queue_time), held_(hold_time)
+              nanoseconds hold_time, std::vector<uid_t> steering_uids)
+        : poll_(poll), format_(format), max_queue_time_(max_queue_time), held_(hold_time),
+          steering_uids_(std::move(steering_uids))
     {}
 
     struct SendResult {
@@ -106,13 +111,14 @@ public:
 
     struct EventResult {
         PeerDialogue::ReadResult read;
+        bool has_new_request = false;   ///< the peer sent an encoder request that counts
         std::optional<Removal> removal; ///< the peer has to be removed
     };
     /// Handles an event of the poll; nothing for a peer that was removed meanwhile.
     std::optional<EventResult> on_event(std::uint64_t id, std::uint32_t events);
 
-    /// The settings that satisfy the requests of all peers: the lowest cost in each field. Nothing
-    /// if no peer requests anything.
+    /// The settings that satisfy the requests of all peers that may steer: the lowest cost in each
+    /// field. Nothing if none of them requests anything.
     [[nodiscard]] std::optional<wire::EncoderConfig> encoder_request() const;
 
     /// Writes the queued messages, followed by a Stop on the microphone path. Blocks until
@@ -139,6 +145,7 @@ private:
         MonotonicTime last_progress = {}; // ... and when that was, or when nothing was queued
     };
 
+    [[nodiscard]] bool may_steer(const PeerInfo &peer) const;
     bool is_microphone() const { return format_.direction == wire::Direction::microphone; }
     static bool is_too_slow(const Entry &entry, MonotonicTime now);
     [[nodiscard]] OutgoingMessage make_frame(std::span<const std::byte> packet, WallTime captured,
@@ -155,6 +162,7 @@ private:
     std::map<std::uint64_t, Entry> peers_;
     std::optional<wire::StreamConfig> stream_;
     FrameHold held_;
+    std::vector<uid_t> steering_uids_;
     SenderStats stats_; // without `peers`, which is made on demand
 };
 

@@ -2,7 +2,10 @@
 // Tests how FrameSender combines the encoder requests of its clients.
 #include "ipc/send/frame_sender_test.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <thread>
 
 namespace jkvm {
 namespace {
@@ -96,6 +99,37 @@ TEST_F(FrameSenderRequest, HasTheLongestFrameAndTheMinimumOfTheOtherFields)
     EXPECT_EQ(config->stream.frame_size, 960u); // 40 ms
     EXPECT_EQ(config->complexity, 1u);
     EXPECT_TRUE(config->dtx);
+}
+
+TEST_F(FrameSenderRequest, IsPartOfTheStatistics)
+{
+    start_v2();
+    const auto first = add_client();
+    const auto second = add_client();
+    EXPECT_FALSE(sender_->stats().encoder_request);
+    request(first, 48000);
+    EXPECT_EQ(next_detail(), "bitrate 48000");
+    request(second, 64000);
+    EXPECT_EQ(next_detail(), "bitrate 48000");
+    const auto stats = sender_->stats();
+    EXPECT_EQ(stats.encoder_request.value().bitrate, 48000u);
+    ASSERT_EQ(stats.peers.size(), 2u);
+    EXPECT_EQ(stats.peers[0].encoder_request.value().bitrate, 48000u);
+    EXPECT_EQ(stats.peers[1].encoder_request.value().bitrate, 64000u);
+}
+
+TEST_F(FrameSenderRequest, IsIgnoredIfItsUserMayNotSteer)
+{
+    config_.steering_uids = {::geteuid() + 1};
+    start_v2();
+    auto client = add_client();
+    request(client, 48000);
+    const auto deadline = monotonic_now() + testing::wait_timeout;
+    while (!sender_->stats().peers.at(0).encoder_request && monotonic_now() < deadline)
+        std::this_thread::yield();
+    client.reset();
+    // A request that counts would have been reported before.
+    EXPECT_EQ(observer_.event(events_++).removal, RemovalReason::closed);
 }
 
 } // namespace
