@@ -25,15 +25,17 @@ constexpr GstClockTime longest_loss = 120 * GST_MSECOND;
 
 std::optional<MonotonicTime> AudioSink::due_at(GstClockTime running) const
 {
-    if (!GST_CLOCK_TIME_IS_VALID(running) || !gst_base_sink_get_sync(sink_) ||
-        !clock_of(element_).clock)
+    if (!GST_CLOCK_TIME_IS_VALID(running) || !gst_base_sink_get_sync(sink_))
         return std::nullopt;
-    const auto [now, monotonic] =
-        read_together([this] { return running_now(element_); }, [] { return monotonic_now(); });
-    const nanoseconds due(static_cast<GstClockTimeDiff>(running) +
+    const auto of = clock_of(element_);
+    if (!of.clock)
+        return std::nullopt;
+    const auto [now, monotonic] = read_together(
+        [&of] { return gst_clock_get_time(of.clock.get()); }, [] { return monotonic_now(); });
+    const nanoseconds due(static_cast<GstClockTimeDiff>(running) + of.base_time +
                           static_cast<GstClockTimeDiff>(gst_base_sink_get_latency(sink_)) +
                           gst_base_sink_get_ts_offset(sink_));
-    return monotonic + (due - now);
+    return monotonic + (due - nanoseconds(static_cast<GstClockTimeDiff>(now)));
 }
 
 GstClockTime AudioSink::queueing_time(GstClockTime running) const

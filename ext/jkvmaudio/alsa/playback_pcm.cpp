@@ -2,9 +2,9 @@
 #include "alsa/playback_pcm.h"
 
 #include "alsa/alsa_log.h"
+#include "alsa/s16_samples.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <utility>
@@ -26,33 +26,6 @@ void store_sample(snd_pcm_format_t format, float sample, std::byte *to)
     const int bytes = is_16_bit ? 2 : format == SND_PCM_FORMAT_S24_3LE ? 3 : 4;
     for (int i = 0; i < bytes; ++i)
         to[i] = static_cast<std::byte>(bits >> (8 * i));
-}
-
-/// Stores samples as S16LE, rounded and clipped as by store_sample(). Uses vector types, because
-/// the compiler does not vectorise a loop that clips.
-void store_s16(std::span<const float> samples, std::byte *to)
-{
-    constexpr std::size_t width = 4;
-    using Floats [[gnu::vector_size(4 * width)]] = float;
-    using Ints [[gnu::vector_size(4 * width)]] = std::int32_t;
-    using Shorts [[gnu::vector_size(2 * width)]] = std::int16_t;
-    constexpr Floats lowest = Floats{} - 32768.0F;
-    constexpr Floats highest = Floats{} + 32767.0F;
-    constexpr float rounding = 12582912; // 1.5 * 2^23: the lowest bits of a sum are an integer
-    for (; samples.size() >= width && std::endian::native == std::endian::little;
-         samples = samples.subspan(width), to += sizeof(Shorts)) {
-        Floats values;
-        std::memcpy(&values, samples.data(), sizeof values);
-        values *= 32768.0F;
-        values = values > lowest ? values : lowest;
-        values = values < highest ? values : highest;
-        const auto stored = __builtin_convertvector(std::bit_cast<Ints>(values + rounding), Shorts);
-        std::memcpy(to, &stored, sizeof stored);
-    }
-    for (const float sample : samples) {
-        store_sample(SND_PCM_FORMAT_S16_LE, sample, to);
-        to += 2;
-    }
 }
 
 std::size_t bytes_of(snd_pcm_format_t format)

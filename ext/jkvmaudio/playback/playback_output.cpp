@@ -13,8 +13,9 @@ namespace {
 
 // Silence in the ring while the clock is unknown: more than the step of a coarse pointer.
 constexpr nanoseconds unlocked_reserve = 45ms;
-// Interval of the searches for an edge of the pointer.
-constexpr nanoseconds search_interval = 15ms;
+// Interval of the searches for an edge of the pointer. It is longer than a packet, because a packet
+// causes a reading, which suffices if the pointer is exact.
+constexpr nanoseconds search_interval = 25ms;
 // The hardware may have fetched this much audio already, so it is not removed from the ring.
 constexpr nanoseconds rewind_margin = 3ms;
 
@@ -38,7 +39,7 @@ Status PlaybackOutput::open(const AlsaDevice::Config &config)
         edges_ = PointerEdgeDetector(rate);
     }
     resampler_.reset();
-    mean_driver_delay_.reset();
+    driver_delay_.reset();
     stall_ = PointerStallDetector(pcm_->format().is_coarse ? pcm_->format().period : 0ns);
     return Done{};
 }
@@ -51,6 +52,7 @@ Status PlaybackOutput::start()
     control_.realign();
     next_due_.reset();
     search_from_ = {};
+    driver_delay_.restart();
     pitch_set_ = {}; // a host resets the control when it starts to record
     if (resampler_)
         resampler_->reset();
@@ -78,22 +80,11 @@ PlaybackPcm::Outcome PlaybackOutput::update()
         clock_.observe(pcm_->pointer(), *edge);
         search_from_ = is_ready() ? now + search_interval : now;
         position_ = Position{clock_.to_time(pcm_->pointer()), *edge};
-        measure_driver_delay();
+        // The driver's delay is valid only directly after the pointer was read.
+        if (driver_delay_.is_due(now))
+            driver_delay_.on_measurement(pcm_->driver_delay(), now);
     }
     return outcome;
-}
-
-void PlaybackOutput::measure_driver_delay()
-{
-    constexpr nanoseconds tolerance = 1ms;
-    constexpr int smoothing = 16;
-    const auto measured = pcm_->driver_delay();
-    if (!mean_driver_delay_)
-        mean_driver_delay_ = driver_delay_ = measured;
-    else
-        *mean_driver_delay_ += (measured - *mean_driver_delay_) / smoothing;
-    if (std::chrono::abs(*mean_driver_delay_ - driver_delay_) > tolerance)
-        driver_delay_ = *mean_driver_delay_;
 }
 
 MonotonicTime PlaybackOutput::next_update(MonotonicTime now) const
@@ -190,7 +181,7 @@ bool PlaybackOutput::write(std::span<const float> samples, unsigned channels,
     const auto duration = stream_time(static_cast<double>(frames));
     // The next output of the resampler belongs to the input that it still holds.
     const auto held = stream_time(resampler_ ? resampler_->held() : 0);
-    const auto begin = due ? *due - held - driver_delay_ : clock_.time_of(pcm_->written());
+    const auto begin = due ? *due - held - driver_delay_.value() : clock_.time_of(pcm_->written());
     const auto step = control_.next(clock_, pcm_->written(), begin, stretch_);
     if (pitch_control_)
         set_pitch_for(step.ratio);
@@ -205,7 +196,7 @@ bool PlaybackOutput::write(std::span<const float> samples, unsigned channels,
         }
         samples = samples.subspan(late * channels);
     }
-    next_due_ = (due ? *due : begin + driver_delay_) + duration;
+    next_due_ = (due ? *due : begin + driver_delay_.value()) + duration;
     if (resampler_)
         resampler_->set_ratio(ratio_);
     write_resampled(samples);
@@ -239,7 +230,7 @@ void PlaybackOutput::write_resampled(std::span<const float> samples)
         pcm_->write(samples, channels_);
     while (resampler_ && !samples.empty()) {
         const auto chunk =
-            samples.first(std::min(samples.size(), VariableResampler::largest_input * channels_));
+            samples.first(std::min(samples.size(), resampler_->largest_input() * channels_));
         pcm_->write(resampler_->process(chunk), channels_);
         samples = samples.subspan(chunk.size());
     }
@@ -277,12 +268,13 @@ MonotonicTime PlaybackOutput::playout_end() const
 {
     if (!is_ready())
         return MonotonicTime::min();
-    return clock_.time_of(pcm_->written() - silence_tail_) + driver_delay_;
+    return clock_.time_of(pcm_->written() - silence_tail_) + driver_delay_.value();
 }
 
 nanoseconds PlaybackOutput::delay() const
 {
-    return (follows_clock_ && !pitch_control_ ? VariableResampler::delay : 0ns) + driver_delay_;
+    return (follows_clock_ && !pitch_control_ ? VariableResampler::delay : 0ns) +
+           driver_delay_.value();
 }
 
 } // namespace jkvm

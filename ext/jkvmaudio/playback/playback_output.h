@@ -4,6 +4,7 @@
 
 #include "alsa/pitch_control.h"
 #include "alsa/playback_pcm.h"
+#include "core/playback/driver_delay.h"
 #include "core/playback/playback_clock.h"
 #include "core/playback/playback_control.h"
 #include "core/playback/pointer_edge_detector.h"
@@ -102,8 +103,6 @@ public:
 private:
     static constexpr unsigned needed_edges = 3;
 
-    /// The driver's delay is valid only directly after the pointer was read.
-    void measure_driver_delay();
     /// Constant as long as the device is open and its pitch control works, because playback with
     /// and without the resampler differs in delay.
     [[nodiscard]] bool needs_resampler() const;
@@ -131,12 +130,11 @@ private:
     PitchControlFactory open_pitch_control_;
     std::unique_ptr<PitchControl> pitch_control_;
     MonotonicTime pitch_set_{};
+    DriverDelay driver_delay_;
     double stretch_ = 0; // ppm
     double ratio_ = 1;
     std::uint64_t realignments_ = 0;
-    std::optional<Position> position_;               // not taken yet
-    std::optional<nanoseconds> mean_driver_delay_{}; // over about 16 measurements
-    nanoseconds driver_delay_{0};                    // as included in delay()
+    std::optional<Position> position_; // not taken yet
 };
 
 } // namespace jkvm

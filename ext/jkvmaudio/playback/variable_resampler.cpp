@@ -22,6 +22,7 @@ Result<VariableResampler> VariableResampler::create(unsigned channels, unsigned 
     VariableResampler resampler;
     resampler.channels_ = channels;
     resampler.out_rate_ = static_cast<int>(std::int64_t{base_rate} * device_rate / rate);
+    resampler.largest_input_ = std::size_t{rate} / 50 * rate / std::max(rate, device_rate);
     auto *options = gst_structure_new_empty("resampler");
     gst_audio_resampler_options_set_quality(GST_AUDIO_RESAMPLER_METHOD_KAISER, 4, base_rate,
                                             resampler.out_rate_, options);
@@ -41,7 +42,7 @@ Result<VariableResampler> VariableResampler::create(unsigned channels, unsigned 
         return Error{ErrorKind::out_of_resources, std::to_string(device_rate) + " Hz",
                      "gst_audio_resampler_new"};
     // Twice the nominal size leaves room for every ratio that the control loop chooses.
-    resampler.output_.resize(2 * (largest_input * device_rate / rate + 64) * channels);
+    resampler.output_.resize(2 * (resampler.largest_input_ * device_rate / rate + 64) * channels);
     resampler.set_ratio(1);
     return resampler;
 }

@@ -19,8 +19,6 @@ namespace jkvm {
 class VariableResampler {
 public:
     static constexpr unsigned rate = 48000; ///< Hz, of the input
-    /// Maximum input of one call, in frames: 5 ms.
-    static constexpr std::size_t largest_input = rate / 200;
     static constexpr nanoseconds delay = nanoseconds(std::chrono::seconds(32)) / rate;
 
     /// `device_rate`: nominal rate of the output in Hz. Errors: out_of_resources.
@@ -28,7 +26,9 @@ public:
 
     /// `ratio`: output frames per input frame, relative to the nominal rates. One step is 0.42 ppm.
     void set_ratio(double ratio);
-    /// Resamples interleaved input of at most largest_input frames. The result is valid until the
+    /// Maximum input of one call, in frames: 20 ms for a device of up to 48 kHz, less for others.
+    [[nodiscard]] std::size_t largest_input() const { return largest_input_; }
+    /// Resamples interleaved input of at most largest_input() frames. The result is valid until the
     /// next call.
     std::span<const float> process(std::span<const float> input);
     /// Number of input frames whose output was not returned yet.
@@ -44,6 +44,7 @@ private:
 
     std::unique_ptr<GstAudioResampler, Free> handle_;
     unsigned channels_ = 0;
+    std::size_t largest_input_ = 0;
     int out_rate_ = 0;
     double input_per_output_ = 1; // frames
     double held_ = 0;

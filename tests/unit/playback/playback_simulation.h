@@ -16,7 +16,7 @@ struct SimulatedDevice {
     std::uint64_t step = 1; ///< frames by which its pointer moves at once
     nanoseconds stall{0};   ///< how long both threads are held up, at most
     nanoseconds stall_every{0};
-    nanoseconds pause = std::chrono::milliseconds(15); ///< between the searches for an edge
+    nanoseconds pause = std::chrono::milliseconds(25); ///< between the searches for an edge
 };
 
 /// Plays packets of 20 ms. One thread writes each packet when the ring should hold 24 ms, another
