@@ -96,7 +96,7 @@ void AudioSrc::change_codec(const std::function<void(CodecControl &)> &change)
 
 bool AudioSrc::handle_encoder_request(GstEvent *event)
 {
-    auto parsed = parse_encoder_request(event);
+    auto parsed = parse_encoder_request(event, codec_.lock()->direction());
     if (!parsed) {
         post_warning(element_, parsed.error());
         return false;

@@ -32,9 +32,10 @@
  * have no effect in combination, or reduce the quality, are used, but cause a warning (LIBRARY,
  * SETTINGS).
  *
- * The upstream event jkvm-encoder-request (fields frame-size and rate, bitrate, complexity, dtx,
- * packet-loss-percentage) changes the encoder until one of the properties is set or the event is
- * repeated with withdrawn=TRUE. The bitrate stays within `min-bitrate` and `max-bitrate`.
+ * The upstream event jkvm-encoder-request (fields quality, frame-size and rate, bitrate, complexity,
+ * dtx, packet-loss-percentage) changes the encoder until one of the properties is set or the event is
+ * repeated with withdrawn=TRUE. Of a quality, the frame size, bitrate, complexity and dtx are applied,
+ * unless the event has a field for them. The bitrate stays within `min-bitrate` and `max-bitrate`.
  *
  * `mute` and `volume` fade within one frame. A muted stream is encoded silence, 3 bytes per frame.
  *

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "common/encoder_request.h"
 
+#include "core/opus/quality_preset.h"
+
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -57,11 +59,28 @@ bool read(const GValue *value, std::optional<bool> &field)
     return true;
 }
 
+/// Writes the value to `field`. False if it is not the nick of a quality.
+bool read(const GValue *value, std::optional<Quality> &field)
+{
+    const char *nick = G_VALUE_HOLDS_STRING(value) ? g_value_get_string(value) : nullptr;
+    field = nick != nullptr ? find_quality(nick) : std::nullopt;
+    return field.has_value();
+}
+
+/// What the fields of an event contain.
+struct ParsedFields {
+    EncoderRequestEvent event; // without the fields of `quality`
+    std::optional<Quality> quality;
+};
+
 /// False for an unknown field and for a value that it cannot have. Values that are only invalid
 /// together are left to EncoderConfig::is_valid().
-bool read_field(std::string_view field, const GValue *value, EncoderRequestEvent &event)
+bool read_field(std::string_view field, const GValue *value, ParsedFields &parsed)
 {
+    auto &event = parsed.event;
     auto &fields = event.fields;
+    if (field == "quality")
+        return read(value, parsed.quality);
     if (field == "rate")
         return read(value, 8000, 48000, fields.sample_rate);
     if (field == "channels")
@@ -127,14 +146,14 @@ bool is_encoder_request(GstEvent *event)
            gst_event_has_name(event, encoder_request_name);
 }
 
-Result<EncoderRequestEvent> parse_encoder_request(GstEvent *event)
+Result<EncoderRequestEvent> parse_encoder_request(GstEvent *event, wire::Direction direction)
 {
     const auto *structure = gst_event_get_structure(event);
-    EncoderRequestEvent request;
+    ParsedFields parsed;
     for (int i = 0; i < gst_structure_n_fields(structure); ++i) {
         const char *field = gst_structure_nth_field_name(structure, static_cast<guint>(i));
         const auto *value = gst_structure_get_value(structure, field);
-        if (read_field(field, value, request))
+        if (read_field(field, value, parsed))
             continue;
         gchar *text = gst_value_serialize(value);
         Error error{ErrorKind::request_invalid, std::string(field) + "=" + (text ? text : ""),
@@ -142,6 +161,9 @@ Result<EncoderRequestEvent> parse_encoder_request(GstEvent *event)
         g_free(text);
         return error;
     }
+    auto &request = parsed.event;
+    if (parsed.quality)
+        request.fields = preset_fields(direction, *parsed.quality).merged_with(request.fields);
     return request;
 }
 

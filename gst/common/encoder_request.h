@@ -5,6 +5,7 @@
 #include "common/fields.h"
 #include "core/base/result.h"
 #include "core/wire/control.h"
+#include "core/wire/message.h"
 
 #include <gst/gst.h>
 
@@ -28,7 +29,8 @@ inline constexpr const char *encoder_request_name = "jkvm-encoder-request";
 Fields encoder_request_fields(const wire::EncoderConfig &config);
 
 /// Makes a GST_EVENT_CUSTOM_UPSTREAM with these fields. Another sender of the event may leave out
-/// any of them, use any integer type, and add packet-loss-percentage (guint).
+/// any of them, use any integer type, and add packet-loss-percentage (guint) and quality
+/// (gchararray, the nick of a preset), over which the other fields take precedence.
 GstEvent *make_encoder_request(const wire::EncoderConfig &config);
 
 /// Makes the same event with the field withdrawn (gboolean) = TRUE: nothing is requested any more,
@@ -38,8 +40,8 @@ GstEvent *make_encoder_withdrawal(const wire::EncoderConfig &config);
 
 [[nodiscard]] bool is_encoder_request(GstEvent *event);
 
-/// Error: `request_invalid` for an event with a field that is unknown, has the wrong type or is out
-/// of its range; the subject names it.
-Result<EncoderRequestEvent> parse_encoder_request(GstEvent *event);
+/// `direction`: selects the table of presets. Error: `request_invalid` for an event with a field
+/// that is unknown, has the wrong type or is out of its range; the subject names it.
+Result<EncoderRequestEvent> parse_encoder_request(GstEvent *event, wire::Direction direction);
 
 } // namespace jkvm

@@ -76,6 +76,7 @@
  *
  * | field | type | range | meaning |
  * |---|---|---|---|
+ * | quality | gchararray | low, medium, high, ultra | preset of jkvmaudiosrc; the other fields take precedence over it |
  * | rate | guint | 8000, 12000, 16000, 24000, 48000 | sample rate (Hz) |
  * | channels | guint | 1 to 2 | coded channels |
  * | frame-size | guint | 2.5 to 120 ms | samples per channel in a packet, at rate |

@@ -13,7 +13,7 @@ namespace jkvm {
 bool IpcSrc::handle_encoder_request(GstEvent *event)
 {
     GST_DEBUG_OBJECT(element_, "%" GST_PTR_FORMAT, static_cast<void *>(event));
-    auto parsed = parse_encoder_request(event);
+    auto parsed = parse_encoder_request(event, direction_);
     if (!parsed) {
         post_warning(element_, parsed.error());
         return false;

@@ -50,21 +50,6 @@ GType dtx_get_type()
     return type;
 }
 
-/// The fields that a quality of jkvmaudiosrc sets.
-wire::EncoderConfigFields fields_of_preset(wire::Direction direction, Quality quality)
-{
-    const auto preset = quality_preset(direction, quality);
-    return {.sample_rate = preset.rate,
-            .channels = preset.channels,
-            .frame_size = static_cast<std::uint32_t>(preset.frame * preset.rate / 1s),
-            .bitrate = preset.bitrate,
-            .complexity = preset.complexity,
-            .vbr = preset.bitrate_type != BitrateType::cbr,
-            .signal = static_cast<std::int32_t>(preset.signal),
-            .bandwidth = static_cast<std::uint32_t>(preset.bandwidth),
-            .dtx = preset.dtx};
-}
-
 } // namespace
 
 wire::EncoderConfigFields RequestedSettings::fields(wire::Direction direction,
@@ -72,7 +57,7 @@ wire::EncoderConfigFields RequestedSettings::fields(wire::Direction direction,
 {
     wire::EncoderConfigFields fields;
     if (quality >= 0)
-        fields = fields_of_preset(direction, static_cast<Quality>(quality));
+        fields = preset_fields(direction, static_cast<Quality>(quality));
     if (bitrate > 0)
         fields.bitrate = static_cast<std::uint32_t>(bitrate);
     if (complexity >= 0)

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/opus/quality_preset.h"
 
+#include <algorithm>
+#include <array>
+
 namespace jkvm {
 
 using namespace std::chrono_literals;
@@ -47,6 +50,29 @@ EncoderSettings quality_preset(wire::Direction direction, Quality quality)
             .signal = row.signal,
             .bandwidth = side.bandwidth,
             .dtx = row.dtx};
+}
+
+wire::EncoderConfigFields preset_fields(wire::Direction direction, Quality quality)
+{
+    const auto preset = quality_preset(direction, quality);
+    return {.sample_rate = preset.rate,
+            .channels = preset.channels,
+            .frame_size = static_cast<std::uint32_t>(preset.frame * preset.rate / 1s),
+            .bitrate = preset.bitrate,
+            .complexity = preset.complexity,
+            .vbr = preset.bitrate_type != BitrateType::cbr,
+            .signal = static_cast<std::int32_t>(preset.signal),
+            .bandwidth = static_cast<std::uint32_t>(preset.bandwidth),
+            .dtx = preset.dtx};
+}
+
+std::optional<Quality> find_quality(std::string_view nick)
+{
+    constexpr std::array<std::string_view, rows.size()> nicks{"low", "medium", "high", "ultra"};
+    const auto *const found = std::ranges::find(nicks, nick);
+    if (found == nicks.end())
+        return std::nullopt;
+    return static_cast<Quality>(found - nicks.begin());
 }
 
 unsigned capture_channels(wire::Direction direction)

@@ -37,7 +37,7 @@ protected:
         g_object_get(src(), name, &value, nullptr);
         return value;
     }
-    void send_request(const char *field, GType type, guint value)
+    void send_request(const char *field, GType type, auto value)
     {
         const auto pad =
             GstRef<GstPad>::adopt(gst_element_get_static_pad(pipeline_->element("sink"), "sink"));
@@ -258,6 +258,19 @@ TEST_F(CaptureCoding, WithdrawnRequestRestoresTheOwnersSettings)
     follow_to_length(20ms);
     EXPECT_EQ(bitrate_stat(), 192000u);
     EXPECT_EQ(int_property("quality"), static_cast<int>(Quality::high));
+}
+
+TEST_F(CaptureCoding, AppliesARequestedQuality)
+{
+    open("buffer-time=1000000 quality=low");
+    follow();
+    send_request("quality", G_TYPE_STRING, "ultra");
+    follow_to_length(10ms);
+    EXPECT_EQ(bitrate_stat(), 320000u);
+    EXPECT_EQ(int_property("quality"), static_cast<int>(Quality::low));
+    send_request("withdrawn", G_TYPE_BOOLEAN, TRUE);
+    follow_to_length(40ms);
+    EXPECT_EQ(bitrate_stat(), 32000u);
 }
 
 TEST_F(CaptureCoding, RequestEndsWithTheSession)

@@ -137,6 +137,22 @@ TEST_F(EncoderRequestTest, KeepsTheFieldsOfEarlierRequests)
     EXPECT_EQ(field(message, "bitrate"), 64000u);
 }
 
+TEST_F(EncoderRequestTest, MayNameAQualityBesidesOtherFields)
+{
+    connect();
+    EXPECT_TRUE(push(gst_structure_new("jkvm-encoder-request", "bitrate", G_TYPE_UINT, 48000,
+                                       "quality", G_TYPE_STRING, "low", nullptr)));
+    const auto low = arrived();
+    EXPECT_EQ(field(low, "bitrate"), 48000u);
+    EXPECT_EQ(field(low, "complexity"), 1u);
+    EXPECT_EQ(field(low, "rate"), 24000u);
+    EXPECT_EQ(field(low, "frame-size"), 960u);
+    EXPECT_TRUE(push(request("quality", G_TYPE_STRING, "ultra")));
+    const auto ultra = arrived();
+    EXPECT_EQ(field(ultra, "bitrate"), 320000u);
+    EXPECT_EQ(field(ultra, "frame-size"), 480u);
+}
+
 TEST_F(EncoderRequestTest, AcceptsEveryIntegerType)
 {
     connect();
@@ -154,6 +170,7 @@ TEST_F(EncoderRequestTest, IsRefusedWithAWarningIfAFieldIsUnknownOrOutOfRange)
     for (auto *fields :
          {request("bitrte", G_TYPE_UINT, 64000U), request("bitrate", G_TYPE_UINT, 10U),
           request("bitrate", G_TYPE_INT, -1), request("complexity", G_TYPE_UINT, 11U),
+          request("quality", G_TYPE_STRING, "unset"), request("quality", G_TYPE_INT, 1),
           request("bitrate", G_TYPE_STRING, "64000"), request("frame-size", G_TYPE_UINT, 7000U)}) {
         EXPECT_FALSE(push(fields));
         EXPECT_TRUE(receiving_.wait_for(GST_MESSAGE_WARNING));

@@ -63,6 +63,25 @@ TEST(QualityPreset, MatchesJetKvmInBothDirections)
     }
 }
 
+TEST(QualityPreset, IsACompleteRequest)
+{
+    const auto fields = preset_fields(Direction::microphone, Quality::low);
+    EXPECT_TRUE(fields.is_complete());
+    EXPECT_EQ(fields.sample_rate, 16000u);
+    EXPECT_EQ(fields.frame_size, 640u); // 40 ms
+    EXPECT_EQ(fields.bitrate, 16000u);
+    EXPECT_EQ(fields.signal, wire::EncoderConfig::signal_voice);
+    EXPECT_EQ(fields.vbr, true);
+}
+
+TEST(QualityPreset, IsFoundByItsNick)
+{
+    EXPECT_EQ(find_quality("low"), Quality::low);
+    EXPECT_EQ(find_quality("ultra"), Quality::ultra);
+    EXPECT_FALSE(find_quality("unset"));
+    EXPECT_FALSE(find_quality(""));
+}
+
 TEST(QualityPreset, MediumOutputIsTheDefault)
 {
     EXPECT_EQ(quality_preset(Direction::output, Quality::medium), EncoderSettings{});
