@@ -48,7 +48,7 @@
  * ## Unavailable devices
  *
  * While no device works, packets are consumed at the rate of the clock and dropped. Opening the devices
- * is retried at once, then after pauses of 100 to 300 ms. Outdated audio is never played: playback
+ * is retried at once, then after pauses of 100 to 200 ms. Outdated audio is never played: playback
  * continues with the packet that is due. `on-device-lost` selects an error or EOS instead. A state
  * change never waits for the device, because the element's own thread opens it.
  *

@@ -42,7 +42,7 @@
  * ## Unavailable devices
  *
  * While no device works, the element pushes silence at the pace of the clock, without a gap in the
- * timestamps, and retries the devices: at once, then after pauses of 100 to 300 ms. Audio returns
+ * timestamps, and retries the devices: at once, then after pauses of 100 to 200 ms. Audio returns
  * within half a second of a device. `on-device-lost` selects an error or EOS instead. The message
  * jkvm-device, described below, has the reason.
  *

@@ -41,10 +41,10 @@ const char *name_of(DeviceTrouble trouble);
 class DeviceSupervisor {
 public:
     /// The first attempt after a device was lost is immediate; further ones follow after growing
-    /// pauses. Even with the longest pause, and the time to open a device and to capture a frame,
-    /// audio returns within half a second of the device.
+    /// pauses. Even with two of the longest pauses, because the reopened device failed again, and
+    /// the time to open a device and to capture a frame, audio returns within half a second.
     static constexpr nanoseconds first_pause = std::chrono::milliseconds(100);
-    static constexpr nanoseconds longest_pause = std::chrono::milliseconds(300);
+    static constexpr nanoseconds longest_pause = std::chrono::milliseconds(200);
     /// A device that ran for less than this keeps its back-off interval.
     static constexpr nanoseconds success = std::chrono::seconds(1);
     /// How long after the end of a frame a running device may take to deliver the next one: twice

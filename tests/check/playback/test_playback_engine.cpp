@@ -321,6 +321,28 @@ INSTANTIATE_TEST_SUITE_P(
                       Fault{"SuspendWithoutResume", {"noresume 3", "suspend"}, {}}),
     [](const auto &info) { return info.param.name; });
 
+TEST_F(PlaybackEngineTest, PlaysWithin500msWhenTheDeviceFailsTwice)
+{
+    start();
+    play(500ms);
+    // The pauses between attempts to open the device grow to the longest one.
+    for (int i = 0; i < 5; ++i) {
+        pcm_.send("err EIO");
+        play(400ms);
+    }
+    const auto failed = now();
+    pcm_.send("err EIO");
+    const auto opened = pcm_.count_log("opened");
+    while (pcm_.count_log("opened") == opened && now() < failed + 1s)
+        play(packet);
+    pcm_.send("err EIO");
+    play(1s);
+    const auto errors = measure_playout(stop(), due(), failed + 100ms);
+    EXPECT_GE(errors.frames, 20000u);
+    EXPECT_GE(errors.first - failed, 250ms) << "the device has not failed twice";
+    EXPECT_LE(errors.first - failed, 500ms);
+}
+
 TEST_F(PlaybackEngineTest, EndsWithTheLastSample)
 {
     start();

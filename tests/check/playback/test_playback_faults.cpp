@@ -13,9 +13,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdlib>
 #include <functional>
 #include <iostream>
+#include <sstream>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -144,6 +147,22 @@ protected:
         return now();
     }
 
+    /// Returns what the device was asked for since shortly before `event`, in ms after it.
+    [[nodiscard]] std::string describe_log(nanoseconds event) const
+    {
+        constexpr double lead = 20; // ms
+        std::string text;
+        std::istringstream lines(pcm_.log());
+        double seconds = 0;
+        std::string process;
+        for (std::string entry; lines >> seconds >> process && std::getline(lines, entry);) {
+            const double ms = 1e3 * (seconds - std::chrono::duration<double>(event).count());
+            if (ms > -lead)
+                text += ' ' + std::to_string(std::lround(ms)) + ':' + entry + ';';
+        }
+        return text;
+    }
+
     /// Causes the first `kinds` faults `rounds` times. Expects audio after each of them, within
     /// 500 ms in the median, and no growth after the first round, when buffers have their final
     /// sizes.
@@ -154,10 +173,14 @@ protected:
         long memory = 0;
         std::vector<nanoseconds> delays;
         std::array<nanoseconds, all_kinds> longest{};
+        std::string longest_log;
         for (int round = 0; round <= rounds; ++round) {
             for (std::size_t kind = 0; kind < kinds; ++kind) {
-                const auto delay = wait_for_audio(cause_fault(kind));
+                const auto event = cause_fault(kind);
+                const auto delay = wait_for_audio(event);
                 ASSERT_LT(delay, wait_timeout) << "fault " << kind << " of round " << round;
+                if (std::ranges::all_of(delays, [&](auto other) { return delay > other; }))
+                    longest_log = describe_log(event);
                 delays.push_back(delay);
                 longest.at(kind) = std::max(longest.at(kind), delay);
             }
@@ -176,7 +199,7 @@ protected:
                   << *median / 1ms << " ms, longest of each fault";
         for (std::size_t kind = 0; kind < kinds; ++kind)
             std::cout << ' ' << longest.at(kind) / 1ms;
-        std::cout << " ms\n";
+        std::cout << " ms; the device in the longest one (ms):" << longest_log << '\n';
     }
 
     static constexpr std::size_t all_kinds = 8;
