@@ -24,6 +24,11 @@
  * not displace each other endlessly. A client that was turned away, for this reason or because there were
  * too many, comes back as soon as a served client disconnects.
  *
+ * With mute, each frame is replaced by coded silence of the same duration, channels and mode, from the next
+ * frame on. Timestamps and statistics are those of the original frames. A decoder fades within a few
+ * milliseconds, in SILK and hybrid modes to silence within about 60 ms. In these modes a voiced frame that
+ * follows starts as after a loss.
+ *
  * The socket path is claimed with a lock on PATH.lock. The socket file of a crashed server is
  * replaced; that of a running server, and any file that is not a socket, is left alone.
  *
@@ -57,6 +62,7 @@
  * | dropped-disconnected | guint64 | frames still queued for a client when its connection ended, summed over all clients |
  * | dropped-invalid | guint64 | buffers that are not an Opus packet |
  * | dropped-too-large | guint64 | packets that are too large for a message of the dialect |
+ * | muted | guint64 | frames replaced by silence because of mute |
  * | connects | guint64 | connections made |
  * | rejects | guint64 | clients turned away: too many, replaced or forbidden |
  * | protocol-errors | guint64 | clients disconnected for a protocol violation |

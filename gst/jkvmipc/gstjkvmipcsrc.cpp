@@ -43,6 +43,11 @@
  * sent as a Config. For a v2 server, set dialect=v2: its frames cannot be told from those of v1. With
  * heartbeat-interval, the connection to a peer that sends nothing for three intervals is closed.
  *
+ * With mute, each frame is replaced by coded silence of the same duration, channels and mode, from the next
+ * frame on. Timestamps and statistics are those of the original frames. A decoder fades within a few
+ * milliseconds, in SILK and hybrid modes to silence within about 60 ms. In these modes a voiced frame that
+ * follows starts as after a loss.
+ *
  * A jkvm:// URI holds all settings in one string: jkvm:///run/a.sock?direction=microphone&mode=listen,
  * or jkvm:///@NAME for an abstract socket. Every property that can be set in READY is a parameter.
  *
@@ -117,6 +122,7 @@
  * | dropped-early | guint64 | frames captured before running time 0 |
  * | dropped-late | guint64 | frames captured more than 40 ms before the end of a GAP event, or 1 s before the end of the last buffer |
  * | lost | guint64 | missing frames, calculated from the gaps between timestamps; pauses of the sender do not count |
+ * | muted | guint64 | frames replaced by silence because of mute |
  * | implausible-timestamps | guint64 | frames whose capture time was more than 1 s in the future or 10 s in the past; their arrival was used |
  * | drift-ppm | gdouble | how much faster the sender's sample clock (packet durations) runs than its capture times, averaged over up to 64 s (ppm) |
  * | protocol-errors | guint64 | connections closed for a protocol violation |

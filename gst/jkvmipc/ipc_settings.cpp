@@ -116,6 +116,8 @@ PropertyTable<IpcSettings> ipc_properties(bool is_sink)
             "User ids that a client or server may have, besides the user id of this process; "
             "empty = every user that the file mode admits",
             AnyValue{}, mutable_ready, &S::allowed_uids),
+        row("mute", "Mute", "Whether to replace the audio by coded silence", AnyValue{},
+            mutable_playing, &S::mute),
         stats_interval_row(&S::report_interval),
     };
 }

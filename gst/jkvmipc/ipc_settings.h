@@ -39,6 +39,7 @@ struct IpcSettings {
     mode_t socket_mode = Endpoint().mode;
     std::string socket_group; ///< empty = the process's own
     std::vector<uid_t> allowed_uids;
+    bool mute = false;
     nanoseconds report_interval = StatsReport::default_interval; ///< 0 = never
 };
 

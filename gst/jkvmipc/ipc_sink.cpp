@@ -8,6 +8,7 @@
 #include "common/encoder_request.h"
 #include "common/mapped_buffer.h"
 #include "core/opus/packet_facts.h"
+#include "core/opus/silence_packet.h"
 #include "ipc_sink_stats.h"
 
 #define GST_CAT_DEFAULT jkvm_ipc_sink_debug
@@ -104,7 +105,7 @@ bool IpcSink::open()
                     endpoint->path.c_str(), wire::name(dialect).c_str());
     auto session = session_.lock();
     session->last = {};
-    session->dropped_invalid = session->dropped_too_large = 0;
+    session->dropped_invalid = session->dropped_too_large = session->muted = 0;
     session->max_packet = wire::traits(dialect).max_payload;
     session->max_queue_time = settings.max_queue_time;
     session->sender = std::move(*sender);
@@ -163,6 +164,8 @@ GstFlowReturn IpcSink::render(GstBuffer *buffer)
 void IpcSink::send(GstBuffer *buffer, std::span<const std::byte> packet)
 {
     GST_LOG_OBJECT(element_, "%" GST_PTR_FORMAT, static_cast<void *>(buffer));
+    const bool is_muted = settings_.lock()->ipc.mute;
+    std::optional<SilencePacket> silence;
     std::optional<PacketFacts> facts;
     bool is_too_large = false;
     unsigned dropped = 0;
@@ -170,6 +173,10 @@ void IpcSink::send(GstBuffer *buffer, std::span<const std::byte> packet)
     {
         auto session = session_.lock();
         facts = packet_facts(session->codec, packet);
+        if (facts && is_muted) {
+            packet = silence.emplace(session->codec, packet).bytes();
+            ++session->muted;
+        }
         is_too_large = packet.size() > session->max_packet;
         if (facts && !is_too_large) {
             session->frame_duration = facts->duration;
@@ -226,6 +233,7 @@ GstStructure *IpcSink::stats() const
         stats.sender = session->sender ? session->sender->stats() : session->last;
         stats.dropped_invalid = session->dropped_invalid;
         stats.dropped_too_large = session->dropped_too_large;
+        stats.muted = session->muted;
         if (session->frame_duration > 0ns)
             stats.queue_capacity =
                 static_cast<guint>(session->max_queue_time / session->frame_duration);

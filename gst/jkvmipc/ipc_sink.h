@@ -55,6 +55,7 @@ private:
         FrameSender::Stats last;             // of the previous sender
         guint64 dropped_invalid = 0;
         guint64 dropped_too_large = 0;
+        guint64 muted = 0;
         std::size_t max_packet = 0; // of the dialect (bytes)
         nanoseconds max_queue_time{0};
         nanoseconds frame_duration{0}; // of the last frame

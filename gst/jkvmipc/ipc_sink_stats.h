@@ -11,6 +11,7 @@ struct IpcSinkStats {
     FrameSender::Stats sender;
     guint64 dropped_invalid = 0;
     guint64 dropped_too_large = 0;
+    guint64 muted = 0;        ///< frames replaced by silence
     guint queue_capacity = 0; ///< frames that may wait for a client; 0 before the first one
 };
 

@@ -6,6 +6,7 @@
 #include "common/codec_caps.h"
 #include "common/element_error.h"
 #include "core/base/overload.h"
+#include "core/opus/silence_packet.h"
 #include "ipc_src_stats.h"
 
 #define GST_CAT_DEFAULT jkvm_ipc_src_debug
@@ -99,6 +100,7 @@ bool IpcSrc::open()
     reported_loss_ = -1;
     has_warned_of_request_ = false;
     unsupported_properties_ = 0;
+    muted_ = 0;
     is_open_ = true;
     apply_requested_settings();
     return true;
@@ -278,7 +280,13 @@ void IpcSrc::log_loss(const ReceiveEngine::Frame &frame)
 
 GstRef<GstBuffer> IpcSrc::make_buffer(const ReceiveEngine::Frame &frame)
 {
-    auto buffer = session_->pool.acquire_copy(frame.packet);
+    std::optional<SilencePacket> silence;
+    auto packet = frame.packet;
+    if (settings_.lock()->ipc.mute) {
+        packet = silence.emplace(engine_.stream_config().codec, packet).bytes();
+        ++muted_;
+    }
+    auto buffer = session_->pool.acquire_copy(packet);
     session_->capture_time.set(buffer.get(), frame.captured, frame.duration);
     GST_BUFFER_PTS(buffer.get()) = static_cast<GstClockTime>(frame.time.count());
     GST_BUFFER_DURATION(buffer.get()) = static_cast<GstClockTime>(frame.duration.count());
@@ -345,6 +353,7 @@ GstStructure *IpcSrc::stats() const
     receive.requests_unsupported += unsupported_properties_;
     return make_structure({.receive = receive,
                            .pool = pool_monitor_.lock()->stats(),
+                           .muted = muted_,
                            .scheduling = priority_.granted()});
 }
 

@@ -110,6 +110,7 @@ private:
     // Since open(): the warning is posted once.
     std::atomic<bool> has_warned_of_request_ = false;
     std::atomic<std::uint64_t> unsupported_properties_ = 0;
+    std::atomic<std::uint64_t> muted_ = 0;                // frames, since open()
     wire::Direction direction_ = wire::Direction::output; // set before is_open_
     Guarded<EncoderRequestCompletion> requests_;          // locked before settings_
     int reported_loss_ = -1; // packet-loss-percentage; accessed while requests_ is locked

@@ -13,6 +13,7 @@ namespace jkvm {
 struct IpcSrcStats {
     ReceiveEngine::Stats receive;
     PacketPool::Stats pool;
+    std::uint64_t muted = 0; ///< frames replaced by silence
     ThreadPriority::Granted scheduling = ThreadPriority::Granted::normal;
 };
 

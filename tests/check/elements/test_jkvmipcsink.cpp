@@ -236,6 +236,26 @@ TEST_F(JkvmIpcSink, ListsEachClientInTheStatistics)
     EXPECT_EQ(bytes, 19u);
 }
 
+TEST_F(JkvmIpcSink, SendsCodedSilenceWhileMuted)
+{
+    const auto client = add_client();
+    const auto next_packet = [&](std::size_t size) {
+        const auto message = receive(client.get(), 17 + size);
+        return std::string(message.begin() + std::min<std::ptrdiff_t>(17, std::ssize(message)),
+                           message.end());
+    };
+    push("\xFC\x01\x02\x03", 0);
+    g_object_set(element_, "mute", TRUE, nullptr);
+    push("\xFC\x04\x05\x06", 20 * GST_MSECOND);
+    g_object_set(element_, "mute", FALSE, nullptr);
+    push("\xFC\x07\x08\x09", 40 * GST_MSECOND);
+    EXPECT_EQ(next_packet(4), "\xFC\x01\x02\x03");
+    EXPECT_EQ(next_packet(3), "\xFC\xFF\xFE");
+    EXPECT_EQ(next_packet(4), "\xFC\x07\x08\x09");
+    EXPECT_EQ(stat(element_, "muted"), 1u);
+    EXPECT_EQ(stat(element_, "frames"), 3u);
+}
+
 /// A sink on the microphone path, and a server that reads every byte that it sends.
 class JkvmIpcSinkMicrophone : public JkvmIpcSink {
 protected:

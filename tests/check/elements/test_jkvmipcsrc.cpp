@@ -12,6 +12,8 @@
 
 #include <unistd.h>
 
+#include <array>
+
 namespace jkvm {
 namespace {
 
@@ -98,6 +100,23 @@ TEST_F(JkvmIpcSrc, PushesFrameWithItsCaptureTimeAndDuration)
     EXPECT_TRUE(GST_BUFFER_IS_DISCONT(buffer.get()));
     EXPECT_EQ(gst_buffer_memcmp(buffer.get(), 0, packet.data(), packet.size()), 0);
     EXPECT_EQ(gst_buffer_get_size(buffer.get()), packet.size());
+}
+
+TEST_F(JkvmIpcSrc, PushesCodedSilenceWhileMuted)
+{
+    const std::array<std::uint8_t, 3> silence{0xFC, 0xFF, 0xFE};
+    g_object_set(element_, "mute", TRUE, nullptr);
+    connect();
+    send_frame(30);
+    const auto muted = pull();
+    EXPECT_EQ(gst_buffer_get_size(muted.get()), silence.size());
+    EXPECT_EQ(gst_buffer_memcmp(muted.get(), 0, silence.data(), silence.size()), 0);
+    EXPECT_EQ(GST_BUFFER_DURATION(muted.get()), 20 * GST_MSECOND);
+    g_object_set(element_, "mute", FALSE, nullptr);
+    send_frame(10);
+    EXPECT_EQ(gst_buffer_memcmp(pull().get(), 0, packet.data(), packet.size()), 0);
+    EXPECT_EQ(stat(element_, "muted"), 1u);
+    EXPECT_EQ(stat(element_, "frames"), 2u);
 }
 
 TEST_F(JkvmIpcSrc, StartsEachFrameAtTheEndOfThePreviousOne)
