@@ -4,7 +4,7 @@
 //
 //   playback-bench drift PPM SECONDS SKIP CHAIN   the clock of the device is off by PPM: distortion
 //                                                 and playout errors of a tone, after SKIP s
-//   playback-bench blocked CHAIN                  the device is frozen for 3 s
+//   playback-bench blocked SECONDS CHAIN          the device is frozen for that long
 //   playback-bench replug CHAIN                   the device is removed for 1 s
 //   playback-bench missing CHAIN                  the device appears 1 s after the start
 //
@@ -186,30 +186,33 @@ Figures measure_drift(const std::string &chain, const std::string &ppm, double s
             {"jumps", static_cast<double>(figures.jumps)}};
 }
 
-Figures measure_blocked(const std::string &chain)
+/// Plays 1 s, causes a fault, ends it after `duration` s, and plays on for 1 s.
+Figures measure_fault(const std::string &chain, double duration, void (*begin)(TestPcm &),
+                      void (*end)(TestPcm &))
 {
     TestPcm pcm({.format = "S16_LE"});
     Run run(chain, pcm, ramp_at);
     run.play_until(1);
-    pcm.send("freeze 3600000");
-    run.play_until(4);
+    begin(pcm);
+    run.play_until(1 + duration);
     const double event = monotonic_seconds();
-    pcm.send("freeze 0");
-    run.play_until(5.5);
+    end(pcm);
+    run.play_until(2 + duration);
     return find_first_audio(pcm, run, event);
+}
+
+Figures measure_blocked(const std::string &chain, double duration)
+{
+    return measure_fault(
+        chain, duration, [](TestPcm &pcm) { pcm.send("freeze 3600000"); },
+        [](TestPcm &pcm) { pcm.send("freeze 0"); });
 }
 
 Figures measure_replug(const std::string &chain)
 {
-    TestPcm pcm({.format = "S16_LE"});
-    Run run(chain, pcm, ramp_at);
-    run.play_until(1);
-    pcm.send("unplug");
-    run.play_until(2);
-    const double event = monotonic_seconds();
-    pcm.clear_open_errno();
-    run.play_until(3.5);
-    return find_first_audio(pcm, run, event);
+    return measure_fault(
+        chain, 1, [](TestPcm &pcm) { pcm.send("unplug"); },
+        [](TestPcm &pcm) { pcm.clear_open_errno(); });
 }
 
 Figures measure_missing(const std::string &chain)
@@ -221,7 +224,7 @@ Figures measure_missing(const std::string &chain)
         run.play_until(1);
         const double event = monotonic_seconds();
         pcm.clear_open_errno();
-        run.play_until(3);
+        run.play_until(2);
         return find_first_audio(pcm, run, event);
     } catch (const std::runtime_error &) { // the pipeline does not start
         return {};
@@ -236,8 +239,8 @@ std::optional<Figures> measure(const std::vector<std::string> &arguments)
     if (is("drift", 5))
         return measure_drift(arguments[4], arguments[1], std::stod(arguments[2]),
                              std::stod(arguments[3]));
-    if (is("blocked", 2))
-        return measure_blocked(arguments[1]);
+    if (is("blocked", 3))
+        return measure_blocked(arguments[2], std::stod(arguments[1]));
     if (is("replug", 2))
         return measure_replug(arguments[1]);
     if (is("missing", 2))
@@ -254,7 +257,8 @@ int main(int argc, char **argv)
         const auto figures = measure({argv + 1, argv + argc});
         if (!figures) {
             std::fputs("usage: playback-bench drift PPM SECONDS SKIP CHAIN\n"
-                       "       playback-bench {blocked|replug|missing} CHAIN\n",
+                       "       playback-bench blocked SECONDS CHAIN\n"
+                       "       playback-bench {replug|missing} CHAIN\n",
                        stderr);
             return 2;
         }

@@ -19,9 +19,12 @@ DRIFTS = (1000, -1000)  # ppm
 SETTLE_S = 10           # until the playout error has settled
 DRIFT_S = 14
 QUICK_SETTLE_S, QUICK_DRIFT_S = 3, 5
+QUICK_PEER_S = 0.5, 1.5  # the errors of the peers do not decrease
+BLOCKED_S, QUICK_BLOCKED_S = 3, 0.5
 SETTLE = 10             # packets; the device was started and its clock is known
 SETTLE_QUEUES = 50      # packets; each slot of the sink's queue was used
 SLOWDOWNS = (8, 32)     # of the time under valgrind; the second one if packets were late
+QUICK_SLOWDOWNS = (4, 8)
 ATTEMPTS = 3            # on a busy machine packets may be late
 # Plugins of both chains.
 PLUGINS = ("libgstjkvmaudio", "libgstalsa", "libgstaudioconvert", "libgstaudioresample", "libgstopus")
@@ -71,14 +74,15 @@ def count_two_runs(chain, packets):
 
 def count_instructions(chain, quick):
     packets = 10 if quick else 30
+    slowdowns = QUICK_SLOWDOWNS if quick else SLOWDOWNS
     programs.refresh_registry()
-    for slowdown in SLOWDOWNS:
+    for slowdown in slowdowns:
         os.environ["SLOW_TIME"] = str(slowdown)
         try:
             counts = count_two_runs(chain, packets)
             break
         except subprocess.CalledProcessError:  # packets were late
-            if slowdown == SLOWDOWNS[-1]:
+            if slowdown == slowdowns[-1]:
                 raise
     # The difference removes the costs that do not depend on the number of packets.
     total, decoder, resampler = ((b - a) / packets / 1000 for a, b in zip(*counts))
@@ -128,13 +132,17 @@ def event_figures(event, result):
 def measure(subject, quick):
     sink, costly_chain = subject.how
     end, settle = (QUICK_DRIFT_S, QUICK_SETTLE_S) if quick else (DRIFT_S, SETTLE_S)
+    if quick and subject.kind == PEER:
+        settle, end = QUICK_PEER_S
+    blocked_s = QUICK_BLOCKED_S if quick else BLOCKED_S
     values = {}
     # They play in real time and need little processor time.
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        events = {event: pool.submit(play, scenario, sink) for event, scenario in
-                  (("blocked 3 s", "blocked"), ("replugged", "replug"),
-                   ("missing at start", "missing"))}
-        concurrent.futures.wait(events.values())  # a sink without a device may use a whole core
+    with concurrent.futures.ThreadPoolExecutor(max_workers=8) as pool:
+        events = {"blocked 3 s": pool.submit(play, "blocked", blocked_s, sink),
+                  "replugged": pool.submit(play, "replug", sink),
+                  "missing at start": pool.submit(play, "missing", sink)}
+        if not quick or subject.kind == PEER:  # without a device, a peer may use a whole core
+            concurrent.futures.wait(events.values())
         drifts = {ppm: pool.submit(play, "drift", ppm, end, settle, sink) for ppm in DRIFTS}
         allocations = pool.submit(count_allocations, costly_chain) if costly_chain else None
         for ppm, result in drifts.items():
@@ -172,8 +180,10 @@ ROW = Row(
              Figure("resampler", "thousand"),
              Figure("beyond decoder and resampler", "thousand", goals=(Goal(0.5, SKEW),))),
     measure=measure, rounds=1, quick_rounds=1,
-    notes=(f"Drift: a tone of 997 Hz on a 16 bit device, from {SETTLE_S} s to {DRIFT_S} s "
-           f"({QUICK_SETTLE_S} s to {QUICK_DRIFT_S} s with --quick). A step by more than 10 µs is a "
-           "jump. Without a value: the chain did not play again. Instructions: opusdec ! "
-           "audioconvert ! audioresample ! alsasink with its defaults, against jkvmaudiosink; none "
-           "of the stock elements resamples.",))
+    notes=(f"Drift: a tone of 997 Hz on a 16 bit device, from {SETTLE_S} s to {DRIFT_S} s. A step by "
+           "more than 10 µs is a jump. With --quick, the tone is measured from "
+           f"{QUICK_SETTLE_S} s to {QUICK_DRIFT_S} s, before the estimated rate of the clock has settled "
+           f"to the goal of THD+N, for the peers from {QUICK_PEER_S[0]} s to {QUICK_PEER_S[1]} s, and the "
+           f"device is blocked for {QUICK_BLOCKED_S} s. Without a value: the chain did not play again. "
+           "Instructions: opusdec ! audioconvert ! audioresample ! alsasink with its defaults, against "
+           "jkvmaudiosink; none of the stock elements resamples.",))
