@@ -91,6 +91,7 @@ constexpr std::array metrics = std::to_array<Metric>({
     {"dropped-no-device", stats, any, counter, one, "jkvm_frames_dropped_total", "reason=no-device", ""},
     {"dropped-flush", stats, any, counter, one, "jkvm_frames_dropped_total", "reason=flush", ""},
     {"lost", stats, any, counter, one, "jkvm_frames_lost_total", "", "Frames that never arrived, derived from gaps between timestamps"},
+    {"muted", stats, any, counter, one, "jkvm_frames_muted_total", "", "Frames that jkvmipcsink or jkvmipcsrc replaced by silence because of mute"},
     {"implausible-timestamps", stats, any, counter, one, "jkvm_implausible_timestamps_total", "", "Frames with an implausible capture time"},
     {"connected", stats, any, gauge, one, "jkvm_connected", "", "Whether the peer of the socket, or the audio device, is connected"},
     {"connects", stats, any, counter, one, "jkvm_connects_total", "", "Connections made"},
