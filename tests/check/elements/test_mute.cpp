@@ -20,12 +20,19 @@ namespace jkvm {
 namespace {
 
 constexpr int rate = 48000;
+// 2.5 to 60 ms.
+constexpr std::array frames{120, 240, 480, 960, 1920, 2880};
+// Values of a private option of libopus.
+constexpr int force_mode = 11002;
+constexpr int silk = 1000;
+constexpr int hybrid = 1001;
+constexpr int celt = 1002;
 
 using EncoderPtr = std::unique_ptr<OpusEncoder, decltype(&opus_encoder_destroy)>;
 using DecoderPtr = std::unique_ptr<OpusDecoder, decltype(&opus_decoder_destroy)>;
 
 struct Format {
-    int mode; // of a private option of libopus: 1000 SILK, 1001 hybrid, 1002 CELT
+    int mode; // silk, hybrid or celt
     int bandwidth;
     int channels;
     int frame; // samples per channel
@@ -98,17 +105,17 @@ void expect_no_click(const Format &format, auto signal)
     const EncoderPtr encoder(
         opus_encoder_create(rate, format.channels, OPUS_APPLICATION_VOIP, nullptr),
         opus_encoder_destroy);
-    constexpr int force_mode = 11002;
     opus_encoder_ctl(encoder.get(), force_mode, format.mode);
     opus_encoder_ctl(encoder.get(), OPUS_SET_BANDWIDTH(format.bandwidth));
     opus_encoder_ctl(encoder.get(), OPUS_SET_FORCE_CHANNELS(format.channels));
+    opus_encoder_ctl(encoder.get(), OPUS_SET_COMPLEXITY(1));
     opus_encoder_ctl(encoder.get(), OPUS_SET_BITRATE(32000 * format.channels));
     Listener unmuted(format.channels);
     Listener muted(format.channels);
     const int period = rate * 3 / 10 / format.frame + 1;
     std::vector<std::int16_t> samples(static_cast<std::size_t>(format.frame * format.channels));
     std::array<unsigned char, 1500> bytes{};
-    for (int i = 0; i < 6 * period; ++i) {
+    for (int i = 0; i < 4 * period; ++i) {
         for (std::size_t k = 0; k < samples.size(); k += static_cast<std::size_t>(format.channels))
             std::fill_n(samples.begin() + static_cast<std::ptrdiff_t>(k), format.channels,
                         static_cast<std::int16_t>(signal.next()));
@@ -129,24 +136,35 @@ void expect_no_click(const Format &format, auto signal)
     EXPECT_LE(muted.largest_step(), unmuted.largest_step());
 }
 
+/// Whether Opus has such frames; those of 40 and 60 ms may be several in a packet.
+bool is_possible(const Format &format)
+{
+    if (format.mode == celt)
+        return format.bandwidth != OPUS_BANDWIDTH_MEDIUMBAND;
+    const bool is_wide = format.bandwidth > OPUS_BANDWIDTH_WIDEBAND;
+    return is_wide == (format.mode == hybrid) && format.frame >= rate / 100;
+}
+
 TEST(Mute, CausesNoClickInAnyModeOfOpus)
 {
-    for (const int mode : {1000, 1001, 1002})
+    for (const int mode : {silk, hybrid, celt})
         for (int bandwidth = OPUS_BANDWIDTH_NARROWBAND; bandwidth <= OPUS_BANDWIDTH_FULLBAND;
              ++bandwidth)
             for (const int channels : {1, 2})
-                for (const int frame : {120, 240, 480, 960, 1920, 2880}) {
+                for (const int frame : frames) {
+                    const Format format{mode, bandwidth, channels, frame};
                     SCOPED_TRACE("mode " + std::to_string(mode) + ", bandwidth " +
                                  std::to_string(bandwidth) + ", channels " +
                                  std::to_string(channels) + ", frame " + std::to_string(frame));
-                    expect_no_click({mode, bandwidth, channels, frame}, Noise());
+                    if (is_possible(format))
+                        expect_no_click(format, Noise());
                 }
 }
 
 TEST(Mute, CausesNoClickInASineOfCelt)
 {
-    for (const int frame : {120, 240, 480, 960, 1920, 2880})
-        expect_no_click({1002, OPUS_BANDWIDTH_FULLBAND, 2, frame}, Sine());
+    for (const int frame : frames)
+        expect_no_click({celt, OPUS_BANDWIDTH_FULLBAND, 2, frame}, Sine());
 }
 
 } // namespace
