@@ -96,10 +96,10 @@ protected:
         EXPECT_FALSE(observer_.event(events_++).removal);
         return fd;
     }
-    void send(const std::string &text)
+    void send(const std::string &text, nanoseconds duration = std::chrono::milliseconds(20))
     {
         sender_->send(std::as_bytes(std::span(text)), WallTime(nanoseconds(1234567890123456789)),
-                      std::chrono::milliseconds(20));
+                      duration);
     }
 
     testing::TemporaryDirectory directory_;

@@ -269,12 +269,13 @@ TEST_F(FrameSenderTest, SendsTheFramesThatWereHeldWhileItConnected)
 {
     config_.endpoint.role = Role::connect;
     config_.endpoint.direction = wire::Direction::microphone;
-    config_.max_queue_time = 500ms;
-    config_.hold_time = 60ms;
+    // Connecting may take longer than three frames of 20 ms, after which they would be dropped.
+    config_.max_queue_time = 2h;
+    config_.hold_time = 1h;
     start();
     sender_->set_stream({});
     for (const auto *text : {"1", "2", "3", "4"})
-        send(text);
+        send(text, 20min);
     const auto listener = testing::listen_at(config_.endpoint.path);
     const auto server = testing::accept_from(listener.get());
     ASSERT_TRUE(server);
