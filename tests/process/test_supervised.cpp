@@ -241,9 +241,18 @@ protected:
     SupervisedPlayback()
     {
         pcm_.record_playback();
-        start({"audiotestsrc", "is-live=true", "samplesperbuffer=960", "freq=997", "volume=0.5",
-               "!", "audio/x-raw,rate=48000,channels=2", "!", "opusenc", "!", "jkvmsupervisedsink",
-               "launch=jkvmadaptivequeue ! jkvmaudiosink device=" + pcm_.device()});
+        start(
+            {"audiotestsrc", "is-live=true", "samplesperbuffer=960", "freq=997", "volume=0.5", "!",
+             "audio/x-raw,rate=48000,channels=2", "!", "opusenc", "!", "jkvmsupervisedsink",
+             "launch=jkvmadaptivequeue stats-interval=100 ! jkvmaudiosink device=" + pcm_.device()},
+            {"env", "GST_DEBUG=jkvmadaptivequeue:4", "GST_DEBUG_NO_COLOR=1"});
+    }
+    /// Waits until the queue has logged its statistics several times after now.
+    void wait_for_statistics()
+    {
+        const std::string field = "stretch-ppm=(double)";
+        ASSERT_TRUE(program_->wait_for_output(field, program_->occurrences(field) + 5))
+            << program_->output();
     }
     /// Waits for audio that is played after now.
     void expect_audio()
@@ -261,11 +270,12 @@ protected:
     }
 };
 
-TEST_F(SupervisedPlayback, PlaysAgainAfterTheWorkerIsKilledAndAfterADeviceLoss)
+TEST_F(SupervisedPlayback, PlaysAndSlewsAfterTheWorkerIsKilledAndAfterADeviceLoss)
 {
     for (int i = 1; i <= 3; ++i) {
         const auto worker = wait_for_worker(i);
         expect_audio();
+        wait_for_statistics();
         ::kill(worker, SIGKILL);
         ASSERT_TRUE(program_->wait_for_output("jkvm-child, reason=(string)killed", i));
     }
@@ -277,8 +287,14 @@ TEST_F(SupervisedPlayback, PlaysAgainAfterTheWorkerIsKilledAndAfterADeviceLoss)
     ASSERT_TRUE(pcm_.wait_for_log("refused ENODEV", std::chrono::seconds(20))) << pcm_.log();
     pcm_.clear_open_errno();
     expect_audio();
+    wait_for_statistics();
     stop();
     EXPECT_EQ(program_->occurrences("jkvm-child, reason=(string)started"), 4);
+    // The queue of each worker has slewed its delay all the time.
+    EXPECT_EQ(program_->occurrences("adapt-in-use=(string)frames"), 0) << program_->output();
+    EXPECT_LT(program_->occurrences("stretch-ppm=(double)0,"),
+              program_->occurrences("stretch-ppm=(double)"))
+        << program_->output();
 }
 
 /// Runs the worker program alone, as systemd does.
