@@ -17,8 +17,9 @@ std::optional<MonotonicTime> PointerEdgeDetector::on_reading(std::uint64_t point
     }
     const auto interval = now - before->time;
     const bool has_moved = pointer != before->pointer;
-    // After 1 s without an edge, the readings may be 2.5 ms apart.
-    const nanoseconds max_interval = 2 * resolution + (now - known_at_) / 500;
+    // After 200 ms without an edge, the readings may be 3.8 ms apart.
+    const auto without_edge = now - known_at_;
+    const nanoseconds max_interval = 2 * resolution + std::max(without_edge - patience, 0ns) / 30;
     const bool is_edge = has_moved && interval <= max_interval;
     if (has_moved)
         misses_ = is_edge ? 0 : misses_ + 1;
@@ -30,7 +31,8 @@ std::optional<MonotonicTime> PointerEdgeDetector::on_reading(std::uint64_t point
         return std::nullopt;
     // A coarse pointer moved between the two readings: their midpoint has the smallest error.
     edge_ = Reading{pointer, is_exact() ? now : now - interval / 2};
-    known_at_ = now;
+    // If the machine is busy now, the next readings will be late, too.
+    known_at_ = now - without_edge / 2;
     return edge_->time;
 }
 

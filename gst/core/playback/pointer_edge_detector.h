@@ -19,13 +19,15 @@ class PointerEdgeDetector {
 public:
     /// Interval of readings while an edge is expected.
     static constexpr nanoseconds resolution = std::chrono::microseconds(250);
+    /// Time without an edge after which readings at larger intervals qualify.
+    static constexpr nanoseconds patience = std::chrono::milliseconds(100);
 
     explicit PointerEdgeDetector(unsigned rate) : rate_(rate) {}
 
     /// Processes a reading of the pointer. Returns the time at which the pointer reached this
     /// value, or nothing if it is too uncertain for PlaybackClock::observe(). The readings before
-    /// and after a movement may be two intervals of `resolution` apart, and further the longer no
-    /// movement qualified, because a busy machine may delay every reading.
+    /// and after a movement may be two intervals of `resolution` apart, and further if no movement
+    /// qualified for `patience`, because a busy machine may delay every reading.
     std::optional<MonotonicTime> on_reading(std::uint64_t pointer, MonotonicTime now);
     /// Discards all readings after the device was restarted.
     void restart();
@@ -51,7 +53,7 @@ private:
     unsigned rate_;
     std::optional<Reading> last_;
     std::optional<Reading> edge_; // last edge found
-    MonotonicTime known_at_{};    // time of the last edge found, or of the first reading
+    MonotonicTime known_at_{};    // before the last edge found, or at the first reading
     std::uint64_t step_ = 0;      // frames from edge to edge; 0: not known
     int fine_steps_ = 0;          // in a row
     int misses_ = 0;              // movements since the last edge that were found too late

@@ -74,16 +74,25 @@ TEST_F(PointerEdges, AreNotSeenByReadingsThatAreFarApart)
 
 TEST_F(PointerEdges, AreTakenLessExactlyWhenEveryReadingIsLate)
 {
-    MonotonicTime now = start;
-    int edges = 0;
-    for (int i = 0; i < 1000; ++i) {
-        now += 1500us;
-        edges += edges_.on_reading(pointer_at(now, 480), now) ? 1 : 0;
+    // Three edges are needed before audio is played, which has to begin within half a second even
+    // if each wake-up is late.
+    for (const nanoseconds interval : {nanoseconds(1500us), nanoseconds(3ms), nanoseconds(5ms)}) {
+        edges_.restart();
+        MonotonicTime now = start;
+        for (int i = 0; i < 3; ++i) {
+            do {
+                now += interval;
+            } while (!edges_.on_reading(pointer_at(now, 1), now));
+        }
+        EXPECT_LE(now - start, 480ms) << interval.count() << " ns";
     }
-    // One observation every 0.5 s, including the first one: an accuracy of 1 ms is good enough
-    // then.
-    EXPECT_GE(edges, 2);
-    EXPECT_LE(edges, 4);
+}
+
+TEST_F(PointerEdges, AreTakenExactlyForATenthOfASecond)
+{
+    // A pointer that moves by 10 ms, read every 1.5 ms: no edge is within 0.5 ms of a reading.
+    for (auto now = start; now < start + 100ms; now += 1500us)
+        EXPECT_FALSE(edges_.on_reading(pointer_at(now, 480), now));
 }
 
 TEST_F(PointerEdges, AreFoundAgainWhenThePredictionIsTooLate)
