@@ -220,12 +220,14 @@ TEST_F(AudioPath, ReceiverEndsWhenSenderEnds)
 {
     Pipeline receiving(receiver("on-disconnect=eos"));
     receiving.play();
-    Pipeline sending("jkvmaudiosrc num-buffers=50 device=" + pcm_.device() +
-                     " ! jkvmipcsink socket-path=" + path_);
+    Pipeline sending("jkvmaudiosrc num-buffers=50 buffer-time=1000000 device=" + pcm_.device() +
+                     " ! jkvmipcsink max-queue-time=2000 socket-path=" + path_);
+    sending.set_state(GST_STATE_PAUSED); // listens; capturing starts in PLAYING
+    receiving.wait_for_element_message("jkvm-link", "connected");
     sending.play();
     sending.wait_for_eos();
     sending.set_state(GST_STATE_NULL);
-    EXPECT_GT(pull_samples(receiving).size(), 30 * rate / 50); // it connected within 20 frames
+    EXPECT_GT(pull_samples(receiving).size(), 30 * rate / 50);
 }
 
 TEST_F(AudioPath, CapturedAudioIsPlayableFromOgg)
