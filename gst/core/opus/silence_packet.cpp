@@ -117,6 +117,17 @@ void SilencePacket::encode_opus(std::span<const std::byte> model)
         append(std::as_bytes(std::span(silent_frame(toc))));
 }
 
+bool is_silence_packet(std::span<const std::byte> packet)
+{
+    const auto facts = opus_packet_facts(packet);
+    if (!facts)
+        return false;
+    const std::size_t head = facts->frames == 1 ? 1 : 2;
+    const auto frame = silent_frame(std::to_integer<unsigned>(packet[0]));
+    return packet.size() == head + static_cast<std::size_t>(facts->frames) * frame.size() &&
+           std::ranges::equal(packet, SilencePacket(Codec::opus, packet).bytes());
+}
+
 void SilencePacket::append(std::span<const std::byte> bytes)
 {
     std::ranges::copy(bytes, std::span(storage_).subspan(size_).begin());

@@ -31,4 +31,7 @@ private:
     std::size_t size_ = 0;
 };
 
+/// Whether an Opus packet is what SilencePacket makes of it.
+bool is_silence_packet(std::span<const std::byte> packet);
+
 } // namespace jkvm

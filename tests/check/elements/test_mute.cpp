@@ -105,9 +105,9 @@ void expect_no_click(const Format &format, auto signal)
     const EncoderPtr encoder(
         opus_encoder_create(rate, format.channels, OPUS_APPLICATION_VOIP, nullptr),
         opus_encoder_destroy);
-    opus_encoder_ctl(encoder.get(), force_mode, format.mode);
-    opus_encoder_ctl(encoder.get(), OPUS_SET_BANDWIDTH(format.bandwidth));
-    opus_encoder_ctl(encoder.get(), OPUS_SET_FORCE_CHANNELS(format.channels));
+    ASSERT_EQ(opus_encoder_ctl(encoder.get(), force_mode, format.mode), OPUS_OK);
+    ASSERT_EQ(opus_encoder_ctl(encoder.get(), OPUS_SET_BANDWIDTH(format.bandwidth)), OPUS_OK);
+    ASSERT_EQ(opus_encoder_ctl(encoder.get(), OPUS_SET_FORCE_CHANNELS(format.channels)), OPUS_OK);
     opus_encoder_ctl(encoder.get(), OPUS_SET_COMPLEXITY(1));
     opus_encoder_ctl(encoder.get(), OPUS_SET_BITRATE(32000 * format.channels));
     Listener unmuted(format.channels);
@@ -123,6 +123,10 @@ void expect_no_click(const Format &format, auto signal)
                                       static_cast<opus_int32>(bytes.size()));
         ASSERT_GT(size, 0);
         const auto packet = std::as_bytes(std::span(bytes).first(static_cast<std::size_t>(size)));
+        const auto facts = opus_packet_facts(packet);
+        ASSERT_TRUE(facts);
+        ASSERT_EQ(static_cast<int>(facts->mode), format.mode - silk);
+        ASSERT_EQ(static_cast<int>(facts->bandwidth), format.bandwidth);
         unmuted.decode(packet);
         if (i / period % 2 == 0) {
             muted.decode(packet);
