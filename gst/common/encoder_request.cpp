@@ -67,7 +67,7 @@ bool read(const GValue *value, std::optional<Quality> &field)
     return field.has_value();
 }
 
-/// What the fields of an event contain.
+/// The parsed fields of an event.
 struct ParsedFields {
     EncoderRequestEvent event; // without the fields of `quality`
     std::optional<Quality> quality;
@@ -162,8 +162,14 @@ Result<EncoderRequestEvent> parse_encoder_request(GstEvent *event, wire::Directi
         return error;
     }
     auto &request = parsed.event;
-    if (parsed.quality)
-        request.fields = preset_fields(direction, *parsed.quality).merged_with(request.fields);
+    if (parsed.quality) {
+        auto preset = preset_fields(direction, *parsed.quality);
+        // A rate alone keeps the duration of a frame.
+        if (request.fields.sample_rate)
+            preset.frame_size =
+                *preset.frame_size * *request.fields.sample_rate / *preset.sample_rate;
+        request.fields = preset.merged_with(request.fields);
+    }
     return request;
 }
 

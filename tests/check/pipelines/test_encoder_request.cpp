@@ -147,6 +147,11 @@ TEST_F(EncoderRequestTest, MayNameAQualityBesidesOtherFields)
     EXPECT_EQ(field(low, "complexity"), 1u);
     EXPECT_EQ(field(low, "rate"), 24000u);
     EXPECT_EQ(field(low, "frame-size"), 960u);
+    EXPECT_TRUE(push(gst_structure_new("jkvm-encoder-request", "rate", G_TYPE_UINT, 48000,
+                                       "quality", G_TYPE_STRING, "low", nullptr)));
+    const auto resampled = arrived();
+    EXPECT_EQ(field(resampled, "rate"), 48000u);
+    EXPECT_EQ(field(resampled, "frame-size"), 1920u) << "40 ms, as at the rate of the preset";
     EXPECT_TRUE(push(request("quality", G_TYPE_STRING, "ultra")));
     const auto ultra = arrived();
     EXPECT_EQ(field(ultra, "bitrate"), 320000u);
