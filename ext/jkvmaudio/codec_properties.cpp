@@ -24,10 +24,10 @@ GType direction_get_type()
 GType quality_get_type()
 {
     static const GEnumValue values[] = {
-        {static_cast<int>(Quality::low), "32 kbit/s mono up to 12 kHz, 40 ms", "low"},
-        {static_cast<int>(Quality::medium), "96 kbit/s stereo, 20 ms", "medium"},
-        {static_cast<int>(Quality::high), "192 kbit/s stereo, 20 ms", "high"},
-        {static_cast<int>(Quality::ultra), "320 kbit/s stereo, 10 ms", "ultra"},
+        {static_cast<int>(Quality::low), "32 kbit/s mono up to 12 kHz, 40 ms", quality_nicks[0]},
+        {static_cast<int>(Quality::medium), "96 kbit/s stereo, 20 ms", quality_nicks[1]},
+        {static_cast<int>(Quality::high), "192 kbit/s stereo, 20 ms", quality_nicks[2]},
+        {static_cast<int>(Quality::ultra), "320 kbit/s stereo, 10 ms", quality_nicks[3]},
         {custom_quality, "Set by the other properties", "custom"},
         {0, nullptr, nullptr},
     };

@@ -25,8 +25,8 @@
  * too many, comes back as soon as a served client disconnects.
  *
  * With mute, each frame is replaced by coded silence of the same duration, channels and mode, from the next
- * frame on. Timestamps and statistics are those of the original frames. A decoder fades within a few
- * milliseconds, in SILK and hybrid modes to silence within about 60 ms. In these modes a voiced frame that
+ * frame on. Timestamps are those of the original frames, and bytes counts the coded silence. A decoder
+ * fades within a few milliseconds, in SILK and hybrid modes to silence within about 60 ms. In these modes a voiced frame that
  * follows starts as after a loss.
  *
  * The socket path is claimed with a lock on PATH.lock. The socket file of a crashed server is

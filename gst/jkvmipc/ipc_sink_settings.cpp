@@ -41,7 +41,8 @@ const PropertyTable<IpcSinkSettings> &ipc_sink_properties()
             row("client-policy", "Client policy", "Which clients are served",
                 OneOf{client_policy_get_type()}, mutable_ready, &S::policy),
             row("steering-uids", "Steering user ids",
-                "User ids of the clients or servers whose encoder requests count; empty = all",
+                "User ids of the clients or servers whose encoder requests count, without that of "
+                "this process unless it is named; empty = all",
                 AnyValue{}, mutable_ready, &S::steering_uids),
         }
             .include(ipc_properties(true), &S::ipc);

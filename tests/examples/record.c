@@ -9,13 +9,30 @@
 
 struct recording {
     GMainLoop *loop;
+    GstElement *pipeline;
+    guint seconds;
+    gboolean has_begun;
     int status;
 };
 
-static void on_element_message(const GstStructure *structure)
+/* Ends the file in order: oggmux writes its last page when the end of the stream reaches it. */
+static gboolean end_stream(gpointer data)
 {
-    if (gst_structure_has_name(structure, "jkvm-link"))
-        g_print("link: %s\n", gst_structure_get_string(structure, "reason"));
+    struct recording *recording = data;
+    gst_element_send_event(recording->pipeline, gst_event_new_eos());
+    return G_SOURCE_REMOVE;
+}
+
+static void on_element_message(const GstStructure *structure, struct recording *recording)
+{
+    const char *reason = gst_structure_get_string(structure, "reason");
+    if (!gst_structure_has_name(structure, "jkvm-link"))
+        return;
+    g_print("link: %s\n", reason);
+    if (g_strcmp0(reason, "connected") == 0 && !recording->has_begun) {
+        recording->has_begun = TRUE;
+        g_timeout_add_seconds(recording->seconds, end_stream, recording);
+    }
 }
 
 static gboolean on_message(GstBus *bus, GstMessage *message, gpointer data)
@@ -25,7 +42,7 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer data)
     (void)bus;
     switch (GST_MESSAGE_TYPE(message)) {
     case GST_MESSAGE_ELEMENT:
-        on_element_message(gst_message_get_structure(message));
+        on_element_message(gst_message_get_structure(message), recording);
         break;
     case GST_MESSAGE_ERROR:
         gst_message_parse_error(message, &error, NULL);
@@ -57,7 +74,7 @@ static void print_statistics(GstElement *source)
 
 int main(int argc, char **argv)
 {
-    struct recording recording = {NULL, EXIT_SUCCESS};
+    struct recording recording = {.status = EXIT_SUCCESS};
     GError *error = NULL;
     GstElement *pipeline, *source, *sink;
     GstBus *bus;
@@ -75,8 +92,7 @@ int main(int argc, char **argv)
     }
     source = gst_bin_get_by_name(GST_BIN(pipeline), "source");
     sink = gst_bin_get_by_name(GST_BIN(pipeline), "sink");
-    /* The stream ends after so many frames of 20 ms. Frames of another length would need a timer. */
-    g_object_set(source, "socket-path", argv[1], "num-buffers", atoi(argv[3]) * 50, NULL);
+    g_object_set(source, "socket-path", argv[1], NULL);
     g_object_set(sink, "location", argv[2], NULL);
     if (argc > 4) {
         /* The request is kept until the connection ends. Other receivers may have requests, too:
@@ -86,6 +102,8 @@ int main(int argc, char **argv)
     }
 
     recording.loop = g_main_loop_new(NULL, FALSE);
+    recording.pipeline = pipeline;
+    recording.seconds = (guint)atoi(argv[3]);
     bus = gst_element_get_bus(pipeline);
     gst_bus_add_watch(bus, on_message, &recording);
     /* Works without a server, too: the element connects as soon as there is one. */

@@ -68,11 +68,11 @@ wire::EncoderConfigFields preset_fields(wire::Direction direction, Quality quali
 
 std::optional<Quality> find_quality(std::string_view nick)
 {
-    constexpr std::array<std::string_view, rows.size()> nicks{"low", "medium", "high", "ultra"};
-    const auto *const found = std::ranges::find(nicks, nick);
-    if (found == nicks.end())
+    static_assert(quality_nicks.size() == rows.size());
+    const auto *const found = std::ranges::find(quality_nicks, nick);
+    if (found == quality_nicks.end())
         return std::nullopt;
-    return static_cast<Quality>(found - nicks.begin());
+    return static_cast<Quality>(found - quality_nicks.begin());
 }
 
 unsigned capture_channels(wire::Direction direction)

@@ -6,6 +6,7 @@
 #include "core/wire/control.h"
 #include "core/wire/message.h"
 
+#include <array>
 #include <optional>
 #include <string_view>
 
@@ -19,6 +20,9 @@ EncoderSettings quality_preset(wire::Direction direction, Quality quality);
 
 /// The settings of a preset as an encoder request, which names all fields.
 wire::EncoderConfigFields preset_fields(wire::Direction direction, Quality quality);
+
+/// The nicks, in the order of Quality.
+inline constexpr std::array quality_nicks{"low", "medium", "high", "ultra"};
 
 /// Returns the quality with the nick low, medium, high or ultra.
 std::optional<Quality> find_quality(std::string_view nick);

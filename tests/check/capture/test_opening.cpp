@@ -15,7 +15,7 @@ using testing::TestPcm;
 
 using CaptureOpening = CaptureTest;
 
-TEST_F(CaptureOpening, IsTheFirstWorkingOneOfTheList)
+TEST_F(CaptureOpening, UsesTheFirstWorkingDeviceOfTheList)
 {
     TestPcm second({.frequency = 500});
     pcm_.set_open_errno("EBUSY");

@@ -82,7 +82,7 @@ TEST_F(ReceivedStreamTest, CountsFramesMissingAcrossAReconnect)
     EXPECT_EQ(stream_.stats().connects, 2u);
 }
 
-TEST_F(ReceivedStreamTest, AnnouncesGapsOnlyWhileTheSenderIsAway)
+TEST_F(ReceivedStreamTest, AnnouncesGapsOnlyWhileItIsIdle)
 {
     take(1000ms, 30ms); // so 40 ms are reported
     EXPECT_FALSE(stream_.announce_gap(2000ms)) << "late frames may still arrive";
@@ -109,7 +109,7 @@ TEST_F(ReceivedStreamTest, CountsNoLossAfterAStop)
     EXPECT_EQ(stream_.stats().lost, 0u);
 }
 
-TEST_F(ReceivedStreamTest, TreatsSenderAsAwayUntilItsFirstFrame)
+TEST_F(ReceivedStreamTest, IsIdleUntilTheFirstFrame)
 {
     EXPECT_TRUE(stream_.is_idle());
     EXPECT_TRUE(stream_.announce_gap(1000ms));
