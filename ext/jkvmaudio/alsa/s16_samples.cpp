@@ -20,8 +20,9 @@ constexpr float full_scale = 32768;
 void store_each(std::span<const float> samples, std::byte *to)
 {
     for (const float sample : samples) {
+        // In this order, so that it returns a number for NaN, too.
         const float value =
-            std::clamp(std::nearbyint(sample * full_scale), -full_scale, full_scale - 1);
+            std::max(-full_scale, std::min(full_scale - 1, std::nearbyint(sample * full_scale)));
         const auto bits = static_cast<std::uint16_t>(static_cast<std::int16_t>(value));
         *to++ = static_cast<std::byte>(bits & 0xff);
         *to++ = static_cast<std::byte>(bits >> 8);
@@ -54,8 +55,8 @@ void store_s16_portable(std::span<const float> samples, std::byte *to)
         Floats values;
         std::memcpy(&values, samples.data(), sizeof values);
         values *= full_scale;
-        values = values > lowest ? values : lowest;
         values = values < highest ? values : highest;
+        values = values > lowest ? values : lowest;
         const auto stored = __builtin_convertvector(std::bit_cast<Ints>(values + rounding), Shorts);
         std::memcpy(to, &stored, sizeof stored);
     }

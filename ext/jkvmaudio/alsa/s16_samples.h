@@ -8,7 +8,7 @@
 namespace jkvm {
 
 /// Stores samples as S16LE, rounded to the nearest value (a tie to the even one) and clipped to
-/// full scale.
+/// full scale. NaN counts as the maximum.
 void store_s16(std::span<const float> samples, std::byte *to);
 
 /// As store_s16(), without instructions of a particular processor.

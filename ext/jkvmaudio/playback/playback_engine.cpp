@@ -145,10 +145,8 @@ void PlaybackEngine::report_changes()
 
 MonotonicTime PlaybackEngine::step()
 {
-    if (const auto flushed = queue_.take_flush()) {
-        counters_.dropped_flush += *flushed;
+    if (queue_.take_flush())
         flush();
-    }
     auto now = monotonic_now();
     (void)session_.retry(now);
     if (session_.has_failure())

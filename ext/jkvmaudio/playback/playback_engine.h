@@ -59,7 +59,7 @@ public:
         std::uint64_t dropped_late = 0;       ///< packets whose due time had passed
         std::uint64_t dropped_queue_full = 0; ///< items, while the device's thread was blocked
         std::uint64_t dropped_no_device = 0;  ///< packets while no device played
-        std::uint64_t dropped_flush = 0;      ///< packets that were queued at a flush
+        std::uint64_t dropped_flush = 0;      ///< packets taken from the queue before a flush
         std::uint64_t realignments = 0;       ///< playout errors that were corrected at once
         OpusFrameDecoder::Counters decoder;
         std::array<std::uint64_t, device_troubles> recoveries{}; ///< by the trouble before

@@ -13,8 +13,8 @@ namespace {
 
 // Silence in the ring while the clock is unknown: more than the step of a coarse pointer.
 constexpr nanoseconds unlocked_reserve = 45ms;
-// Interval of the searches for an edge of the pointer. It is longer than a packet, because a packet
-// causes a reading, which suffices if the pointer is exact.
+// Interval of the searches for an edge of the pointer. It is longer than a packet of 20 ms,
+// because a packet causes a reading, which suffices if the pointer is exact.
 constexpr nanoseconds search_interval = 25ms;
 // The hardware may have fetched this much audio already, so it is not removed from the ring.
 constexpr nanoseconds rewind_margin = 3ms;

@@ -36,7 +36,7 @@ void PlaybackQueue::interrupt(bool is_interrupted)
 bool PlaybackQueue::pop(QueuedItem &item)
 {
     const std::lock_guard lock(mutex_);
-    if (count_ == 0 || flushed_)
+    if (count_ == 0 || has_flush_)
         return false;
     std::swap(item, items_.at(first_));
     first_ = (first_ + 1) % capacity;
@@ -48,17 +48,22 @@ bool PlaybackQueue::pop(QueuedItem &item)
 void PlaybackQueue::flush()
 {
     const std::lock_guard lock(mutex_);
-    std::size_t audio = flushed_.value_or(0);
     for (; count_ > 0; --count_, first_ = (first_ + 1) % capacity)
-        audio += items_.at(first_).kind == PlaybackItem::Kind::audio ? 1 : 0;
-    flushed_ = audio;
+        flushed_ += items_.at(first_).kind == PlaybackItem::Kind::audio ? 1 : 0;
+    has_flush_ = true;
     changed_.notify_all();
 }
 
-std::optional<std::size_t> PlaybackQueue::take_flush()
+bool PlaybackQueue::take_flush()
 {
     const std::lock_guard lock(mutex_);
-    return std::exchange(flushed_, std::nullopt);
+    return std::exchange(has_flush_, false);
+}
+
+std::uint64_t PlaybackQueue::flushed() const
+{
+    const std::lock_guard lock(mutex_);
+    return flushed_;
 }
 
 bool PlaybackQueue::is_full() const

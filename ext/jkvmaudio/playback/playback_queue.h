@@ -7,6 +7,7 @@
 #include <array>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -60,9 +61,10 @@ public:
     /// Removes all items. Items that are added afterwards cannot be popped until take_flush() was
     /// called, so that the flush does not discard them too.
     void flush();
-    /// Returns how many audio items the flushes since the last call have removed; nothing if there
-    /// was none.
-    std::optional<std::size_t> take_flush();
+    /// Returns whether there was a flush since the last call.
+    bool take_flush();
+    /// Number of audio items that flushes have removed.
+    [[nodiscard]] std::uint64_t flushed() const;
     [[nodiscard]] bool is_empty() const;
     [[nodiscard]] bool is_full() const;
 
@@ -73,7 +75,8 @@ private:
     std::array<QueuedItem, capacity> items_; // a ring
     std::size_t first_ = 0;
     std::size_t count_ = 0;
-    std::optional<std::size_t> flushed_; // see take_flush()
+    bool has_flush_ = false; // see take_flush()
+    std::uint64_t flushed_ = 0;
 };
 
 } // namespace jkvm

@@ -155,6 +155,7 @@ PlaybackEngine::Snapshot PlaybackThread::snapshot() const
 {
     auto snapshot = shared_->snapshot.snapshot();
     snapshot.counters.dropped_queue_full = shared_->dropped_queue_full;
+    snapshot.counters.dropped_flush += shared_->queue.flushed();
     return snapshot;
 }
 

@@ -19,7 +19,8 @@ std::optional<MonotonicTime> PointerEdgeDetector::on_reading(std::uint64_t point
     const bool has_moved = pointer != before->pointer;
     // After 200 ms without an edge, the readings may be 3.8 ms apart.
     const auto without_edge = now - known_at_;
-    const nanoseconds max_interval = 2 * resolution + std::max(without_edge - patience, 0ns) / 30;
+    const nanoseconds max_interval =
+        2 * resolution + std::max(without_edge - strict_time, 0ns) / 30;
     const bool is_edge = has_moved && interval <= max_interval;
     if (has_moved)
         misses_ = is_edge ? 0 : misses_ + 1;

@@ -20,14 +20,14 @@ public:
     /// Interval of readings while an edge is expected.
     static constexpr nanoseconds resolution = std::chrono::microseconds(250);
     /// Time without an edge after which readings at larger intervals qualify.
-    static constexpr nanoseconds patience = std::chrono::milliseconds(100);
+    static constexpr nanoseconds strict_time = std::chrono::milliseconds(100);
 
     explicit PointerEdgeDetector(unsigned rate) : rate_(rate) {}
 
     /// Processes a reading of the pointer. Returns the time at which the pointer reached this
     /// value, or nothing if it is too uncertain for PlaybackClock::observe(). The readings before
     /// and after a movement may be two intervals of `resolution` apart, and further if no movement
-    /// qualified for `patience`, because a busy machine may delay every reading.
+    /// qualified for `strict_time`, because a busy machine may delay every reading.
     std::optional<MonotonicTime> on_reading(std::uint64_t pointer, MonotonicTime now);
     /// Discards all readings after the device was restarted.
     void restart();

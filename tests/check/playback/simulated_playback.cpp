@@ -21,6 +21,7 @@ MonotonicTime SimulatedPlayback::step()
 {
     const auto next = engine_.step();
     engine_.update(snapshot_);
+    snapshot_.counters.dropped_flush += queue_.flushed();
     return next;
 }
 

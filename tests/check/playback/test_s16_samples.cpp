@@ -55,6 +55,12 @@ TEST_P(S16Samples, AreClippedToFullScale)
     }
 }
 
+TEST_P(S16Samples, AreTheMaximumForNan)
+{
+    const std::vector<float> samples(23, std::numeric_limits<float>::quiet_NaN());
+    EXPECT_EQ(store(samples), std::vector<int>(23, 32767));
+}
+
 TEST_P(S16Samples, OfAnyNumberAreStored)
 {
     std::vector<float> samples;
