@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 namespace jkvm {
 namespace {
@@ -222,8 +223,11 @@ TEST_F(AudioSinkControl, PlaysOnTimeWhenThePipelineUsesItsClock)
     make("provide-clock=true");
     pipeline_->play();
     ASSERT_TRUE(GST_IS_AUDIO_CLOCK(GST_ELEMENT_CLOCK(pipeline_->get())));
+    std::vector<double> errors; // of the last second (us)
     for (; pushed_ < 9s; pushed_ += packet) {
         push_packet(pushed_);
+        if (pushed_ >= 8s)
+            errors.push_back(std::abs(double_stat("playout-error-us")));
         while (gst_element_get_current_running_time(pipeline_->get()) <
                static_cast<GstClockTime>(pushed_.count()))
             pause_.sleep_until(monotonic_now() + 5ms);
@@ -231,7 +235,8 @@ TEST_F(AudioSinkControl, PlaysOnTimeWhenThePipelineUsesItsClock)
     stop();
     EXPECT_LE(testing::stat(sink(), "realignments"), 2 + expected_realignments());
     // The clock takes on the device's rate after 5 s, which is a step.
-    EXPECT_LE(std::abs(double_stat("playout-error-us")), 4000);
+    std::ranges::sort(errors);
+    EXPECT_LE(errors[errors.size() / 2], 4000);
 }
 
 TEST_F(AudioSinkControl, FollowsAVolumeThatIsControlledByTheStream)
