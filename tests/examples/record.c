@@ -60,7 +60,7 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-/* Prints what was received and what was lost on the way. */
+/* Prints the numbers of received and lost frames. */
 static void print_statistics(GstElement *source)
 {
     GstStructure *stats = NULL;

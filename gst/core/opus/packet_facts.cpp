@@ -21,8 +21,8 @@ std::optional<PacketFacts> facts_of_opus(std::span<const std::byte> packet)
     return PacketFacts{.duration = facts->duration(),
                        .channels = facts->stereo ? 2 : 1,
                        .is_silence = packet.size() <= largest_dtx_packet,
-                       .is_quiet =
-                           packet.size() <= largest_silent_packet || is_silence_packet(packet),
+                       .is_quiet = packet.size() <= largest_silent_packet ||
+                                   is_silence_packet(packet, *facts),
                        .conceal_step = conceal_quantum(facts->mode),
                        .maximum_conceal_step = std::min(facts->frame_duration, longest_plc)};
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/opus/silence_packet.h"
 
-#include "core/opus/opus_packet.h"
-
 #include <algorithm>
 #include <string_view>
 
@@ -117,14 +115,11 @@ void SilencePacket::encode_opus(std::span<const std::byte> model)
         append(std::as_bytes(std::span(silent_frame(toc))));
 }
 
-bool is_silence_packet(std::span<const std::byte> packet)
+bool is_silence_packet(std::span<const std::byte> packet, const OpusPacketFacts &facts)
 {
-    const auto facts = opus_packet_facts(packet);
-    if (!facts)
-        return false;
-    const std::size_t head = facts->frames == 1 ? 1 : 2;
+    const std::size_t head = facts.frames == 1 ? 1 : 2;
     const auto frame = silent_frame(std::to_integer<unsigned>(packet[0]));
-    return packet.size() == head + static_cast<std::size_t>(facts->frames) * frame.size() &&
+    return packet.size() == head + static_cast<std::size_t>(facts.frames) * frame.size() &&
            std::ranges::equal(packet, SilencePacket(Codec::opus, packet).bytes());
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/base/codec.h"
+#include "core/opus/opus_packet.h"
 
 #include <array>
 #include <cstddef>
@@ -31,7 +32,7 @@ private:
     std::size_t size_ = 0;
 };
 
-/// Whether an Opus packet is what SilencePacket makes of it.
-bool is_silence_packet(std::span<const std::byte> packet);
+/// Whether an Opus packet has the content that SilencePacket has for it. `facts`: of that packet.
+bool is_silence_packet(std::span<const std::byte> packet, const OpusPacketFacts &facts);
 
 } // namespace jkvm

@@ -53,7 +53,7 @@ private:
     unsigned rate_;
     std::optional<Reading> last_;
     std::optional<Reading> edge_; // last edge found
-    MonotonicTime known_at_{};    // before the last edge found, or at the first reading
+    MonotonicTime known_at_{};    // start of the time without an edge, for `strict_time`
     std::uint64_t step_ = 0;      // frames from edge to edge; 0: not known
     int fine_steps_ = 0;          // in a row
     int misses_ = 0;              // movements since the last edge that were found too late

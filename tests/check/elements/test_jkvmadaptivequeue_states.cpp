@@ -20,7 +20,7 @@ TEST_F(JkvmAdaptiveQueueStream, PushesBuffersOnlyInPlaying)
               GST_STATE_CHANGE_NO_PREROLL);
     push_event(make_marker());
     EXPECT_EQ(queue_.push(970ms), GST_FLOW_OK);
-    push_event(gst_event_new_eos()); // so that it would not wait for a slot
+    push_event(gst_event_new_eos()); // after which buffers are pushed without waiting
     while (queue_.pull_any().event != GST_EVENT_CUSTOM_DOWNSTREAM && !HasFailure()) {
     }
     for (int i = 0; i < 1000; ++i) { // its task is running

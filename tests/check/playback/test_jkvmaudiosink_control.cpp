@@ -316,7 +316,7 @@ TEST_F(AudioSinkControl, MeasuresTheLatencyFromTheCaptureTime)
 TEST_F(AudioSinkControl, CountsPacketsThatAFlushDiscards)
 {
     start("sync=false");
-    // So much that the queue is still full if a busy machine delays the flush.
+    // The queue is still full at the flush, even if a busy machine delays it.
     for (; pushed_ < 60s; pushed_ += packet)
         push_packet(pushed_);
     while (testing::stat(sink(), "frames") == 0)
