@@ -24,12 +24,12 @@ STARTS_PROPERTY = re.compile(r"^\s*\* Gst\w+:([\w-]+):$")
 
 
 def documentation_block(source):
-    """Returns the lines of the SECTION block as Markdown, and whether it describes a tracer."""
+    """Returns the lines of the SECTION block as Markdown, and the kind of plugin feature it describes."""
     lines = []
     kind = None
     in_code = False
     for line in source.read_text().splitlines():
-        start = re.match(r"^ \* SECTION:(element|tracer)-(.*)", line)
+        start = re.match(r"^ \* SECTION:(element|tracer|provider)-(.*)", line)
         if start:
             kind = start[1]
             lines.append(f"# {start[2]}")
@@ -153,7 +153,7 @@ def insert_before(lines, headings, section):
 
 def element_page(source, describe):
     lines, kind = documentation_block(source)
-    if kind == "tracer":
+    if kind != "element":
         return expand_tables(lines)
     name = lines[0][2:]
     output = subprocess.run([describe, name], check=True, capture_output=True, text=True).stdout

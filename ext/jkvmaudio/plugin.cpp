@@ -6,6 +6,7 @@
  *
  * Since: 0.1
  */
+#include "gstjkvmaudiodeviceprovider.h"
 #include "gstjkvmaudiosink.h"
 #include "gstjkvmaudiosrc.h"
 
@@ -18,7 +19,10 @@ static gboolean plugin_init(GstPlugin *plugin)
     g_type_add_interface_static(GST_TYPE_JKVM_AUDIO_SRC, GST_TYPE_STREAM_VOLUME, &stream_volume);
     g_type_add_interface_static(GST_TYPE_JKVM_AUDIO_SINK, GST_TYPE_STREAM_VOLUME, &stream_volume);
     return gst_element_register(plugin, "jkvmaudiosrc", GST_RANK_NONE, GST_TYPE_JKVM_AUDIO_SRC) &&
-           gst_element_register(plugin, "jkvmaudiosink", GST_RANK_NONE, GST_TYPE_JKVM_AUDIO_SINK);
+           gst_element_register(plugin, "jkvmaudiosink", GST_RANK_NONE, GST_TYPE_JKVM_AUDIO_SINK) &&
+           // GstDeviceMonitor ignores providers without a rank.
+           gst_device_provider_register(plugin, "jkvmaudiodeviceprovider", GST_RANK_MARGINAL,
+                                        GST_TYPE_JKVM_AUDIO_DEVICE_PROVIDER);
 }
 
 #define PACKAGE "jkvm"

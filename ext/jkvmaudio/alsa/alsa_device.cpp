@@ -42,8 +42,7 @@ ErrorKind kind_of_open_error(int code)
 /// The first supported sample format that the device has; unknown if it has none of them.
 snd_pcm_format_t choose_format(snd_pcm_t *pcm, snd_pcm_hw_params_t *hw)
 {
-    for (const auto format : {SND_PCM_FORMAT_S16_LE, SND_PCM_FORMAT_S32_LE, SND_PCM_FORMAT_S24_3LE,
-                              SND_PCM_FORMAT_S24_LE})
+    for (const auto format : AlsaDevice::sample_formats)
         if (snd_pcm_hw_params_set_format(pcm, hw, format) >= 0)
             return format;
     return SND_PCM_FORMAT_UNKNOWN;
@@ -156,8 +155,8 @@ Status AlsaDevice::choose_layout(snd_pcm_hw_params_t *hw, const Config &config)
         return unsupported(std::to_string(config.channels) + " channels", code);
     // This plugin converts the rate itself, so that the latency of the conversion is known.
     snd_pcm_hw_params_set_rate_resample(pcm, hw, 0);
-    unsigned minimum = 8000;
-    unsigned maximum = 192000;
+    unsigned minimum = minimum_rate;
+    unsigned maximum = maximum_rate;
     code = snd_pcm_hw_params_set_rate_minmax(pcm, hw, &minimum, nullptr, &maximum, nullptr);
     if (code < 0)
         return unsupported("rate 8000 to 192000", code);

@@ -10,6 +10,7 @@
 
 #include <poll.h>
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,12 @@ namespace jkvm {
 /// CapturePcm and PlaybackPcm transfer the samples. Thread-bound.
 class AlsaDevice {
 public:
+    /// In the order of preference.
+    static constexpr std::array sample_formats{SND_PCM_FORMAT_S16_LE, SND_PCM_FORMAT_S32_LE,
+                                               SND_PCM_FORMAT_S24_3LE, SND_PCM_FORMAT_S24_LE};
+    static constexpr unsigned minimum_rate = 8000; // Hz
+    static constexpr unsigned maximum_rate = 192000;
+
     enum class Direction { capture, playback };
     struct Config {
         std::string device;         ///< ALSA name, for example "hw:0,0"
@@ -29,8 +36,8 @@ public:
     };
     /// The configuration that the device granted.
     struct Format {
-        snd_pcm_format_t sample = SND_PCM_FORMAT_S16_LE; ///< or S32_LE, S24_3LE, S24_LE
-        unsigned rate = 0;                               ///< Hz, 8000 to 192000
+        snd_pcm_format_t sample = SND_PCM_FORMAT_S16_LE; ///< one of sample_formats
+        unsigned rate = 0;                               ///< Hz
         unsigned channels = 0;
         std::vector<unsigned> map = {}; ///< SND_CHMAP_... of each channel; empty = unknown
         nanoseconds period{0};

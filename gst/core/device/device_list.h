@@ -13,6 +13,9 @@ namespace jkvm {
 struct SoundCard {
     std::string id;   ///< short and unique: "tc358743"
     std::string name; ///< human-readable: "HDMI receiver"
+    int number = -1;  ///< in the kernel's list; may differ after re-plugging
+
+    bool operator==(const SoundCard &) const = default;
 };
 
 /// Returns the names without surrounding spaces and without empty ones.
