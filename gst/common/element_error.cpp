@@ -55,6 +55,10 @@ Row row(ErrorKind kind)
     case ErrorKind::child_unstartable:
         return {resource, GST_RESOURCE_ERROR_NOT_FOUND, "Could not start the worker program ",
                 "; check the installation or the environment variable JKVM_WORKER."};
+    case ErrorKind::child_incompatible:
+        return {resource, GST_RESOURCE_ERROR_FAILED, "The worker program ",
+                " reports nothing that can be understood; its messages are ignored until it is "
+                "restarted."};
     case ErrorKind::launch_invalid:
         return {resource, GST_RESOURCE_ERROR_SETTINGS, "Could not run the launch line: ", "."};
     case ErrorKind::request_invalid:

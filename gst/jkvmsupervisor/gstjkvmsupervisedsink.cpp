@@ -86,8 +86,17 @@
  * | cpu-percent | gdouble | processor time of the worker during the last second; 100 = one core continuously busy |
  * | rss | guint64 | resident memory of the worker (bytes) |
  * | vms | guint64 | address space of the worker (bytes) |
+ * | messages | guint64 | messages of the worker's elements posted on the bus |
+ * | messages-dropped | guint64 | messages of the worker's elements that were not posted, because there were too many |
  *
  * ## Messages
+ *
+ * The messages of the worker's elements appear on the bus as messages of this element. An element
+ * message has the additional field element (gchararray), the name of the element that posted it. A
+ * warning or information has it in its details, with the field severity (gchararray: error, warning or
+ * info). An error is posted as a warning with severity error, because the worker that it ends is
+ * restarted. At most 20 messages a second are posted on average, and 100 at once; the rest is dropped
+ * and counted.
  *
  * The element message jkvm-child reports every start and end of a worker. It is not rate-limited,
  * because the limits of restarts bound its rate. This message and the error at the limit are posted

@@ -2,6 +2,7 @@
 #include "supervised_bin.h"
 
 #include "common/element_error.h"
+#include "value_text.h"
 #include "worker_link.h"
 
 #include <cstdlib>
@@ -81,15 +82,6 @@ std::vector<std::string> make_environment()
     return result;
 }
 
-/// Returns a worker's output as UTF-8, which error messages must be.
-std::string make_valid(const std::string &text)
-{
-    gchar *valid = g_utf8_make_valid(text.c_str(), static_cast<gssize>(text.size()));
-    std::string result = valid;
-    g_free(valid);
-    return result;
-}
-
 GstStaticPadTemplate *pad_template(SupervisedBin::Side side)
 {
     constexpr const char *opus = "audio/x-opus, channel-mapping-family = (int) 0";
@@ -117,7 +109,8 @@ void SupervisedBin::configure_class(GstElementClass *klass, Side side, const cha
 
 SupervisedBin::SupervisedBin(GstElement *element, Side side)
     : element_(element), side_(side),
-      ipc_(gst_element_factory_make(side == Side::source ? "jkvmipcsrc" : "jkvmipcsink", "ipc"))
+      ipc_(gst_element_factory_make(side == Side::source ? "jkvmipcsrc" : "jkvmipcsink", "ipc")),
+      relay_(element)
 {
     const char *name = side == Side::source ? "src" : "sink";
     auto *pad = gst_ghost_pad_new_no_target_from_template(
@@ -205,6 +198,7 @@ ChildCommand SupervisedBin::worker_command(const std::string &launch,
     const char *side = side_ == Side::source ? "--source=" : "--sink=";
     return {{worker_program(), side + socket,
              "--heartbeat-fd=" + std::to_string(ChildProcess::heartbeat_fd),
+             "--control-fd=" + std::to_string(ChildProcess::control_fd),
              "--parent=" + std::to_string(::getpid()), "--", launch},
             make_environment()};
 }
@@ -233,15 +227,26 @@ void SupervisedBin::on_child_ended(const ChildExit &exit)
                                           .set("errors", exit.errors)));
 }
 
+bool SupervisedBin::on_control_message(const ControlMessage &message)
+{
+    return relay_.on_message(message);
+}
+
+void SupervisedBin::on_control_violation()
+{
+    post_warning(element_, {ErrorKind::child_incompatible, worker_program(),
+                            "it sent something other than control messages"});
+}
+
 void SupervisedBin::on_gave_up(const ChildExit &exit)
 {
     if (exit.reason == ExitReason::unstartable)
-        post_error(element_, {ErrorKind::child_unstartable, make_valid(exit.program), exit.text});
+        post_error(element_, {ErrorKind::child_unstartable, to_utf8(exit.program), exit.text});
     else
         post_error(element_, {exit.reason == ExitReason::refused ? ErrorKind::launch_invalid
                                                                  : ErrorKind::child_failed,
-                              make_valid(exit.text),
-                              "last lines of its error output:\n" + make_valid(exit.errors)});
+                              to_utf8(exit.text),
+                              "last lines of its error output:\n" + to_utf8(exit.errors)});
 }
 
 /// Posts every message, unlike ElementMessages: the limits of restarts bound their rate.
@@ -257,6 +262,7 @@ GstStructure *SupervisedBin::stats() const
         const auto session = session_.lock();
         return session->supervisor ? session->supervisor->stats() : session->last;
     }();
+    const auto relayed = relay_.stats();
     return Fields()
         .set("running", stats.running)
         .set("pid", stats.pid)
@@ -270,6 +276,8 @@ GstStructure *SupervisedBin::stats() const
         .set("cpu-percent", stats.usage.cpu_percent)
         .set("rss", stats.usage.rss)
         .set("vms", stats.usage.vms)
+        .set("messages", relayed.messages)
+        .set("messages-dropped", relayed.dropped)
         .release(side_ == Side::source ? "application/x-jkvm-supervisedsrc-stats"
                                        : "application/x-jkvm-supervisedsink-stats");
 }

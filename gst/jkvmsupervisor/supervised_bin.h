@@ -7,6 +7,7 @@
 #include "core/base/guarded.h"
 #include "core/supervise/supervisor.h"
 #include "supervisor_settings.h"
+#include "worker_relay.h"
 
 #include <memory>
 
@@ -32,6 +33,8 @@ public:
 
     void on_child_started(pid_t pid) override;
     void on_child_ended(const ChildExit &exit) override;
+    bool on_control_message(const ControlMessage &message) override;
+    void on_control_violation() override;
     void on_gave_up(const ChildExit &exit) override;
 
 private:
@@ -50,6 +53,7 @@ private:
     GstElement *element_;
     Side side_;
     GstElement *ipc_; // owned by the bin; null if the plugin jkvmipc is missing
+    WorkerRelay relay_;
     Guarded<SupervisorSettings> settings_;
     Guarded<Session> session_; // locked before the supervisor's own mutex
 };

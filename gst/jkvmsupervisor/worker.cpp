@@ -3,6 +3,7 @@
 #include "common/gst_ref.h"
 #include "core/supervise/supervisor.h"
 #include "pipeline_heartbeat.h"
+#include "worker_control.h"
 #include "worker_link.h"
 
 #include <glib-unix.h>
@@ -13,6 +14,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -25,6 +27,7 @@ struct Options {
     gchar *source = nullptr; // socket that receives the pipeline's output
     gchar *sink = nullptr;   // socket that supplies the pipeline's input
     gint heartbeat_fd = -1;
+    gint control_fd = -1;
     gint parent = 0; // process whose end kills the worker; 0 = none
     std::string description;
 };
@@ -50,6 +53,8 @@ Options parse_options(int argc, char **argv)
          "Feed the pipeline from the jkvmsupervisedsink at this socket", "SOCKET"},
         {"heartbeat-fd", 0, 0, G_OPTION_ARG_INT, &options.heartbeat_fd,
          "Write a byte to this descriptor for each heartbeat", "FD"},
+        {"control-fd", 0, 0, G_OPTION_ARG_INT, &options.control_fd,
+         "Exchange control messages with the parent at this descriptor", "FD"},
         {"parent", 0, 0, G_OPTION_ARG_INT, &options.parent, "Exit when this process ends", "PID"},
         // A filename, unlike a string, is not converted from the locale's encoding.
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &words, nullptr, "PIPELINE"},
@@ -120,6 +125,8 @@ public:
               GstRef<GstElement>::adopt(gst_bin_get_by_name(GST_BIN(pipeline_.get()), link_name))),
           is_fed_(options.sink != nullptr), loop_(g_main_loop_new(nullptr, FALSE))
     {
+        if (options.control_fd >= 0)
+            control_.emplace(options.control_fd, link_.get());
         start_heartbeat();
     }
     Worker(const Worker &) = delete;
@@ -141,8 +148,9 @@ private:
     PipelineHeartbeat heartbeat_; // outlives the pipeline
     GstRef<GstElement> pipeline_;
     GstRef<GstBus> bus_;
-    GstRef<GstElement> link_; // to the parent; null without one
-    bool is_fed_;             // by the parent
+    GstRef<GstElement> link_;              // to the parent; null without one
+    std::optional<WorkerControl> control_; // none without a parent
+    bool is_fed_;                          // by the parent
     GMainLoop *loop_;
     guint end_timer_ = 0; // 0 = not running
     void (*on_end_timer_)(Worker &) = nullptr;
@@ -242,9 +250,8 @@ int Worker::run()
         g_main_loop_run(loop_);
     } else {
         error_ = "the pipeline could not be started";
-        if (const auto error =
-                GstRef<GstMessage>::adopt(gst_bus_pop_filtered(bus_.get(), GST_MESSAGE_ERROR)))
-            on_error(error.get());
+        while (const auto message = GstRef<GstMessage>::adopt(gst_bus_pop(bus_.get())))
+            this->on_message(message.get());
     }
     gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
     for (const guint source : {watch, terminate, interrupt})
@@ -257,6 +264,8 @@ int Worker::run()
 
 void Worker::on_message(GstMessage *message)
 {
+    if (control_)
+        control_->on_message(message);
     switch (GST_MESSAGE_TYPE(message)) {
     case GST_MESSAGE_EOS:
         g_main_loop_quit(loop_);
@@ -300,9 +309,10 @@ int main(int argc, char **argv)
     const auto options = parse_options(argc, argv);
     if (options.parent != 0)
         die_with(options.parent);
-    // The pipe must not leak into programs that an element starts.
-    if (options.heartbeat_fd >= 0)
-        ::fcntl(options.heartbeat_fd, F_SETFD, FD_CLOEXEC);
+    // They must not leak into programs that an element starts.
+    for (const int fd : {options.heartbeat_fd, options.control_fd})
+        if (fd >= 0)
+            ::fcntl(fd, F_SETFD, FD_CLOEXEC);
     ::signal(SIGPIPE, SIG_IGN); // writing to a parent that has ended
     gst_init(nullptr, nullptr);
     const int status = [&options] {

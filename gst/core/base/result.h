@@ -25,6 +25,7 @@ enum class ErrorKind {
     encode_failed,       ///< the codec rejected a frame
     child_failed,        ///< a child process ended too often, or could not be started for now
     child_unstartable,   ///< the program of a child process is missing or cannot be executed
+    child_incompatible,  ///< a child process sent something other than control messages
     launch_invalid,      ///< a pipeline description is invalid
     request_invalid,     ///< an encoder request has an unknown field or a value out of range
     request_unsupported, ///< the peer's dialect has no message for an encoder request

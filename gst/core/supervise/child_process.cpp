@@ -31,8 +31,14 @@ bool set_nonblocking(int fd)
     return ::fcntl(fd, F_SETFL, O_NONBLOCK) == 0;
 }
 
-/// Makes a pipe whose reading end does not block. Both descriptors are above those of the child, so
-/// that no dup2() in the child overwrites one of them.
+/// Returns a duplicate above the descriptors of the child, so that no dup2() in the child
+/// overwrites it.
+UniqueFd move_up(const UniqueFd &fd)
+{
+    return UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, ChildProcess::control_fd + 1));
+}
+
+/// Makes a pipe whose reading end does not block.
 std::optional<Pipe> make_pipe()
 {
     std::array<int, 2> ends{};
@@ -40,25 +46,32 @@ std::optional<Pipe> make_pipe()
         return std::nullopt;
     const UniqueFd read(ends[0]);
     const UniqueFd write(ends[1]);
-    constexpr int lowest_fd = ChildProcess::heartbeat_fd + 1;
-    Pipe pipe{UniqueFd(::fcntl(read.get(), F_DUPFD_CLOEXEC, lowest_fd)),
-              UniqueFd(::fcntl(write.get(), F_DUPFD_CLOEXEC, lowest_fd))};
+    Pipe pipe{move_up(read), move_up(write)};
     if (!pipe.read || !pipe.write || !set_nonblocking(pipe.read.get()))
         return std::nullopt;
     return pipe;
 }
 
+std::optional<ControlConnection::Pair> make_control_pair()
+{
+    auto pair = ControlConnection::make_pair();
+    if (pair)
+        pair->child = move_up(pair->child);
+    return pair && pair->child ? std::move(pair) : std::nullopt;
+}
+
 /// The actions and attributes of posix_spawn(), applied between fork and exec.
 class SpawnActions {
 public:
-    SpawnActions(int errors, int heartbeats)
+    SpawnActions(int errors, int heartbeats, int control)
     {
         posix_spawn_file_actions_init(&actions_);
         posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
         posix_spawn_file_actions_adddup2(&actions_, errors, STDERR_FILENO);
         posix_spawn_file_actions_adddup2(&actions_, heartbeats, ChildProcess::heartbeat_fd);
+        posix_spawn_file_actions_adddup2(&actions_, control, ChildProcess::control_fd);
         // Includes descriptors that the application opened without O_CLOEXEC.
-        posix_spawn_file_actions_addclosefrom_np(&actions_, ChildProcess::heartbeat_fd + 1);
+        posix_spawn_file_actions_addclosefrom_np(&actions_, ChildProcess::control_fd + 1);
 
         posix_spawnattr_init(&attributes_);
         sigset_t signals;
@@ -139,14 +152,17 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::start(const ChildCommand &co
     // A full heartbeat pipe must not block the child's streaming thread either.
     if (!errors || !heartbeats || !set_nonblocking(heartbeats->write.get()))
         return system_error(ErrorKind::child_failed, program, "pipe2", errno);
-    const SpawnActions actions(errors->write.get(), heartbeats->write.get());
+    auto control = make_control_pair();
+    if (!control)
+        return system_error(ErrorKind::child_failed, program, "socketpair", errno);
+    const SpawnActions actions(errors->write.get(), heartbeats->write.get(), control->child.get());
     pid_t pid = 0;
     if (const int error = actions.spawn(pid, command); error != 0)
         return system_error(is_transient(error) ? ErrorKind::child_failed
                                                 : ErrorKind::child_unstartable,
                             program, "posix_spawnp " + program, error);
-    std::unique_ptr<ChildProcess> child(
-        new ChildProcess(pid, std::move(heartbeats->read), std::move(errors->read)));
+    std::unique_ptr<ChildProcess> child(new ChildProcess(
+        pid, std::move(heartbeats->read), std::move(errors->read), std::move(control->parent)));
     if (!child->end_)
         return system_error(ErrorKind::child_failed, program, "pidfd_open", errno);
     return child;
@@ -154,9 +170,9 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::start(const ChildCommand &co
 
 // The child is not reaped before pidfd_open(), so its pid cannot have been reused; but if SIGCHLD
 // is ignored, the process may already be gone.
-ChildProcess::ChildProcess(pid_t pid, UniqueFd heartbeats, UniqueFd errors)
+ChildProcess::ChildProcess(pid_t pid, UniqueFd heartbeats, UniqueFd errors, UniqueFd control)
     : pid_(pid), end_(::pidfd_open(pid, 0)), heartbeats_(std::move(heartbeats)),
-      errors_(std::move(errors)), has_ended_(!end_ && errno == ESRCH)
+      errors_(std::move(errors)), control_(std::move(control)), has_ended_(!end_ && errno == ESRCH)
 {}
 
 ChildProcess::~ChildProcess()

@@ -4,6 +4,7 @@
 
 #include "core/base/result.h"
 #include "core/base/unique_fd.h"
+#include "core/supervise/control_connection.h"
 
 #include <sys/types.h>
 
@@ -33,16 +34,18 @@ struct ExitStatus {
 
 /// A running or ended child process.
 ///
-/// The child has four descriptors: /dev/null as input, this process's output, a pipe as error
-/// output and, as heartbeat_fd, a pipe into which it writes one byte for each heartbeat. Its
-/// signals have their default actions. It is the leader of a process group of its own, so that a
-/// Ctrl-C in the terminal does not reach it; processes of that group that outlive it are killed.
+/// The child has five descriptors: /dev/null as input, this process's output, a pipe as error
+/// output, as heartbeat_fd a pipe into which it writes one byte for each heartbeat, and as
+/// control_fd its end of a ControlConnection. Its signals have their default actions. It is the
+/// leader of a process group of its own, so that a Ctrl-C in the terminal does not reach it;
+/// processes of that group that outlive it are killed.
 ///
 /// A child that sets PR_SET_PDEATHSIG dies when the thread that called start() ends, not only when
 /// the process does.
 class ChildProcess {
 public:
     static constexpr int heartbeat_fd = 3; ///< in the child
+    static constexpr int control_fd = 4;   ///< in the child
 
     /// Error: `child_unstartable` if the program is missing or cannot be executed; `child_failed`
     /// for a lack of resources, where another attempt may succeed.
@@ -62,18 +65,21 @@ public:
     /// The reading ends of the child's pipes, non-blocking.
     [[nodiscard]] int heartbeats_fd() const { return heartbeats_.get(); }
     [[nodiscard]] int errors_fd() const { return errors_.get(); }
+    /// Transfers this process's end of the control connection to the caller.
+    [[nodiscard]] UniqueFd take_control() { return std::move(control_); }
 
     void send(int signal) const;
     /// Blocks until the child has ended. Later calls return the same status.
     ExitStatus wait();
 
 private:
-    ChildProcess(pid_t pid, UniqueFd heartbeats, UniqueFd errors);
+    ChildProcess(pid_t pid, UniqueFd heartbeats, UniqueFd errors, UniqueFd control);
 
     pid_t pid_;
     UniqueFd end_; // a pidfd: unlike a pid it never refers to another process
     UniqueFd heartbeats_;
     UniqueFd errors_;
+    UniqueFd control_;
     bool has_ended_;
     ExitStatus status_;
 };

@@ -114,6 +114,7 @@ Result<Supervisor::RunningChild> Supervisor::start_child()
     auto child = ChildProcess::start(config_.command);
     if (!child)
         return child.error();
+    control_.open((*child)->take_control());
     stats->running = true;
     stats->pid = (*child)->pid();
     stats->usage = {};
@@ -129,6 +130,7 @@ Supervisor::Run Supervisor::run_child()
         monitor(*running);
         // A hung child was healthy until its last heartbeat.
         const auto end = running->is_hung ? running->last_heartbeat : monotonic_now();
+        control_.close();
         run = {reap(*running), running->first_heartbeat ? end - *running->first_heartbeat : 0ns};
     } else {
         run.exit = start_failure(running.error());
@@ -140,12 +142,15 @@ Supervisor::Run Supervisor::run_child()
 void Supervisor::monitor(RunningChild &running)
 {
     const auto &child = *running.child;
-    enum { child_end, heartbeats, errors, stop, count };
+    enum { child_end, heartbeats, errors, stop, control, queued, count };
     std::array<pollfd, count> fds{{{child.end_fd(), POLLIN, 0},
                                    {child.heartbeats_fd(), POLLIN, 0},
                                    {child.errors_fd(), POLLIN, 0},
-                                   {stop_event_.fd(), POLLIN, 0}}};
+                                   {stop_event_.fd(), POLLIN, 0},
+                                   {-1, 0, 0},
+                                   {control_.wake_fd(), POLLIN, 0}}};
     while (!running.is_abandoned) {
+        fds[control] = control_poll(running);
         if (::poll(fds.data(), fds.size(), to_timeout(next_deadline(running) - monotonic_now())) <
             0)
             continue; // EINTR
@@ -158,11 +163,38 @@ void Supervisor::monitor(RunningChild &running)
             fds[stop].fd = -1;
             terminate(running, now);
         }
+        if (fds[control].revents != 0 || fds[child_end].revents != 0)
+            read_control(running, now);
         if (fds[child_end].revents != 0) {
             drain_errors(running);
             return;
         }
         handle_deadlines(running, now);
+    }
+}
+
+/// Flushes the queued messages, and returns what to wait for at the connection.
+pollfd Supervisor::control_poll(const RunningChild &running)
+{
+    const auto writable = control_.flush() ? 0 : POLLOUT;
+    const auto readable = running.control_limit.has_room(monotonic_now()) ? POLLIN : 0;
+    return {control_.fd(), static_cast<short>(writable | readable), 0};
+}
+
+void Supervisor::read_control(RunningChild &running, MonotonicTime now)
+{
+    using Received = ControlConnection::Received;
+    ControlMessage message;
+    while (control_.fd() >= 0 && running.control_limit.admit(now)) {
+        auto received = control_.receive(message);
+        if (received == Received::nothing)
+            return;
+        if (received == Received::message && !observer_.on_control_message(message))
+            received = Received::invalid;
+        if (received == Received::invalid)
+            observer_.on_control_violation();
+        if (received != Received::message)
+            control_.close();
     }
 }
 
@@ -254,7 +286,10 @@ MonotonicTime Supervisor::next_deadline(const RunningChild &running) const
     const auto next = running.abandon_at ? running.abandon_at
                       : running.kill_at  ? running.kill_at
                                          : hang_deadline(running);
-    return std::min(running.next_sample, next.value_or(MonotonicTime::max()));
+    const auto now = monotonic_now();
+    const auto limit = running.control_limit;
+    const auto readable = limit.has_room(now) ? MonotonicTime::max() : limit.next(now);
+    return std::min({running.next_sample, readable, next.value_or(MonotonicTime::max())});
 }
 
 ChildExit Supervisor::start_failure(const Error &error) const

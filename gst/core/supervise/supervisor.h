@@ -3,11 +3,15 @@
 #pragma once
 
 #include "core/base/guarded.h"
+#include "core/base/token_bucket.h"
 #include "core/base/wake_event.h"
 #include "core/supervise/child_process.h"
+#include "core/supervise/control_connection.h"
 #include "core/supervise/error_output.h"
 #include "core/supervise/process_usage.h"
 #include "core/supervise/restart_policy.h"
+
+#include <poll.h>
 
 #include <cstdint>
 #include <optional>
@@ -62,6 +66,11 @@ public:
         bool retries_endlessly = false; ///< instead of giving up at the limit of restarts
     };
 
+    /// Maximum rate of control messages that are read from a child, and the size of a burst. The
+    /// kernel bounds the number of those that wait.
+    static constexpr unsigned max_control_rate = 1000; // per second
+    static constexpr unsigned max_control_burst = 500;
+
     /// Called from the supervisor's thread without a lock. Must not stop the supervisor, which
     /// waits for that thread.
     class Observer {
@@ -69,6 +78,10 @@ public:
         virtual ~Observer() = default;
         virtual void on_child_started(pid_t pid) = 0;
         virtual void on_child_ended(const ChildExit &exit) = 0;
+        /// Returns false if the message is none that a child sends.
+        virtual bool on_control_message(const ControlMessage &) { return true; }
+        /// The child has sent something else than messages; it is not read from any longer.
+        virtual void on_control_violation() {}
         /// No further child will be started.
         virtual void on_gave_up(const ChildExit &exit) = 0;
     };
@@ -96,6 +109,11 @@ public:
     /// Whether `pid` is the running child.
     [[nodiscard]] bool is_child(pid_t pid) const;
     [[nodiscard]] Stats stats() const { return stats_.snapshot(); }
+    /// Sends a message to the running child, as ControlConnection::send.
+    bool send(const ControlMessage &message, const std::string &key = {})
+    {
+        return control_.send(message, key);
+    }
     /// Sends SIGTERM to the child, SIGKILL after the stop time-out, and returns the final
     /// statistics. Blocks for at most that time-out and the death allowance.
     Stats stop();
@@ -117,6 +135,7 @@ private:
         bool is_hung = false;
         bool is_abandoned = false;
         ErrorOutput errors;
+        TokenBucket control_limit{max_control_rate, max_control_burst};
     };
     /// Input of the restart policy for a child that has ended.
     struct Run {
@@ -142,6 +161,9 @@ private:
     /// Returns false if the child has closed the pipe.
     static bool read_errors(RunningChild &running);
     static void drain_errors(RunningChild &running);
+    [[nodiscard]] pollfd control_poll(const RunningChild &running);
+    /// Reads the messages that the child has sent, as far as their rate is admitted.
+    void read_control(RunningChild &running, MonotonicTime now);
     void terminate(RunningChild &running, MonotonicTime now);
     void handle_deadlines(RunningChild &running, MonotonicTime now);
     static void kill(RunningChild &running, MonotonicTime now);
@@ -156,8 +178,9 @@ private:
     Observer &observer_;
     RestartPolicy policy_;
     WakeEvent stop_event_;
-    bool is_stopping_ = false; // supervisor's thread
-    bool has_started_ = false; // a first child; supervisor's thread
+    ControlConnection control_; // with the running child
+    bool is_stopping_ = false;  // supervisor's thread
+    bool has_started_ = false;  // a first child; supervisor's thread
     Guarded<Stats> stats_;
     std::thread thread_;
 };

