@@ -44,7 +44,8 @@ ErrorKind kind_of(DeviceTrouble trouble)
 
 AudioSink::AudioSink(GstJkvmAudioSink *element)
     : element_(GST_ELEMENT(element)), sink_(GST_BASE_SINK(element)),
-      devices_(element_, "jkvm-device"), report_(element_, GST_CAT_DEFAULT),
+      devices_(element_, "jkvm-device"), latency_messages_(element_),
+      report_(element_, GST_CAT_DEFAULT),
       unix_time_(GstRef<GstCaps>::adopt(gst_caps_new_empty_simple("timestamp/x-unix")))
 {
     gst_base_sink_set_last_sample_enabled(sink_, FALSE);
@@ -118,6 +119,7 @@ bool AudioSink::open()
     failure_.lock()->reset();
     is_ended_ = false;
     format_.reset();
+    latency_watch_ = {};
     end_ = audio_end_ = GST_CLOCK_TIME_NONE;
     const bool may_set_pitch = settings.pitch_control == UsePitchControl::automatic;
     auto playback = std::make_unique<PlaybackThread>(
@@ -246,6 +248,13 @@ GstFlowReturn AudioSink::check_device()
         post_error(element_, *failure);
     // After GST_FLOW_ERROR, the source would post an error of its own.
     return GST_FLOW_EOS;
+}
+
+void AudioSink::post_latency_change()
+{
+    const auto thresholds = settings_.lock()->latency;
+    if (const auto change = thread_->update(latency_watch_, thresholds))
+        latency_messages_.post(*change);
 }
 
 void AudioSink::post_stats_if_due()

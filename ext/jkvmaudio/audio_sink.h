@@ -78,6 +78,7 @@ private:
 
     // audio_sink.cpp
     void post_stats_if_due();
+    void post_latency_change();
     [[nodiscard]] PlaybackStats collect_stats() const;
     [[nodiscard]] gint64 actual_buffer_time() const;
     [[nodiscard]] gint64 actual_latency_time() const;
@@ -86,6 +87,7 @@ private:
     GstElement *element_;
     GstBaseSink *sink_;
     ElementMessages devices_;
+    LatencyMessages latency_messages_;
     StatsReport report_;
     WaitControl control_;
     GstRef<GstCaps> unix_time_; // the reference clock of capture times
@@ -103,6 +105,7 @@ private:
     // Used by the streaming thread only.
     PlaybackThread *thread_ = nullptr;
     std::optional<PlaybackFormat> format_;
+    LatencyWatch latency_watch_;
     GstClockTime end_ = GST_CLOCK_TIME_NONE;       // running time of the last item's end
     GstClockTime audio_end_ = GST_CLOCK_TIME_NONE; // running time of the last packet's end
     OnDeviceLost on_device_lost_ = OnDeviceLost::wait;

@@ -95,6 +95,7 @@ GstFlowReturn AudioSink::render(GstBuffer *buffer)
 {
     if (const auto flow = check_device(); flow != GST_FLOW_OK)
         return flow;
+    post_latency_change();
     post_stats_if_due();
     const auto time = GST_BUFFER_PTS(buffer);
     auto running = gst_segment_to_running_time(&sink_->segment, GST_FORMAT_TIME, time);

@@ -114,6 +114,11 @@
  * missing, busy, forbidden, unsupported, unplugged, io-error, rate-changed, suspended (the machine was
  * suspended). It is posted by the element's thread; a handler must not change the element's state there.
  *
+ * jkvm-latency is posted when the average latency (latency-average in the statistics) crosses
+ * latency-warning or latency-critical. Its fields are reason (normal, high, critical), current, average,
+ * p95 (guint64, ns) and trend (as latency-trend). The reason becomes lower when the average is below 80 %
+ * of the threshold, and a second after the last change at the earliest.
+ *
  * Since: 0.1
  */
 // clang-format on

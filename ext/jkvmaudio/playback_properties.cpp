@@ -42,6 +42,7 @@ const PropertyTable<PlaybackSettings> &playback_properties()
                 OneOf{register_enum("GstJkvmAudioSinkPitchControl", pitch_control_modes)},
                 mutable_ready, &S::pitch_control),
         }
+            .include(latency_properties(), &S::latency)
             .include(
                 device_properties(
                     {.minimum_buffer_time = 100ms,

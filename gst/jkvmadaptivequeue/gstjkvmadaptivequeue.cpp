@@ -167,6 +167,11 @@
  * fields are reason (start, grow, shrink), current-delay, target-delay (guint64, ns) and depth (guint,
  * buffers).
  *
+ * jkvm-latency is posted when the average latency (latency-average in the statistics) crosses
+ * latency-warning or latency-critical. Its fields are reason (normal, high, critical), current, average,
+ * p95 (guint64, ns) and trend (as latency-trend). The reason becomes lower when the average is below 80 %
+ * of the threshold, and a second after the last change at the earliest.
+ *
  * ## Signals
  *
  * | signal | emitted when |

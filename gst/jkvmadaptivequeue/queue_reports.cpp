@@ -64,7 +64,7 @@ nanoseconds QueueReports::take_change(QueueState &state, const Playout::Play &pl
 
 QueueReports::QueueReports(QueueContext &context)
     : context_(context), depth_messages_(context.element, "jkvm-depth"),
-      stats_report_(context.element, GST_CAT_DEFAULT)
+      latency_messages_(context.element), stats_report_(context.element, GST_CAT_DEFAULT)
 {}
 
 void QueueReports::on_play(QueueState &state, const Playout::Play &play, nanoseconds now,
@@ -79,7 +79,10 @@ void QueueReports::on_play(QueueState &state, const Playout::Play &play, nanosec
 
     state.latency.record(now - play.arrival);
     pending.losses = state.losses.take(state.playout->counters(), now);
-    pending.stats = stats_report_.is_due(state.settings.report_interval, monotonic_now());
+    const auto monotonic = monotonic_now();
+    pending.latency_change =
+        state.latency_watch.update(state.latency, state.settings.latency, monotonic);
+    pending.stats = stats_report_.is_due(state.settings.report_interval, monotonic);
     if (state.settings.latency_mode == LatencyMode::reported &&
         (change != 0ns || now >= state.next_latency_check)) {
         state.next_latency_check = now + 1s;
@@ -111,6 +114,8 @@ void QueueReports::send(const PendingSignals &pending)
             .set("depth", static_cast<guint>(stats.queued_frames));
         depth_messages_.post(pending.depth, fields);
     }
+    if (pending.latency_change)
+        latency_messages_.post(*pending.latency_change);
     if (pending.stats) {
         const auto stats = [this] {
             auto state = context_.state.lock();

@@ -17,6 +17,7 @@ struct PendingSignals {
     const char *depth = nullptr; ///< reason of a message jkvm-depth
     std::optional<Playout::Drop> drop;
     std::optional<LossReport::Losses> losses;
+    std::optional<LatencyWatch::Change> latency_change;
 };
 
 /// Belongs to the task of the source pad.
@@ -39,6 +40,7 @@ private:
 
     QueueContext &context_;
     ElementMessages depth_messages_;
+    LatencyMessages latency_messages_;
     StatsReport stats_report_;
 };
 

@@ -191,6 +191,7 @@ PropertyTable<QueueSettings> make_table()
         priority_row(&S::priority),
         stats_interval_row(&S::report_interval),
     }
+        .include(latency_properties(), &S::latency)
         .include(all_playout_properties(), &S::playout);
 }
 

@@ -2,6 +2,7 @@
 // The writable properties of jkvmadaptivequeue; all but the priority may be changed at any time.
 #pragma once
 
+#include "common/latency_message.h"
 #include "common/property_table.h"
 #include "common/stats_report.h"
 #include "common/stream_priority.h"
@@ -36,6 +37,7 @@ struct QueueSettings {
     bool is_silent = false;
     bool is_optimizer_enabled = false;
     OptimizerConfig optimizer;
+    LatencyThresholds latency;
     int priority = default_priority;
     nanoseconds report_interval = StatsReport::default_interval;
 

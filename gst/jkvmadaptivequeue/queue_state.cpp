@@ -37,6 +37,7 @@ void QueueState::open()
     encoder_load = {};
     encoder_load.configure(settings.is_optimizer_enabled, settings.optimizer, 0ns);
     latency = {};
+    latency_watch = {};
     losses = {};
     dropped_new = 0;
     clock.reset();

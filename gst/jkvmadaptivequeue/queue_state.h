@@ -9,6 +9,7 @@
 #include "core/optimizer/encoder_load_controller.h"
 #include "core/playout/playout.h"
 #include "core/stats/latency_monitor.h"
+#include "core/stats/latency_watch.h"
 #include "core/timing/queue_latency_report.h"
 #include "loss_report.h"
 #include "output_timeline.h"
@@ -81,6 +82,7 @@ struct QueueState {
     SerializedItems items;
     EncoderLoadController encoder_load;
     LatencyMonitor latency; // of played buffers, since their arrival
+    LatencyWatch latency_watch;
     BufferClassifier classifier;
     OutputTimeline timeline{true};
     QueueLatencyReport latency_report; // for LatencyMode::reported

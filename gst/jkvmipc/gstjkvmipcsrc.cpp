@@ -170,6 +170,11 @@
  * server whose user is not in allowed-uids; unreachable means that no server listens. An element that
  * listens posts replaced and forbidden for a client that it turns away.
  *
+ * jkvm-latency is posted when the average latency (latency-average in the statistics) crosses
+ * latency-warning or latency-critical. Its fields are reason (normal, high, critical), current, average,
+ * p95 (guint64, ns) and trend (as latency-trend). The reason becomes lower when the average is below 80 %
+ * of the threshold, and a second after the last change at the earliest.
+ *
  * jkvm-session is posted for the clients of an element that listens. Its fields are reason, id, pid and uid. The
  * reason is started (the client sent a frame; first-frame is its running time, ns), stopped (the client sent a
  * Stop), lost (the connection ended without one) or replaced (by the client by-pid, by-uid). After a Stop the

@@ -34,7 +34,7 @@ Fields describe(const Error &error)
 
 IpcSrc::IpcSrc(GstJkvmIpcSrc *element)
     : element_(GST_ELEMENT(element)), src_(GST_BASE_SRC(element)), link_(element_, "jkvm-link"),
-      sessions_(element_), report_(element_, GST_CAT_DEFAULT)
+      sessions_(element_), latency_messages_(element_), report_(element_, GST_CAT_DEFAULT)
 {
     gst_base_src_set_live(src_, TRUE);
     gst_base_src_set_format(src_, GST_FORMAT_TIME);
@@ -169,6 +169,7 @@ GstFlowReturn IpcSrc::on_event(const ReceiveEngine::Frame &frame, GstBuffer **bu
         log_loss(frame);
     if (frame.gap)
         push_gap(*frame.gap);
+    post_latency_change();
     post_stats_when_due();
     *buffer = make_buffer(frame).release();
     return GST_FLOW_OK;
@@ -339,6 +340,13 @@ void IpcSrc::post_stats_when_due()
     const auto interval = settings_.lock()->ipc.report_interval;
     if (report_.is_due(interval, monotonic_now()))
         report_.post(stats());
+}
+
+void IpcSrc::post_latency_change()
+{
+    const auto thresholds = settings_.lock()->latency;
+    if (const auto change = engine_.update(session_->latency_watch, thresholds))
+        latency_messages_.post(*change);
 }
 
 void IpcSrc::on_message(GstMessage *message)

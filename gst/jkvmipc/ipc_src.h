@@ -68,6 +68,7 @@ private:
         PeerInfo peer = {};                  // the last one that connected
         std::optional<PeerInfo> talker = {}; // if it sent a frame and no Stop after it
         bool has_pushed = false;             // a buffer; the caps do not change afterwards
+        LatencyWatch latency_watch = {};
     };
 
     GstFlowReturn wait_playing();
@@ -87,6 +88,7 @@ private:
     void push_gap(const Gap &gap);
     void announce_latency();
     void post_stats_when_due();
+    void post_latency_change();
     void apply_requested_settings();
     void warn_of_unsupported_dialect();
     void warn_of_unsupported_request(const std::string &subject, const std::string &detail);
@@ -100,6 +102,7 @@ private:
     InterruptedCreate interrupted_create_;
     ElementMessages link_;
     SessionMessages sessions_;
+    LatencyMessages latency_messages_;
     Guarded<IpcSrcSettings> settings_;
     Guarded<PacketPool::Monitor> pool_monitor_;
     StatsReport report_;

@@ -69,6 +69,7 @@ const PropertyTable<IpcSrcSettings> &ipc_src_properties()
                 OneOf{client_policy_get_type()}, mutable_ready, &S::policy),
         }
             .include(requested_settings_properties(), &S::requested)
+            .include(latency_properties(), &S::latency)
             .include(ipc_properties(false), &S::ipc);
     return table;
 }

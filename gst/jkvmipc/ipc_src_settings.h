@@ -2,6 +2,7 @@
 // The settings of jkvmipcsrc.
 #pragma once
 
+#include "common/latency_message.h"
 #include "common/stream_priority.h"
 #include "core/ipc/receive/received_stream.h"
 #include "core/ipc/socket/client_policy.h"
@@ -20,6 +21,7 @@ struct IpcSrcSettings {
     int priority = default_priority;
     ClientPolicy policy = ClientPolicy::replace;
     RequestedSettings requested;
+    LatencyThresholds latency;
 };
 
 const PropertyTable<IpcSrcSettings> &ipc_src_properties();

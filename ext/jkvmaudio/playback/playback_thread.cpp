@@ -146,6 +146,12 @@ PlaybackThread::Quality PlaybackThread::quality() const
     return shared_->quality.snapshot();
 }
 
+std::optional<LatencyWatch::Change> PlaybackThread::update(
+    LatencyWatch &watch, const LatencyThresholds &thresholds) const
+{
+    return watch.update(shared_->quality.lock()->latency, thresholds, monotonic_now());
+}
+
 bool PlaybackThread::is_idle() const
 {
     return shared_->is_idle;

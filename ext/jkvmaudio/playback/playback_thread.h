@@ -4,6 +4,7 @@
 
 #include "core/base/thread_priority.h"
 #include "core/stats/latency_monitor.h"
+#include "core/stats/latency_watch.h"
 #include "playback/playback_engine.h"
 
 #include <memory>
@@ -48,6 +49,9 @@ public:
         LatencyMonitor latency;          ///< from capture to the device
     };
     [[nodiscard]] Quality quality() const;
+    /// Returns the new level of Quality::latency if it changed.
+    std::optional<LatencyWatch::Change> update(LatencyWatch &watch,
+                                               const LatencyThresholds &thresholds) const;
     /// Statistics as of the thread's last step.
     [[nodiscard]] PlaybackEngine::Snapshot snapshot() const;
     /// How long before its due time an item has to be queued.

@@ -45,6 +45,7 @@ public:
     /// Computes the quantiles, which takes some microseconds.
     [[nodiscard]] Values values() const;
     [[nodiscard]] LatencyTrend trend() const;
+    [[nodiscard]] std::uint64_t samples() const { return values_.samples; }
     [[nodiscard]] nanoseconds average() const { return values_.average; }
     [[nodiscard]] const LatencyHistogram &histogram() const { return histogram_; }
 

@@ -268,6 +268,30 @@ TEST_F(JkvmIpcSrc, AnnouncesLatencyAgainWhenFramesArriveLater)
     gst_element_set_bus(element_, nullptr);
 }
 
+TEST_F(JkvmIpcSrc, PostsAMessageWhenTheAverageLatencyCrossesAThreshold)
+{
+    const auto bus = GstRef<GstBus>::adopt(gst_bus_new());
+    gst_element_set_bus(element_, bus.get());
+    g_object_set(element_, "latency-warning", 400, nullptr);
+    connect();
+    for (int i = 0; i < 10; ++i) {
+        send_frame(500);
+        (void)pull();
+    }
+    GstRef<GstMessage> message;
+    do {
+        message = GstRef<GstMessage>::adopt(
+            gst_bus_timed_pop_filtered(bus.get(), 60 * GST_SECOND, GST_MESSAGE_ELEMENT));
+        ASSERT_TRUE(message);
+    } while (!gst_message_has_name(message.get(), "jkvm-latency"));
+    const auto *fields = gst_message_get_structure(message.get());
+    EXPECT_STREQ(gst_structure_get_string(fields, "reason"), "high");
+    guint64 average = 0;
+    EXPECT_TRUE(gst_structure_get_uint64(fields, "average", &average));
+    EXPECT_GE(average, 500 * GST_MSECOND);
+    gst_element_set_bus(element_, nullptr);
+}
+
 TEST_F(JkvmIpcSrc, ReportsDialectAndGrantedSocketBuffers)
 {
     connect();

@@ -43,6 +43,26 @@ protected:
         return value;
     }
 
+    /// Pushes packets that carry their capture time.
+    void play_with_capture_times(nanoseconds time)
+    {
+        const auto unix_time =
+            GstRef<GstCaps>::adopt(gst_caps_new_empty_simple("timestamp/x-unix"));
+        for (const auto end = pushed_ + time; pushed_ < end; pushed_ += packet) {
+            const auto frames =
+                testing::triangle(static_cast<std::size_t>(pushed_ / 1ms * 48), 960);
+            auto *buffer = gst_buffer_new_memdup(frames.data(), frames.size() * 2);
+            GST_BUFFER_PTS(buffer) = static_cast<GstClockTime>(pushed_.count());
+            const auto captured = wall_now() + (base() + pushed_ - now());
+            gst_buffer_add_reference_timestamp_meta(
+                buffer, unix_time.get(),
+                static_cast<GstClockTime>(captured.time_since_epoch().count()),
+                GST_CLOCK_TIME_NONE);
+            ASSERT_EQ(gst_app_src_push_buffer(source(), buffer), GST_FLOW_OK);
+            pause_.sleep_until(MonotonicTime(base() + pushed_));
+        }
+    }
+
     /// Pushes the triangle so that each sample is right for its time, in packets that last
     /// `duration` instead of 20 ms.
     void play_stretched(nanoseconds time, nanoseconds duration, bool stamps_duration)
@@ -294,23 +314,22 @@ TEST_F(AudioSinkControl, EndsTheStreamIfToldSo)
 TEST_F(AudioSinkControl, MeasuresTheLatencyFromTheCaptureTime)
 {
     start();
-    const auto unix_time = GstRef<GstCaps>::adopt(gst_caps_new_empty_simple("timestamp/x-unix"));
-    for (; pushed_ < 2s; pushed_ += packet) {
-        const auto frames = testing::triangle(static_cast<std::size_t>(pushed_ / 1ms * 48), 960);
-        auto *buffer = gst_buffer_new_memdup(frames.data(), frames.size() * 2);
-        GST_BUFFER_PTS(buffer) = static_cast<GstClockTime>(pushed_.count());
-        const auto captured = wall_now() + (base() + pushed_ - now());
-        gst_buffer_add_reference_timestamp_meta(
-            buffer, unix_time.get(), static_cast<GstClockTime>(captured.time_since_epoch().count()),
-            GST_CLOCK_TIME_NONE);
-        ASSERT_EQ(gst_app_src_push_buffer(source(), buffer), GST_FLOW_OK);
-        pause_.sleep_until(MonotonicTime(base() + pushed_));
-    }
+    play_with_capture_times(2s);
     const auto expected = gst_base_sink_get_latency(GST_BASE_SINK(sink()));
     stop();
     EXPECT_GE(testing::stat(sink(), "latency-samples"), 20u);
     EXPECT_NEAR(static_cast<double>(testing::stat(sink(), "latency-p50")),
                 static_cast<double>(expected), 5e6);
+}
+
+TEST_F(AudioSinkControl, PostsAMessageWhenTheAverageLatencyCrossesAThreshold)
+{
+    start("latency-warning=50");
+    play_with_capture_times(2s);
+    const auto message = pipeline_->wait_for_element_message("jkvm-latency", "high");
+    guint64 average = 0;
+    gst_structure_get_uint64(gst_message_get_structure(message.get()), "average", &average);
+    EXPECT_GT(average, 50 * GST_MSECOND);
 }
 
 TEST_F(AudioSinkControl, CountsPacketsThatAFlushDiscards)

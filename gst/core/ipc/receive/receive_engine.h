@@ -6,6 +6,7 @@
 #include "core/base/guarded.h"
 #include "core/ipc/receive/frame_receiver.h"
 #include "core/ipc/receive/received_stream.h"
+#include "core/stats/latency_watch.h"
 
 #include <atomic>
 #include <functional>
@@ -94,6 +95,12 @@ public:
     /// The latency to report to the pipeline.
     [[nodiscard]] nanoseconds latency() const { return latency_; }
     [[nodiscard]] Stats stats() const;
+    /// Returns the new level of the frames' latency if it changed.
+    std::optional<LatencyWatch::Change> update(LatencyWatch &watch,
+                                               const LatencyThresholds &thresholds) const
+    {
+        return watch.update(received_.lock()->stream.stats().latency, thresholds, monotonic_now());
+    }
 
 private:
     struct Received {
