@@ -316,10 +316,33 @@ TEST_P(PlaybackFault, IsFollowedByAudioOnTime)
 INSTANTIATE_TEST_SUITE_P(
     Kinds, PlaybackFault,
     ::testing::Values(Fault{"Xrun", {"xrun"}, {}}, Fault{"WriteFails", {"err EIO"}, {}},
-                      Fault{"WritesFail", {"errs EIO"}, {"errs 0"}},
-                      Fault{"Suspend", {"suspend"}, {}},
-                      Fault{"SuspendWithoutResume", {"noresume 3", "suspend"}, {}}),
+                      Fault{"WritesFail", {"errs EIO"}, {"errs 0"}}),
     [](const auto &info) { return info.param.name; });
+
+class PlaybackSuspended : public PlaybackEngineTest, public ::testing::WithParamInterface<Fault> {};
+
+TEST_P(PlaybackSuspended, ResumesOnTimeWithoutOpeningTheDeviceAgain)
+{
+    start();
+    play(500ms);
+    for (const auto *command : GetParam().begin)
+        pcm_.send(command);
+    play(500ms);
+    const auto healed = now();
+    play(1200ms);
+    const auto recoveries = playback_->snapshot().counters.recoveries;
+    const auto errors = measure_playout(stop(), due(), healed + 600ms);
+    EXPECT_GE(errors.frames, 15000u);
+    EXPECT_LE(errors.span(), 2 * longest_span);
+    EXPECT_EQ(pcm_.count_log("opened"), 1u);
+    EXPECT_TRUE(has_reported(DeviceState::lost, DeviceTrouble::suspended));
+    EXPECT_EQ(recoveries.at(static_cast<std::size_t>(DeviceTrouble::suspended)), 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, PlaybackSuspended,
+                         ::testing::Values(Fault{"ForAMoment", {"suspend"}, {}},
+                                           Fault{"ForThreeAttempts", {"noresume 3", "suspend"}, {}}),
+                         [](const auto &info) { return info.param.name; });
 
 TEST_F(PlaybackEngineTest, PlaysWithin500msWhenTheDeviceFailsTwice)
 {
