@@ -2,6 +2,7 @@
 // Several processes compete for an end that serves only the newest client, or for more places than
 // there are. They run gst-launch-1.0 and reconnect automatically.
 #include "element_process.h"
+#include "printed_stats.h"
 #include "support/awake_time.h"
 #include "support/program.h"
 #include "support/temporary_directory.h"
@@ -16,21 +17,6 @@ namespace jkvm::testing {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// Returns the counter in the last statistics message that the program printed, of which only a
-/// part may have been read.
-std::uint64_t last_counter(Program &program, const std::string &field)
-{
-    const auto &output = program.output();
-    const auto message = output.rfind("-stats,");
-    while (output.find('\n', message) == std::string::npos &&
-           program.wait_for_output("\n", program.occurrences("\n") + 1)) {
-    }
-    const auto key = " " + field + "=(guint64)";
-    const auto at = output.find(key, message);
-    EXPECT_NE(at, std::string::npos) << field << " in " << output;
-    return at != std::string::npos ? std::stoull(output.substr(at + key.size())) : UINT64_MAX;
-}
 
 class Competition : public ::testing::Test {
 protected:
@@ -53,13 +39,6 @@ protected:
     [[nodiscard]] std::string listener() const
     {
         return "jkvmipcsrc stats-interval=500 socket-path=" + path_ + " ! fakesink ";
-    }
-    /// Waits until the program has printed that many further statistics messages, one for each half
-    /// second of audio.
-    static void wait_for_reports(Program &program, int count)
-    {
-        ASSERT_TRUE(program.wait_for_output("-stats,", program.occurrences("-stats,") + count))
-            << program.output();
     }
     /// Kills a client and expects that `server` prints `text` once more within 500 ms.
     static void kill_and_expect(Program &killed, Program &server, const std::string &text)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Runs complete gst-launch-1.0 pipelines while one of the processes is stopped or killed.
 #include "fault_counts.h"
+#include "printed_stats.h"
 #include "support/program.h"
 #include "support/temporary_directory.h"
 
@@ -18,16 +19,6 @@ namespace jkvm::testing {
 namespace {
 
 constexpr auto stats = "application/x-jkvm-ipcsrc-stats";
-
-/// Returns a field of the last statistics message that the program printed.
-std::uint64_t last_stat(const Program &program, const std::string &field)
-{
-    const auto &output = program.output();
-    const auto key = " " + field + "=(guint64)";
-    const auto at = output.find(key, output.rfind(stats));
-    EXPECT_NE(at, std::string::npos) << field << " in " << output;
-    return at != std::string::npos ? std::stoull(output.substr(at + key.size())) : UINT64_MAX;
-}
 
 class Listeners : public ::testing::Test {
 protected:
@@ -59,9 +50,9 @@ TEST_F(Listeners, StoppedOneCausesNoLossForEightOthersAndResumesWithNewestFrame)
             ASSERT_TRUE(listener->wait_for_output(stats, second)) << listener->output();
     }
     for (auto &listener : listeners) {
-        EXPECT_EQ(last_stat(*listener, "lost"), 0u);
-        EXPECT_EQ(last_stat(*listener, "connects"), 1u);
-        EXPECT_GE(last_stat(*listener, "frames"), 50u * (seconds_of_listening - 3));
+        EXPECT_EQ(last_counter(*listener, "lost"), 0u);
+        EXPECT_EQ(last_counter(*listener, "connects"), 1u);
+        EXPECT_GE(last_counter(*listener, "frames"), 50u * (seconds_of_listening - 3));
     }
     ASSERT_TRUE(sender.wait_for_output("reason=(string)slow")) << sender.output();
     EXPECT_NE(sender.output().find("pid=(int)" + std::to_string(stopped->pid()),
@@ -74,9 +65,9 @@ TEST_F(Listeners, StoppedOneCausesNoLossForEightOthersAndResumesWithNewestFrame)
     const auto at = stopped->output().rfind("reason=(string)connected");
     for (int seen = 1; stopped->output().find(stats, at) == std::string::npos; ++seen)
         ASSERT_TRUE(stopped->wait_for_output(stats, seen)) << stopped->output();
-    EXPECT_EQ(last_stat(*stopped, "connects"), 2u);
-    EXPECT_LE(last_stat(*stopped, "implausible-timestamps"), 25u) << "frames older than 10 s";
-    EXPECT_LT(last_stat(*stopped, "latency-current"), 1'000'000'000u);
+    EXPECT_EQ(last_counter(*stopped, "connects"), 2u);
+    EXPECT_LE(last_counter(*stopped, "implausible-timestamps"), 25u) << "frames older than 10 s";
+    EXPECT_LT(last_counter(*stopped, "latency-current"), 1'000'000'000u);
 }
 
 using Recording = Listeners;

@@ -111,6 +111,12 @@ void Pipeline::wait_for_eos()
     }
 }
 
+void Pipeline::discard_messages()
+{
+    gst_bus_set_flushing(bus_.get(), TRUE);
+    gst_bus_set_flushing(bus_.get(), FALSE);
+}
+
 std::size_t open_descriptors()
 {
     std::size_t count = 0;

@@ -57,6 +57,8 @@ public:
     PostedError wait_for_error();
     /// Waits for the end of the stream. Fails the test on an error message or after `wait_timeout`.
     void wait_for_eos();
+    /// Discards the messages that have been posted so far, which the bus would keep.
+    void discard_messages();
 
 private:
     GstRef<GstElement> pipeline_;

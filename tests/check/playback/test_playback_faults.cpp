@@ -34,7 +34,7 @@ constexpr auto wait_timeout = 20s;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr long memory_tolerance = 1 << 20;
 #else
-constexpr long memory_tolerance = 2048;
+constexpr long memory_tolerance = 1024;
 #endif
 
 int count_replugs()
@@ -178,6 +178,7 @@ protected:
             for (std::size_t kind = 0; kind < kinds; ++kind) {
                 const auto event = cause_fault(kind);
                 const auto delay = wait_for_audio(event);
+                pipeline_.discard_messages();
                 ASSERT_LT(delay, wait_timeout) << "fault " << kind << " of round " << round;
                 if (std::ranges::all_of(delays, [&](auto other) { return delay > other; }))
                     longest_log = describe_log(event);
