@@ -60,7 +60,9 @@ protected:
     void expect_healthy(std::size_t client)
     {
         auto &program = *clients_[client];
-        ASSERT_NO_FATAL_FAILURE(wait_for_reports(program, 1));
+        do { // it may have been started a moment ago
+            ASSERT_NO_FATAL_FAILURE(wait_for_reports(program, 1));
+        } while (last_counter(program, "connects") == 0);
         EXPECT_EQ(last_counter(program, "connects"), 1u) << "client " << client;
         EXPECT_EQ(last_counter(program, is_listener(client) ? "lost" : "dropped"), 0u)
             << "client " << client;
