@@ -313,11 +313,11 @@ TEST_P(PlaybackFault, IsFollowedByAudioOnTime)
     EXPECT_LE(errors.span(), 2 * longest_span);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Kinds, PlaybackFault,
-    ::testing::Values(Fault{"Xrun", {"xrun"}, {}}, Fault{"WriteFails", {"err EIO"}, {}},
-                      Fault{"WritesFail", {"errs EIO"}, {"errs 0"}}),
-    [](const auto &info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Kinds, PlaybackFault,
+                         ::testing::Values(Fault{"Xrun", {"xrun"}, {}},
+                                           Fault{"WriteFails", {"err EIO"}, {}},
+                                           Fault{"WritesFail", {"errs EIO"}, {"errs 0"}}),
+                         [](const auto &info) { return info.param.name; });
 
 class PlaybackSuspended : public PlaybackEngineTest, public ::testing::WithParamInterface<Fault> {};
 
@@ -341,7 +341,8 @@ TEST_P(PlaybackSuspended, ResumesOnTimeWithoutOpeningTheDeviceAgain)
 
 INSTANTIATE_TEST_SUITE_P(Kinds, PlaybackSuspended,
                          ::testing::Values(Fault{"ForAMoment", {"suspend"}, {}},
-                                           Fault{"ForThreeAttempts", {"noresume 3", "suspend"}, {}}),
+                                           Fault{
+                                               "ForThreeAttempts", {"noresume 3", "suspend"}, {}}),
                          [](const auto &info) { return info.param.name; });
 
 TEST_F(PlaybackEngineTest, PlaysWithin500msWhenTheDeviceFailsTwice)
