@@ -52,7 +52,8 @@ protected:
         return is_listener(client)
                    ? run("jkvmipcsrc stats-interval=1000 socket-path=" + output_ + " ! fakesink")
                    : run("audiotestsrc is-live=true samplesperbuffer=960 ! opusenc ! jkvmipcsink "
-                         "direction=microphone stats-interval=1000 socket-path=" +
+                         "direction=microphone max-queue-time=2000 stats-interval=1000 "
+                         "socket-path=" +
                          microphone_);
     }
     /// Waits for the next statistics of the client. Expects that it was connected all the time and
