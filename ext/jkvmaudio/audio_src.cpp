@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 AudioSrc::AudioSrc(GstJkvmAudioSrc *element)
     : element_(GST_ELEMENT(element)), src_(GST_BASE_SRC(element)), xruns_(element_, "jkvm-xrun"),
-      devices_(element_, "jkvm-device"), report_(element_, GST_CAT_DEFAULT)
+      devices_(element_, "jkvm-device"), report_(element_, GST_CAT_DEFAULT), omitted_(src_)
 {
     gst_base_src_set_live(src_, TRUE);
     gst_base_src_set_format(src_, GST_FORMAT_TIME);
@@ -40,6 +40,9 @@ GstStructure *AudioSrc::stats() const
     auto stats = stats_.snapshot();
     stats.scheduling = priority_.granted();
     stats.pool = pool_monitor_.lock()->stats();
+    const auto unheard = unheard_time_.snapshot();
+    stats.activity = unheard.activity();
+    stats.unheard_time = unheard.total(monotonic_now());
     return make_structure(stats);
 }
 
@@ -57,12 +60,15 @@ void AudioSrc::set_property(guint id, const GValue *value, GParamSpec *spec)
         auto settings = settings_.lock();
         is_capture_property = capture_properties().set(*settings, value, spec);
         gain_ = settings->device.gain();
+        when_unheard_ = settings->when_unheard;
         set_provides_clock(element_, settings->device.provide_clock);
     }
     if (is_capture_property && g_str_equal(spec->name, "device")) {
         devices_changed_ = true;
         control_.request_wake_up();
     }
+    if (is_capture_property && g_str_equal(spec->name, "when-unheard"))
+        control_.request_wake_up(); // the device may be released
     if (is_capture_property)
         return;
     change_codec([&](CodecControl &control) {
@@ -92,6 +98,13 @@ void AudioSrc::change_codec(const std::function<void(CodecControl &)> &change)
     codec_changed_ = true;
     control_.request_wake_up(); // the streaming thread waits for a frame of the old length
     codec_properties().notify_changes(G_OBJECT(element_), before, after);
+}
+
+bool AudioSrc::on_event(GstEvent *event)
+{
+    if (demand_.on_event(event))
+        control_.request_wake_up();
+    return is_demand(event);
 }
 
 bool AudioSrc::handle_encoder_request(GstEvent *event)
@@ -140,6 +153,10 @@ bool AudioSrc::open()
     channels_ = capture_channels(codec.direction());
     on_device_lost_ = settings.device.on_device_lost;
     *stats_.lock() = {.channels = channels_};
+    demand_.reset();
+    omitted_.reset();
+    activity_ = Activity::encode;
+    *unheard_time_.lock() = {};
     pool_ = PacketPool(std::max(OpusFrameEncoder::max_packet_size,
                                 CaptureFrameReader::max_frame * channels_ * sizeof(std::int16_t)));
     *pool_monitor_.lock() = pool_.monitor();
@@ -174,6 +191,7 @@ void AudioSrc::close()
     engine_.reset();
     coder_.reset();
     pool_ = {};
+    unheard_time_.lock()->on_changed(Activity::encode, monotonic_now());
     auto stats = stats_.lock();
     stats->device = {};
 }

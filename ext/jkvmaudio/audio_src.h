@@ -7,6 +7,7 @@
 #include "capture_properties.h"
 #include "codec/frame_coder.h"
 #include "codec_properties.h"
+#include "common/demand.h"
 #include "common/element_message.h"
 #include "common/interrupted_create.h"
 #include "common/packet_pool.h"
@@ -15,6 +16,7 @@
 #include "core/base/wait_control.h"
 #include "device_clock_object.h"
 #include "gstjkvmaudiosrc.h"
+#include "omitted_audio.h"
 
 #include <atomic>
 #include <functional>
@@ -45,6 +47,9 @@ public:
     void on_send_event(const GstEvent *event) { interrupted_create_.on_send_event(event); }
     /// Returns false if the base class has to answer.
     bool answer_latency(GstQuery *query);
+    /// Any thread: notes what an event from downstream reports about listeners or links. Returns
+    /// whether that was all.
+    bool on_event(GstEvent *event);
     /// Handles an event for which is_encoder_request() is true. Returns false if it is invalid and
     /// was refused with a warning.
     bool handle_encoder_request(GstEvent *event);
@@ -66,6 +71,12 @@ private:
     /// Applies the settings changed since the last frame. Returns false if they are invalid; an
     /// error was posted then.
     bool apply_settings();
+    /// Encodes, idles or releases the device, as the demand requires.
+    void apply_demand();
+    /// Blocks while the device is released, until there may be demand.
+    CaptureEngine::Interrupted wait_for_demand();
+    /// Returns GST_FLOW_CUSTOM_SUCCESS for a frame that is not pushed.
+    GstFlowReturn handle_frame(CaptureEngine::Frame frame, GstBuffer **buffer);
     /// Returns GST_FLOW_CUSTOM_SUCCESS for a frame that precedes the start of the stream and is not
     /// pushed.
     GstFlowReturn code_frame(const CaptureEngine::Frame &frame, GstBuffer **buffer);
@@ -93,13 +104,16 @@ private:
     ElementMessages devices_;
     StatsReport report_;
     WaitControl control_;
+    DownstreamDemand demand_;
     StreamPriority priority_;
     Guarded<CaptureSettings> settings_;
     Guarded<CodecControl> codec_;
     std::atomic<bool> codec_changed_{false};   // since the last apply_settings()
     std::atomic<bool> devices_changed_{false}; // the same
     std::atomic<double> gain_{1};              // from mute and volume
-    Guarded<CaptureStats> stats_;              // as of the last frame, without `pool`
+    std::atomic<Activity> when_unheard_{Activity::idle};
+    Guarded<CaptureStats> stats_; // as of the last frame, without `pool`
+    Guarded<UnheardTime> unheard_time_;
     Guarded<PacketPool::Monitor> pool_monitor_;
     std::atomic<nanoseconds> latency_{nanoseconds(0)}; // 0 while closed
     SharedDeviceClock device_clock_ = std::make_shared<Guarded<DeviceClock>>();
@@ -111,6 +125,8 @@ private:
     unsigned channels_ = 2;  // captured
     EncoderSettings stream_; // described by the caps
     int pre_skip_ = 0;       // in the caps
+    Activity activity_ = Activity::encode;
+    OmittedAudio omitted_;
     OnDeviceLost on_device_lost_ = OnDeviceLost::wait;
     MonotonicTime next_loss_warning_{};
     nanoseconds unlogged_loss_{0};

@@ -37,13 +37,18 @@ void AudioSrc::on_device_changed(const DeviceReport &report)
     if (report.state == DeviceState::open)
         return; // not known to work yet
     const bool runs = report.state == DeviceState::run;
-    devices_.post(runs ? "running" : name_of(report.trouble),
+    const bool is_released = report.state == DeviceState::released;
+    devices_.post(runs          ? "running"
+                  : is_released ? "released"
+                                : name_of(report.trouble),
                   Fields()
                       .set("state", std::string(name_of(report.state)))
                       .set("device", report.device)
                       .set("detail", report.detail));
     if (runs)
         GST_INFO_OBJECT(element_, "capturing from %s", report.device.c_str());
+    else if (is_released)
+        GST_INFO_OBJECT(element_, "released %s", report.device.c_str());
     else
         GST_WARNING_OBJECT(element_, "no audio from %s (%s): %s", report.device.c_str(),
                            name_of(report.trouble), report.detail.c_str());
@@ -165,9 +170,10 @@ GstFlowReturn AudioSrc::create(GstBuffer **buffer)
         }
         if (!apply_settings())
             return ended_by_error;
-        auto event = engine_->next(control_);
+        apply_demand();
+        auto event = engine_->has_released_device() ? wait_for_demand() : engine_->next(control_);
         if (const auto *frame = std::get_if<CaptureEngine::Frame>(&event)) {
-            const auto flow = code_frame(*frame, buffer);
+            const auto flow = handle_frame(*frame, buffer);
             engine_->release();
             if (flow != GST_FLOW_CUSTOM_SUCCESS)
                 return flow;
@@ -186,6 +192,54 @@ GstFlowReturn AudioSrc::create(GstBuffer **buffer)
                 return flow;
         }
     }
+}
+
+void AudioSrc::apply_demand()
+{
+    const auto now = monotonic_now();
+    const auto activity =
+        demand_.is_unheard(GST_BASE_SRC_PAD(src_), now) ? when_unheard_.load() : Activity::encode;
+    const auto before = std::exchange(activity_, activity);
+    if (activity == before)
+        return;
+    GST_INFO_OBJECT(element_, "%s",
+                    activity == Activity::encode ? "encoding: audio is in demand"
+                                                 : "idle: no client listens");
+    unheard_time_.lock()->on_changed(activity, now);
+    if (activity == Activity::release_device)
+        engine_->release_device();
+    else if (before == Activity::release_device)
+        engine_->reclaim_device();
+}
+
+CaptureEngine::Interrupted AudioSrc::wait_for_demand()
+{
+    // Without a heartbeat only a request wakes the thread.
+    const auto heartbeat = omitted_.heartbeat();
+    const auto omit_until_now = [this] {
+        const auto end = now().running - engine_->latency();
+        omitted_.extend(engine_->position().value_or(end), end);
+    };
+    omit_until_now();
+    while (!control_.sleep_until(heartbeat ? monotonic_now() + *heartbeat : MonotonicTime::max()))
+        omit_until_now();
+    return {};
+}
+
+GstFlowReturn AudioSrc::handle_frame(CaptureEngine::Frame frame, GstBuffer **buffer)
+{
+    auto &stamp = frame.stamp;
+    if (activity_ != Activity::encode) {
+        stats_.lock()->capture = engine_->counters();
+        omitted_.extend(stamp.time, stamp.time + stamp.duration);
+        post_stats_if_due();
+        return GST_FLOW_CUSTOM_SUCCESS;
+    }
+    if (omitted_.finish(stamp.time)) {
+        stamp.discontinuity = true;
+        coder_->request_independent_packet();
+    }
+    return code_frame(frame, buffer);
 }
 
 GstFlowReturn AudioSrc::code_frame(const CaptureEngine::Frame &frame, GstBuffer **buffer)

@@ -2,11 +2,13 @@
 // The properties of jkvmaudiosrc that select and configure the device.
 #pragma once
 
+#include "capture/activity.h"
 #include "device_properties.h"
 
 namespace jkvm {
 
 struct CaptureSettings {
+    Activity when_unheard = Activity::idle;
     DeviceSettings device{.buffer_time = std::chrono::milliseconds(500)};
 };
 

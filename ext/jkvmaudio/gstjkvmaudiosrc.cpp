@@ -39,6 +39,28 @@
  *
  * `mute` and `volume` fade within one frame. A muted stream is encoded silence, 3 bytes per frame.
  *
+ * ## Demand
+ *
+ * jkvmipcsink reports the number of its listeners with the upstream event jkvm-demand. While every data
+ * path downstream ends in a jkvmipcsink without listeners, `when-unheard` selects what the element does:
+ *
+ * * idle: the device is read, so that its clock, its rate and its faults stay known, but nothing is
+ *   encoded or pushed. The first frame follows the first listener within one frame time.
+ * * release-device: the device is closed, and nothing wakes the thread. The first listener receives silence
+ *   until the device is open and delivers audio.
+ * * encode: nothing changes.
+ *
+ * A path may lead through tee, queue, queue2, multiqueue, capsfilter, opusparse and into and out of
+ * bins. Behind any other element, such as a muxer of a recording, the use of the audio is unknown, so
+ * the element encodes. Links are checked again after a RECONFIGURE event, and once per second, but
+ * not while the device is released.
+ *
+ * Running time goes on meanwhile. GAP events cover the time without frames, so that downstream sees no hole;
+ * the first frame after it is flagged DISCONT and can be decoded without earlier ones. In
+ * `idle` the events are at most 1 s apart. A program that watches the pipeline for hangs can set the
+ * context jkvm.heartbeat with the field interval (guint64, ns) on it before it starts: GAP events are then
+ * at most that far apart, also while the device is released. The worker of jkvmsupervisedsrc does so.
+ *
  * ## Unavailable devices
  *
  * While no device works, the element pushes silence at the pace of the clock, without a gap in the
@@ -111,7 +133,9 @@
  * | encode-time-sum | guint64 | sum of the times in encode-time-buckets, ns |
  * | scheduling | gchararray | fifo, nice or normal: granted to the streaming thread |
  * | levels | GstValueArray | for each captured channel the peak and rms of one frame per 200 ms, gdouble, dB below full scale, -100 for silence |
- * | device-state | gchararray | search, open, run or lost |
+ * | activity | gchararray | encode, idle or release-device: what the element does, see Demand |
+ * | unheard-time | guint64 | time without the activity encode since the element was opened, ns |
+ * | device-state | gchararray | search, open, run, lost or released |
  * | device-trouble | gchararray | why no device works, or why none worked before this one; none |
  * | device | gchararray | the open device |
  * | device-rate, device-channels | guint | format in which it was opened |
@@ -146,7 +170,8 @@
  * are counted in the field suppressed (guint) of the next one.
  *
  * The element message jkvm-device has the fields reason, state, device and detail (ALSA's reason).
- * Its reason is running when a device delivers audio, otherwise: missing, busy, forbidden,
+ * Its reason is running when a device delivers audio, released when nothing listens and `when-unheard` is
+ * release-device, otherwise: missing, busy, forbidden,
  * unsupported, unplugged, io-error, rate-changed (the source has another rate), suspended (the
  * machine was suspended), frozen (neither samples nor an error), free-running (samples faster than
  * real time), stuck (the same non-zero value for half a second).
@@ -221,6 +246,8 @@ static void configure_source(GstBaseSrcClass *klass)
     klass->event = [](GstBaseSrc *self, GstEvent *event) noexcept -> gboolean {
         if (is_encoder_request(event))
             return impl(self).handle_encoder_request(event);
+        if (impl(self).on_event(event))
+            return TRUE;
         return GST_BASE_SRC_CLASS(gst_jkvm_audio_src_parent_class)->event(self, event);
     };
     klass->query = [](GstBaseSrc *self, GstQuery *query) noexcept -> gboolean {

@@ -46,6 +46,11 @@
  * when its client withdraws it (Config) or disconnects; after the last one has ended, the event has
  * withdrawn=TRUE. With steering-uids, only the requests of these users count; those of other users are ignored.
  *
+ * Whenever the number of its connected clients changes, and with each CAPS event, the element pushes the
+ * event jkvm-demand (GST_EVENT_CUSTOM_UPSTREAM) upstream. Its fields are listeners (guint), the number of
+ * clients, and sink (gchararray), the path of the element. While no client is connected,
+ * jkvmaudiosrc is idle, see its property when-unheard, so there are no frames for hold-time to hold.
+ *
  * ## Statistics
  *
  * The property stats is a structure application/x-jkvm-ipcsink-stats with these fields. While buffers
@@ -221,6 +226,14 @@ static void gst_jkvm_ipc_sink_configure_class(GstJkvmIpcSinkClass *klass)
     auto *sink_class = GST_BASE_SINK_CLASS(klass);
     sink_class->set_caps = [](GstBaseSink *self, GstCaps *caps) noexcept -> gboolean {
         return impl(self).set_caps(caps);
+    };
+    sink_class->event = [](GstBaseSink *self, GstEvent *event) noexcept -> gboolean {
+        const bool is_caps = GST_EVENT_TYPE(event) == GST_EVENT_CAPS;
+        const gboolean is_handled =
+            GST_BASE_SINK_CLASS(gst_jkvm_ipc_sink_parent_class)->event(self, event);
+        if (is_caps)
+            impl(self).on_caps_event();
+        return is_handled;
     };
     sink_class->render = [](GstBaseSink *self, GstBuffer *buffer) noexcept {
         return impl(self).render(buffer);

@@ -45,7 +45,7 @@ const char *nick(RemovalReason reason)
 IpcSink::IpcSink(GstJkvmIpcSink *element)
     : element_(GST_ELEMENT(element)), sink_(GST_BASE_SINK(element)),
       clients_(element_, "jkvm-client"), link_(element_, "jkvm-link"), sessions_(element_),
-      report_(element_, GST_CAT_DEFAULT)
+      demand_(sink_), report_(element_, GST_CAT_DEFAULT)
 {
     // The element never blocks a pipeline: it neither waits for the clock nor prerolls.
     gst_base_sink_set_sync(sink_, FALSE);
@@ -85,6 +85,7 @@ bool IpcSink::open()
         return false;
     }
     is_listening_ = endpoint->role == Role::listen;
+    demand_.reset();
     path_ = endpoint->path;
     const auto dialect = settings.ipc.fixed_dialect().value_or(wire::Dialect::v1);
     auto sender = FrameSender::start({.endpoint = *endpoint,
@@ -270,6 +271,7 @@ void IpcSink::on_peer_added(const PeerInfo &peer)
 {
     GST_INFO_OBJECT(element_, "peer %" G_GUINT64_FORMAT " connected: pid %d, uid %u", peer.id,
                     peer.pid, peer.uid);
+    demand_.on_added(peer.id);
     if (is_listening_)
         sessions_.on_added(peer);
     clients_.post("added", describe(peer));
@@ -284,6 +286,7 @@ void IpcSink::on_peer_removed(const PeerTable::Removal &removal)
     const auto &[peer, reason, detail, has_stopped, replaced_by] = removal;
     GST_INFO_OBJECT(element_, "peer %" G_GUINT64_FORMAT " removed: %s, pid %d, uid %u%s%s", peer.id,
                     nick(reason), peer.pid, peer.uid, detail.empty() ? "" : ": ", detail.c_str());
+    demand_.on_removed(peer.id);
     clients_.post(nick(reason), describe(peer).set("detail", detail));
     if (is_listening_)
         sessions_.on_removed(removal);

@@ -9,6 +9,7 @@
 #include "core/base/guarded.h"
 #include "core/base/rate_limit.h"
 #include "core/ipc/send/frame_sender.h"
+#include "demand_report.h"
 #include "gstjkvmipcsink.h"
 #include "ipc_sink_settings.h"
 
@@ -41,6 +42,8 @@ public:
     bool open();
     void close();
     bool set_caps(const GstCaps *caps);
+    /// Handles caps of the stream after the base class has: a source may be new upstream.
+    void on_caps_event() { demand_.repeat(); }
     GstFlowReturn render(GstBuffer *buffer);
 
     bool may_connect(const PeerInfo &peer) override;
@@ -75,6 +78,7 @@ private:
     ElementMessages clients_;
     ElementMessages link_;
     ClientSessions sessions_;
+    DemandReport demand_;
     // Set before the sender starts.
     bool is_listening_ = false;
     std::string path_;

@@ -5,6 +5,7 @@
 #include "common/clocks.h"
 #include "common/codec_caps.h"
 #include "common/element_error.h"
+#include "common/gap_event.h"
 #include "core/base/overload.h"
 #include "core/opus/silence_packet.h"
 #include "ipc_src_stats.h"
@@ -116,7 +117,7 @@ void IpcSrc::close()
 GstFlowReturn IpcSrc::create(GstBuffer **buffer)
 {
     // A flush removes the segment and may reset the running time.
-    if (was_unlocked_.exchange(false) && !has_segment())
+    if (was_unlocked_.exchange(false) && !has_segment(src_))
         engine_.restart_timeline();
     for (;;) {
         auto flow = GST_FLOW_CUSTOM_SUCCESS;
@@ -299,22 +300,11 @@ GstRef<GstBuffer> IpcSrc::make_buffer(const ReceiveEngine::Frame &frame)
     return buffer;
 }
 
-bool IpcSrc::has_segment() const
-{
-    return static_cast<bool>(GstRef<GstEvent>::adopt(
-        gst_pad_get_sticky_event(GST_BASE_SRC_PAD(src_), GST_EVENT_SEGMENT, 0)));
-}
-
 void IpcSrc::push_gap(const Gap &gap)
 {
     GST_DEBUG_OBJECT(element_, "gap at %" GST_STIME_FORMAT ", duration %" GST_STIME_FORMAT,
                      GST_STIME_ARGS(gap.start.count()), GST_STIME_ARGS(gap.duration.count()));
-    auto *pad = GST_BASE_SRC_PAD(src_);
-    // The base class sends the segment with the first buffer only, and will do so again.
-    if (!has_segment())
-        gst_pad_push_event(pad, gst_event_new_segment(&src_->segment));
-    gst_pad_push_event(pad, gst_event_new_gap(static_cast<GstClockTime>(gap.start.count()),
-                                              static_cast<GstClockTime>(gap.duration.count())));
+    jkvm::push_gap(src_, gap.start, gap.duration);
 }
 
 void IpcSrc::announce_latency()

@@ -84,7 +84,6 @@ private:
 
     void log_loss(const ReceiveEngine::Frame &frame);
     GstRef<GstBuffer> make_buffer(const ReceiveEngine::Frame &frame);
-    bool has_segment() const;
     void push_gap(const Gap &gap);
     void announce_latency();
     void post_stats_when_due();

@@ -11,8 +11,6 @@ namespace jkvm {
 
 namespace {
 
-constexpr std::chrono::milliseconds interval{100};
-
 /// Does nothing if the process was not started by a service manager.
 void notify_service_manager([[maybe_unused]] const char *state)
 {

@@ -15,6 +15,9 @@ namespace jkvm {
 /// that it observes.
 class PipelineHeartbeat {
 public:
+    /// Minimum time between two heartbeats.
+    static constexpr std::chrono::milliseconds interval{100};
+
     /// `fd`: the writing end of the pipe; -1 = none.
     explicit PipelineHeartbeat(int fd) : fd_(fd) {}
     PipelineHeartbeat(const PipelineHeartbeat &) = delete;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // jkvm-worker: runs one pipeline as the child of a supervised bin or as a systemd service.
 #include "common/gst_ref.h"
+#include "common/heartbeat_context.h"
 #include "core/supervise/supervisor.h"
 #include "pipeline_heartbeat.h"
 #include "worker_control.h"
@@ -165,6 +166,7 @@ void Worker::start_heartbeat()
 {
     if (is_fed_)
         return heartbeat_.follow_threads(GST_BIN(pipeline_.get()));
+    set_heartbeat_context(pipeline_.get(), PipelineHeartbeat::interval);
     if (link_) {
         const auto pad = GstRef<GstPad>::adopt(gst_element_get_static_pad(link_.get(), "sink"));
         return heartbeat_.follow_stream(pad.get());

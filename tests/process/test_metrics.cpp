@@ -71,7 +71,7 @@ private:
         std::vector<std::string> command{"env", "GST_TRACERS=jkvmmetrics(listen=" + listen + ")",
                                          "GST_DEBUG=jkvmmetrics:4", "GST_DEBUG_NO_COLOR=1"};
         const auto launch =
-            gst_launch("-m jkvmaudiosrc device=" + pcm_.device() +
+            gst_launch("-m jkvmaudiosrc when-unheard=encode device=" + pcm_.device() +
                        " ! jkvmipcsink stats-interval=20 socket-path=" + directory_.file("a.sock"));
         command.insert(command.end(), launch.begin(), launch.end());
         return command;

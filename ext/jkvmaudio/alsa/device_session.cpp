@@ -135,12 +135,33 @@ void DeviceSession::set_devices(std::vector<std::string> devices, MonotonicTime 
     devices_ = std::move(devices);
     if (supervisor_.is_open() && !devices_.empty() && devices_.front() == device_)
         return;
-    if (stage_ != Stage::closed)
-        stream_.close_stream();
-    stage_ = Stage::closed;
+    if (is_released())
+        return;
+    close();
     // The state of the old device says nothing about the new ones.
     supervisor_ = make_supervisor();
     (void)open(now); // take_failure() has the error
+}
+
+void DeviceSession::release()
+{
+    close();
+    failure_.reset();
+    supervisor_.on_released();
+    report();
+}
+
+void DeviceSession::reclaim(MonotonicTime now)
+{
+    supervisor_ = make_supervisor();
+    (void)open(now); // take_failure() has the error
+}
+
+void DeviceSession::close()
+{
+    if (stage_ != Stage::closed)
+        stream_.close_stream();
+    stage_ = Stage::closed;
 }
 
 void DeviceSession::reopen(MonotonicTime now)
@@ -173,11 +194,11 @@ void DeviceSession::pause()
 void DeviceSession::report()
 {
     const bool is_blocked = supervisor_.state() == DeviceState::blocked;
-    const bool is_open = supervisor_.is_open();
+    const bool is_wanted = supervisor_.is_open() || is_released();
     stream_.on_device_changed({.state = supervisor_.state(),
                                .trouble = supervisor_.trouble(),
-                               .device = is_open ? device_ : error_.subject,
-                               .detail = is_open && !is_blocked ? std::string() : error_.detail});
+                               .device = is_wanted ? device_ : error_.subject,
+                               .detail = is_wanted && !is_blocked ? std::string() : error_.detail});
 }
 
 void DeviceSession::lose(DeviceTrouble trouble, const char *reason)

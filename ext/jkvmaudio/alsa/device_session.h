@@ -65,6 +65,10 @@ public:
     void set_devices(std::vector<std::string> devices, MonotonicTime now);
     /// Closes the device and reopens one with another configuration.
     void reopen(MonotonicTime now);
+    /// Closes the device because it is not needed. No device is opened before reclaim().
+    void release();
+    void reclaim(MonotonicTime now);
+    [[nodiscard]] bool is_released() const { return supervisor_.state() == DeviceState::released; }
     /// Handles a playback device whose pointer has stopped; it stays open.
     void block();
     /// Handles a device that was restarted after an xrun.
@@ -94,6 +98,7 @@ private:
     bool start_device(MonotonicTime now);
     void resume(MonotonicTime now);
     void on_opened(MonotonicTime now);
+    void close();
     void lose(DeviceTrouble trouble, const Error &error);
 
     std::vector<std::string> devices_;

@@ -76,6 +76,19 @@ void CaptureEngine::pause()
     session_.pause();
 }
 
+void CaptureEngine::release_device()
+{
+    holds_frame_ = false;
+    session_.release();
+}
+
+void CaptureEngine::reclaim_device()
+{
+    begin_ = std::max(host_.now().running, 0ns);
+    timeline_.skip_to(begin_ - frame_time() - look_ahead_);
+    session_.reclaim(monotonic_now());
+}
+
 // --- the device ---
 
 Status CaptureEngine::open_stream(const std::string &pcm_name)

@@ -94,6 +94,11 @@ public:
     {
         session_.set_devices(std::move(devices), monotonic_now());
     }
+    /// Closes the device because its audio is not needed. next() must not be called until
+    /// reclaim_device(), which opens a device again; the timeline continues at that time.
+    void release_device();
+    void reclaim_device();
+    [[nodiscard]] bool has_released_device() const { return session_.is_released(); }
     void pause();
     [[nodiscard]] bool is_started() const { return session_.is_started(); }
     /// Takes effect with the next frame. `samples`: per channel; `look_ahead`: of the encoder. When
@@ -108,6 +113,8 @@ public:
 
     /// Time from a frame's timestamp until the frame is complete.
     [[nodiscard]] nanoseconds latency() const;
+    /// Running time at which the last frame ended; nothing before the first.
+    [[nodiscard]] std::optional<nanoseconds> position() const { return timeline_.next(); }
     [[nodiscard]] Device device() const;
     [[nodiscard]] const Counters &counters() const { return counters_; }
 

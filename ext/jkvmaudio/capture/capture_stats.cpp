@@ -39,6 +39,18 @@ const char *name_of(Bandwidth bandwidth)
     }
 }
 
+const char *name_of(Activity activity)
+{
+    switch (activity) {
+    case Activity::idle:
+        return "idle";
+    case Activity::release_device:
+        return "release-device";
+    default:
+        return "encode";
+    }
+}
+
 void add_device(Fields &fields, const CaptureEngine::Device &device)
 {
     const auto &format = device.format;
@@ -125,6 +137,8 @@ GstStructure *make_structure(const CaptureStats &stats)
     add_capture(fields, stats.capture);
     fields.append(pool_fields(stats.pool));
     add_streamer(fields, stats);
+    fields.set("activity", std::string(name_of(stats.activity)))
+        .set("unheard-time", stats.unheard_time);
     return fields.release("application/x-jkvm-audiosrc-stats");
 }
 

@@ -2,6 +2,7 @@
 // The property `stats` of jkvmaudiosrc.
 #pragma once
 
+#include "capture/activity.h"
 #include "capture/capture_engine.h"
 #include "codec/frame_coder.h"
 
@@ -11,6 +12,8 @@
 namespace jkvm {
 
 struct CaptureStats {
+    Activity activity = Activity::encode;
+    nanoseconds unheard_time{0}; ///< time without Activity::encode
     CaptureEngine::Device device;
     CaptureEngine::Counters capture;
     FrameCoder::Stats coding;

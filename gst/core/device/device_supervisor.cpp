@@ -8,7 +8,7 @@ namespace jkvm {
 
 const char *name_of(DeviceState state)
 {
-    return std::array{"search", "open", "run", "lost", "blocked"}.at(
+    return std::array{"search", "open", "run", "lost", "blocked", "released"}.at(
         static_cast<std::size_t>(state));
 }
 
@@ -43,6 +43,12 @@ void DeviceSupervisor::on_blocked()
 {
     state_ = DeviceState::blocked;
     trouble_ = DeviceTrouble::frozen;
+    due_ = MonotonicTime::max();
+}
+
+void DeviceSupervisor::on_released()
+{
+    state_ = DeviceState::released;
     due_ = MonotonicTime::max();
 }
 

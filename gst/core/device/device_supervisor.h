@@ -10,11 +10,12 @@
 namespace jkvm {
 
 enum class DeviceState {
-    search,  ///< no device could be opened yet
-    open,    ///< a device is open and started but has moved no samples yet
-    run,     ///< samples flow
-    lost,    ///< samples flowed before; the device has disappeared or is unusable
-    blocked, ///< a playback device is open but does not move, like a USB gadget whose host sleeps
+    search,   ///< no device could be opened yet
+    open,     ///< a device is open and started but has moved no samples yet
+    run,      ///< samples flow
+    lost,     ///< samples flowed before; the device has disappeared or is unusable
+    blocked,  ///< a playback device is open but does not move, like a USB gadget whose host sleeps
+    released, ///< the device was closed because its audio is not needed
 };
 
 enum class DeviceTrouble {
@@ -67,6 +68,8 @@ public:
     bool on_frame(nanoseconds frame, MonotonicTime now);
     /// The open device has stopped and stays open until it moves, which on_frame() reports.
     void on_blocked();
+    /// The device was closed because it is not needed; it stays closed.
+    void on_released();
     /// The open device was restarted and is given time to start.
     void on_restarted(MonotonicTime now) { due_ = now + start_timeout; }
 
