@@ -18,7 +18,8 @@ UNIT = re.compile(r"\((ns|us|ms|s|Hz|bit/s|kbit/s|bytes|frames|buffers|packets|s
 NUMBERS = ("gint", "guint", "gint64", "guint64", "gdouble")
 # Numeric properties without a unit: counts, factors and codes.
 DIMENSIONLESS = {"complexity", "current-level-buffers", "max-clients", "max-restarts",
-                 "max-size-buffers", "priority", "socket-mode", "volume"}
+                 "max-size-buffers", "optimize-evaluations", "optimize-lower-step",
+                 "optimize-raise-step", "priority", "socket-mode", "volume"}
 STARTS_SIGNAL = re.compile(r"^\s*\* Gst\w+::([\w-]+):$")
 STARTS_PROPERTY = re.compile(r"^\s*\* Gst\w+:([\w-]+):$")
 

@@ -46,8 +46,8 @@ constexpr std::array metrics = std::to_array<Metric>({
     {"output_buffer_size", stats, any, gauge, one, "jetkvm_adaptive_output_buffer_size_bytes", "", "Size of the adaptive buffer (frames, in spite of JetKVM's name)"},
     {"output_buffer_size", stats, any, gauge, one, "jkvm_adaptive_output_buffer_frames", "", "Size of the adaptive buffer in frames"},
     {"adaptation_count", stats, any, counter, one, "jetkvm_adaptive_buffer_adjustments_total", "", "Changes of the adaptive buffer's size"},
-    {"system_cpu_percent", stats, any, gauge, one, "jetkvm_adaptive_system_cpu_percent", "", "Processor load used by the adaptive buffer"},
-    {"system_memory_percent", stats, any, gauge, one, "jetkvm_adaptive_system_memory_percent", "", "Memory load used by the adaptive buffer"},
+    {"system_cpu_percent", stats, any, gauge, one, "jetkvm_adaptive_system_cpu_percent", "", "Processor load of the machine"},
+    {"system_memory_percent", stats, any, gauge, one, "jetkvm_adaptive_system_memory_percent", "", "Memory load of the machine"},
 
     {"cpu-percent", stats, output, gauge, one, "jetkvm_audio_process_cpu_percent", "", "Processor time of the worker process; 100 = one core; output"},
     {"rss", stats, output, gauge, memory, "jetkvm_audio_process_memory_percent", "", "Resident memory of the worker process, share of the machine's memory; output"},

@@ -10,8 +10,8 @@ namespace jkvm {
 
 AdaptiveQueue::AdaptiveQueue(GstElement *element, GstPad *sink, GstPad *src,
                              void (*emit)(GstElement *element, QueueSignal signal))
-    : context_{element, sink, src, emit, Guarded<QueueState>(element)}, src_pad_(context_),
-      sink_pad_(context_, src_pad_)
+    : context_{element, sink, src, emit, &load_, Guarded<QueueState>(element, load_)},
+      src_pad_(context_), sink_pad_(context_, src_pad_)
 {}
 
 const PropertyTable<AdaptiveQueue> &AdaptiveQueue::live_properties()
@@ -95,10 +95,7 @@ nanoseconds AdaptiveQueue::level_time() const
 
 GstStructure *AdaptiveQueue::stats() const
 {
-    auto stats = [this] {
-        auto state = context_.state.lock();
-        return queue_stats(*state);
-    }();
+    auto stats = collect_stats(context_);
     stats.scheduling = priority_.granted();
     return stats.release();
 }
@@ -112,6 +109,7 @@ void AdaptiveQueue::on_message(GstMessage *message)
 
 void AdaptiveQueue::open()
 {
+    load_.restart();
     context_.state.lock()->open();
 }
 

@@ -42,6 +42,8 @@ public:
     void pause();
 
 private:
+    ProcSystemLoad machine_load_;
+    LoadGauge load_{machine_load_};
     QueueContext context_;
     StreamPriority priority_;
     AdaptiveQueueSrcPad src_pad_;

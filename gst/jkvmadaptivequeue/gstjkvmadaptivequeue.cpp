@@ -103,6 +103,23 @@
  * gst-launch-1.0 jkvmipcsrc dialect=v2 socket-path=$XDG_RUNTIME_DIR/a.sock ! jkvmadaptivequeue optimize=true ! opusdec plc=true ! audioconvert ! autoaudiosink
  * ]|
  *
+ * The constants of the optimizer are properties. To restore the values of the JetKVM audio system, set
+ * those in the last column:
+ *
+ * | property | meaning | default | JetKVM |
+ * |---|---|---|---|
+ * | optimize-interval | time between two evaluations (ms) | 5000 | 5000; 10000 to lower the level |
+ * | optimize-cool-down | minimum time between two changes (ms) | 30000 | 30000 |
+ * | optimize-target | divisor of the formula (ms) | 50 | 50 |
+ * | optimize-evaluations | consecutive evaluations that have to agree | 2 | 1 |
+ * | optimize-min-samples | frames before the first change | 10 | 10, for the trend |
+ * | optimize-raise-step | maximum change upwards (levels) | 8 | 8 |
+ * | optimize-lower-step | maximum change downwards (levels) | 8 | 1 |
+ * | optimize-margin | required before the level is lowered (levels) | 0.25 | 0 |
+ * | optimize-current-threshold | the level is raised only if the lateness of the last frame (ms), | 0 | 200 |
+ * | optimize-average-threshold | the average lateness (ms) | 0 | 90 |
+ * | optimize-jitter-threshold | or the jitter (ms) exceeds its threshold; 0 = off, all off = always | 0 | 20 |
+ *
  * ## Examples
  *
  * |[
@@ -143,8 +160,9 @@
  * | adaptation_count | guint64 | changes of the delay, for any reason; slewing to one target is one change |
  * | last_adaptation | guint64 | time of the last one, ns since 1970; 0 = never |
  * | input_buffer_size, output_buffer_size | guint | target delay in frames; the same value twice, because this queue may be used in either direction |
- * | system_cpu_percent, system_memory_percent, average_latency_ms | gdouble | inputs of the last step of policy=weighted; 0 with another policy |
- * | cpu-factor, memory-factor, latency-factor, factor | gdouble | factors computed from these inputs, -1 to 1, and their weighted sum |
+ * | system_cpu_percent, system_memory_percent | gdouble | load of the machine, or of the process's control group if that is closer to a limit of its own; the processor's since the previous reading, at least 250 ms before |
+ * | average_latency_ms | gdouble | latency in the last step of policy=weighted; 0 with another policy |
+ * | cpu-factor, memory-factor, latency-factor, factor | gdouble | factors that policy=weighted computed from the load and the latency, -1 to 1, and their weighted sum |
  * | size | gdouble | size of policy=weighted, frames |
  * | latency-current, -average, -min, -max, -p50, -p95, -p99 | guint64 | time that frames spent in the queue before they were pushed, ns; the quantiles cover about two minutes |
  * | latency-jitter | guint64 | mean absolute deviation of the last 100 latencies from the average, ns |

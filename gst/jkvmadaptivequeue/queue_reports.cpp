@@ -116,13 +116,8 @@ void QueueReports::send(const PendingSignals &pending)
     }
     if (pending.latency_change)
         latency_messages_.post(*pending.latency_change);
-    if (pending.stats) {
-        const auto stats = [this] {
-            auto state = context_.state.lock();
-            return queue_stats(*state);
-        }();
-        stats_report_.post(stats.release());
-    }
+    if (pending.stats)
+        stats_report_.post(collect_stats(context_).release());
     if (pending.latency)
         post_latency();
 }

@@ -141,6 +141,55 @@ const PropertyTable<WeightedConfig> &weighted_properties()
     return table;
 }
 
+const PropertyTable<OptimizerConfig> &optimizer_properties()
+{
+    using O = OptimizerConfig;
+    using T = OptimizerThresholds;
+    constexpr auto flags = mutable_playing;
+    constexpr auto step = between(1U, max_optimization_level);
+    constexpr auto lateness = between(0ms, 1min);
+    static const PropertyTable<O> table{
+        row("optimize-interval", "Optimize: interval",
+            "Interval between two evaluations of the lateness by optimize (ms)",
+            between(1ms, 10min), flags, &O::interval),
+        row("optimize-cool-down", "Optimize: cool-down",
+            "Minimum time between two changes of the encoder's settings by optimize (ms)",
+            between(0ms, 10min), flags, &O::cool_down),
+        row("optimize-target", "Optimize: target",
+            "Lateness that optimize tolerates: its level is 1.4 times the lateness divided by this "
+            "(ms)",
+            between(1ms, 1min), flags, &O::target),
+        row("optimize-evaluations", "Optimize: evaluations",
+            "Number of consecutive evaluations that have to agree before optimize changes the "
+            "level",
+            between(1U, O::maximum_evaluations), flags, &O::evaluations),
+        row("optimize-min-samples", "Optimize: minimum samples",
+            "Minimum number of frames of a stream before optimize changes the level (frames)",
+            between(1U, 1000000U), flags, &O::minimum_samples),
+        row("optimize-raise-step", "Optimize: raise step",
+            "Maximum number of levels by which optimize reduces the encoder's load at once", step,
+            flags, &O::raise_step),
+        row("optimize-lower-step", "Optimize: lower step",
+            "Maximum number of levels by which optimize restores the encoder's load at once", step,
+            flags, &O::lower_step),
+        row("optimize-margin", "Optimize: margin",
+            "Part of a level by which the lateness has to be lower before optimize lowers the "
+            "level (0 to 1)",
+            between(0.0, 1.0), flags, &O::margin),
+        row("optimize-current-threshold", "Optimize: current threshold",
+            "Lateness of the last frame above which optimize may raise the level (ms); 0 = off. "
+            "With all thresholds off it may always",
+            lateness, flags, &O::thresholds, &T::current),
+        row("optimize-average-threshold", "Optimize: average threshold",
+            "Average lateness above which optimize may raise the level (ms); 0 = off", lateness,
+            flags, &O::thresholds, &T::average),
+        row("optimize-jitter-threshold", "Optimize: jitter threshold",
+            "Jitter of the lateness above which optimize may raise the level (ms); 0 = off",
+            lateness, flags, &O::thresholds, &T::jitter),
+    };
+    return table;
+}
+
 PropertyTable<PlayoutConfig> all_playout_properties()
 {
     return PropertyTable<PlayoutConfig>(playout_properties())
@@ -179,18 +228,12 @@ PropertyTable<QueueSettings> make_table()
         row("optimize", "Optimize",
             "Whether to request a lower encoder load from the sender while its frames arrive late",
             AnyValue{}, mutable_playing, &S::is_optimizer_enabled),
-        row("optimize-interval", "Optimize: interval",
-            "Interval between two evaluations of the lateness by optimize (ms); two that agree "
-            "change the level",
-            between(1ms, 10min), mutable_playing, &S::optimizer, &OptimizerConfig::interval),
-        row("optimize-cool-down", "Optimize: cool-down",
-            "Minimum time between two changes of the encoder's settings by optimize (ms)",
-            between(0ms, 10min), mutable_playing, &S::optimizer, &OptimizerConfig::cool_down),
         row("silent", "Silent", "Whether the element emits no signals", AnyValue{}, mutable_playing,
             &S::is_silent),
         priority_row(&S::priority),
         stats_interval_row(&S::report_interval),
     }
+        .include(optimizer_properties(), &S::optimizer)
         .include(latency_properties(), &S::latency)
         .include(all_playout_properties(), &S::playout);
 }

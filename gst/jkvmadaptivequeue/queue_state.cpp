@@ -16,7 +16,8 @@ constexpr std::size_t largest_packet = 1275;
 
 } // namespace
 
-QueueState::QueueState(GstElement *element) : clock(element)
+QueueState::QueueState(GstElement *element, SystemLoad &system_load)
+    : clock(element), load(system_load)
 {
     gst_segment_init(&src_segment, GST_FORMAT_TIME);
     playout.emplace(settings.playout_config(sink_follows), load);

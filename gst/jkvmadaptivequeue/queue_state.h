@@ -33,7 +33,8 @@ struct QueueState {
         bool result;
     };
 
-    explicit QueueState(GstElement *element);
+    /// `load` is borrowed.
+    QueueState(GstElement *element, SystemLoad &load);
 
     /// Applies `settings` to all parts.
     void configure();
@@ -76,7 +77,7 @@ struct QueueState {
 
     QueueSettings settings;
     StreamClock clock;
-    ProcSystemLoad load;
+    SystemLoad &load;
     std::optional<Playout> playout; // never empty
     BufferStore buffers;            // by the handles in playout
     SerializedItems items;
@@ -120,6 +121,8 @@ struct QueueContext {
     GstPad *const src;
     /// Must be called without a lock.
     void (*const emit)(GstElement *element, QueueSignal signal);
+    /// Must be sampled without a lock, because it reads files.
+    LoadGauge *const load;
     mutable Guarded<QueueState> state; // mutable like a mutex: reading it locks it
 };
 

@@ -8,8 +8,11 @@
 
 namespace jkvm {
 
-QueueStats queue_stats(QueueState &state)
+QueueStats collect_stats(const QueueContext &context)
 {
+    const auto load = context.load->sample();
+    const auto access = context.state.lock();
+    auto &state = *access;
     const auto &optimizer = state.encoder_load.optimizer();
     return {.playout = state.playout->stats(),
             .dropped_new = state.dropped_new,
@@ -17,6 +20,7 @@ QueueStats queue_stats(QueueState &state)
             .frame_duration = state.classifier.last_duration(),
             .lateness = state.playout->lateness(),
             .latency = state.latency,
+            .load = load,
             .optimization_level = optimizer.level(),
             .optimizations = optimizer.changes(),
             .last_optimization = optimizer.last_change(),
@@ -59,13 +63,19 @@ Fields playout_fields(const PlayoutStats &playout, std::uint64_t dropped_new)
     return fields;
 }
 
-/// Inputs and result of the last step of policy=weighted.
+/// Load of the machine, which every policy reports.
+Fields load_fields(const LoadSample &load)
+{
+    return std::move(Fields()
+                         .set("system_cpu_percent", load.cpu_percent)
+                         .set("system_memory_percent", load.memory_percent));
+}
+
+/// Result of the last step of policy=weighted, and its inputs besides the load.
 Fields weighted_fields(const WeightedPolicy::Inputs &weighted)
 {
     Fields fields;
-    fields.set("system_cpu_percent", weighted.cpu_percent)
-        .set("system_memory_percent", weighted.memory_percent)
-        .set("average_latency_ms", weighted.latency_ms)
+    fields.set("average_latency_ms", weighted.latency_ms)
         .set("cpu-factor", weighted.cpu_factor)
         .set("memory-factor", weighted.memory_factor)
         .set("latency-factor", weighted.latency_factor)
@@ -99,6 +109,7 @@ GstStructure *QueueStats::release() const
         .set("last_adaptation", last_adaptation)
         .set("input_buffer_size", size)
         .set("output_buffer_size", size)
+        .append(load_fields(load.value_or(LoadSample{})))
         .append(weighted_fields(playout.weighted))
         .append(latency_fields(latency))
         .append(histogram_fields(latency.histogram()))

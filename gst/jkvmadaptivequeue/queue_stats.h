@@ -14,6 +14,7 @@ struct QueueStats {
     nanoseconds frame_duration{0}; ///< of the last buffer
     nanoseconds lateness{0};       ///< of the last buffer
     LatencyMonitor latency;        ///< of played buffers, since their arrival
+    std::optional<LoadSample> load;
     unsigned optimization_level = 0;
     std::uint64_t optimizations = 0;
     std::optional<nanoseconds> last_optimization;
@@ -24,7 +25,8 @@ struct QueueStats {
     [[nodiscard]] GstStructure *release() const;
 };
 
-/// A copy of the data for the statistics, so that the structure is made without the lock.
-QueueStats queue_stats(QueueState &state);
+/// Copies the data for the statistics, so that the structure is made without the lock. Must be
+/// called without it.
+QueueStats collect_stats(const QueueContext &context);
 
 } // namespace jkvm

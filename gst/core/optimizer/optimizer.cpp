@@ -3,16 +3,13 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
+#include <span>
 
 namespace jkvm {
 
 namespace {
 
 using namespace std::chrono_literals;
-
-// Margin required before the level is lowered (levels).
-constexpr double hysteresis = 0.25;
 
 /// Weight of the trend in tenths.
 std::int64_t weight(LatencyTrend trend)
@@ -32,16 +29,16 @@ std::int64_t weight(LatencyTrend trend)
 
 /// Level before rounding. The product is an integer, so that whole levels are exact: 250 ms is
 /// level 7, not 6.999.
-double level_of(nanoseconds latency, LatencyTrend trend)
+double level_of(nanoseconds latency, LatencyTrend trend, nanoseconds target)
 {
-    const auto clamped = std::clamp<nanoseconds>(latency, 0ms, 1s);
+    const auto clamped = std::clamp<nanoseconds>(latency, 0ms, 1min);
     return static_cast<double>(clamped.count() * weight(trend) * 14) /
-           static_cast<double>(nanoseconds(50ms).count() * 100);
+           static_cast<double>(target.count() * 100);
 }
 
 unsigned round_down(double level)
 {
-    return std::min(static_cast<unsigned>(level), max_optimization_level);
+    return static_cast<unsigned>(std::min<double>(level, max_optimization_level));
 }
 
 struct Reduction {
@@ -61,9 +58,20 @@ constexpr std::uint32_t minimum_bitrate = 16000; // bit/s
 
 } // namespace
 
-unsigned optimization_level(nanoseconds latency, LatencyTrend trend)
+unsigned optimization_level(nanoseconds latency, LatencyTrend trend, nanoseconds target)
 {
-    return round_down(level_of(latency, trend));
+    return round_down(level_of(latency, trend, target));
+}
+
+bool OptimizerThresholds::permit_raise(const LatencyMonitor &latency) const
+{
+    if (std::max({current, average, jitter}) == 0ns)
+        return true;
+    const auto exceeds = [](nanoseconds value, nanoseconds threshold) {
+        return threshold > 0ns && value > threshold;
+    };
+    return exceeds(latency.current(), current) || exceeds(latency.average(), average) ||
+           exceeds(latency.jitter(), jitter);
 }
 
 wire::EncoderConfig optimized(const wire::EncoderConfig &preset, unsigned level)
@@ -101,7 +109,8 @@ void Optimizer::restart(nanoseconds now)
         last_change_ = now;
     }
     latency_ = {};
-    level_ = previous_target_ = 0;
+    level_ = 0;
+    targets_ = {};
     next_evaluation_.reset();
     cooling_since_.reset();
 }
@@ -124,19 +133,31 @@ bool Optimizer::on_idle(nanoseconds now)
 
 unsigned Optimizer::evaluate(nanoseconds latency) const
 {
-    const auto exact = level_of(latency, latency_.trend());
+    const auto exact = level_of(latency, latency_.trend(), config_.target);
     const auto raised = round_down(exact);
-    const auto lowered = round_down(exact + hysteresis);
-    return raised > level_ ? raised : std::min(lowered, level_);
+    const auto lowered = round_down(exact + config_.margin);
+    if (raised > level_)
+        return config_.thresholds.permit_raise(latency_) ? raised : level_;
+    return std::min(lowered, level_);
+}
+
+unsigned Optimizer::agreed_level() const
+{
+    const auto latest = std::span(targets_).first(
+        std::clamp(config_.evaluations, 1U, OptimizerConfig::maximum_evaluations));
+    const auto [lowest, highest] = std::ranges::minmax(latest);
+    return lowest > level_ ? lowest : std::min(highest, level_);
 }
 
 bool Optimizer::follow(unsigned target, nanoseconds now)
 {
-    const auto previous = std::exchange(previous_target_, target);
-    if (cooling_since_ && now - *cooling_since_ < config_.cool_down)
+    std::shift_right(targets_.begin(), targets_.end(), 1);
+    targets_.front() = target;
+    if (latency_.samples() < config_.minimum_samples ||
+        (cooling_since_ && now - *cooling_since_ < config_.cool_down))
         return false;
-    const auto level = target > level_ ? std::max(std::min(target, previous), level_)
-                                       : std::min(std::max(target, previous), level_);
+    const auto lowest = level_ - std::min(level_, config_.lower_step);
+    const auto level = std::clamp(agreed_level(), lowest, level_ + config_.raise_step);
     if (level == level_)
         return false;
     level_ = level;

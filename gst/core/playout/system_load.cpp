@@ -94,6 +94,24 @@ std::optional<LoadSample> ProcSystemLoad::sample()
                       std::clamp(*memory, 0.0, 100.0)};
 }
 
+void LoadGauge::restart()
+{
+    auto reading = reading_.lock();
+    reading->last.reset();
+    (void)reading->load->sample();
+}
+
+std::optional<LoadSample> LoadGauge::sample(MonotonicTime now)
+{
+    auto reading = reading_.lock();
+    if (reading->last && now - reading->time < interval)
+        return reading->last;
+    reading->time = now;
+    if (const auto sample = reading->load->sample())
+        reading->last = sample;
+    return reading->last;
+}
+
 std::optional<ProcSystemLoad::Counters> ProcSystemLoad::read_counters() const
 {
     const auto uptime = FileHead(uptime_).take_number();

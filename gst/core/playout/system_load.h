@@ -2,6 +2,9 @@
 // Processor and memory load of the machine.
 #pragma once
 
+#include "core/base/guarded.h"
+#include "core/base/time.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -50,6 +53,33 @@ private:
     std::string stat_, uptime_, meminfo_;
     std::string cpu_max_, cpu_stat_, memory_max_, memory_current_, memory_stat_;
     std::optional<Counters> last_;
+};
+
+/// Shares the measurements of a SystemLoad between the reader of statistics and the weighted
+/// policy, whatever reads first. Thread-safe.
+class LoadGauge final : public SystemLoad {
+public:
+    /// Minimum interval between two measurements. A shorter one is too coarse, because the kernel
+    /// counts processor time in ticks of 4 or 10 ms.
+    static constexpr nanoseconds interval = std::chrono::milliseconds(250);
+
+    /// `load` is borrowed.
+    explicit LoadGauge(SystemLoad &load) : reading_(Reading{&load}) {}
+
+    /// Starts a measurement of the processor load.
+    void restart();
+    /// The load since the previous measurement; the same as that if it is more recent than
+    /// `interval`.
+    std::optional<LoadSample> sample() override { return sample(monotonic_now()); }
+    std::optional<LoadSample> sample(MonotonicTime now);
+
+private:
+    struct Reading {
+        SystemLoad *load;
+        std::optional<LoadSample> last = {};
+        MonotonicTime time = {}; // of the last measurement
+    };
+    Guarded<Reading> reading_;
 };
 
 } // namespace jkvm

@@ -46,7 +46,9 @@ public:
     [[nodiscard]] Values values() const;
     [[nodiscard]] LatencyTrend trend() const;
     [[nodiscard]] std::uint64_t samples() const { return values_.samples; }
+    [[nodiscard]] nanoseconds current() const { return values_.current; }
     [[nodiscard]] nanoseconds average() const { return values_.average; }
+    [[nodiscard]] nanoseconds jitter() const;
     [[nodiscard]] const LatencyHistogram &histogram() const { return histogram_; }
 
 private:
@@ -54,7 +56,6 @@ private:
         nanoseconds latency{0};
         nanoseconds deviation{0}; // from the average
     };
-    [[nodiscard]] nanoseconds jitter() const;
     /// The latency `age` samples ago.
     [[nodiscard]] nanoseconds past(std::size_t age) const;
 

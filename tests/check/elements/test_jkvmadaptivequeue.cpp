@@ -368,31 +368,5 @@ TEST_F(JkvmAdaptiveQueue, LatencyIsTheTimeSpentInTheQueue)
     EXPECT_EQ(counter("latency-sum"), 20 * GST_MSECOND);
 }
 
-TEST_F(JkvmAdaptiveQueue, PostsAMessageWhenTheAverageLatencyCrossesAThreshold)
-{
-    const auto bus = GstRef<GstBus>::adopt(gst_bus_new());
-    gst_element_set_bus(queue_.element(), bus.get());
-    queue_.set("policy", 2, "delay", 100, "latency-warning", 50, "latency-critical", 200);
-    queue_.play();
-    for (int i = 0; i < 20; ++i) {
-        queue_.push_at(1s + i * frame, 990ms + i * frame);
-        queue_.await_rest();
-    }
-    GstRef<GstMessage> message;
-    do {
-        message = GstRef<GstMessage>::adopt(gst_bus_pop_filtered(bus.get(), GST_MESSAGE_ELEMENT));
-        ASSERT_TRUE(message);
-    } while (!gst_message_has_name(message.get(), "jkvm-latency"));
-    const auto *fields = gst_message_get_structure(message.get());
-    EXPECT_STREQ(gst_structure_get_string(fields, "reason"), "high");
-    EXPECT_STREQ(gst_structure_get_string(fields, "trend"), "stable");
-    for (const char *field : {"current", "average", "p95"}) {
-        guint64 value = 0;
-        EXPECT_TRUE(gst_structure_get_uint64(fields, field, &value)) << field;
-        EXPECT_NEAR(static_cast<double>(value), 100e6, 1e6) << field; // p95 is an estimate
-    }
-    gst_element_set_bus(queue_.element(), nullptr);
-}
-
 } // namespace
 } // namespace jkvm

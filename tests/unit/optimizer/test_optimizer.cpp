@@ -182,6 +182,66 @@ TEST_F(OptimizerTest, ReturnsToZeroWhileNothingArrives)
     EXPECT_EQ(optimizer_.latency().values().current, 300ms); // no sample was invented
 }
 
+TEST_F(OptimizerTest, ChangesAfterAsManyEvaluationsAsConfigured)
+{
+    optimizer_.configure({.evaluations = 1});
+    EXPECT_EQ(run(150ms, 6s), 4u);
+    optimizer_ = Optimizer({.evaluations = 4});
+    EXPECT_EQ(run(150ms, 16s), 0u);
+    EXPECT_EQ(run(300ms, 5s), 4u); // the smallest of the four
+}
+
+TEST_F(OptimizerTest, ChangesByOneStepAtATime)
+{
+    optimizer_.configure({.cool_down = 1s, .raise_step = 3, .lower_step = 1});
+    EXPECT_EQ(run(300ms, 11s), 3u);
+    EXPECT_EQ(run(300ms, 5s), 6u);
+    EXPECT_EQ(run(300ms, 5s), 8u);
+    EXPECT_EQ(run(10ms, 10s), 7u);
+    EXPECT_EQ(run(10ms, 5s), 6u);
+    EXPECT_EQ(run(10ms, 60s), 0u);
+}
+
+TEST_F(OptimizerTest, ScalesTheFormulaToItsTarget)
+{
+    optimizer_.configure({.target = 100ms});
+    EXPECT_EQ(run(300ms, 11s), 4u);
+    EXPECT_EQ(optimization_level(4s, stable, 10s), 0u);
+    EXPECT_EQ(optimization_level(nanoseconds::max(), increasing, 1ms), 8u);
+}
+
+TEST_F(OptimizerTest, WaitsForTheMinimumNumberOfFrames)
+{
+    optimizer_.configure({.minimum_samples = 1000});
+    EXPECT_EQ(run(300ms, 19s), 0u);
+    EXPECT_EQ(run(300ms, 2s), 8u);
+}
+
+TEST_F(OptimizerTest, LowersTheLevelWithoutAMargin)
+{
+    optimizer_.configure({.margin = 0});
+    ASSERT_EQ(run(108ms, 11s), 3u);
+    EXPECT_EQ(run(106ms, 60s), 2u); // 2.97 levels
+}
+
+TEST_F(OptimizerTest, RaisesTheLevelOnlyAboveAThreshold)
+{
+    const OptimizerThresholds jetkvm{.current = 200ms, .average = 90ms, .jitter = 20ms};
+    optimizer_.configure({.thresholds = jetkvm});
+    EXPECT_EQ(run(85ms, 60s), 0u); // 2 by the formula
+    EXPECT_EQ(run(95ms, 60s), 2u);
+    EXPECT_EQ(run(10ms, 60s), 0u); // lowered below them
+    for (auto threshold : {OptimizerThresholds{.current = 200ms}, {.average = 90ms}}) {
+        optimizer_ = Optimizer({.thresholds = threshold});
+        EXPECT_EQ(run(210ms, 11s), 5u);
+    }
+    optimizer_ = Optimizer({.thresholds = {.jitter = 20ms}});
+    EXPECT_EQ(run(210ms, 11s), 0u);
+    for (int i = 0; i < 600; ++i)
+        run(i % 2 == 0 ? 100ms : 200ms, 20ms);
+    EXPECT_EQ(optimizer_.level(), 3u); // 100 ms, volatile
+}
+
 TEST_F(OptimizerTest, IsNotIdleBetweenTwoFrames)
 {
     ASSERT_EQ(run(300ms, 11s), 8u);
