@@ -7,10 +7,28 @@ namespace jkvm {
 
 namespace {
 
-bool has_stats(GstElement *element)
+bool has_stats(gpointer element)
 {
     const auto *stats = g_object_class_find_property(G_OBJECT_GET_CLASS(element), "stats");
     return stats != nullptr && stats->value_type == GST_TYPE_STRUCTURE;
+}
+
+/// Appends the children that represent elements of a worker.
+void append_shadows(GstElement *element, std::vector<GstRef<GstObject>> &objects)
+{
+    if (!GST_IS_CHILD_PROXY(element))
+        return;
+    auto *proxy = GST_CHILD_PROXY(element);
+    const auto child_at = [proxy](guint index) {
+        return GstRef<GstObject>::adopt(static_cast<GstObject *>(
+            static_cast<gpointer>(gst_child_proxy_get_child_by_index(proxy, index))));
+    };
+    guint index = 0;
+    while (const auto child = child_at(index++)) {
+        const std::string_view type = G_OBJECT_TYPE_NAME(child.get());
+        if (type.starts_with("GstJkvmShadow-GstJkvm") && has_stats(child.get()))
+            objects.push_back(child);
+    }
 }
 
 } // namespace
@@ -25,11 +43,21 @@ void ElementList::add(GstElement *element)
     if (!is_jkvm_object(element) || !has_stats(element))
         return;
     // Removes references to freed elements, in case the process is never scraped.
-    (void)existing();
+    (void)prune();
     elements_.lock()->emplace_back(element);
 }
 
-std::vector<GstRef<GstElement>> ElementList::existing()
+std::vector<GstRef<GstObject>> ElementList::existing()
+{
+    std::vector<GstRef<GstObject>> objects;
+    for (const auto &element : prune()) {
+        objects.push_back(GstRef<GstObject>::share(GST_OBJECT(element.get())));
+        append_shadows(element.get(), objects);
+    }
+    return objects;
+}
+
+std::vector<GstRef<GstElement>> ElementList::prune()
 {
     // The references are released without the lock, because the last one frees the element.
     std::vector<GstRef<GstElement>> existing;

@@ -18,8 +18,9 @@ class ElementList {
 public:
     /// Adds the element if it is a jkvm element with statistics.
     void add(GstElement *element);
-    /// Returns the elements that still exist, in the order of their creation.
-    [[nodiscard]] std::vector<GstRef<GstElement>> existing();
+    /// Returns the elements that still exist, in the order of their creation. A supervised bin is
+    /// followed by the children that represent the jkvm elements of its worker.
+    [[nodiscard]] std::vector<GstRef<GstObject>> existing();
 
 private:
     class Weak {
@@ -37,6 +38,8 @@ private:
     private:
         GWeakRef ref_; // must not be moved
     };
+
+    [[nodiscard]] std::vector<GstRef<GstElement>> prune();
 
     Guarded<std::list<Weak>> elements_;
 };

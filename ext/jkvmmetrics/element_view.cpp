@@ -17,27 +17,27 @@ std::string name_of(GstObject *object)
     return copy;
 }
 
-GstStructure *read_stats(GstElement *element)
+GstStructure *read_stats(GstObject *element)
 {
     GstStructure *stats = nullptr;
     g_object_get(element, "stats", &stats, nullptr);
     return stats;
 }
 
-GParamSpec *find_property(GstElement *element, const char *name)
+GParamSpec *find_property(GstObject *element, const char *name)
 {
     return g_object_class_find_property(G_OBJECT_GET_CLASS(element), name);
 }
 
 /// Returns the outermost jkvm element around the element. The direction of an IPC element inside a
 /// supervised bin is that of the link to the worker, not that of the audio.
-GstRef<GstElement> outermost_jkvm_element(GstElement *element)
+GstRef<GstObject> outermost_jkvm_element(GstObject *element)
 {
-    auto outermost = GstRef<GstElement>::share(element);
-    auto parent = GstRef<GstObject>::adopt(gst_object_get_parent(GST_OBJECT(element)));
+    auto outermost = GstRef<GstObject>::share(element);
+    auto parent = GstRef<GstObject>::adopt(gst_object_get_parent(element));
     while (parent) {
         if (is_jkvm_object(parent.get()))
-            outermost = GstRef<GstElement>::share(GST_ELEMENT(parent.get()));
+            outermost = parent;
         parent = GstRef<GstObject>::adopt(gst_object_get_parent(parent.get()));
     }
     return outermost;
@@ -45,7 +45,7 @@ GstRef<GstElement> outermost_jkvm_element(GstElement *element)
 
 /// Returns the property direction. Without one, a sink plays the microphone's audio, and any other
 /// element is on the output path.
-wire::Direction read_direction(GstElement *inner)
+wire::Direction read_direction(GstObject *inner)
 {
     const auto outermost = outermost_jkvm_element(inner);
     auto *element = outermost.get();
@@ -59,10 +59,13 @@ wire::Direction read_direction(GstElement *inner)
 }
 
 /// Returns the caps of the source pad or, without one, of the sink pad.
-GstRef<GstCaps> read_caps(GstElement *element)
+GstRef<GstCaps> read_caps(GstObject *element)
 {
+    if (!GST_IS_ELEMENT(element))
+        return {};
     for (const char *name : {"src", "sink"}) {
-        const auto pad = GstRef<GstPad>::adopt(gst_element_get_static_pad(element, name));
+        const auto pad =
+            GstRef<GstPad>::adopt(gst_element_get_static_pad(GST_ELEMENT(element), name));
         if (pad)
             return GstRef<GstCaps>::adopt(gst_pad_get_current_caps(pad.get()));
     }
@@ -96,11 +99,11 @@ std::optional<ElementView::Value> value_of(const GValue *value)
 
 } // namespace
 
-ElementView::ElementView(GstElement *element)
+ElementView::ElementView(GstObject *element)
     : element_(element), stats_(read_stats(element)), caps_(read_caps(element)),
-      name_(name_of(GST_OBJECT(element))), direction_(read_direction(element))
+      name_(name_of(element)), direction_(read_direction(element))
 {
-    auto parent = GstRef<GstObject>::adopt(gst_object_get_parent(GST_OBJECT(element)));
+    auto parent = GstRef<GstObject>::adopt(gst_object_get_parent(element));
     while (parent) {
         pipeline_ = name_of(parent.get());
         parent = GstRef<GstObject>::adopt(gst_object_get_parent(parent.get()));

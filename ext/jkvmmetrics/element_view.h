@@ -11,9 +11,10 @@
 
 namespace jkvm {
 
+/// Of an element, or of the child of a supervised bin that represents an element of its worker.
 class ElementView {
 public:
-    explicit ElementView(GstElement *element);
+    explicit ElementView(GstObject *element);
 
     /// Returns the element's name with those of its parent bins, except the pipeline: "bin/source".
     [[nodiscard]] const std::string &name() const { return name_; }
@@ -40,7 +41,7 @@ private:
         void operator()(GstStructure *structure) const { gst_structure_free(structure); }
     };
 
-    GstElement *element_; // must outlive this object
+    GstObject *element_; // must outlive this object
     std::unique_ptr<GstStructure, Free> stats_;
     GstRef<GstCaps> caps_; // empty before negotiation
     std::string name_;

@@ -26,9 +26,10 @@
  * connections are open; a further one replaces the oldest without a complete request. A request must
  * arrive within 2 s and be read by the client within 10 s.
  *
- * Workers of supervised elements do not inherit the tracer, because its port is in use. The statistics
- * of the application contain their restarts, processor time and memory. To serve the statistics of the
- * elements inside a worker, run it as a service of its own (docs/supervision.md).
+ * Workers of supervised elements do not inherit the tracer, because its port is in use. The application
+ * serves their restarts, processor time and memory, and the statistics of the jkvm elements inside, which
+ * the worker reports once a second. The label element is then the name of the supervised element and that
+ * of the inner one: "jkvmsupervisedsrc0/jkvmaudiosrc0".
  *
  * Statistics are read during a scrape, from the server's thread. The tracer has no hooks for buffers,
  * but with any tracer GStreamer checks for hooks at each buffer, which takes some thousand instructions

@@ -9,9 +9,14 @@ namespace jkvm {
 /// With the fields of each message. A structure or value is text as in value_text.h; an element is
 /// its name in the worker's pipeline.
 enum class ControlKind : std::uint8_t {
+    // From the bin to the worker.
+    set = 's',   ///< element, property, value
+    start = 'p', ///< no fields; the pipeline is started, with the values that were set before
     // From the worker to the bin.
     element_message = 'M', ///< element, structure
     diagnosis = 'D',       ///< element, severity, error domain, code, text, debug text
+    value = 'V',           ///< element, property, value
+    notify = 'N',          ///< element, property
 };
 
 template <typename... Fields>

@@ -40,11 +40,30 @@
  * heartbeat for hang-timeout is killed and restarted. Before its first heartbeat a worker has at least
  * 10 s.
  *
+ * ## Elements of the worker
+ *
+ * The elements of the launch line are children of the element (GstChildProxy) in addition to ipc. Each
+ * is represented by an object of this process with the same name and the properties that can be expressed
+ * as text; elements without a name in the launch line are numbered from 0: jkvmaudiosrc0. A value that is
+ * set applies to the running worker, as soon as that can handle it, and to every later one before its
+ * pipeline starts; values that the elements do not accept are ignored. A value that is read is the last
+ * one that the worker has reported: at once after a notification, else within a second. A notification
+ * in the worker is one here. jkvmmetrics serves the statistics of these children.
+ *
+ * |[
+ * gst-launch-1.0 audiotestsrc is-live=true ! opusenc ! jkvmsupervisedsink launch="jkvmaudiosink name=a device=hw:0,0" a::volume=0.5
+ * ]|
+ *
+ * When launch changes in PAUSED or PLAYING, the worker is stopped as if the pipeline was, and another one
+ * is started with the new line; jkvm-child reports it with the reason replaced. The children are then
+ * those of the new line, with none of the values that were set. The launch line is also parsed in this
+ * process, but none of its elements is started here. If one is not installed here, there are no children.
+ *
  * ## The worker
  *
- * The worker is the program jkvm-worker in the directory for helper programs (libexecdir). The
- * environment variable JKVM_WORKER overrides its path. If the program cannot be executed, the element
- * posts an error at once.
+ * The worker is the program jkvm-worker in the directory for helper programs (libexecdir) or, if it is
+ * not there, in the directory of the plugin. The environment variable JKVM_WORKER overrides its path. If
+ * the program cannot be executed, the element posts an error at once.
  *
  * The worker inherits the application's working directory, standard output and environment, with these
  * exceptions:
@@ -105,7 +124,7 @@
  *
  * | field | type | meaning |
  * |---|---|---|
- * | reason | gchararray | started; exited; killed = ended by a signal; hang = sent no heartbeat and was killed; failed = could not be started, or could not run the launch line |
+ * | reason | gchararray | started; exited; killed = ended by a signal; hang = sent no heartbeat and was killed; replaced = stopped because launch has changed; failed = could not be started, or could not run the launch line |
  * | pid | gint | process id of the worker; 0 if none was created |
  * | exit-status | gint | returned status; 0 if a signal ended the worker. Absent with reason started, as are all following fields |
  * | signal | gint | signal that ended the worker; 0 = none |
@@ -148,4 +167,9 @@ static void gst_jkvm_supervised_sink_configure_class(GstJkvmSupervisedSinkClass 
         return jkvm::open_in_ready(impl(self), gst_jkvm_supervised_sink_parent_class, self,
                                    transition);
     };
+}
+
+void gst_jkvm_supervised_sink_add_interfaces()
+{
+    jkvm::add_child_proxy<impl>(GST_TYPE_JKVM_SUPERVISED_SINK);
 }

@@ -10,4 +10,7 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE(GstJkvmSupervisedSink, gst_jkvm_supervised_sink, GST, JKVM_SUPERVISED_SINK,
                      GstBin)
 
+/* Must be called before the first use of the type. */
+void gst_jkvm_supervised_sink_add_interfaces(void);
+
 G_END_DECLS

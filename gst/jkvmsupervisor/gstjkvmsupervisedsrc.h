@@ -10,4 +10,7 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE(GstJkvmSupervisedSrc, gst_jkvm_supervised_src, GST, JKVM_SUPERVISED_SRC,
                      GstBin)
 
+/* Must be called before the first use of the type. */
+void gst_jkvm_supervised_src_add_interfaces(void);
+
 G_END_DECLS

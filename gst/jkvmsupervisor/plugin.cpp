@@ -11,6 +11,8 @@
 
 static gboolean plugin_init(GstPlugin *plugin)
 {
+    gst_jkvm_supervised_sink_add_interfaces();
+    gst_jkvm_supervised_src_add_interfaces();
     return gst_element_register(plugin, "jkvmsupervisedsink", GST_RANK_NONE,
                                 GST_TYPE_JKVM_SUPERVISED_SINK) &&
            gst_element_register(plugin, "jkvmsupervisedsrc", GST_RANK_NONE,

@@ -3,9 +3,10 @@
 
 #include "common/element_error.h"
 #include "value_text.h"
+#include "worker_command.h"
 #include "worker_link.h"
 
-#include <cstdlib>
+#include <algorithm>
 
 GST_DEBUG_CATEGORY_STATIC(jkvm_supervisor_debug);
 #define GST_CAT_DEFAULT jkvm_supervisor_debug
@@ -23,18 +24,14 @@ const char *nick(ExitReason reason)
         return "killed";
     case ExitReason::hang:
         return "hang";
+    case ExitReason::replaced:
+        return "replaced";
     case ExitReason::failed:
     case ExitReason::unstartable:
     case ExitReason::refused:
         return "failed";
     }
     return "";
-}
-
-std::string worker_program()
-{
-    const char *path = ::secure_getenv("JKVM_WORKER");
-    return path != nullptr && *path != '\0' ? path : JKVM_WORKER_PATH;
 }
 
 /// Returns a random abstract name, for which no file is created. Only the worker may connect to it,
@@ -45,41 +42,6 @@ std::string make_socket_name()
     std::string name = std::string("@jkvm-worker-") + unique;
     g_free(unique);
     return name;
-}
-
-/// Returns GST_TRACERS without jkvmmetrics, whose port is in use by this process.
-std::string without_metrics(const char *tracers)
-{
-    std::string rest;
-    gchar **each = g_strsplit(tracers, ";", -1);
-    for (gchar **tracer = each; *tracer != nullptr; ++tracer) {
-        if (!g_str_has_prefix(g_strstrip(*tracer), "jkvmmetrics"))
-            rest += (rest.empty() ? "" : ";") + std::string(*tracer);
-    }
-    g_strfreev(each);
-    return rest;
-}
-
-/// Returns this process's environment without the variables that would be wrong in a worker.
-std::vector<std::string> make_environment()
-{
-    gchar **environment = g_get_environ();
-    // This process has just updated the registry; the worker does not need to check every plugin
-    // file again.
-    environment = g_environ_setenv(environment, "GST_REGISTRY_UPDATE", "no", FALSE);
-    // Only this process reports to its service manager.
-    for (const char *name : {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"})
-        environment = g_environ_unsetenv(environment, name);
-    // Each worker would truncate this process's log. Without a file it logs to its error output.
-    const char *log = g_environ_getenv(environment, "GST_DEBUG_FILE");
-    if (log != nullptr && g_strstr_len(log, -1, "%p") == nullptr)
-        environment = g_environ_unsetenv(environment, "GST_DEBUG_FILE");
-    if (const char *tracers = g_environ_getenv(environment, "GST_TRACERS"))
-        environment =
-            g_environ_setenv(environment, "GST_TRACERS", without_metrics(tracers).c_str(), TRUE);
-    std::vector<std::string> result(environment, environment + g_strv_length(environment));
-    g_strfreev(environment);
-    return result;
 }
 
 GstStaticPadTemplate *pad_template(SupervisedBin::Side side)
@@ -138,8 +100,11 @@ const PropertyTable<SupervisedBin> &SupervisedBin::live_properties()
 
 void SupervisedBin::set_property(guint id, const GValue *value, GParamSpec *spec)
 {
+    const auto before = settings_.lock()->launch;
     if (!supervisor_properties().set(*settings_.lock(), value, spec))
         G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
+    if (const auto launch = settings_.lock()->launch; launch != before)
+        on_launch_changed(launch);
 }
 
 void SupervisedBin::get_property(guint id, GValue *value, GParamSpec *spec)
@@ -164,18 +129,51 @@ bool SupervisedBin::open()
     const auto socket = make_socket_name();
     g_object_set(ipc_, "socket-path", socket.c_str(), nullptr);
     auto supervisor =
-        Supervisor::start({.command = worker_command(settings.launch, socket),
+        Supervisor::start({.command = make_worker_command(side_name(), socket, settings.launch),
                            .limits = settings.limits,
                            .hang_timeout = settings.hang_timeout,
                            .stop_timeout = settings.stop_timeout,
                            .retries_endlessly = settings.on_failure == OnFailure::silence},
-                          *this);
+                          *this, relay_.connection());
     if (!supervisor) {
         post_error(element_, supervisor.error());
         return false;
     }
-    session_.lock()->supervisor = std::move(*supervisor);
+    auto session = session_.lock();
+    session->supervisor = std::move(*supervisor);
+    session->socket = socket;
     return true;
+}
+
+/// The bin's elements are those of the new line, and a running worker is replaced.
+void SupervisedBin::on_launch_changed(const std::string &launch)
+{
+    relay_.elements().replace(launch);
+    const auto session = session_.lock();
+    if (!session->supervisor)
+        return;
+    GST_INFO_OBJECT(element_, "replacing the worker by one with another launch line");
+    session->supervisor->replace(make_worker_command(side_name(), session->socket, launch));
+}
+
+guint SupervisedBin::children_count() const
+{
+    GST_OBJECT_LOCK(element_);
+    const auto own = static_cast<guint>(GST_BIN_NUMCHILDREN(element_));
+    GST_OBJECT_UNLOCK(element_);
+    return own + relay_.elements().count();
+}
+
+GObject *SupervisedBin::child_at(guint index) const
+{
+    GST_OBJECT_LOCK(element_);
+    const auto own = static_cast<guint>(GST_BIN_NUMCHILDREN(element_));
+    auto *child = index < own ? g_list_nth_data(GST_BIN_CHILDREN(element_), index) : nullptr;
+    if (child != nullptr)
+        gst_object_ref(child);
+    GST_OBJECT_UNLOCK(element_);
+    return static_cast<GObject *>(
+        child != nullptr ? child : relay_.elements().at(index - std::min(index, own)).release());
 }
 
 void SupervisedBin::close()
@@ -192,17 +190,6 @@ void SupervisedBin::close()
     session_.lock()->last = last;
 }
 
-ChildCommand SupervisedBin::worker_command(const std::string &launch,
-                                           const std::string &socket) const
-{
-    const char *side = side_ == Side::source ? "--source=" : "--sink=";
-    return {{worker_program(), side + socket,
-             "--heartbeat-fd=" + std::to_string(ChildProcess::heartbeat_fd),
-             "--control-fd=" + std::to_string(ChildProcess::control_fd),
-             "--parent=" + std::to_string(::getpid()), "--", launch},
-            make_environment()};
-}
-
 /// Accepts the worker only. Service thread of the IPC element.
 gboolean SupervisedBin::on_client_connecting(GstElement *, gint pid, guint, gpointer self)
 {
@@ -213,6 +200,7 @@ gboolean SupervisedBin::on_client_connecting(GstElement *, gint pid, guint, gpoi
 void SupervisedBin::on_child_started(pid_t pid)
 {
     GST_INFO_OBJECT(element_, "worker %d started", pid);
+    relay_.start_worker();
     post("started", std::move(Fields().set("pid", pid)));
 }
 

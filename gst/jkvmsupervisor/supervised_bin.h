@@ -31,6 +31,11 @@ public:
     bool open();
     void close();
 
+    // GstChildProxy: the elements of the bin, and the shadows of those in the worker.
+    [[nodiscard]] guint children_count() const;
+    /// Transfer full; null beyond the last one.
+    [[nodiscard]] GObject *child_at(guint index) const;
+
     void on_child_started(pid_t pid) override;
     void on_child_ended(const ChildExit &exit) override;
     bool on_control_message(const ControlMessage &message) override;
@@ -41,12 +46,16 @@ private:
     struct Session {
         std::unique_ptr<Supervisor> supervisor; // null below PAUSED
         Supervisor::Stats last;                 // final ones of the previous supervisor
+        std::string socket;
     };
 
     static const PropertyTable<SupervisedBin> &live_properties();
     static gboolean on_client_connecting(GstElement *ipc, gint pid, guint uid, gpointer self);
-    [[nodiscard]] ChildCommand worker_command(const std::string &launch,
-                                              const std::string &socket) const;
+    [[nodiscard]] const char *side_name() const
+    {
+        return side_ == Side::source ? "source" : "sink";
+    }
+    void on_launch_changed(const std::string &launch);
     void post(const char *reason, Fields fields) const;
     GstStructure *stats() const;
 
@@ -57,5 +66,23 @@ private:
     Guarded<SupervisorSettings> settings_;
     Guarded<Session> session_; // locked before the supervisor's own mutex
 };
+
+/// Implements GstChildProxy in the type of a supervised bin; `bin_of` returns the SupervisedBin of
+/// an instance. Must be called before the class is initialised.
+template <auto bin_of>
+void add_child_proxy(GType type)
+{
+    const auto init = [](gpointer iface, gpointer) noexcept {
+        auto *proxy = static_cast<GstChildProxyInterface *>(iface);
+        proxy->get_children_count = [](GstChildProxy *self) noexcept {
+            return bin_of(self).children_count();
+        };
+        proxy->get_child_by_index = [](GstChildProxy *self, guint index) noexcept {
+            return bin_of(self).child_at(index);
+        };
+    };
+    const GInterfaceInfo info{init, nullptr, nullptr};
+    g_type_add_interface_static(type, GST_TYPE_CHILD_PROXY, &info);
+}
 
 } // namespace jkvm

@@ -28,8 +28,9 @@ const PropertyTable<SupervisorSettings> &supervisor_properties()
     constexpr std::chrono::milliseconds one_day = 24h;
     static const PropertyTable<S> table{
         row("launch", "Launch line",
-            "Pipeline description that the worker runs, in the syntax of gst-launch-1.0",
-            AnyValue{}, mutable_ready, &S::launch),
+            "Pipeline description that the worker runs, in the syntax of gst-launch-1.0; a running "
+            "worker is replaced when it changes",
+            AnyValue{}, mutable_playing, &S::launch),
         row("max-restarts", "Maximum restarts",
             "Maximum number of restarts within restart-window; 0 = never restart",
             between(0U, 1000U), mutable_ready, &S::limits, &L::max_restarts),

@@ -127,7 +127,7 @@ public:
           is_fed_(options.sink != nullptr), loop_(g_main_loop_new(nullptr, FALSE))
     {
         if (options.control_fd >= 0)
-            control_.emplace(options.control_fd, link_.get());
+            control_.emplace(options.control_fd, GST_BIN(pipeline_.get()), link_.get());
         start_heartbeat();
     }
     Worker(const Worker &) = delete;
@@ -248,6 +248,8 @@ int Worker::run()
     const guint watch = gst_bus_add_watch(bus_.get(), on_message, this);
     const guint terminate = g_unix_signal_add(SIGTERM, on_signal, this);
     const guint interrupt = g_unix_signal_add(SIGINT, on_signal, this);
+    if (control_)
+        control_->wait_for_start();
     if (gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE) {
         g_main_loop_run(loop_);
     } else {

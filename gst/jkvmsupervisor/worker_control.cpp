@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "worker_control.h"
 
+#include "control_kind.h"
 #include "relayed_message.h"
+#include "value_text.h"
 
 #include "core/base/time.h"
 
@@ -26,7 +28,8 @@ void remove_source(guint &source)
 
 } // namespace
 
-WorkerControl::WorkerControl(int fd, GstElement *link) : link_(link)
+WorkerControl::WorkerControl(int fd, GstBin *pipeline, GstElement *link)
+    : pipeline_(pipeline), link_(link)
 {
     connection_.open(UniqueFd(fd));
     const auto on_readable = [](gint, GIOCondition, gpointer self) noexcept -> gboolean {
@@ -58,6 +61,19 @@ void WorkerControl::disconnect()
     connection_.close();
 }
 
+void WorkerControl::wait_for_start()
+{
+    while (!may_start_ && connection_.fd() >= 0) {
+        pollfd readable{connection_.fd(), POLLIN, 0};
+        ::poll(&readable, 1, -1);
+        receive();
+    }
+    properties_.emplace(
+        pipeline_, link_,
+        [this](const std::string &element, const std::string &property, const std::string &value,
+               bool is_notified) { report(element, property, value, is_notified); });
+}
+
 void WorkerControl::flush()
 {
     const auto on_writable = [](gint, GIOCondition, gpointer self) noexcept -> gboolean {
@@ -76,6 +92,7 @@ void WorkerControl::receive()
     for (;;) {
         switch (connection_.receive(message)) {
         case Received::message:
+            on_command(message);
             break;
         case Received::nothing:
             return;
@@ -84,6 +101,40 @@ void WorkerControl::receive()
             return disconnect();
         }
     }
+}
+
+void WorkerControl::on_command(const ControlMessage &command)
+{
+    const auto &fields = command.fields;
+    if (command.kind == static_cast<std::uint8_t>(ControlKind::start))
+        may_start_ = true;
+    else if (command.kind == static_cast<std::uint8_t>(ControlKind::set) && fields.size() == 3)
+        set_property(fields[0], fields[1], fields[2]);
+}
+
+void WorkerControl::set_property(const std::string &element, const std::string &property,
+                                 const std::string &value)
+{
+    const auto found = GstRef<GstElement>::adopt(gst_bin_get_by_name(pipeline_, element.c_str()));
+    auto *spec =
+        found ? g_object_class_find_property(G_OBJECT_GET_CLASS(found.get()), property.c_str())
+              : nullptr;
+    if (spec == nullptr || (spec->flags & G_PARAM_WRITABLE) == 0)
+        return;
+    GValue parsed = G_VALUE_INIT;
+    g_value_init(&parsed, spec->value_type);
+    if (set_from_text(&parsed, value, spec))
+        g_object_set_property(G_OBJECT(found.get()), spec->name, &parsed);
+    g_value_unset(&parsed);
+}
+
+void WorkerControl::report(const std::string &element, const std::string &property,
+                           const std::string &value, bool is_notified)
+{
+    const auto key = element + "::" + property;
+    connection_.send(make_control(ControlKind::value, element, property, value), key);
+    if (is_notified)
+        connection_.send(make_control(ControlKind::notify, element, property), key + "::notify");
 }
 
 void WorkerControl::on_message(GstMessage *message)

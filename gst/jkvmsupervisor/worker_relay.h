@@ -4,6 +4,7 @@
 
 #include "control_kind.h"
 #include "core/base/token_bucket.h"
+#include "shadow_elements.h"
 
 #include <gst/gst.h>
 
@@ -11,8 +12,8 @@
 
 namespace jkvm {
 
-/// Makes the elements of the worker visible in the application. Belongs to the supervisor's thread,
-/// except for its statistics.
+/// Makes the elements of the worker accessible in the application. on_message() and start_worker()
+/// are called by the supervisor's thread, the other functions by any thread.
 class WorkerRelay {
 public:
     struct Stats {
@@ -20,11 +21,17 @@ public:
         std::uint64_t dropped = 0;  ///< not posted: too many a second, or not understood
     };
 
-    explicit WorkerRelay(GstElement *bin) : bin_(bin) {}
+    explicit WorkerRelay(GstElement *bin);
 
+    /// Sends a worker that was just started the values that were set, and lets it start its
+    /// pipeline.
+    void start_worker();
     /// Returns false if the message is none that a worker sends.
     bool on_message(const ControlMessage &message);
 
+    [[nodiscard]] ControlConnection &connection() { return connection_; }
+    [[nodiscard]] ShadowElements &elements() { return elements_; }
+    [[nodiscard]] const ShadowElements &elements() const { return elements_; }
     [[nodiscard]] Stats stats() const { return {messages_, dropped_}; }
 
 private:
@@ -35,6 +42,8 @@ private:
     static constexpr unsigned max_burst = 100;
 
     GstElement *bin_;
+    ControlConnection connection_;
+    ShadowElements elements_;
     TokenBucket limit_{max_rate, max_burst};
     std::atomic<std::uint64_t> messages_{0};
     std::atomic<std::uint64_t> dropped_{0};

@@ -165,6 +165,26 @@ TEST_F(Supervised, InvalidLaunchLineIsReportedWithMessageOfParser)
         << program_->output();
 }
 
+TEST_F(Supervised, SetsPropertiesOfTheWorkersElementsFromACommandLine)
+{
+    start({"jkvmsupervisedsrc", "launch=jkvmaudiosrc name=a device=" + pcm_.device(),
+           "a::device=jkvm_no_such_device", "!", "fakesink"});
+    ASSERT_TRUE(program_->wait_for_output("jkvm-device, reason=(string)missing"))
+        << program_->output();
+    EXPECT_TRUE(program_->wait_for_output("device=(string)jkvm_no_such_device"))
+        << program_->output();
+    stop();
+}
+
+TEST_F(Supervised, FindsTheWorkerProgramNextToThePlugin)
+{
+    start({"jkvmsupervisedsrc", "launch=jkvmaudiosrc device=" + pcm_.device(), "!", "fakesink"},
+          {"env", "--unset=JKVM_WORKER"});
+    ASSERT_TRUE(program_->wait_for_output("jkvm-link, reason=(string)connected"))
+        << program_->output();
+    stop();
+}
+
 TEST_F(Supervised, KilledApplicationLeavesNoWorker)
 {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1); // orphans become children of this process

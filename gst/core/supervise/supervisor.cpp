@@ -34,11 +34,12 @@ void block_signals()
 
 } // namespace
 
-Result<std::unique_ptr<Supervisor>> Supervisor::start(Config config, Observer &observer)
+Result<std::unique_ptr<Supervisor>> Supervisor::start(Config config, Observer &observer,
+                                                      ControlConnection &control)
 {
     const auto program = config.command.arguments.front();
-    std::unique_ptr<Supervisor> supervisor(new Supervisor(std::move(config), observer));
-    if (supervisor->stop_event_.fd() < 0)
+    std::unique_ptr<Supervisor> supervisor(new Supervisor(std::move(config), observer, control));
+    if (supervisor->stop_event_.fd() < 0 || supervisor->replace_event_.fd() < 0)
         return system_error(ErrorKind::out_of_resources, program, "eventfd", errno);
     try {
         supervisor->thread_ = std::thread(&Supervisor::run, supervisor.get());
@@ -63,6 +64,21 @@ Supervisor::Stats Supervisor::stop()
     return stats();
 }
 
+void Supervisor::replace(ChildCommand command)
+{
+    *replacement_.lock() = std::move(command);
+    replace_event_.set();
+}
+
+bool Supervisor::take_replacement()
+{
+    replace_event_.clear();
+    auto replacement = std::exchange(*replacement_.lock(), std::nullopt);
+    if (replacement)
+        config_.command = std::move(*replacement);
+    return replacement.has_value();
+}
+
 bool Supervisor::is_child(pid_t pid) const
 {
     const auto stats = stats_.lock();
@@ -78,6 +94,10 @@ void Supervisor::run()
         if (is_stopping_)
             return;
         observer_.on_child_ended(exit);
+        if (take_replacement()) {
+            next_start = {};
+            continue;
+        }
         const auto decision = policy_.on_child_ended(healthy, monotonic_now());
         if ((decision.is_limit_reached || exit.is_permanent()) && !config_.retries_endlessly) {
             if (!is_stop_requested())
@@ -92,10 +112,12 @@ bool Supervisor::wait_until(MonotonicTime time)
 {
     for (;;) {
         const auto now = monotonic_now();
-        pollfd stop{stop_event_.fd(), POLLIN, 0};
-        if (::poll(&stop, 1, to_timeout(time - now)) > 0)
+        std::array<pollfd, 2> events{
+            {{stop_event_.fd(), POLLIN, 0}, {replace_event_.fd(), POLLIN, 0}}};
+        ::poll(events.data(), events.size(), to_timeout(time - now));
+        if (events[0].revents != 0)
             return false;
-        if (now >= time)
+        if (take_replacement() || now >= time)
             return true;
     }
 }
@@ -142,11 +164,12 @@ Supervisor::Run Supervisor::run_child()
 void Supervisor::monitor(RunningChild &running)
 {
     const auto &child = *running.child;
-    enum { child_end, heartbeats, errors, stop, control, queued, count };
+    enum { child_end, heartbeats, errors, stop, replacement, control, queued, count };
     std::array<pollfd, count> fds{{{child.end_fd(), POLLIN, 0},
                                    {child.heartbeats_fd(), POLLIN, 0},
                                    {child.errors_fd(), POLLIN, 0},
                                    {stop_event_.fd(), POLLIN, 0},
+                                   {replace_event_.fd(), POLLIN, 0},
                                    {-1, 0, 0},
                                    {control_.wake_fd(), POLLIN, 0}}};
     while (!running.is_abandoned) {
@@ -161,6 +184,12 @@ void Supervisor::monitor(RunningChild &running)
             fds[errors].fd = -1;
         if (fds[stop].revents != 0) {
             fds[stop].fd = -1;
+            is_stopping_ = true;
+            terminate(running, now);
+        }
+        if (fds[replacement].revents != 0) {
+            fds[replacement].fd = -1;
+            running.is_replaced = true;
             terminate(running, now);
         }
         if (fds[control].revents != 0 || fds[child_end].revents != 0)
@@ -198,12 +227,11 @@ void Supervisor::read_control(RunningChild &running, MonotonicTime now)
     }
 }
 
-void Supervisor::terminate(RunningChild &running, MonotonicTime now)
+void Supervisor::terminate(RunningChild &running, MonotonicTime now) const
 {
-    is_stopping_ = true;
     running.child->send(SIGTERM);
     running.child->send(SIGCONT); // a stopped child handles SIGTERM only then
-    running.kill_at = now + config_.stop_timeout;
+    running.kill_at = running.kill_at.value_or(now + config_.stop_timeout);
 }
 
 bool Supervisor::read_heartbeats(RunningChild &running, MonotonicTime now)
@@ -314,6 +342,11 @@ ChildExit Supervisor::reap(RunningChild &running)
     }
     exit.status = running.child->wait();
     exit.text = exit.status.text();
+    if (running.is_replaced) {
+        exit.reason = ExitReason::replaced;
+        exit.text = "was replaced";
+        return exit;
+    }
     // A child that crashed and is still writing its core dump sends no heartbeat either; its own
     // signal tells the two apart.
     if (running.is_hung && (exit.status.signal == SIGKILL || !exit.status.is_known)) {
@@ -346,6 +379,8 @@ void Supervisor::count(const ChildExit &exit)
         break;
     case ExitReason::hang:
         ++stats->hangs;
+        break;
+    case ExitReason::replaced:
         break;
     case ExitReason::failed:
     case ExitReason::unstartable:

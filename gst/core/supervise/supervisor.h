@@ -26,6 +26,7 @@ enum class ExitReason {
     hang,        ///< killed by the supervisor because heartbeats were missing
     failed,      ///< a temporary failure to start
     unstartable, ///< the program is missing or cannot be executed
+    replaced,    ///< stopped by the supervisor, which was given another command
     refused,     ///< the program ran and reported that its command line cannot work
 };
 
@@ -100,8 +101,10 @@ public:
         ProcessUsage usage;           ///< of the running child, sampled once a second
     };
 
-    /// Error: `out_of_resources`. The observer must outlive the supervisor.
-    static Result<std::unique_ptr<Supervisor>> start(Config config, Observer &observer);
+    /// `control` is connected with the child while one runs. Error: `out_of_resources`. The
+    /// observer and the connection must outlive the supervisor.
+    static Result<std::unique_ptr<Supervisor>> start(Config config, Observer &observer,
+                                                     ControlConnection &control);
     Supervisor(const Supervisor &) = delete;
     Supervisor &operator=(const Supervisor &) = delete;
     ~Supervisor();
@@ -109,11 +112,9 @@ public:
     /// Whether `pid` is the running child.
     [[nodiscard]] bool is_child(pid_t pid) const;
     [[nodiscard]] Stats stats() const { return stats_.snapshot(); }
-    /// Sends a message to the running child, as ControlConnection::send.
-    bool send(const ControlMessage &message, const std::string &key = {})
-    {
-        return control_.send(message, key);
-    }
+    /// Stops the running child as stop() does, and starts one with another command at once. Does
+    /// not block. Has no effect after on_gave_up().
+    void replace(ChildCommand command);
     /// Sends SIGTERM to the child, SIGKILL after the stop time-out, and returns the final
     /// statistics. Blocks for at most that time-out and the death allowance.
     Stats stop();
@@ -133,6 +134,7 @@ private:
         std::optional<MonotonicTime> kill_at;    // set with SIGTERM
         std::optional<MonotonicTime> abandon_at; // set with SIGKILL
         bool is_hung = false;
+        bool is_replaced = false;
         bool is_abandoned = false;
         ErrorOutput errors;
         TokenBucket control_limit{max_control_rate, max_control_burst};
@@ -143,12 +145,16 @@ private:
         nanoseconds healthy; // time since the first heartbeat
     };
 
-    Supervisor(Config config, Observer &observer)
-        : config_(std::move(config)), observer_(observer), policy_(config_.limits)
+    Supervisor(Config config, Observer &observer, ControlConnection &control)
+        : config_(std::move(config)), observer_(observer), control_(control),
+          policy_(config_.limits)
     {}
 
     void run();
-    /// Returns false if the supervisor is to stop.
+    /// Uses the command of replace(); returns false if there is none.
+    bool take_replacement();
+    /// Returns early with true if the command was replaced. Returns false if the supervisor is to
+    /// stop.
     bool wait_until(MonotonicTime time);
     [[nodiscard]] bool is_stop_requested() const;
     Result<RunningChild> start_child();
@@ -164,7 +170,7 @@ private:
     [[nodiscard]] pollfd control_poll(const RunningChild &running);
     /// Reads the messages that the child has sent, as far as their rate is admitted.
     void read_control(RunningChild &running, MonotonicTime now);
-    void terminate(RunningChild &running, MonotonicTime now);
+    void terminate(RunningChild &running, MonotonicTime now) const;
     void handle_deadlines(RunningChild &running, MonotonicTime now);
     static void kill(RunningChild &running, MonotonicTime now);
     void sample_usage(RunningChild &running, MonotonicTime now);
@@ -176,11 +182,13 @@ private:
 
     Config config_;
     Observer &observer_;
+    ControlConnection &control_;
     RestartPolicy policy_;
     WakeEvent stop_event_;
-    ControlConnection control_; // with the running child
-    bool is_stopping_ = false;  // supervisor's thread
-    bool has_started_ = false;  // a first child; supervisor's thread
+    WakeEvent replace_event_; // set while replacement_ has a value
+    Guarded<std::optional<ChildCommand>> replacement_;
+    bool is_stopping_ = false; // supervisor's thread
+    bool has_started_ = false; // a first child; supervisor's thread
     Guarded<Stats> stats_;
     std::thread thread_;
 };

@@ -165,6 +165,24 @@ TEST(Metrics, IgnoreElementsOfOtherProjects)
     EXPECT_EQ(value(collector, "jkvm_rejects_total", {}), 3);
 }
 
+TEST(Metrics, ContainTheElementsOfAWorker)
+{
+    Collector collector;
+    Pipeline pipeline("jkvmsupervisedsrc name=s launch=\"jkvmaudiosrc name=a "
+                      "device=jkvm_no_such_device quality=high\" ! fakesink");
+    gst_object_set_name(GST_OBJECT(pipeline.get()), "p");
+    collector.add(pipeline.element("s"));
+    const std::map<std::string, std::string> labels{{"element", "s/a"}, {"pipeline", "p"}};
+    EXPECT_EQ(value(collector, "jkvm_frames_total", labels), 0);
+    EXPECT_EQ(value(collector, "jetkvm_audio_config_quality", labels), 2);
+    pipeline.play();
+    const auto deadline = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+    while (value(collector, "jkvm_frames_total", labels) == 0) {
+        ASSERT_LT(g_get_monotonic_time(), deadline);
+        g_usleep(1000);
+    }
+}
+
 TEST(Metrics, NameElementsWithTheirParentBins)
 {
     Collector collector;

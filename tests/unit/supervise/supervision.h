@@ -87,7 +87,7 @@ protected:
     {
         config_.limits.delay = 0s;
         config_.limits.max_delay = 0s;
-        auto started = Supervisor::start(config_, observer_);
+        auto started = Supervisor::start(config_, observer_, control_);
         ASSERT_TRUE(started);
         supervisor_ = std::move(*started);
     }
@@ -101,6 +101,7 @@ protected:
 
     Supervisor::Config config_;
     RecordingObserver observer_;
+    ControlConnection control_;
     std::unique_ptr<Supervisor> supervisor_; // destroyed before the observer
 };
 

@@ -158,7 +158,7 @@ protected:
                             "import socket, time; control = socket.socket(fileno=4)\n" + script},
                            {"PATH=/usr/bin:/bin"}};
         config_.limits.max_restarts = 0;
-        auto started = Supervisor::start(config_, observer_);
+        auto started = Supervisor::start(config_, observer_, control_);
         ASSERT_TRUE(started);
         supervisor_ = std::move(*started);
     }
@@ -174,19 +174,20 @@ protected:
 
     Supervisor::Config config_;
     ControlObserver observer_;
+    ControlConnection control_;
     std::unique_ptr<Supervisor> supervisor_; // destroyed before the observer
 };
 
 TEST_F(SupervisedControl, AnswersOfTheChildArriveAlsoAfterItsEnd)
 {
     start("control.send(b'\\1' + control.recv(100)[1:2] + b'hello\\0')");
-    wait_until([this] { return supervisor_->send({7, {}}, "key"); });
+    wait_until([this] { return control_.send({7, {}}, "key"); });
     wait_until([this] { return observer_.ends > 0; });
     const auto messages = observer_.messages.snapshot();
     ASSERT_EQ(messages.size(), 1u);
     EXPECT_EQ(messages[0], (ControlMessage{7, {"hello"}}));
     EXPECT_EQ(observer_.violations, 0);
-    EXPECT_FALSE(supervisor_->send({7, {}})) << "no child runs";
+    EXPECT_FALSE(control_.send({7, {}})) << "no child runs";
 }
 
 TEST_F(SupervisedControl, ChildThatSendsNonsenseIsIgnored)
@@ -195,7 +196,7 @@ TEST_F(SupervisedControl, ChildThatSendsNonsenseIsIgnored)
     wait_until([this] { return observer_.violations > 0; });
     EXPECT_EQ(observer_.messages.lock()->size(), 0u);
     EXPECT_TRUE(supervisor_->stats().running);
-    EXPECT_FALSE(supervisor_->send({7, {}}));
+    EXPECT_FALSE(control_.send({7, {}}));
 }
 
 TEST_F(SupervisedControl, ChildThatSendsAnUnknownKindIsIgnored)

@@ -178,7 +178,7 @@ TEST_F(Supervision, DelaysTheRestartOfAChildThatHungFromTheStart)
     config_.hang_timeout = RestartPolicy::min_healthy + 100ms;
     config_.limits.delay = 1s;
     config_.command = {{"/bin/sh", "-c", healthy}, {"PATH=/usr/bin:/bin"}};
-    const auto supervisor = Supervisor::start(config_, observer_);
+    const auto supervisor = Supervisor::start(config_, observer_, control_);
     ASSERT_TRUE(supervisor);
     EXPECT_EQ(observer_.wait_for_ends(1).ended.front().reason, ExitReason::hang);
     const auto end = monotonic_now();
@@ -249,6 +249,32 @@ TEST_F(Supervision, KeepsASilentChildWithoutAHangTimeout)
     config_.hang_timeout = 0s;
     start("printf x >&3; sleep 0.2; exit 9");
     EXPECT_EQ(observer_.wait_for_ends(1).ended.front().text, "exited with status 9");
+}
+
+TEST_F(Supervision, ReplacesARunningChildWithAnotherCommandAtOnce)
+{
+    start(healthy);
+    const auto first = observer_.wait_for_starts(1).started.front();
+    supervisor_->replace({{"/bin/sh", "-c", "exit 9"}, {"PATH=/usr/bin:/bin"}});
+    const auto ended = observer_.wait_for_ends(2).ended;
+    EXPECT_EQ(ended[0].reason, ExitReason::replaced);
+    EXPECT_EQ(ended[0].pid, first);
+    EXPECT_EQ(ended[1].text, "exited with status 9");
+    const auto stats = supervisor_->stats();
+    EXPECT_EQ(stats.kills, 0u);
+    EXPECT_GE(stats.restarts, 1u);
+}
+
+TEST_F(Supervision, ReplacesACommandWhoseRestartIsDelayed)
+{
+    config_.limits = {.delay = 1h, .max_delay = 1h};
+    config_.command = {{"/bin/sh", "-c", "exit 1"}, {}};
+    auto started = Supervisor::start(config_, observer_, control_);
+    ASSERT_TRUE(started);
+    supervisor_ = std::move(*started);
+    observer_.wait_for_ends(1);
+    supervisor_->replace({{"/bin/sh", "-c", "exit 9"}, {}});
+    EXPECT_EQ(observer_.wait_for_ends(2).ended[1].text, "exited with status 9");
 }
 
 TEST_F(Supervision, MeasuresTheUsageOfTheChild)

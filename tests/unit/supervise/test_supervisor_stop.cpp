@@ -59,7 +59,7 @@ TEST_F(SupervisionStop, CanBeStoppedWhileARestartIsDelayed)
 {
     config_.limits = {.delay = 1h, .max_delay = 1h};
     config_.command = {{"/bin/sh", "-c", "exit 1"}, {}};
-    auto supervisor = Supervisor::start(config_, observer_);
+    auto supervisor = Supervisor::start(config_, observer_, control_);
     ASSERT_TRUE(supervisor);
     observer_.wait_for_ends(1);
     EXPECT_EQ((*supervisor)->stop().last_exit, "exited with status 1");
