@@ -63,18 +63,24 @@ void AudioSrc::set_property(guint id, const GValue *value, GParamSpec *spec)
         when_unheard_ = settings->when_unheard;
         set_provides_clock(element_, settings->device.provide_clock);
     }
-    if (is_capture_property && g_str_equal(spec->name, "device")) {
-        devices_changed_ = true;
-        control_.request_wake_up();
-    }
-    if (is_capture_property && g_str_equal(spec->name, "when-unheard"))
-        control_.request_wake_up(); // the device may be released
     if (is_capture_property)
-        return;
+        return on_capture_property(spec->name);
     change_codec([&](CodecControl &control) {
         if (!codec_properties().set(control, value, spec))
             G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
     });
+}
+
+void AudioSrc::on_capture_property(std::string_view name)
+{
+    // The streaming thread may be waiting indefinitely.
+    if (name == "device")
+        devices_changed_ = true;
+    else if (name == "mute")
+        state_changed_ = true;
+    else if (name != "when-unheard")
+        return;
+    control_.request_wake_up();
 }
 
 void AudioSrc::get_property(guint id, GValue *value, GParamSpec *spec)
@@ -95,7 +101,7 @@ void AudioSrc::change_codec(const std::function<void(CodecControl &)> &change)
         change(*codec);
         after = *codec;
     }
-    codec_changed_ = true;
+    codec_changed_ = state_changed_ = true;
     control_.request_wake_up(); // the streaming thread waits for a frame of the old length
     codec_properties().notify_changes(G_OBJECT(element_), before, after);
 }
@@ -169,7 +175,8 @@ bool AudioSrc::open()
                               .buffer_time = std::max(settings.device.buffer_time, 2 * frame)},
         *this);
     engine_->set_following_clock(settings.device.slave_method == SlaveMethod::follow);
-    codec_changed_ = true;
+    codec_changed_ = state_changed_ = true;
+    pushed_state_ = {};
     devices_changed_ = false;
     bool is_open = apply_settings();
     pre_skip_ = is_open ? coder_->pre_skip() : 0;

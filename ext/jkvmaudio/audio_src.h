@@ -14,6 +14,7 @@
 #include "common/stats_report.h"
 #include "core/base/guarded.h"
 #include "core/base/wait_control.h"
+#include "core/wire/source_state.h"
 #include "device_clock_object.h"
 #include "gstjkvmaudiosrc.h"
 #include "omitted_audio.h"
@@ -22,6 +23,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 GST_DEBUG_CATEGORY_EXTERN(jkvm_audio_src_debug);
 
@@ -84,9 +86,12 @@ private:
     GstFlowReturn handle_failure(const Error &error);
     void update_stats(const FrameCoder::Coded &coded);
     void post_stats_if_due();
+    /// Describes this element to those downstream, if something has changed.
+    void push_state();
     void log_loss(nanoseconds lost);
 
     // audio_src.cpp
+    void on_capture_property(std::string_view name);
     void change_codec(const std::function<void(CodecControl &)> &change);
     void warn_of_contradictions(const EncoderSettings &settings);
     bool set_caps();
@@ -110,6 +115,7 @@ private:
     Guarded<CodecControl> codec_;
     std::atomic<bool> codec_changed_{false};   // since the last apply_settings()
     std::atomic<bool> devices_changed_{false}; // the same
+    std::atomic<bool> state_changed_{false};   // since the last push_state()
     std::atomic<double> gain_{1};              // from mute and volume
     std::atomic<Activity> when_unheard_{Activity::idle};
     Guarded<CaptureStats> stats_; // as of the last frame, without `pool`
@@ -127,6 +133,7 @@ private:
     int pre_skip_ = 0;       // in the caps
     Activity activity_ = Activity::encode;
     OmittedAudio omitted_;
+    wire::SourceState pushed_state_;
     OnDeviceLost on_device_lost_ = OnDeviceLost::wait;
     MonotonicTime next_loss_warning_{};
     nanoseconds unlogged_loss_{0};

@@ -2,10 +2,12 @@
 // The streaming thread of jkvmaudiosrc: pushes frames and handles the capture engine's reports.
 #include "audio_src.h"
 
+#include "capture/source_description.h"
 #include "common/clocks.h"
 #include "common/element_error.h"
 #include "common/fields.h"
 #include "common/mapped_buffer.h"
+#include "common/source_state.h"
 #include "core/device/device_list.h"
 
 #define GST_CAT_DEFAULT jkvm_audio_src_debug
@@ -34,6 +36,7 @@ CaptureEngine::Moment AudioSrc::now()
 void AudioSrc::on_device_changed(const DeviceReport &report)
 {
     stats_.lock()->device = engine_->device();
+    state_changed_ = true;
     if (report.state == DeviceState::open)
         return; // not known to work yet
     const bool runs = report.state == DeviceState::run;
@@ -171,6 +174,7 @@ GstFlowReturn AudioSrc::create(GstBuffer **buffer)
         if (!apply_settings())
             return ended_by_error;
         apply_demand();
+        push_state();
         auto event = engine_->has_released_device() ? wait_for_demand() : engine_->next(control_);
         if (const auto *frame = std::get_if<CaptureEngine::Frame>(&event)) {
             const auto flow = handle_frame(*frame, buffer);
@@ -210,6 +214,18 @@ void AudioSrc::apply_demand()
         engine_->release_device();
     else if (before == Activity::release_device)
         engine_->reclaim_device();
+}
+
+void AudioSrc::push_state()
+{
+    if (!state_changed_.exchange(false))
+        return;
+    const auto state =
+        describe_source(engine_->device(), settings_.lock()->device.mute, codec_.snapshot());
+    if (state == pushed_state_)
+        return;
+    pushed_state_ = state;
+    gst_pad_push_event(GST_BASE_SRC_PAD(src_), make_source_state(state));
 }
 
 CaptureEngine::Interrupted AudioSrc::wait_for_demand()

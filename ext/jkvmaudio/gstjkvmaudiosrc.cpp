@@ -61,6 +61,15 @@
  * context jkvm.heartbeat with the field interval (guint64, ns) on it before it starts: GAP events are then
  * at most that far apart, also while the device is released. The worker of jkvmsupervisedsrc does so.
  *
+ * ## State
+ *
+ * The sticky event jkvm-source (GST_EVENT_CUSTOM_DOWNSTREAM_STICKY) describes the element to those
+ * downstream, first before the first buffer, then again with each change. Its fields are device-state (as in the
+ * statistics), reason (why no device works: the reason of jkvm-device, or none), muted (gboolean),
+ * quality, bitrate, complexity, frame-size, dtx and packet-loss-percentage, with which the encoder works now,
+ * and decided-by: request if a jkvm-encoder-request has changed some of them, otherwise properties. quality is
+ * custom then. The types are those of the properties, and gchararray for nicks.
+ *
  * ## Unavailable devices
  *
  * While no device works, the element pushes silence at the pace of the clock, without a gap in the
