@@ -42,6 +42,11 @@ TEST(RequestGuard, AllowsHostWithoutPortOnPort80Only)
     EXPECT_FALSE(RequestGuard(8089).is_allowed("localhost", std::nullopt));
 }
 
+std::optional<Offer> parse_offer_to_receive(std::string_view text)
+{
+    return parse_offer(text, MediaDirection::receive);
+}
+
 std::string audio_offer(const std::string &attributes)
 {
     return "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
@@ -51,7 +56,7 @@ std::string audio_offer(const std::string &attributes)
 
 TEST(Offer, FindsThePayloadTypeOfOpus)
 {
-    const auto offer = parse_offer(
+    const auto offer = parse_offer_to_receive(
         audio_offer("a=recvonly\r\na=rtpmap:9 G722/8000\r\na=rtpmap:111 opus/48000/2\r\n"));
     ASSERT_TRUE(offer);
     EXPECT_EQ(offer->payload_type, 111);
@@ -59,7 +64,7 @@ TEST(Offer, FindsThePayloadTypeOfOpus)
 
 TEST(Offer, AcceptsAnyCaseOfTheCodec)
 {
-    const auto offer = parse_offer(audio_offer("a=rtpmap:96 OPUS/48000/2\r\n"));
+    const auto offer = parse_offer_to_receive(audio_offer("a=rtpmap:96 OPUS/48000/2\r\n"));
     ASSERT_TRUE(offer);
     EXPECT_EQ(offer->payload_type, 96);
 }
@@ -72,7 +77,19 @@ TEST(Offer, RefusesTextThatOffersToReceiveNoOpus)
           audio_offer("a=rtpmap:300 opus/48000/2\r\n"),
           audio_offer("a=sendonly\r\na=rtpmap:111 opus/48000/2\r\n"),
           audio_offer("a=inactive\r\na=rtpmap:111 opus/48000/2\r\n")})
-        EXPECT_FALSE(parse_offer(text)) << text;
+        EXPECT_FALSE(parse_offer_to_receive(text)) << text;
+}
+
+TEST(Offer, HasTheDirectionOfTheClient)
+{
+    const std::string opus = "a=rtpmap:111 opus/48000/2\r\n";
+    const auto sending = audio_offer("a=sendonly\r\n" + opus);
+    EXPECT_TRUE(parse_offer(sending, MediaDirection::send));
+    EXPECT_FALSE(parse_offer(sending, MediaDirection::receive));
+    const auto receiving = audio_offer("a=recvonly\r\n" + opus);
+    EXPECT_FALSE(parse_offer(receiving, MediaDirection::send));
+    EXPECT_TRUE(parse_offer(receiving, MediaDirection::receive));
+    EXPECT_TRUE(parse_offer(audio_offer(opus), MediaDirection::send));
 }
 
 } // namespace

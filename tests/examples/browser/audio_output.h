@@ -1,39 +1,31 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The pipeline: one source of Opus packets for all viewers.
+// The pipeline from one source of Opus packets to all viewers.
 #pragma once
 
-#include "viewer.h"
+#include "peer_host.h"
+#include "pipeline.h"
 
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace jkvm::browser {
 
 /// Main thread only.
-class AudioOutput {
+class AudioOutput final : public PeerHost {
 public:
-    /// `source`: a launch line that ends with Opus packets. Returns null, after a message on
-    /// standard error, if it cannot be started. `on_ended` is called when the pipeline has failed
-    /// or the stream has ended.
+    /// `source`: a launch line that ends with Opus packets. Otherwise like Pipeline::start().
     static std::unique_ptr<AudioOutput> start(const std::string &source, Task on_ended);
-    AudioOutput(const AudioOutput &) = delete;
-    AudioOutput &operator=(const AudioOutput &) = delete;
-    ~AudioOutput();
 
-    /// Connects the viewer to the stream.
-    void add(const Viewer &viewer);
-    /// Disconnects the viewer without disturbing the streams of the others.
-    void remove(const Viewer &viewer);
+    [[nodiscard]] std::size_t max_peers() const override { return 32; }
+    [[nodiscard]] MediaDirection direction() const override { return MediaDirection::receive; }
+    std::shared_ptr<WebRtcPeer> add(const Offer &offer) override;
+    void remove(const WebRtcPeer &viewer) override;
 
 private:
-    AudioOutput(GstElement *pipeline, Task on_ended);
-    void on_message(GstMessage *message);
+    explicit AudioOutput(std::unique_ptr<Pipeline> pipeline);
 
-    ObjectRef<GstElement> pipeline_;
+    std::shared_ptr<Pipeline> pipeline_;
     ObjectRef<GstElement> tee_;
-    Task on_ended_;
-    guint bus_watch_ = 0;
 };
 
 } // namespace jkvm::browser

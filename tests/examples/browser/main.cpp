@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Example of an application that embeds jkvm: serves a page on which browsers on this machine
-// listen to the received audio.
+// listen to the received audio, WHEP for other clients that listen, and WHIP for one that speaks.
 //
-//     jkvm-browser [--port PORT] SOCKET-PATH
-//     jkvm-browser [--port PORT] --source LAUNCH-LINE
+//     jkvm-browser [--port PORT] [--microphone SOCKET-PATH] SOCKET-PATH
+//     jkvm-browser [--port PORT] [--microphone SOCKET-PATH] --source LAUNCH-LINE
 #include "audio_output.h"
-#include "whep_server.h"
+#include "launch_line.h"
+#include "microphone.h"
+#include "web_server.h"
 
 #include <glib-unix.h>
 
@@ -21,30 +23,22 @@ constexpr int exit_usage = 2;
 struct Options {
     int port = default_port;
     std::string source;
+    std::string microphone; ///< path of the socket; empty: nobody can speak
 };
-
-/// Quotes the value of a property in a launch line.
-std::string quote_for_gst(std::string_view value)
-{
-    std::string result = "\"";
-    for (const char c : value) {
-        if (c == '"' || c == '\\')
-            result += '\\';
-        result += c;
-    }
-    return result + '"';
-}
 
 /// Returns the command line's options, or nothing after a message on standard error.
 std::optional<Options> parse_options(int argc, char **argv)
 {
     Options options;
     gchar *source = nullptr;
+    gchar *microphone = nullptr;
     gchar **paths = nullptr;
     const GOptionEntry entries[] = {
         {"port", 'p', 0, G_OPTION_ARG_INT, &options.port, "TCP port on 127.0.0.1; 0 = any", "PORT"},
         {"source", 's', 0, G_OPTION_ARG_STRING, &source,
          "elements that provide Opus packets, instead of a socket", "LAUNCH-LINE"},
+        {"microphone", 'm', 0, G_OPTION_ARG_FILENAME, &microphone,
+         "socket for the audio of a client that speaks", "SOCKET-PATH"},
         {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &paths, nullptr, "SOCKET-PATH"},
         {},
     };
@@ -56,6 +50,7 @@ std::optional<Options> parse_options(int argc, char **argv)
     g_option_context_free(context);
     const ErrorPtr owned_error(error);
     const Text owned_source(source);
+    const Text owned_microphone(microphone);
     const std::unique_ptr<gchar *, decltype(&g_strfreev)> owned_paths(paths, &g_strfreev);
     if (!is_parsed) {
         g_printerr("%s\n", error->message);
@@ -68,6 +63,8 @@ std::optional<Options> parse_options(int argc, char **argv)
         g_printerr("usage: jkvm-browser [--port PORT] SOCKET-PATH; --help lists the options.\n");
         return std::nullopt;
     }
+    if (microphone != nullptr)
+        options.microphone = microphone;
     if (source != nullptr)
         options.source = source;
     else
@@ -81,14 +78,22 @@ int run(const Options &options)
     const std::unique_ptr<GMainLoop, decltype(&g_main_loop_unref)> loop(
         g_main_loop_new(nullptr, FALSE), &g_main_loop_unref);
     int status = EXIT_SUCCESS;
-    const auto output = AudioOutput::start(options.source, [&] {
+    const auto fail = [&] {
         status = EXIT_FAILURE;
         g_main_loop_quit(loop.get());
-    });
+    };
+    const auto output = AudioOutput::start(options.source, fail);
     if (!output)
         return EXIT_FAILURE;
+    std::unique_ptr<Microphone> microphone;
+    if (!options.microphone.empty()) {
+        microphone = Microphone::start(options.microphone, fail);
+        if (!microphone)
+            return EXIT_FAILURE;
+    }
     warm_up_webrtc();
-    const auto server = WhepServer::listen(static_cast<unsigned>(options.port), *output);
+    const auto server =
+        WebServer::listen(static_cast<unsigned>(options.port), *output, microphone.get());
     if (!server)
         return EXIT_FAILURE;
     const auto quit = [](gpointer data) -> gboolean {

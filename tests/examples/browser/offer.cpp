@@ -28,15 +28,16 @@ std::optional<int> find_opus(const GstSDPMedia &media)
     return std::nullopt;
 }
 
-bool is_for_receiving(const GstSDPMedia &media)
+bool includes(const GstSDPMedia &media, MediaDirection direction)
 {
-    return gst_sdp_media_get_attribute_val(&media, "sendonly") == nullptr &&
+    const char *opposite = direction == MediaDirection::receive ? "sendonly" : "recvonly";
+    return gst_sdp_media_get_attribute_val(&media, opposite) == nullptr &&
            gst_sdp_media_get_attribute_val(&media, "inactive") == nullptr;
 }
 
 } // namespace
 
-std::optional<Offer> parse_offer(std::string_view text)
+std::optional<Offer> parse_offer(std::string_view text, MediaDirection direction)
 {
     GstSDPMessage *parsed = nullptr;
     gst_sdp_message_new(&parsed);
@@ -47,7 +48,7 @@ std::optional<Offer> parse_offer(std::string_view text)
         return std::nullopt;
     for (guint i = 0; i < gst_sdp_message_medias_len(parsed); ++i) {
         const auto &media = *gst_sdp_message_get_media(parsed, i);
-        if (g_strcmp0(gst_sdp_media_get_media(&media), "audio") != 0 || !is_for_receiving(media))
+        if (g_strcmp0(gst_sdp_media_get_media(&media), "audio") != 0 || !includes(media, direction))
             continue;
         if (const auto type = find_opus(media))
             return Offer{.sdp = std::move(sdp), .payload_type = *type};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Reads the SDP offer of a viewer.
+// Reads the SDP offer of a client.
 #pragma once
 
 #include "glib_types.h"
@@ -9,12 +9,15 @@
 
 namespace jkvm::browser {
 
+/// What a client does with the audio.
+enum class MediaDirection { receive, send };
+
 struct Offer {
     SdpPtr sdp;
     int payload_type; ///< of Opus
 };
 
-/// Returns nothing if the text is not an SDP offer, or offers to receive no Opus audio.
-std::optional<Offer> parse_offer(std::string_view text);
+/// Returns nothing if the text is not an SDP offer, or offers no Opus audio in this direction.
+std::optional<Offer> parse_offer(std::string_view text, MediaDirection direction);
 
 } // namespace jkvm::browser

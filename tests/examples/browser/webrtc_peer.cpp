@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "viewer.h"
+#include "webrtc_peer.h"
 
 #define GST_USE_UNSTABLE_API
 #include <gst/webrtc/webrtc.h>
@@ -63,45 +63,69 @@ ObjectRef<GObject> ice_agent_of(GstElement *webrtc)
     return ObjectRef<GObject>(agent);
 }
 
-} // namespace
-
-std::shared_ptr<Viewer> Viewer::create(int payload_type)
+/// Returns a bin with a floating reference, or null after a message on standard error.
+GstElement *parse_bin(const std::string &description, bool has_ghost_pads)
 {
-    // A viewer that does not keep up loses packets; the others are unaffected.
-    const Text description(
-        g_strdup_printf("queue leaky=downstream max-size-time=1000000000 max-size-buffers=0 "
-                        "max-size-bytes=0 ! rtpopuspay name=payloader pt=%d ! "
-                        "application/x-rtp,media=audio,encoding-name=OPUS,payload=%d ! "
-                        "webrtcbin name=webrtc bundle-policy=max-bundle",
-                        payload_type, payload_type));
     GError *error = nullptr;
-    auto *bin = gst_parse_bin_from_description(description.get(), TRUE, &error);
-    if (error != nullptr) {
-        const ErrorPtr owned(error);
-        g_printerr("Could not create a viewer: %s\n", error->message);
-        if (bin != nullptr)
-            gst_object_unref(bin);
-        return nullptr;
-    }
-    return std::shared_ptr<Viewer>(new Viewer(bin));
+    auto *bin =
+        gst_parse_bin_from_description(description.c_str(), has_ghost_pads ? TRUE : FALSE, &error);
+    if (error == nullptr)
+        return bin;
+    const ErrorPtr owned(error);
+    g_printerr("Could not create an end of a connection: %s\n", error->message);
+    if (bin != nullptr)
+        gst_object_unref(bin);
+    return nullptr;
 }
 
-Viewer::Viewer(GstElement *bin)
+} // namespace
+
+std::shared_ptr<WebRtcPeer> WebRtcPeer::create_sender(const std::string &description)
+{
+    auto *const bin = parse_bin(description, true);
+    if (bin == nullptr)
+        return nullptr;
+    std::shared_ptr<WebRtcPeer> peer(new WebRtcPeer(bin));
+    const ObjectRef<GstElement> payloader(gst_bin_get_by_name(GST_BIN(bin), "payloader"));
+    peer->packets_.reset(gst_element_get_static_pad(payloader.get(), "src"));
+    peer->drop_packets_until_connected();
+    return peer;
+}
+
+std::shared_ptr<WebRtcPeer> WebRtcPeer::create_receiver()
+{
+    // The jitter buffer only restores the order: the delay for jitter is added by the receiver of
+    // the packets.
+    auto *const bin = parse_bin("webrtcbin name=webrtc bundle-policy=max-bundle latency=20 "
+                                "rtpopusdepay name=depayloader",
+                                false);
+    if (bin == nullptr)
+        return nullptr;
+    std::shared_ptr<WebRtcPeer> peer(new WebRtcPeer(bin));
+    const ObjectRef<GstElement> depayloader(gst_bin_get_by_name(GST_BIN(bin), "depayloader"));
+    const ObjectRef<GstPad> packets(gst_element_get_static_pad(depayloader.get(), "src"));
+    gst_element_add_pad(bin, gst_ghost_pad_new("src", packets.get()));
+    const ObjectRef<GstPad> rtp(gst_element_get_static_pad(depayloader.get(), "sink"));
+    g_signal_connect_object(
+        peer->webrtc_.get(), "pad-added",
+        G_CALLBACK(+[](GstElement *, GstPad *pad, GstPad *sink) { gst_pad_link(pad, sink); }),
+        rtp.get(), static_cast<GConnectFlags>(0));
+    return peer;
+}
+
+WebRtcPeer::WebRtcPeer(GstElement *bin)
     : bin_(static_cast<GstElement *>(gst_object_ref_sink(bin))),
       webrtc_(gst_bin_get_by_name(GST_BIN(bin), "webrtc"))
 {
-    const ObjectRef<GstElement> payloader(gst_bin_get_by_name(GST_BIN(bin), "payloader"));
-    packets_.reset(gst_element_get_static_pad(payloader.get(), "src"));
-    drop_packets_until_connected();
     const auto agent = ice_agent_of(webrtc_.get());
     g_object_set(agent.get(), "upnp", FALSE, nullptr); // its discovery delays the answer
     use_loopback_if_alone();
 }
 
-Viewer::~Viewer() = default;
+WebRtcPeer::~WebRtcPeer() = default;
 
 /// webrtcbin would queue packets until the connection is up and then send them at once.
-void Viewer::drop_packets_until_connected()
+void WebRtcPeer::drop_packets_until_connected()
 {
     using Flag = std::shared_ptr<std::atomic<bool>>;
     gst_pad_add_probe(
@@ -114,7 +138,7 @@ void Viewer::drop_packets_until_connected()
 }
 
 /// libnice does not gather candidates of the loopback interface by itself.
-void Viewer::use_loopback_if_alone()
+void WebRtcPeer::use_loopback_if_alone()
 {
     GList *addresses = nice_interfaces_get_local_ips(FALSE);
     const bool is_alone = addresses == nullptr;
@@ -128,7 +152,7 @@ void Viewer::use_loopback_if_alone()
     nice_agent_add_local_address(NICE_AGENT(agent.get()), &address);
 }
 
-Task Viewer::bind(void (Viewer::*member)())
+Task WebRtcPeer::bind(void (WebRtcPeer::*member)())
 {
     return [weak = weak_from_this(), member] {
         run_in_main_loop([weak, member] {
@@ -138,14 +162,16 @@ Task Viewer::bind(void (Viewer::*member)())
     };
 }
 
-void Viewer::watch_states()
+void WebRtcPeer::watch_states()
 {
-    on_signal(packets_.get(), "notify::caps", bind(&Viewer::set_offer));
-    on_signal(webrtc_.get(), "notify::ice-gathering-state", bind(&Viewer::send_gathered_answer));
+    if (packets_)
+        on_signal(packets_.get(), "notify::caps", bind(&WebRtcPeer::set_offer));
+    on_signal(webrtc_.get(), "notify::ice-gathering-state",
+              bind(&WebRtcPeer::send_gathered_answer));
     // The flag is set here and not in the main loop, so that no packet is dropped after the change.
     on_signal(webrtc_.get(), "notify::connection-state",
               [webrtc = webrtc_.get(), is_connected = is_connected_,
-               report = bind(&Viewer::on_connection_state)] {
+               report = bind(&WebRtcPeer::on_connection_state)] {
                   GstWebRTCPeerConnectionState state{};
                   g_object_get(webrtc, "connection-state", &state, nullptr);
                   *is_connected = state == GST_WEBRTC_PEER_CONNECTION_STATE_CONNECTED;
@@ -153,28 +179,28 @@ void Viewer::watch_states()
               });
 }
 
-void Viewer::answer(Offer offer, AnswerHandler on_answer, Task on_closed)
+void WebRtcPeer::answer(SdpPtr offer, AnswerHandler on_answer, Task on_closed)
 {
     on_answer_ = std::move(on_answer);
     on_closed_ = std::move(on_closed);
     timeout_ = Timer(answer_timeout, [this] { finish_answer(std::nullopt); });
-    offer_ = std::move(offer.sdp);
+    offer_ = std::move(offer);
     watch_states();
     set_offer();
 }
 
 /// Waits for the payloader's caps, because the answer has to contain their SSRC.
-void Viewer::set_offer()
+void WebRtcPeer::set_offer()
 {
-    if (!offer_ || gst_pad_has_current_caps(packets_.get()) == FALSE)
+    if (!offer_ || (packets_ && gst_pad_has_current_caps(packets_.get()) == FALSE))
         return;
     const auto description = make_description(GST_WEBRTC_SDP_TYPE_OFFER, std::move(offer_));
-    auto *promise =
-        make_promise([created = bind(&Viewer::create_answer)](const GstStructure *) { created(); });
+    auto *promise = make_promise(
+        [created = bind(&WebRtcPeer::create_answer)](const GstStructure *) { created(); });
     g_signal_emit_by_name(webrtc_.get(), "set-remote-description", description.get(), promise);
 }
 
-void Viewer::create_answer()
+void WebRtcPeer::create_answer()
 {
     auto *promise = make_promise([weak = weak_from_this()](const GstStructure *reply) {
         auto sdp = std::make_shared<SdpPtr>(copy_description(reply, "answer"));
@@ -186,18 +212,18 @@ void Viewer::create_answer()
     g_signal_emit_by_name(webrtc_.get(), "create-answer", nullptr, promise);
 }
 
-void Viewer::set_answer(SdpPtr sdp)
+void WebRtcPeer::set_answer(SdpPtr sdp)
 {
     if (!sdp)
         return finish_answer(std::nullopt);
     const auto description = make_description(GST_WEBRTC_SDP_TYPE_ANSWER, std::move(sdp));
     has_local_description_ = true;
     auto *promise = make_promise(
-        [gather = bind(&Viewer::send_gathered_answer)](const GstStructure *) { gather(); });
+        [gather = bind(&WebRtcPeer::send_gathered_answer)](const GstStructure *) { gather(); });
     g_signal_emit_by_name(webrtc_.get(), "set-local-description", description.get(), promise);
 }
 
-void Viewer::send_gathered_answer()
+void WebRtcPeer::send_gathered_answer()
 {
     GstWebRTCICEGatheringState state{};
     g_object_get(webrtc_.get(), "ice-gathering-state", &state, nullptr);
@@ -212,14 +238,14 @@ void Viewer::send_gathered_answer()
     finish_answer(text.get());
 }
 
-void Viewer::finish_answer(const std::optional<std::string> &sdp)
+void WebRtcPeer::finish_answer(const std::optional<std::string> &sdp)
 {
     timeout_ = Timer();
     if (const auto on_answer = std::exchange(on_answer_, nullptr))
         on_answer(sdp);
 }
 
-void Viewer::on_connection_state()
+void WebRtcPeer::on_connection_state()
 {
     GstWebRTCPeerConnectionState state{};
     g_object_get(webrtc_.get(), "connection-state", &state, nullptr);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "whep_client.h"
+#include "webrtc_client.h"
 
 #include "core/base/time.h"
 #include "support/http.h"
 #include "support/raw_socket.h"
 
 #include <gst/app/gstappsink.h>
+#include <gst/app/gstappsrc.h>
 #include <gtest/gtest.h>
 #define GST_USE_UNSTABLE_API
 #include <gst/webrtc/webrtc.h>
@@ -81,14 +82,16 @@ void disable_upnp(GstElement *webrtc)
     g_object_unref(ice);
 }
 
-void await_gathering(GstElement *webrtc)
+/// Waits until an enumerated property has the value.
+void await_state(GstElement *webrtc, const char *property, int value)
 {
     const auto give_up = monotonic_now() + wait_timeout;
-    GstWebRTCICEGatheringState state{};
+    int state = 0;
     do {
-        g_object_get(webrtc, "ice-gathering-state", &state, nullptr);
+        g_object_get(webrtc, property, &state, nullptr);
         g_thread_yield();
-    } while (state != GST_WEBRTC_ICE_GATHERING_STATE_COMPLETE && monotonic_now() < give_up);
+    } while (state != value && monotonic_now() < give_up);
+    EXPECT_EQ(state, value) << property;
 }
 
 } // namespace
@@ -109,37 +112,48 @@ HttpResponse request(int port, const std::string &method, const std::string &pat
     return receive_response(fd.get());
 }
 
-WhepClient::WhepClient(int port)
-    : pipeline_("webrtcbin name=webrtc latency=1000 rtpopusdepay name=depayloader ! "
-                "appsink name=packets sync=false async=false"),
-      webrtc_(pipeline_.element("webrtc"))
+WebRtcClient::WebRtcClient(int port, const std::string &endpoint, const std::string &description,
+                           Media media)
+    : pipeline_(description), webrtc_(pipeline_.element("webrtc"))
 {
-    g_signal_connect(webrtc_, "pad-added",
-                     G_CALLBACK(+[](GstElement *, GstPad *pad, GstElement *depayloader) {
-                         const auto sink =
-                             GstRef<GstPad>::adopt(gst_element_get_static_pad(depayloader, "sink"));
-                         gst_pad_link(pad, sink.get());
-                     }),
-                     pipeline_.element("depayloader"));
     disable_upnp(webrtc_);
+    if (media == Media::receive)
+        g_signal_connect(webrtc_, "pad-added",
+                         G_CALLBACK(+[](GstElement *, GstPad *pad, GstElement *depayloader) {
+                             const auto sink = GstRef<GstPad>::adopt(
+                                 gst_element_get_static_pad(depayloader, "sink"));
+                             gst_pad_link(pad, sink.get());
+                         }),
+                         pipeline_.element("depayloader"));
     pipeline_.play();
     const auto response =
-        request(port, "POST", "/whep", {{"Content-Type", "application/sdp"}}, make_offer());
+        request(port, "POST", endpoint, {{"Content-Type", "application/sdp"}}, make_offer(media));
     EXPECT_EQ(response.status, 201) << response.body;
     address_ = response.headers.contains("location") ? response.headers.at("location") : "";
     if (response.status == 201)
         set_answer(response.body);
 }
 
-WhepClient::~WhepClient() = default;
+WebRtcClient::~WebRtcClient() = default;
 
-std::string WhepClient::make_offer()
+void WebRtcClient::wait_until_connected()
+{
+    await_state(webrtc_, "connection-state", GST_WEBRTC_PEER_CONNECTION_STATE_CONNECTED);
+}
+
+std::string WebRtcClient::make_offer(Media media)
 {
     auto *caps = gst_caps_from_string("application/x-rtp,media=audio,encoding-name=OPUS,"
                                       "payload=111,clock-rate=48000,encoding-params=(string)2");
     GObject *transceiver = nullptr;
-    g_signal_emit_by_name(webrtc_, "add-transceiver", GST_WEBRTC_RTP_TRANSCEIVER_DIRECTION_RECVONLY,
-                          caps, &transceiver);
+    if (media == Media::receive) {
+        g_signal_emit_by_name(webrtc_, "add-transceiver",
+                              GST_WEBRTC_RTP_TRANSCEIVER_DIRECTION_RECVONLY, caps, &transceiver);
+    } else { // of the linked pad
+        g_signal_emit_by_name(webrtc_, "get-transceiver", 0, &transceiver);
+        g_object_set(transceiver, "direction", GST_WEBRTC_RTP_TRANSCEIVER_DIRECTION_SENDONLY,
+                     "codec-preferences", caps, nullptr);
+    }
     g_object_unref(transceiver);
     gst_caps_unref(caps);
     auto *promise = emit(webrtc_, "create-offer", nullptr);
@@ -148,7 +162,7 @@ std::string WhepClient::make_offer()
                       &found, nullptr);
     gst_promise_unref(promise);
     gst_promise_unref(emit(webrtc_, "set-local-description", Description(found).get()));
-    await_gathering(webrtc_);
+    await_state(webrtc_, "ice-gathering-state", GST_WEBRTC_ICE_GATHERING_STATE_COMPLETE);
     g_object_get(webrtc_, "local-description", &found, nullptr);
     const Description local(found);
     gchar *text = gst_sdp_message_as_text(local->sdp);
@@ -157,7 +171,7 @@ std::string WhepClient::make_offer()
     return result;
 }
 
-void WhepClient::set_answer(const std::string &sdp)
+void WebRtcClient::set_answer(const std::string &sdp)
 {
     GstSDPMessage *message = nullptr;
     ASSERT_EQ(gst_sdp_message_new_from_text(sdp.c_str(), &message), GST_SDP_OK) << sdp;
@@ -166,12 +180,19 @@ void WhepClient::set_answer(const std::string &sdp)
     gst_promise_unref(emit(webrtc_, "set-remote-description", answer.get()));
 }
 
-std::vector<WhepClient::Packet> WhepClient::pull(std::size_t count)
+WhepClient::WhepClient(int port)
+    : WebRtcClient(port, "/whep",
+                   "webrtcbin name=webrtc latency=1000 rtpopusdepay name=depayloader ! "
+                   "appsink name=packets sync=false async=false",
+                   Media::receive)
+{}
+
+std::vector<Packet> WhepClient::pull(std::size_t count)
 {
     constexpr auto timeout =
         static_cast<GstClockTime>(std::chrono::nanoseconds(wait_timeout).count());
     std::vector<Packet> packets;
-    auto *sink = GST_APP_SINK(pipeline_.element("packets"));
+    auto *sink = GST_APP_SINK(pipeline().element("packets"));
     while (packets.size() < count) {
         const auto sample = GstRef<GstSample>::adopt(gst_app_sink_try_pull_sample(sink, timeout));
         if (!sample) {
@@ -184,6 +205,27 @@ std::vector<WhepClient::Packet> WhepClient::pull(std::size_t count)
         packets.push_back(std::move(packet));
     }
     return packets;
+}
+
+WhipClient::WhipClient(int port)
+    : WebRtcClient(port, "/whip",
+                   "appsrc name=packets format=time is-live=true caps=audio/x-opus,rate=48000,"
+                   "channels=2,channel-mapping-family=0 ! rtpopuspay pt=111 ! "
+                   "webrtcbin name=webrtc",
+                   Media::send)
+{
+    wait_until_connected();
+}
+
+void WhipClient::push(const Packet &packet)
+{
+    constexpr GstClockTime duration = 20 * GST_MSECOND;
+    auto *buffer = gst_buffer_new_memdup(packet.data(), packet.size());
+    GST_BUFFER_PTS(buffer) = pushed_;
+    GST_BUFFER_DURATION(buffer) = duration;
+    pushed_ += duration;
+    EXPECT_EQ(gst_app_src_push_buffer(GST_APP_SRC(pipeline().element("packets")), buffer),
+              GST_FLOW_OK);
 }
 
 } // namespace jkvm::testing

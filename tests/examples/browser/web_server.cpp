@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "whep_server.h"
+#include "web_server.h"
 
 #include "page.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
@@ -10,8 +11,10 @@ namespace jkvm::browser {
 
 namespace {
 
-constexpr const char *endpoint = "/whep";
-// Not below /whep, because libsoup refuses all other requests for a path with a WebSocket handler.
+constexpr const char *output_endpoint = "/whep";
+constexpr const char *microphone_endpoint = "/whip";
+// Not below the others, because libsoup refuses all other requests for a path with a WebSocket
+// handler.
 constexpr const char *liveness_endpoint = "/alive";
 constexpr const char *sdp_type = "application/sdp";
 
@@ -43,11 +46,6 @@ void refuse_method(SoupServerMessage *request, const char *allowed)
                                                              : SOUP_STATUS_METHOD_NOT_ALLOWED);
 }
 
-std::string address_of(std::uint64_t id)
-{
-    return std::string(endpoint) + "/" + std::to_string(id);
-}
-
 /// Returns the last component of the path if it is a number.
 std::optional<std::uint64_t> id_in(std::string_view path)
 {
@@ -60,7 +58,7 @@ std::optional<std::uint64_t> id_in(std::string_view path)
 
 } // namespace
 
-std::unique_ptr<WhepServer> WhepServer::listen(unsigned port, AudioOutput &output)
+std::unique_ptr<WebServer> WebServer::listen(unsigned port, PeerHost &output, PeerHost *microphone)
 {
     ObjectRef<SoupServer> server(soup_server_new("server-header", "jkvm ", nullptr));
     GError *error = nullptr;
@@ -72,52 +70,56 @@ std::unique_ptr<WhepServer> WhepServer::listen(unsigned port, AudioOutput &outpu
     GSList *addresses = soup_server_get_uris(server.get());
     const auto actual = static_cast<unsigned>(g_uri_get_port(static_cast<GUri *>(addresses->data)));
     g_slist_free_full(addresses, [](gpointer uri) { g_uri_unref(static_cast<GUri *>(uri)); });
-    return std::unique_ptr<WhepServer>(new WhepServer(server.release(), actual, output));
+    std::map<std::string, PeerHost *> hosts{{output_endpoint, &output}};
+    if (microphone != nullptr)
+        hosts.emplace(microphone_endpoint, microphone);
+    return std::unique_ptr<WebServer>(new WebServer(server.release(), actual, std::move(hosts)));
 }
 
-WhepServer::WhepServer(SoupServer *server, unsigned port, AudioOutput &output)
-    : server_(server), port_(port), guard_(port), output_(output)
+WebServer::WebServer(SoupServer *server, unsigned port, std::map<std::string, PeerHost *> hosts)
+    : server_(server), port_(port), guard_(port), hosts_(std::move(hosts))
 {
     add_handlers();
 }
 
-WhepServer::~WhepServer()
+WebServer::~WebServer()
 {
     soup_server_disconnect(server_.get());
     for (const auto &[id, session] : sessions_)
-        output_.remove(*session.viewer);
+        session.host->remove(*session.peer);
 }
 
-void WhepServer::add_handlers()
+void WebServer::add_handlers()
 {
     const auto early = [](SoupServer *, SoupServerMessage *request, const char *, GHashTable *,
-                          gpointer self) { static_cast<WhepServer *>(self)->check(request); };
-    for (const char *path : {"/", endpoint, liveness_endpoint})
+                          gpointer self) { static_cast<WebServer *>(self)->check(request); };
+    for (const char *path : {"/", output_endpoint, microphone_endpoint, liveness_endpoint})
         soup_server_add_early_handler(server_.get(), path, early, this, nullptr);
     soup_server_add_handler(
         server_.get(), "/",
         [](SoupServer *, SoupServerMessage *request, const char *path, GHashTable *,
            gpointer self) {
             if (std::strcmp(path, "/") == 0)
-                static_cast<WhepServer *>(self)->serve_page(request);
+                static_cast<WebServer *>(self)->serve_page(request);
             else
                 respond(request, SOUP_STATUS_NOT_FOUND);
         },
         this, nullptr);
-    soup_server_add_handler(
-        server_.get(), endpoint,
-        [](SoupServer *, SoupServerMessage *request, const char *path, GHashTable *,
-           gpointer self) { static_cast<WhepServer *>(self)->serve_whep(request, path); },
-        this, nullptr);
+    for (const auto &[endpoint, host] : hosts_)
+        soup_server_add_handler(
+            server_.get(), endpoint.c_str(),
+            [](SoupServer *, SoupServerMessage *request, const char *path, GHashTable *,
+               gpointer self) { static_cast<WebServer *>(self)->serve_sessions(request, path); },
+            this, nullptr);
     soup_server_add_websocket_handler(
         server_.get(), liveness_endpoint, nullptr, nullptr,
         [](SoupServer *, SoupServerMessage *, const char *path, SoupWebsocketConnection *socket,
-           gpointer self) { static_cast<WhepServer *>(self)->on_socket(socket, path); },
+           gpointer self) { static_cast<WebServer *>(self)->on_socket(socket, path); },
         this, nullptr);
 }
 
 /// Refuses a request before its body is read.
-void WhepServer::check(SoupServerMessage *request) const
+void WebServer::check(SoupServerMessage *request) const
 {
     const auto refuse = [request](guint status) {
         // libsoup reads the body nevertheless.
@@ -133,7 +135,7 @@ void WhepServer::check(SoupServerMessage *request) const
         refuse(SOUP_STATUS_REQUEST_ENTITY_TOO_LARGE);
 }
 
-void WhepServer::serve_page(SoupServerMessage *request) const
+void WebServer::serve_page(SoupServerMessage *request) const
 {
     if (!is_method(request, SOUP_METHOD_GET) && !is_method(request, SOUP_METHOD_HEAD))
         return refuse_method(request, "GET, HEAD, OPTIONS");
@@ -149,10 +151,10 @@ void WhepServer::serve_page(SoupServerMessage *request) const
     respond(request, SOUP_STATUS_OK, "text/html; charset=utf-8", page);
 }
 
-void WhepServer::serve_whep(SoupServerMessage *request, const std::string &path)
+void WebServer::serve_sessions(SoupServerMessage *request, const std::string &path)
 {
-    if (path == endpoint)
-        return is_method(request, SOUP_METHOD_POST) ? on_offer(request)
+    if (const auto host = hosts_.find(path); host != hosts_.end())
+        return is_method(request, SOUP_METHOD_POST) ? on_offer(request, path, *host->second)
                                                     : refuse_method(request, "POST, OPTIONS");
     const auto session = find(path);
     if (session == sessions_.end())
@@ -163,57 +165,64 @@ void WhepServer::serve_whep(SoupServerMessage *request, const std::string &path)
     respond(request, SOUP_STATUS_OK);
 }
 
-void WhepServer::on_offer(SoupServerMessage *request)
+void WebServer::on_offer(SoupServerMessage *request, const std::string &endpoint, PeerHost &host)
 {
     const char *type = soup_message_headers_get_content_type(
         soup_server_message_get_request_headers(request), nullptr);
     if (g_strcmp0(type, sdp_type) != 0)
         return respond(request, SOUP_STATUS_UNSUPPORTED_MEDIA_TYPE);
-    if (sessions_.size() >= max_viewers)
-        return respond(request, SOUP_STATUS_SERVICE_UNAVAILABLE);
+    const auto peers = std::ranges::count_if(
+        sessions_, [&host](const auto &session) { return session.second.host == &host; });
+    if (static_cast<std::size_t>(peers) >= host.max_peers())
+        return respond(request, host.max_peers() == 1 ? SOUP_STATUS_CONFLICT
+                                                      : SOUP_STATUS_SERVICE_UNAVAILABLE);
     const auto *body = soup_server_message_get_request_body(request);
-    auto offer = parse_offer({body->data, static_cast<std::size_t>(body->length)});
+    auto offer =
+        parse_offer({body->data, static_cast<std::size_t>(body->length)}, host.direction());
     if (!offer)
         return respond(request, SOUP_STATUS_BAD_REQUEST);
-    auto viewer = Viewer::create(offer->payload_type);
-    if (!viewer)
+    auto peer = host.add(*offer);
+    if (!peer)
         return respond(request, SOUP_STATUS_INTERNAL_SERVER_ERROR);
     const Id id = next_id_++;
     soup_server_message_pause(request);
     on_signal(request, "disconnected", [this, id] { on_client_left(id); });
-    sessions_.emplace(id, Session{.viewer = viewer, .request = share(request), .socket = {}});
-    output_.add(*viewer);
-    viewer->answer(
-        std::move(*offer), [this, id](const auto &sdp) { on_answer(id, sdp); },
+    sessions_.emplace(
+        id, Session{.host = &host, .peer = peer, .request = share(request), .socket = {}});
+    peer->answer(
+        std::move(offer->sdp),
+        [this, address = endpoint + "/" + std::to_string(id)](const auto &sdp) {
+            on_answer(address, sdp);
+        },
         [this, id] { remove(id); });
 }
 
 /// The client disconnected before it received the answer.
-void WhepServer::on_client_left(Id id)
+void WebServer::on_client_left(Id id)
 {
     const auto session = sessions_.find(id);
     if (session != sessions_.end() && session->second.request)
         remove(id);
 }
 
-void WhepServer::on_answer(Id id, const std::optional<std::string> &sdp)
+void WebServer::on_answer(const std::string &address, const std::optional<std::string> &sdp)
 {
-    const auto session = sessions_.find(id);
+    const auto session = find(address);
     if (session == sessions_.end())
         return;
     const auto request = std::exchange(session->second.request, nullptr);
     if (sdp) {
         soup_message_headers_replace(soup_server_message_get_response_headers(request.get()),
-                                     "Location", address_of(id).c_str());
+                                     "Location", address.c_str());
         respond(request.get(), SOUP_STATUS_CREATED, sdp_type, *sdp);
     } else {
         respond(request.get(), SOUP_STATUS_SERVICE_UNAVAILABLE); // the source provides no packets
-        remove(id);
+        remove(session->first);
     }
     soup_server_message_unpause(request.get());
 }
 
-void WhepServer::on_socket(SoupWebsocketConnection *socket, const std::string &path)
+void WebServer::on_socket(SoupWebsocketConnection *socket, const std::string &path)
 {
     const auto session = find(path);
     if (session == sessions_.end() || session->second.socket) {
@@ -224,19 +233,25 @@ void WhepServer::on_socket(SoupWebsocketConnection *socket, const std::string &p
     on_signal(socket, "closed", [this, id = session->first] { remove(id); });
 }
 
-void WhepServer::remove(Id id)
+void WebServer::remove(Id id)
 {
     const auto session = sessions_.find(id);
     if (session == sessions_.end())
         return;
-    output_.remove(*session->second.viewer);
+    session->second.host->remove(*session->second.peer);
     sessions_.erase(session);
 }
 
-WhepServer::Sessions::iterator WhepServer::find(const std::string &path)
+WebServer::Sessions::iterator WebServer::find(const std::string &path)
 {
     const auto id = id_in(path);
-    return id ? sessions_.find(*id) : sessions_.end();
+    const auto session = id ? sessions_.find(*id) : sessions_.end();
+    if (session == sessions_.end())
+        return session;
+    const auto folder = path.substr(0, path.rfind('/'));
+    const auto host = hosts_.find(folder);
+    const bool is_own = host != hosts_.end() && host->second == session->second.host;
+    return is_own || folder == liveness_endpoint ? session : sessions_.end();
 }
 
 } // namespace jkvm::browser
