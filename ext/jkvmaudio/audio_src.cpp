@@ -17,7 +17,8 @@ using namespace std::chrono_literals;
 
 AudioSrc::AudioSrc(GstJkvmAudioSrc *element)
     : element_(GST_ELEMENT(element)), src_(GST_BASE_SRC(element)), xruns_(element_, "jkvm-xrun"),
-      devices_(element_, "jkvm-device"), report_(element_, GST_CAT_DEFAULT), omitted_(src_)
+      devices_(element_, "jkvm-device"), levels_(element_), report_(element_, GST_CAT_DEFAULT),
+      omitted_(src_)
 {
     gst_base_src_set_live(src_, TRUE);
     gst_base_src_set_format(src_, GST_FORMAT_TIME);
@@ -61,6 +62,7 @@ void AudioSrc::set_property(guint id, const GValue *value, GParamSpec *spec)
         is_capture_property = capture_properties().set(*settings, value, spec);
         gain_ = settings->device.gain();
         when_unheard_ = settings->when_unheard;
+        levels_.configure(settings->level);
         set_provides_clock(element_, settings->device.provide_clock);
     }
     if (is_capture_property)

@@ -107,6 +107,7 @@ private:
     InterruptedCreate interrupted_create_;
     ElementMessages xruns_;
     ElementMessages devices_;
+    LevelMessages levels_;
     StatsReport report_;
     WaitControl control_;
     DownstreamDemand demand_;

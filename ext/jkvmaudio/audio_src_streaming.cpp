@@ -245,6 +245,10 @@ CaptureEngine::Interrupted AudioSrc::wait_for_demand()
 GstFlowReturn AudioSrc::handle_frame(CaptureEngine::Frame frame, GstBuffer **buffer)
 {
     auto &stamp = frame.stamp;
+    if (frame.is_silence)
+        levels_.on_no_device();
+    else
+        levels_.on_input(frame.samples, channels_, stamp.duration);
     if (activity_ != Activity::encode) {
         stats_.lock()->capture = engine_->counters();
         omitted_.extend(stamp.time, stamp.time + stamp.duration);

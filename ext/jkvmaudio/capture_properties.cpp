@@ -41,6 +41,7 @@ const PropertyTable<CaptureSettings> &capture_properties()
                 "listeners",
                 OneOf{register_enum("GstJkvmAudioSrcActivity", activities)}, mutable_playing,
                 &CaptureSettings::when_unheard)}
+            .include(level_properties(), &CaptureSettings::level)
             .include(
                 device_properties(
                     {.minimum_buffer_time = 40ms,

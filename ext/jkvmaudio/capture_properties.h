@@ -3,12 +3,14 @@
 #pragma once
 
 #include "capture/activity.h"
+#include "capture/level_messages.h"
 #include "device_properties.h"
 
 namespace jkvm {
 
 struct CaptureSettings {
     Activity when_unheard = Activity::idle;
+    LevelSettings level;
     DeviceSettings device{.buffer_time = std::chrono::milliseconds(500)};
 };
 

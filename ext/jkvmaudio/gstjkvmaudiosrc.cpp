@@ -190,6 +190,12 @@
  * detected. The reason running with these fields reports that the device runs at the reported rate
  * again.
  *
+ * With level-messages=true, jkvm-level reports the input, before volume and mute. Its reason is silence (below
+ * -60 dBFS for silence-after), clipping (three consecutive samples of a channel at full scale) or audio
+ * (the silence has ended, or nothing was clipped for 2 s). Its fields are reason, peak (gdouble, dBFS, of
+ * the frame that caused the message; -100 at the lowest) and silent-time (guint64, ns: how long the input was
+ * silent). The silence that the element outputs without a device is not reported; jkvm-device is.
+ *
  * The element message jkvm-xrun reports lost samples (reason overrun, lost-time in ns) or a larger
  * ring (reason ring-grown, buffer-time in ns).
  *

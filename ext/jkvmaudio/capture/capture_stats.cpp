@@ -17,12 +17,6 @@ double percent(std::uint64_t part, std::uint64_t rest)
 }
 
 /// dB below full scale; -100 for silence.
-double to_db(double level)
-{
-    constexpr double lowest = -100;
-    return std::max(lowest, 20 * std::log10(std::max(level, 1e-9)));
-}
-
 const char *name_of(Bandwidth bandwidth)
 {
     switch (bandwidth) {
@@ -103,8 +97,8 @@ void add_coding(Fields &fields, const CaptureStats &stats)
     std::vector<Fields> levels;
     for (unsigned c = 0; c < stats.channels; ++c)
         levels.push_back(std::move(Fields()
-                                       .set("peak", to_db(coding.levels.at(c).peak))
-                                       .set("rms", to_db(coding.levels.at(c).rms))));
+                                       .set("peak", to_decibels(coding.levels.at(c).peak))
+                                       .set("rms", to_decibels(coding.levels.at(c).rms))));
     fields.set("levels", "level", std::move(levels));
 }
 

@@ -21,6 +21,12 @@ void Gain::apply(std::span<const std::int16_t> in, unsigned channels, std::span<
     current_ = target_;
 }
 
+double to_decibels(double level)
+{
+    constexpr double lowest = -100;
+    return std::max(lowest, 20 * std::log10(std::max(level, 1e-9)));
+}
+
 Levels measure_levels(std::span<const std::int16_t> samples, unsigned channels)
 {
     constexpr double full_scale = 32768;

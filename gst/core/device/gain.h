@@ -35,6 +35,9 @@ struct Level {
 inline constexpr std::size_t max_level_channels = 2;
 using Levels = std::array<Level, max_level_channels>;
 
+/// Converts a level to dB relative to full scale, -100 at the lowest.
+double to_decibels(double level);
+
 /// `samples`: interleaved, 1 or 2 channels.
 Levels measure_levels(std::span<const std::int16_t> samples, unsigned channels);
 
