@@ -2,6 +2,7 @@
 #include "audio_sink.h"
 
 #include "common/element_error.h"
+#include "common/timestamp_following.h"
 #include "core/device/device_list.h"
 
 #include <utility>
@@ -16,8 +17,6 @@ namespace {
 
 // Time to wake the device's thread and to decode a packet.
 constexpr nanoseconds processing_time = 333us;
-// Asked by elements that stretch timestamps; see docs/internals/playback.md.
-constexpr const char *follows_timestamps_query = "jkvm-follows-timestamps";
 
 constexpr GstClockTime to_clock_time(nanoseconds time)
 {
@@ -185,13 +184,8 @@ bool AudioSink::set_caps(const GstCaps *caps)
 
 bool AudioSink::answer_query(GstQuery *query) const
 {
-    if (GST_QUERY_TYPE(query) != GST_QUERY_CUSTOM ||
-        !gst_structure_has_name(gst_query_get_structure(query), follows_timestamps_query))
-        return false;
     const bool follows = settings_.lock()->device.slave_method == SlaveMethod::follow;
-    gst_structure_set(gst_query_writable_structure(query), "follows", G_TYPE_BOOLEAN,
-                      static_cast<gboolean>(follows), nullptr);
-    return true;
+    return answer_timestamp_following(query, follows);
 }
 
 GstClock *AudioSink::provide_clock()

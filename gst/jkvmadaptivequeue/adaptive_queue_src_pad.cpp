@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "adaptive_queue_src_pad.h"
 
-#include "timestamp_following.h"
+#include "common/timestamp_following.h"
 
 #include <utility>
 

@@ -29,8 +29,8 @@
  * GStreamer do not: with adapt=slew their own corrections would be audible. With adapt=auto the queue
  * sends the query jkvm-follows-timestamps to the sink, provided that the path to it has no branches and
  * consists of opusdec, queue, capsfilter, identity, volume and bins of these. It sends the query again
- * when downstream is reconfigured. jkvmsupervisedsink does not answer it: put the queue into its launch
- * line. With latency-mode reported and fixed the delay always changes by frames, because it is not part
+ * when downstream is reconfigured. jkvmsupervisedsink answers for the sink of its worker, if the path in
+ * the worker is such a one too. With latency-mode reported and fixed the delay always changes by frames, because it is not part
  * of the timestamps.
  *
  * ## Policies

@@ -99,7 +99,7 @@ struct QueueState {
     std::uint64_t dropped_new = 0;          // buffers, with leaky=upstream
 
     // Written by the source pad's task.
-    bool sink_follows = false;    // the sink's timestamps, see timestamp_following.h
+    bool sink_follows = false;    // the sink's timestamps, see common/timestamp_following.h
     bool is_sink_queried = false; // reset by any thread to have the sink queried again
     bool awaits_arrival = false;  // the task has no deadline to wait for
     GstSegment src_segment{};

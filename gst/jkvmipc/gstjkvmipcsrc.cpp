@@ -23,7 +23,9 @@
  * the previous one ended. If the server's sample clock drifts, buffers become up to 0.2 % longer or
  * shorter, so that drift causes neither gaps nor losses. With timestamp-mode=capture-even buffers keep the
  * exact duration of their packet, as RTP payloaders need it, and follow the clock only when they are off by
- * 500 ms.
+ * 500 ms. timestamp-mode=capture-stretched is for a sink that resamples to the rate of the timestamps, as
+ * jkvmaudiosink: where the server's jkvmadaptivequeue has stretched them, which even intervals show, they
+ * stay stretched by up to 0.6 %.
  *
  * A capture time that is later than expected by more than 40 ms shows a gap; if capture times are even,
  * a single missing frame is detected. The gap is announced with a GAP event, and the next buffer is

@@ -22,6 +22,10 @@
  * ipc). An end of stream does not wait for the worker. Stopping the element does: audio that was sent
  * is played, and files are completed.
  *
+ * The element answers the query jkvm-follows-timestamps for the worker's sink, so a jkvmadaptivequeue in
+ * front of it changes its delay without clicks if the worker plays through jkvmaudiosink. It reports no
+ * listener (jkvm-demand) while every data path in the worker ends in a jkvmipcsink without listeners.
+ *
  * A worker that ended, by a crash, a kill, an error or the end of its stream, is restarted: immediately
  * if it had been healthy, else after restart-delay. It counts as healthy 500 ms after its first
  * heartbeat. The delay doubles with each further early end in a row, up to max-restart-delay. When

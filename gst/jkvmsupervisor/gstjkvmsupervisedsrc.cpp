@@ -18,7 +18,9 @@
  * The first buffer after an outage is marked DISCONT, and its timestamp is that of its capture. GAP
  * events of the worker's own pipeline are not forwarded: while its source outputs nothing, so does the
  * element (jkvmaudiosrc outputs silence instead). The worker runs in PAUSED and PLAYING. Queries are
- * answered by the element; the event jkvm-encoder-request is forwarded to the worker's encoder.
+ * answered by the element; the event jkvm-encoder-request is forwarded to the worker's encoder. So is the
+ * event jkvm-demand: while every data path downstream of the element ends in a jkvmipcsink without
+ * listeners, a jkvmaudiosrc in the worker does not encode either.
  *
  * A worker that ended, by a crash, a kill, an error or the end of its stream, is restarted: immediately
  * if it had been healthy, else after restart-delay. It counts as healthy 500 ms after its first

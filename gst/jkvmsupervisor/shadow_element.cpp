@@ -5,6 +5,7 @@
 #include "value_text.h"
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <utility>
 
@@ -104,7 +105,8 @@ GType shadow_type(GstElement *model)
     info.class_data = g_type_class_ref(G_OBJECT_TYPE(model)); // for as long as the type exists
     info.instance_size = sizeof(ShadowObject);
     info.instance_init = [](GTypeInstance *instance, gpointer) noexcept {
-        static_cast<ShadowObject *>(static_cast<gpointer>(instance))->shadow = new Shadow;
+        static_cast<ShadowObject *>(static_cast<gpointer>(instance))->shadow =
+            std::make_unique<Shadow>().release();
     };
     return g_type_register_static(GST_TYPE_OBJECT, name.c_str(), &info, static_cast<GTypeFlags>(0));
 }

@@ -54,6 +54,16 @@ GstStaticPadTemplate *pad_template(SupervisedBin::Side side)
     return side == SupervisedBin::Side::source ? &source : &sink;
 }
 
+/// Adds the ghost pad, which belongs to the element.
+GstPad *add_pad(GstElement *element, SupervisedBin::Side side)
+{
+    const char *name = side == SupervisedBin::Side::source ? "src" : "sink";
+    auto *pad = gst_ghost_pad_new_no_target_from_template(
+        name, gst_element_class_get_pad_template(GST_ELEMENT_GET_CLASS(element), name));
+    gst_element_add_pad(element, pad);
+    return pad;
+}
+
 } // namespace
 
 void SupervisedBin::configure_class(GstElementClass *klass, Side side, const char *long_name,
@@ -72,12 +82,8 @@ void SupervisedBin::configure_class(GstElementClass *klass, Side side, const cha
 SupervisedBin::SupervisedBin(GstElement *element, Side side)
     : element_(element), side_(side),
       ipc_(gst_element_factory_make(side == Side::source ? "jkvmipcsrc" : "jkvmipcsink", "ipc")),
-      relay_(element)
+      pad_(add_pad(element, side)), relay_(element, pad_, ipc_)
 {
-    const char *name = side == Side::source ? "src" : "sink";
-    auto *pad = gst_ghost_pad_new_no_target_from_template(
-        name, gst_element_class_get_pad_template(GST_ELEMENT_GET_CLASS(element), name));
-    gst_element_add_pad(element, pad);
     if (ipc_ == nullptr)
         return;
     gst_util_set_object_arg(G_OBJECT(ipc_), "mode", "listen");
@@ -85,8 +91,8 @@ SupervisedBin::SupervisedBin(GstElement *element, Side side)
     gst_util_set_object_arg(G_OBJECT(ipc_), "dialect", JKVM_WORKER_DIALECT);
     g_signal_connect(ipc_, "client-connecting", G_CALLBACK(on_client_connecting), this);
     gst_bin_add(GST_BIN(element), ipc_);
-    const auto target = GstRef<GstPad>::adopt(gst_element_get_static_pad(ipc_, name));
-    gst_ghost_pad_set_target(GST_GHOST_PAD(pad), target.get());
+    const auto target = GstRef<GstPad>::adopt(gst_element_get_static_pad(ipc_, GST_PAD_NAME(pad_)));
+    gst_ghost_pad_set_target(GST_GHOST_PAD(pad_), target.get());
 }
 
 const PropertyTable<SupervisedBin> &SupervisedBin::live_properties()

@@ -62,6 +62,7 @@ private:
     GstElement *element_;
     Side side_;
     GstElement *ipc_; // owned by the bin; null if the plugin jkvmipc is missing
+    GstPad *pad_;     // of the bin
     WorkerRelay relay_;
     Guarded<SupervisorSettings> settings_;
     Guarded<Session> session_; // locked before the supervisor's own mutex

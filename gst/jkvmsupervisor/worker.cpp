@@ -96,7 +96,8 @@ std::string full_description(const Options &options)
     if (options.source != nullptr)
         return options.description + " ! " + ipc("jkvmipcsink", options.source);
     if (options.sink != nullptr)
-        return ipc("jkvmipcsrc", options.sink) + " ! " + options.description;
+        return ipc("jkvmipcsrc timestamp-mode=capture-stretched", options.sink) + " ! " +
+               options.description;
     return options.description;
 }
 

@@ -32,6 +32,7 @@ WorkerControl::WorkerControl(int fd, GstBin *pipeline, GstElement *link)
     : pipeline_(pipeline), link_(link)
 {
     connection_.open(UniqueFd(fd));
+    connect_stream();
     const auto on_readable = [](gint, GIOCondition, gpointer self) noexcept -> gboolean {
         static_cast<WorkerControl *>(self)->receive();
         return G_SOURCE_CONTINUE;
@@ -54,6 +55,22 @@ WorkerControl::~WorkerControl()
     disconnect();
 }
 
+/// A link that feeds the pipeline has a source pad; one that is fed by it, a sink pad.
+void WorkerControl::connect_stream()
+{
+    const auto source = GstRef<GstPad>::adopt(gst_element_get_static_pad(link_, "src"));
+    if (!source)
+        return static_cast<void>(demand_override_.emplace(link_));
+    demand_observer_.emplace(source.get(), [this](bool is_heard) {
+        connection_.send(make_control(ControlKind::demand, is_heard), "demand");
+    });
+    // The bin still has the reports of the previous worker.
+    connection_.send(make_control(ControlKind::demand, true), "demand");
+    following_observer_.emplace(source.get(), [this](bool follows) {
+        connection_.send(make_control(ControlKind::following, follows), "following");
+    });
+}
+
 void WorkerControl::disconnect()
 {
     for (auto *source : {&readable_, &writable_, &queued_})
@@ -68,6 +85,8 @@ void WorkerControl::wait_for_start()
         ::poll(&readable, 1, -1);
         receive();
     }
+    if (following_observer_)
+        following_observer_->query();
     properties_.emplace(
         pipeline_, link_,
         [this](const std::string &element, const std::string &property, const std::string &value,
@@ -108,6 +127,9 @@ void WorkerControl::on_command(const ControlMessage &command)
     const auto &fields = command.fields;
     if (command.kind == static_cast<std::uint8_t>(ControlKind::start))
         may_start_ = true;
+    else if (command.kind == static_cast<std::uint8_t>(ControlKind::demand) && demand_override_ &&
+             flag_of(command))
+        demand_override_->set_heard(*flag_of(command));
     else if (command.kind == static_cast<std::uint8_t>(ControlKind::set) && fields.size() == 3)
         set_property(fields[0], fields[1], fields[2]);
 }

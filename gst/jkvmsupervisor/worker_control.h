@@ -4,6 +4,8 @@
 
 #include "common/gst_ref.h"
 #include "core/supervise/control_connection.h"
+#include "demand_relay.h"
+#include "following_observer.h"
 #include "property_watch.h"
 
 #include <optional>
@@ -28,6 +30,7 @@ public:
 
 private:
     void flush();
+    void connect_stream();
     void receive();
     void on_command(const ControlMessage &command);
     void set_property(const std::string &element, const std::string &property,
@@ -40,6 +43,10 @@ private:
     GstBin *pipeline_;
     GstElement *link_;
     std::optional<PropertyWatch> properties_;
+    // At the link's receiving and sending end.
+    std::optional<DemandObserver> demand_observer_;
+    std::optional<FollowingObserver> following_observer_;
+    std::optional<DemandOverride> demand_override_;
     bool may_start_ = false;
     guint readable_ = 0; // event sources; 0 = none
     guint writable_ = 0;

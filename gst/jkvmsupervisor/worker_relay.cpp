@@ -1,20 +1,29 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "worker_relay.h"
 
+#include "common/timestamp_following.h"
 #include "relayed_message.h"
 
 namespace jkvm {
 
-WorkerRelay::WorkerRelay(GstElement *bin)
+WorkerRelay::WorkerRelay(GstElement *bin, GstPad *pad, GstElement *ipc)
     : bin_(bin), elements_(bin, [this](const ShadowElements::Key &key, const std::string &value) {
           connection_.send(make_control(ControlKind::set, key.first, key.second, value),
                            key.first + "::" + key.second);
       })
-{}
+{
+    if (GST_PAD_IS_SRC(pad)) {
+        observe_source(pad);
+    } else if (ipc != nullptr) {
+        demand_override_.emplace(ipc);
+        answer_queries(pad);
+    }
+}
 
 void WorkerRelay::start_worker()
 {
     elements_.send_all();
+    send_demand();
     connection_.send(make_control(ControlKind::start));
 }
 
@@ -36,11 +45,55 @@ bool WorkerRelay::on_message(const ControlMessage &message)
             return false;
         elements_.notify({fields[0], fields[1]});
         return true;
+    case ControlKind::demand:
+        if (!flag_of(message) || !demand_override_)
+            return false;
+        demand_override_->set_heard(*flag_of(message));
+        return true;
+    case ControlKind::following:
+        if (!flag_of(message))
+            return false;
+        set_following(*flag_of(message));
+        return true;
     case ControlKind::set:
     case ControlKind::start:
         break;
     }
     return false;
+}
+
+void WorkerRelay::observe_source(GstPad *pad)
+{
+    demand_observer_.emplace(pad, [this](bool is_heard) {
+        is_heard_ = is_heard;
+        send_demand();
+    });
+}
+
+void WorkerRelay::send_demand()
+{
+    connection_.send(make_control(ControlKind::demand, is_heard_.load()), "demand");
+}
+
+/// Answers in place of the worker's sink.
+void WorkerRelay::answer_queries(GstPad *pad)
+{
+    const auto on_query = [](GstPad *, GstPadProbeInfo *info, gpointer self) noexcept {
+        const bool follows = static_cast<WorkerRelay *>(self)->follows_;
+        return answer_timestamp_following(gst_pad_probe_info_get_query(info), follows)
+                   ? GST_PAD_PROBE_HANDLED
+                   : GST_PAD_PROBE_OK;
+    };
+    constexpr auto types =
+        static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM | GST_PAD_PROBE_TYPE_PUSH);
+    query_probe_.emplace(pad, types, on_query, this);
+}
+
+/// The answer of a worker that has ended is kept until the next one reports.
+void WorkerRelay::set_following(bool follows)
+{
+    if (query_probe_ && follows_.exchange(follows) != follows)
+        gst_pad_push_event(query_probe_->pad(), gst_event_new_reconfigure());
 }
 
 void WorkerRelay::post(const ControlMessage &message)

@@ -4,11 +4,13 @@
 
 #include "control_kind.h"
 #include "core/base/token_bucket.h"
+#include "demand_relay.h"
 #include "shadow_elements.h"
 
 #include <gst/gst.h>
 
 #include <atomic>
+#include <optional>
 
 namespace jkvm {
 
@@ -21,7 +23,8 @@ public:
         std::uint64_t dropped = 0;  ///< not posted: too many a second, or not understood
     };
 
-    explicit WorkerRelay(GstElement *bin);
+    /// `pad`: of the bin; `ipc`: its inner element, null without one.
+    WorkerRelay(GstElement *bin, GstPad *pad, GstElement *ipc);
 
     /// Sends a worker that was just started the values that were set, and lets it start its
     /// pipeline.
@@ -35,7 +38,11 @@ public:
     [[nodiscard]] Stats stats() const { return {messages_, dropped_}; }
 
 private:
+    void observe_source(GstPad *pad);
+    void answer_queries(GstPad *pad);
     void post(const ControlMessage &message);
+    void set_following(bool follows);
+    void send_demand();
 
     /// Limits the memory of an application that does not read its bus.
     static constexpr unsigned max_rate = 20; // messages per second
@@ -44,6 +51,12 @@ private:
     GstElement *bin_;
     ControlConnection connection_;
     ShadowElements elements_;
+    // A source reports the demand of the application's pipeline, a sink that of the worker's.
+    std::optional<DemandObserver> demand_observer_;
+    std::optional<DemandOverride> demand_override_;
+    std::atomic<bool> is_heard_{true};
+    std::optional<PadProbe> query_probe_;
+    std::atomic<bool> follows_{false}; // the worker's sink, stretched timestamps
     TokenBucket limit_{max_rate, max_burst};
     std::atomic<std::uint64_t> messages_{0};
     std::atomic<std::uint64_t> dropped_{0};

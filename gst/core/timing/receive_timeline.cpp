@@ -110,7 +110,16 @@ std::optional<ReceiveTimeline::Stamp> ReceiveTimeline::append(nanoseconds captur
     }
     if (is_exact && ahead < -max_exact_drift)
         return std::nullopt;
-    return finish({.time = *next_}, duration + slew(ahead, duration));
+    return finish({.time = *next_}, distance_to_next(captured, ahead, duration));
+}
+
+nanoseconds ReceiveTimeline::distance_to_next(nanoseconds captured, nanoseconds ahead,
+                                              nanoseconds duration)
+{
+    if (spacing_ == FrameSpacing::stretched)
+        if (const auto distance = stretch_.next(captured, *next_, duration))
+            return *distance;
+    return duration + slew(ahead, duration);
 }
 
 bool ReceiveTimeline::detect_step(nanoseconds error, nanoseconds duration)
@@ -162,6 +171,7 @@ void ReceiveTimeline::follow_across_gap(nanoseconds captured, nanoseconds durati
 {
     is_slewing_ = false;
     off_time_ = 0ns;
+    stretch_.restart();
     const auto missing = next_ ? captured - expected() : -1ns;
     if (missing >= 0ns) {
         // At the measured rate, so that the gap does not look like drift.
@@ -187,7 +197,7 @@ nanoseconds ReceiveTimeline::slew(nanoseconds error, nanoseconds duration)
 {
     constexpr auto close_enough = 50us;
     const auto size = std::chrono::abs(error);
-    is_slewing_ = spacing_ == FrameSpacing::slewed &&
+    is_slewing_ = spacing_ != FrameSpacing::exact &&
                   size > (is_slewing_ ? nanoseconds(close_enough) : slew_threshold);
     const auto limit = duration / 500;
     return is_slewing_ ? std::clamp(error, -limit, limit) : 0ns;

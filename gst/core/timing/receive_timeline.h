@@ -6,6 +6,7 @@
 #include "core/timing/device_clock_filter.h"
 #include "core/timing/long_term_drift.h"
 #include "core/timing/recent_range.h"
+#include "core/timing/stretch_follower.h"
 
 #include <optional>
 
@@ -20,7 +21,9 @@ struct Gap {
 /// How a timeline follows a sender whose sample clock drifts against this host's clock.
 enum class FrameSpacing {
     slewed, ///< frames become up to 0.2 % longer or shorter
-    exact,  ///< frames keep their duration; drift accumulates up to `max_exact_drift`
+    /// as slewed, but a deliberate change of the rate by up to 0.6 % is followed
+    stretched,
+    exact, ///< frames keep their duration; drift accumulates up to `max_exact_drift`
 };
 
 /// Each frame is placed where the previous one ended. A DeviceClockFilter compares the media time
@@ -106,6 +109,9 @@ private:
     bool detect_step(nanoseconds error, nanoseconds duration);
     Stamp finish(Stamp stamp, nanoseconds duration);
     [[nodiscard]] nanoseconds slew(nanoseconds error, nanoseconds duration);
+    /// Returns the time from a frame to the next one. `ahead`: filtered capture time minus frame.
+    [[nodiscard]] nanoseconds distance_to_next(nanoseconds captured, nanoseconds ahead,
+                                               nanoseconds duration);
     void restart_filter();
 
     nanoseconds tolerance_;
@@ -114,6 +120,7 @@ private:
     std::optional<nanoseconds> covered_until_; // by frames and announced gaps
     DeviceClockFilter filter_{std::chrono::milliseconds(100)};
     LongTermDrift drift_;
+    StretchFollower stretch_;
     nanoseconds position_{0};     // media time of the next frame
     nanoseconds captured_end_{0}; // capture time of the end of the last frame
     RecentRange jitter_{32};      // of |capture time - end of the frame before|, per frame

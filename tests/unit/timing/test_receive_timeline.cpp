@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <random>
 
 namespace jkvm {
@@ -33,6 +35,37 @@ protected:
 
     ReceiveTimeline timeline_{40ms};
 };
+
+TEST_F(ReceiveTimelineTest, FollowsADeliberateStretchOfTheCaptureTimes)
+{
+    timeline_ = ReceiveTimeline(40ms, FrameSpacing::stretched);
+    std::mt19937 random(1);
+    const auto clock_error = [&random] { return nanoseconds(random() % 2000) - 1us; };
+    nanoseconds captured{0};
+    nanoseconds worst{0};
+    nanoseconds end{0}; // of the last frame
+    for (int i = 0; i < 3000; ++i) {
+        // A second without a change, one with a longer and one with a shorter delay.
+        constexpr std::array<nanoseconds, 3> stretch{0us, 100us, -100us}; // 5000 ppm
+        const auto stamp = place(captured + clock_error());
+        EXPECT_FALSE(i > 0 && stamp.discontinuity) << i;
+        EXPECT_TRUE(i == 0 || stamp.time == end) << i;
+        end = stamp.time + stamp.duration;
+        worst = std::max(worst, std::chrono::abs(stamp.time - captured));
+        captured += frame + stretch.at(static_cast<std::size_t>(i / 50 % 3));
+    }
+    EXPECT_LT(worst, 700us) << worst.count();
+}
+
+TEST_F(ReceiveTimelineTest, SmoothsJitterAlsoIfItFollowsAStretch)
+{
+    timeline_ = ReceiveTimeline(40ms, FrameSpacing::stretched);
+    std::mt19937 random(1);
+    for (int i = 0; i < 500; ++i) {
+        const auto stamp = place(i * frame + nanoseconds(random() % 1000) * 1000);
+        EXPECT_LE(std::chrono::abs(stamp.duration - frame), frame / 500) << i;
+    }
+}
 
 TEST_F(ReceiveTimelineTest, PlacesFirstFrameAtItsCaptureTime)
 {

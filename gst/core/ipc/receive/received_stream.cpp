@@ -8,6 +8,14 @@
 
 namespace jkvm {
 
+FrameSpacing ReceivedStream::spacing_of(TimestampMode mode)
+{
+    if (mode == TimestampMode::capture_even)
+        return FrameSpacing::exact;
+    return mode == TimestampMode::capture_stretched ? FrameSpacing::stretched
+                                                    : FrameSpacing::slewed;
+}
+
 void ReceivedStream::begin_connection()
 {
     stats_.connected = true;

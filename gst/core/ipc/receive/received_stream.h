@@ -17,9 +17,10 @@ namespace jkvm {
 
 /// Source of a frame's timestamp.
 enum class TimestampMode {
-    capture,      ///< the capture time sent with the frame, if it is plausible
-    arrival,      ///< the frame's arrival
-    capture_even, ///< as capture, but with FrameSpacing::exact
+    capture,           ///< the capture time sent with the frame, if it is plausible
+    arrival,           ///< the frame's arrival
+    capture_even,      ///< as capture, but with FrameSpacing::exact
+    capture_stretched, ///< as capture, but with FrameSpacing::stretched
 };
 
 /// Thread-bound; the statistics can be copied out.
@@ -73,8 +74,7 @@ public:
     explicit ReceivedStream(TimestampMode mode = TimestampMode::capture,
                             const wire::StreamConfig &default_format = {})
         : mode_(mode), default_format_(default_format), config_(default_format),
-          timeline_(gap_tolerance, mode == TimestampMode::capture_even ? FrameSpacing::exact
-                                                                       : FrameSpacing::slewed)
+          timeline_(gap_tolerance, spacing_of(mode))
     {}
 
     void begin_connection();
@@ -100,6 +100,7 @@ public:
     [[nodiscard]] const Stats &stats() const { return stats_; }
 
 private:
+    static FrameSpacing spacing_of(TimestampMode mode);
     Outcome take_frame(const wire::OpusFrame &frame, const ClockPair &now);
 
     TimestampMode mode_;

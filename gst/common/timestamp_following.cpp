@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "timestamp_following.h"
+#include "common/timestamp_following.h"
 
 #include "common/gst_ref.h"
 
@@ -80,6 +80,16 @@ bool sink_follows_timestamps(GstPad *src)
     if (gst_pad_peer_query(src, query.get()) != FALSE)
         gst_structure_get_boolean(gst_query_get_structure(query.get()), "follows", &follows);
     return follows != FALSE;
+}
+
+bool answer_timestamp_following(GstQuery *query, bool follows)
+{
+    if (GST_QUERY_TYPE(query) != GST_QUERY_CUSTOM ||
+        !gst_structure_has_name(gst_query_get_structure(query), query_name))
+        return false;
+    gst_structure_set(gst_query_writable_structure(query), "follows", G_TYPE_BOOLEAN,
+                      static_cast<gboolean>(follows), nullptr);
+    return true;
 }
 
 } // namespace jkvm
