@@ -110,6 +110,7 @@ void AdaptiveQueue::on_message(GstMessage *message)
 void AdaptiveQueue::open()
 {
     load_.restart();
+    sink_pad_.open();
     context_.state.lock()->open();
 }
 

@@ -27,9 +27,9 @@ GstFlowReturn AdaptiveQueueSinkPad::on_buffer(GstRef<GstBuffer> buffer)
     auto state = context_.state.lock();
     auto now = state->clock.now();
     const auto duration_before = state->classifier.last_duration();
-    const auto classified =
-        state->classifier.classify(buffer.get(), now, state->playout->is_drop_considered());
-    const auto &frame = classified.frame;
+    auto classified = state->classifier.classify(buffer.get(), now);
+    auto &frame = classified.frame;
+    frame.is_quiet |= is_quiet(state, buffer.get(), frame.duration);
     const auto has_room = [&] { return state->playout->has_room_for(frame); };
     if (state->settings.leak != Leak::downstream && !has_room()) {
         emit_overrun(state);
@@ -63,6 +63,16 @@ GstFlowReturn AdaptiveQueueSinkPad::on_buffer(GstRef<GstBuffer> buffer)
         emit_overrun(state);
     }
     return GST_FLOW_OK;
+}
+
+bool AdaptiveQueueSinkPad::is_quiet(QueueAccess &state, GstBuffer *packet, nanoseconds duration)
+{
+    if (!state->playout->is_drop_considered() || !state->classifier.has_codec()) {
+        quiet_packets_.on_skipped();
+        return false;
+    }
+    // Decoding takes so long that the task would push a buffer late.
+    return state.unlocked([&] { return quiet_packets_.decode(packet, duration); });
 }
 
 void AdaptiveQueueSinkPad::log_refused(GstBuffer *buffer) const
@@ -207,6 +217,7 @@ void AdaptiveQueueSinkPad::start_flush()
 void AdaptiveQueueSinkPad::stop_flush(bool resets_time)
 {
     std::vector<GstRef<GstEvent>> events;
+    quiet_packets_.reset();
     {
         auto state = context_.state.lock();
         events = state->clear();

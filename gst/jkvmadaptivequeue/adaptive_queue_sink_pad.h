@@ -4,6 +4,7 @@
 
 #include "adaptive_queue_src_pad.h"
 #include "queue_state.h"
+#include "quiet_packet_detector.h"
 
 namespace jkvm {
 
@@ -16,6 +17,8 @@ public:
         : context_(context), src_pad_(src_pad)
     {}
 
+    /// Prepares for another session: READY to PAUSED.
+    void open() { quiet_packets_.reset(); }
     GstFlowReturn on_buffer(GstRef<GstBuffer> buffer);
     /// Queues a serialized event and forwards any other. Returns false if the event was refused.
     bool on_event(GstRef<GstEvent> event);
@@ -28,12 +31,15 @@ private:
     void start_flush();
     /// `resets_time`: the pipeline's running time restarts at 0.
     void stop_flush(bool resets_time);
+    /// Whether a packet with audio is quiet, if that matters at present. Releases the lock.
+    bool is_quiet(QueueAccess &state, GstBuffer *packet, nanoseconds duration);
     void emit_overrun(QueueAccess &state);
     void log_refused(GstBuffer *buffer) const;
     static void apply(QueueState &state, GstEvent *event);
 
     QueueContext &context_;
     AdaptiveQueueSrcPad &src_pad_;
+    QuietPacketDetector quiet_packets_; // upstream streaming thread
 };
 
 } // namespace jkvm

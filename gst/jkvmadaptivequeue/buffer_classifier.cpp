@@ -30,8 +30,6 @@ GstSegment BufferClassifier::make_segment()
 void BufferClassifier::reset()
 {
     segment_ = make_segment();
-    quiet_detector_ = {};
-    level_meter_.reset();
     media_end_.reset();
     last_transit_.reset();
 }
@@ -55,8 +53,7 @@ std::optional<nanoseconds> running_time(const GstSegment &segment, GstClockTime 
     return nanoseconds(sign * static_cast<std::int64_t>(magnitude));
 }
 
-BufferClassifier::Classified BufferClassifier::classify(GstBuffer *buffer, nanoseconds now,
-                                                        bool is_drop_considered)
+BufferClassifier::Classified BufferClassifier::classify(GstBuffer *buffer, nanoseconds now)
 {
     Classified result{};
     auto &frame = result.frame;
@@ -76,12 +73,8 @@ BufferClassifier::Classified BufferClassifier::classify(GstBuffer *buffer, nanos
             frame.maximum_conceal_step = facts->maximum_conceal_step;
             result.is_silence |= facts->is_quiet;
         }
-        if (is_drop_considered)
-            frame.is_quiet = is_quiet(packet.bytes(), last_duration_);
-        else
-            level_meter_.reset();
     }
-    frame.is_quiet |= result.is_silence;
+    frame.is_quiet = result.is_silence;
     frame.duration = last_duration_;
 
     auto media_time = running_time(segment_, GST_BUFFER_PTS(buffer));
@@ -97,12 +90,6 @@ BufferClassifier::Classified BufferClassifier::classify(GstBuffer *buffer, nanos
     frame.media_time = *media_time;
     result.is_new_epoch = is_new_epoch;
     return result;
-}
-
-bool BufferClassifier::is_quiet(std::span<const std::byte> packet, nanoseconds duration)
-{
-    const auto level = level_meter_.measure(packet);
-    return level && quiet_detector_.record(*level, duration);
 }
 
 } // namespace jkvm

@@ -4,9 +4,7 @@
 
 #include "common/gst_ref.h"
 #include "core/opus/packet_facts.h"
-#include "core/opus/quiet_detector.h"
 #include "core/playout/playout.h"
-#include "packet_level_meter.h"
 
 #include <gst/gst.h>
 
@@ -33,21 +31,18 @@ public:
         bool is_silence; ///< the packet contains no audio
     };
     /// `now`: running time of the arrival. A buffer without a timestamp follows the previous one;
-    /// the first one starts at its arrival. `is_drop_considered`: whether it matters if the frame
-    /// is quiet. Only then is its level measured, which requires decoding.
-    Classified classify(GstBuffer *buffer, nanoseconds now, bool is_drop_considered);
+    /// the first one starts at its arrival. A frame is quiet if its packet contains no audio.
+    Classified classify(GstBuffer *buffer, nanoseconds now);
+    /// Whether the caps are those of a codec whose packets can be decoded.
+    [[nodiscard]] bool has_codec() const { return codec_.has_value(); }
 
     /// Of the last buffer; 20 ms before the first one.
     [[nodiscard]] nanoseconds last_duration() const { return last_duration_; }
 
 private:
-    bool is_quiet(std::span<const std::byte> packet, nanoseconds duration);
-
     GstSegment segment_ = make_segment();
     GstRef<GstCaps> caps_;
-    std::optional<Codec> codec_; // none for other caps
-    QuietDetector quiet_detector_;
-    PacketLevelMeter level_meter_;
+    std::optional<Codec> codec_;              // none for other caps
     std::optional<nanoseconds> media_end_;    // of the last buffer
     std::optional<nanoseconds> last_transit_; // arrival minus media time of the last buffer
     nanoseconds last_duration_{std::chrono::milliseconds(20)};
