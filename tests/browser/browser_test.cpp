@@ -68,26 +68,37 @@ void FrameServer::serve(int client) const
     }
 }
 
+BrowserProgram::BrowserProgram(const std::vector<std::string> &arguments)
+    : program_([&arguments] {
+          std::vector<std::string> command{browser_program(), "--port=0"};
+          command.insert(command.end(), arguments.begin(), arguments.end());
+          return command;
+      }())
+{}
+
+BrowserProgram::~BrowserProgram()
+{
+    program_.send(SIGINT);
+    EXPECT_EQ(program_.wait(), 0) << program_.output();
+}
+
+int BrowserProgram::port()
+{
+    const std::string text = "Listening on http://127.0.0.1:";
+    if (port_ == 0 && program_.wait_for_output(text))
+        port_ = std::stoi(program_.output().substr(program_.output().find(text) + text.size()));
+    EXPECT_NE(port_, 0) << program_.output();
+    return port_;
+}
+
 const std::map<std::string, std::string> BrowserTest::sdp_headers{
     {"Content-Type", "application/sdp"}};
-
-BrowserTest::BrowserTest()
-    : program_({browser_program(), "--port=0", "--microphone=" + directory_.file("microphone.sock"),
-                directory_.file("audio.sock")})
-{}
 
 void BrowserTest::SetUp()
 {
     server_.start();
-    ASSERT_TRUE(program_.wait_for_output("Listening on ")) << program_.output();
-    const std::string address = "http://127.0.0.1:";
-    port_ = std::stoi(program_.output().substr(program_.output().find(address) + address.size()));
-}
-
-void BrowserTest::TearDown()
-{
-    program_.send(SIGINT);
-    EXPECT_EQ(program_.wait(), 0) << program_.output();
+    port_ = program_.port();
+    ASSERT_NE(port_, 0);
 }
 
 UniqueFd BrowserTest::open_liveness_socket(const std::string &address) const

@@ -44,13 +44,26 @@ private:
     std::thread thread_;
 };
 
+/// jkvm-browser on any free port.
+class BrowserProgram {
+public:
+    explicit BrowserProgram(const std::vector<std::string> &arguments);
+    /// Expects that the program ends without an error.
+    ~BrowserProgram();
+    BrowserProgram(const BrowserProgram &) = delete;
+    BrowserProgram &operator=(const BrowserProgram &) = delete;
+
+    /// Waits until the program listens. Returns its port, or 0 after failing the test.
+    int port();
+
+private:
+    Program program_;
+    int port_ = 0;
+};
+
 class BrowserTest : public ::testing::Test {
 protected:
-    BrowserTest();
-
     void SetUp() override;
-    /// Expects that the program ends without an error.
-    void TearDown() override;
 
     [[nodiscard]] int status_of(const std::string &method, const std::string &path,
                                 const std::map<std::string, std::string> &headers = {},
@@ -73,7 +86,8 @@ private:
     TemporaryDirectory directory_;
     FrameServer server_{directory_.file("audio.sock")};
     UniqueFd microphone_ = listen_at(directory_.file("microphone.sock"));
-    Program program_;
+    BrowserProgram program_{
+        {"--microphone=" + directory_.file("microphone.sock"), directory_.file("audio.sock")}};
     int port_ = 0;
 };
 

@@ -36,14 +36,14 @@ HttpResponse receive_response(int fd)
     std::getline(lines, line);
     std::istringstream(line.substr(line.find(' '))) >> response.status;
     while (std::getline(lines, line)) {
-        const auto colon = line.find(": ");
+        const auto colon = line.find(':');
         if (colon == std::string::npos)
             continue;
         auto name = line.substr(0, colon);
         std::transform(name.begin(), name.end(), name.begin(),
                        [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-        const auto value = line.substr(colon + 2);
-        response.headers[name] = value.substr(0, value.find('\r'));
+        const auto begin = line.find_first_not_of(' ', colon + 1);
+        response.headers[name] = line.substr(begin, line.find('\r') - begin);
     }
     const auto length = response.headers.find("content-length");
     if (length != response.headers.end()) {
