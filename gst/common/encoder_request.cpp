@@ -113,31 +113,44 @@ bool read_field(std::string_view field, const GValue *value, ParsedFields &parse
 
 } // namespace
 
-Fields encoder_request_fields(const wire::EncoderConfig &config)
+Fields encoder_request_fields(const wire::SettingsRequest &request)
 {
-    return std::move(Fields()
-                         .set("rate", config.stream.sample_rate)
-                         .set("channels", config.stream.channels)
-                         .set("frame-size", config.stream.frame_size)
-                         .set("bitrate", config.bitrate)
-                         .set("complexity", config.complexity)
-                         .set("vbr", config.vbr)
-                         .set("signal", config.signal)
-                         .set("bandwidth", config.bandwidth)
-                         .set("dtx", config.dtx));
+    Fields fields;
+    const auto set = [&fields](const char *name, const auto &value) {
+        if (value)
+            fields.set(name, *value);
+    };
+    const auto &config = request.config;
+    set("rate", config.sample_rate);
+    set("channels", config.channels);
+    set("frame-size", config.frame_size);
+    set("bitrate", config.bitrate);
+    set("complexity", config.complexity);
+    set("vbr", config.vbr);
+    set("signal", config.signal);
+    set("bandwidth", config.bandwidth);
+    set("dtx", config.dtx);
+    set("packet-loss-percentage", request.packet_loss_percentage);
+    return fields;
+}
+
+GstEvent *make_encoder_request(const wire::SettingsRequest &request)
+{
+    return gst_event_new_custom(GST_EVENT_CUSTOM_UPSTREAM,
+                                encoder_request_fields(request).release(encoder_request_name));
 }
 
 GstEvent *make_encoder_request(const wire::EncoderConfig &config)
 {
-    return gst_event_new_custom(GST_EVENT_CUSTOM_UPSTREAM,
-                                encoder_request_fields(config).release(encoder_request_name));
+    return make_encoder_request(wire::SettingsRequest{.config = config.fields()});
 }
 
 GstEvent *make_encoder_withdrawal(const wire::EncoderConfig &config)
 {
-    return gst_event_new_custom(
-        GST_EVENT_CUSTOM_UPSTREAM,
-        encoder_request_fields(config).set("withdrawn", true).release(encoder_request_name));
+    return gst_event_new_custom(GST_EVENT_CUSTOM_UPSTREAM,
+                                encoder_request_fields({.config = config.fields()})
+                                    .set("withdrawn", true)
+                                    .release(encoder_request_name));
 }
 
 bool is_encoder_request(GstEvent *event)

@@ -6,6 +6,7 @@
 #include "core/base/result.h"
 #include "core/wire/control.h"
 #include "core/wire/message.h"
+#include "core/wire/side_message.h"
 
 #include <gst/gst.h>
 
@@ -23,14 +24,15 @@ struct EncoderRequestEvent {
 /// The name of the event's structure.
 inline constexpr const char *encoder_request_name = "jkvm-encoder-request";
 
-/// Returns the fields rate (Hz), channels, frame-size (samples per channel), bitrate (bit/s),
-/// complexity (0 to 10), signal (libopus' number), bandwidth (libopus' number), all guint except
-/// signal (gint), and vbr and dtx (gboolean).
-Fields encoder_request_fields(const wire::EncoderConfig &config);
+/// Returns the requested ones of the fields rate (Hz), channels, frame-size (samples per channel),
+/// bitrate (bit/s), complexity (0 to 10), signal (libopus' number), bandwidth (libopus' number),
+/// packet-loss-percentage, all guint except signal (gint), and vbr and dtx (gboolean).
+Fields encoder_request_fields(const wire::SettingsRequest &request);
 
-/// Makes a GST_EVENT_CUSTOM_UPSTREAM with these fields. Another sender of the event may leave out
-/// any of them, use any integer type, and add packet-loss-percentage (guint) and quality
-/// (gchararray, the nick of a preset), over which the other fields take precedence.
+/// Makes a GST_EVENT_CUSTOM_UPSTREAM with these fields. Another sender of the event may use any
+/// integer type, and add quality (gchararray, the nick of a preset), over which the other fields
+/// take precedence.
+GstEvent *make_encoder_request(const wire::SettingsRequest &request);
 GstEvent *make_encoder_request(const wire::EncoderConfig &config);
 
 /// Makes the same event with the field withdrawn (gboolean) = TRUE: nothing is requested any more,

@@ -94,13 +94,13 @@
  * with the nearest bitrate.
  *
  * The request is the upstream event jkvm-encoder-request; at level 0 it has withdrawn=TRUE.
- * jkvmaudiosrc handles it, in this pipeline, in a jkvmsupervisedsrc, or in another process if the
- * socket uses dialect v2 or v3: jkvmipcsink dialect=v2 there, jkvmipcsrc dialect=v2 here. When a new
- * stream starts, the queue stops or the connection is closed, the encoder returns to its own settings.
+ * jkvmaudiosrc handles it, in this pipeline, in a jkvmsupervisedsrc, or in another process in front of
+ * a jkvmipcsink. When a new stream starts, the queue stops or the connection is closed, the encoder
+ * returns to its own settings.
  *
  * |[
- * gst-launch-1.0 jkvmaudiosrc device=hw:0,0 ! jkvmipcsink dialect=v2 socket-path=$XDG_RUNTIME_DIR/a.sock
- * gst-launch-1.0 jkvmipcsrc dialect=v2 socket-path=$XDG_RUNTIME_DIR/a.sock ! jkvmadaptivequeue optimize=true ! opusdec plc=true ! audioconvert ! autoaudiosink
+ * gst-launch-1.0 jkvmaudiosrc device=hw:0,0 ! jkvmipcsink socket-path=$XDG_RUNTIME_DIR/a.sock
+ * gst-launch-1.0 jkvmipcsrc socket-path=$XDG_RUNTIME_DIR/a.sock ! jkvmadaptivequeue optimize=true ! opusdec plc=true ! audioconvert ! autoaudiosink
  * ]|
  *
  * The constants of the optimizer are properties. To restore the values of the JetKVM audio system, set

@@ -40,11 +40,19 @@
  * gst-launch-1.0 audiotestsrc is-live=true ! opusenc ! jkvmipcsink socket-path=$XDG_RUNTIME_DIR/a.sock
  * ]|
  *
- * Encoder settings that clients request (OpusConfig, in the dialects v2 and v3) are pushed upstream as the
- * event jkvm-encoder-request, whose fields are listed on the page of jkvmipcsrc. The requests of several
- * clients are combined: the lowest bitrate, complexity and bandwidth, the longest frame. A request ends
- * when its client withdraws it (Config) or disconnects; after the last one has ended, the event has
- * withdrawn=TRUE. With steering-uids, only the requests of these users count; those of other users are ignored.
+ * With dialect=auto, the default, frames have the 17-byte header that the clients of a JetKVM read: v1.
+ *
+ * Encoder settings that clients request are pushed upstream as the event jkvm-encoder-request, whose
+ * fields are listed on the page of jkvmipcsrc. A jkvmipcsrc sends its requests through a side channel, in every
+ * dialect, other clients as an OpusConfig (v2 and v3). The requests of several clients are combined, field by
+ * field: the lowest bitrate, complexity and bandwidth, the longest frame, the highest packet-loss-percentage; a
+ * field that no client requests is absent. A request ends when its client withdraws it or disconnects; after the
+ * last one has ended, the event has withdrawn=TRUE. With steering-uids, only the requests of these users count;
+ * those of other users are ignored.
+ *
+ * In the opposite direction, the side channel carries the state of the source: the sticky event jkvm-source from
+ * upstream, as jkvmaudiosrc pushes it, this element's mute, and the number of clients. A jkvmipcsrc receives it
+ * when it connects and after each change, at most 50 times per second.
  *
  * Whenever the number of its connected clients changes, and with each CAPS event, the element pushes the
  * event jkvm-demand (GST_EVENT_CUSTOM_UPSTREAM) upstream. Its fields are listeners (guint), the number of
@@ -83,7 +91,7 @@
  * | send-buffer, receive-buffer | gint | socket buffer sizes as the kernel counts them (bytes); maximum over the clients |
  * | send-waiting | gint | data that a client has not read, as the kernel counts it (bytes); maximum over the clients |
  * | send-buffer-utilization | gdouble | the same as a share of that client's send-buffer (%) |
- * | clients | GstValueArray of GstStructure | connected clients: id, pid, uid; frames, bytes, dropped (as above); queued-frames (guint), queued here; queued-time (ns), duration of the audio that the client has not read, here and in the kernel; max-queued-time (ns), observed maximum of queued-time; latency-current to latency-trend, from capture to the kernel; send-buffer, receive-buffer, send-waiting (as above); may-steer (gboolean), whether its requests count; encoder-request (as below), its own request |
+ * | clients | GstValueArray of GstStructure | connected clients: id, pid, uid; frames, bytes, dropped (as above); queued-frames (guint), queued here; queued-time (ns), duration of the audio that the client has not read, here and in the kernel; max-queued-time (ns), observed maximum of queued-time; latency-current to latency-trend, from capture to the kernel; send-buffer, receive-buffer, send-waiting (as above); may-steer (gboolean), whether its requests count; side-channel (gboolean), whether it has one; encoder-request (as below), its own request |
  * | encoder-request | GstStructure | the combined request of the clients, with the fields of jkvm-encoder-request; absent without a request |
  *
  * The same under the names used by JetKVM:
@@ -228,6 +236,7 @@ static void gst_jkvm_ipc_sink_configure_class(GstJkvmIpcSinkClass *klass)
         return impl(self).set_caps(caps);
     };
     sink_class->event = [](GstBaseSink *self, GstEvent *event) noexcept -> gboolean {
+        impl(self).on_event(event);
         const bool is_caps = GST_EVENT_TYPE(event) == GST_EVENT_CAPS;
         const gboolean is_handled =
             GST_BASE_SINK_CLASS(gst_jkvm_ipc_sink_parent_class)->event(self, event);

@@ -40,10 +40,7 @@
  * channels that it was set up for, but muxers end a stream whose caps change. The pre-skip in the caps is
  * 312 samples, the usual look-ahead of an Opus encoder. After a Stop the next buffer is marked DISCONT.
  *
- * The upstream event jkvm-encoder-request is sent to the server as an OpusConfig, if the dialect has
- * that message, and again on each new connection until an event with withdrawn=TRUE arrives, which is
- * sent as a Config. For a v2 server, set dialect=v2: its frames cannot be told from those of v1. With
- * heartbeat-interval, the connection to a peer that sends nothing for three intervals is closed.
+ * With heartbeat-interval, the connection to a peer that sends nothing for three intervals is closed.
  *
  * With mute, each frame is replaced by coded silence of the same duration, channels and mode, from the next
  * frame on. Timestamps and statistics are those of the original frames. A decoder fades within a few
@@ -62,24 +59,26 @@
  *
  * ## Encoder requests
  *
- * The properties quality, bitrate, complexity, frame-size and dtx request settings of the sender's encoder,
- * quality and frame-size with the values of jkvmaudiosrc's properties. They are sent with each connection and
- * at each change, and withdrawn when they are unset or the connection ends. A single property takes precedence
- * over quality.
+ * The properties quality, bitrate, complexity, frame-size, dtx and packet-loss-percentage request settings of the
+ * sender's encoder, quality and frame-size with the values of jkvmaudiosrc's properties. They are sent with each
+ * connection and at each change, and withdrawn when they are unset or the connection ends. A single property takes
+ * precedence over quality.
  *
  * |[
- * gst-launch-1.0 jkvmaudiosrc device=hw:0,0 ! jkvmipcsink dialect=v2 socket-path=$XDG_RUNTIME_DIR/a.sock
- * gst-launch-1.0 jkvmipcsrc dialect=v2 quality=low socket-path=$XDG_RUNTIME_DIR/a.sock ! fakesink
+ * gst-launch-1.0 jkvmaudiosrc device=hw:0,0 ! jkvmipcsink socket-path=$XDG_RUNTIME_DIR/a.sock
+ * gst-launch-1.0 jkvmipcsrc quality=low socket-path=$XDG_RUNTIME_DIR/a.sock ! fakesink
  * ]|
  *
- * A request that the peer's dialect cannot carry is counted as requests-unsupported, and the first one is
- * reported by a warning on the bus. Dialect v1 has no message for requests, and no dialect has one for
- * packet-loss-percentage.
+ * A jkvmipcsink receives them through a side channel, in every dialect and without any setting. To another sender
+ * they are sent as an OpusConfig, in the dialects v2 and v3, and withdrawn as a Config. For a v2 server, set
+ * dialect=v2, because its frames cannot be told from those of v1. A request that the peer cannot receive in full
+ * is counted as requests-unsupported, and the first one is reported by a warning on the bus. Dialect v1 has no message for
+ * requests, and no dialect has one for packet-loss-percentage.
  *
  * The upstream event jkvm-encoder-request requests other encoder settings from the sender. A downstream
  * element may push it, as jkvmadaptivequeue does, or an application may send it to this element with
- * gst_element_send_event(). It is forwarded to the sender as an OpusConfig. Its structure has any of
- * these fields; an integer may have any integer type:
+ * gst_element_send_event(). It is forwarded to the sender in the same way, and again on each new connection until
+ * an event with withdrawn=TRUE arrives. Its structure has any of these fields; an integer may have any integer type:
  *
  * | field | type | range | meaning |
  * |---|---|---|---|
@@ -93,12 +92,13 @@
  * | signal | gint | -1000, 3001, 3002 | automatic, voice, music |
  * | bandwidth | guint | 1101 to 1105 | maximum audio bandwidth: 4, 6, 8, 12, 20 kHz |
  * | dtx | gboolean | | discontinuous transmission |
- * | packet-loss-percentage | guint | 0 to 100 | expected loss; not forwarded, because an OpusConfig has no field for it |
+ * | packet-loss-percentage | guint | 0 to 100 | expected loss; not part of an OpusConfig |
  * | withdrawn | gboolean | | TRUE withdraws all requests: the encoder returns to its own settings |
  *
  * Fields of events take precedence over the properties until an event with withdrawn=TRUE arrives. A
- * field that the event does not name keeps the value of earlier requests, or else the value that
- * the received stream shows. A request waits until the stream shows the values that it needs: rate,
+ * field that the event does not name keeps the value of earlier requests. One that nothing names is absent from
+ * the request in the side channel; in an OpusConfig it has the value that the received stream
+ * shows. An OpusConfig waits until the stream shows the values that it needs: rate,
  * channels and frame-size with the first packet, the others after five packets of the same size (a
  * constant bitrate), or after a second of a stream with a variable bitrate; without a stream, for a
  * second. Complexity, signal and bandwidth cannot be determined from a stream: they are taken from the
@@ -129,7 +129,8 @@
  * | drift-ppm | gdouble | how much faster the sender's sample clock (packet durations) runs than its capture times, averaged over up to 64 s (ppm) |
  * | protocol-errors | guint64 | connections closed for a protocol violation |
  * | rejects | guint64 | clients turned away, if this element listens |
- * | requests-unsupported | guint64 | encoder requests that the peer's dialect could not carry; each counts once for each connection, packet-loss-percentage once for each value |
+ * | requests-unsupported | guint64 | encoder requests that could not be sent to the peer in full; each counts once for each connection |
+ * | source | GstStructure | state of the source, with the fields of the message jkvm-source; absent unless the connected sender reports it |
  * | latency-current, latency-average, latency-min, latency-max | guint64 | from the capture of a frame's first sample to its arrival (ns) |
  * | latency-jitter | guint64 | mean absolute deviation of the last 100 latencies from the average (ns) |
  * | latency-p50, latency-p95, latency-p99 | guint64 | quantiles over about two minutes (ns) |
@@ -176,6 +177,23 @@
  * latency-warning or latency-critical. Its fields are reason (normal, high, critical), current, average,
  * p95 (guint64, ns) and trend (as latency-trend). The reason becomes lower when the average is below 80 %
  * of the threshold, and a second after the last change at the earliest.
+ *
+ * jkvm-source describes the source of the sender's audio, if the sender is a jkvmipcsink. It is posted with each
+ * connection, and within 100 ms of each change while this element is not blocked by downstream. A field that the
+ * sender does not know is absent; listeners is always known, the others are those of jkvmaudiosrc:
+ *
+ * | field | type | meaning |
+ * |---|---|---|
+ * | device-state, reason | gchararray | state of the capture device and why no device works, as in jkvmaudiosrc's statistics device-state and device-trouble |
+ * | muted | gboolean | whether the source or the sender is muted |
+ * | quality, frame-size | gchararray | settings of the encoder in effect: nicks of jkvmaudiosrc's properties |
+ * | bitrate, complexity, packet-loss-percentage | gint | the same: values of these properties |
+ * | dtx | gboolean | the same |
+ * | decided-by | gchararray | who decided these settings: properties, or request (of a receiver) |
+ * | listeners | guint | clients of the sender |
+ *
+ * The same fields except listeners are pushed downstream as the sticky event jkvm-source, so that another
+ * jkvmipcsink can report them.
  *
  * jkvm-session is posted for the clients of an element that listens. Its fields are reason, id, pid and uid. The
  * reason is started (the client sent a frame; first-frame is its running time, ns), stopped (the client sent a

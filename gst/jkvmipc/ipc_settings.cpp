@@ -37,28 +37,35 @@ GType mode_get_type()
 
 constexpr int automatic_dialect = -1;
 
-const GEnumValue dialects[] = {
-    {automatic_dialect, "Recognised from the first message", "auto"},
-    {static_cast<int>(wire::Dialect::v1), "17-byte header, no OpusConfig", "v1"},
-    {static_cast<int>(wire::Dialect::v2), "17-byte header (September 2025)", "v2"},
-    {static_cast<int>(wire::Dialect::v3), "9-byte header without a timestamp (October 2025)", "v3"},
-    {0, nullptr, nullptr},
-};
+constexpr GEnumValue v1_value{static_cast<int>(wire::Dialect::v1), "17-byte header, no OpusConfig",
+                              "v1"};
+constexpr GEnumValue v2_value{static_cast<int>(wire::Dialect::v2),
+                              "17-byte header (September 2025)", "v2"};
+constexpr GEnumValue v3_value{static_cast<int>(wire::Dialect::v3),
+                              "9-byte header without a timestamp (October 2025)", "v3"};
+constexpr GEnumValue end_value{0, nullptr, nullptr};
 
 GType dialect_get_type(bool is_sink)
 {
     if (is_sink) {
         // A sink sends the first message, so it cannot recognise the peer's dialect.
-        static const GType type = register_enum("GstJkvmIpcSinkDialect", dialects + 1);
+        static const GEnumValue values[] = {
+            {automatic_dialect, "That of JetKVM's clients: v1", "auto"},
+            v1_value,
+            v2_value,
+            v3_value,
+            end_value};
+        static const GType type = register_enum("GstJkvmIpcSinkDialect", values);
         return type;
     }
-    static const GType type = register_enum("GstJkvmIpcSrcDialect", dialects);
+    static const GEnumValue values[] = {
+        {automatic_dialect, "Recognised from the first message", "auto"},
+        v1_value,
+        v2_value,
+        v3_value,
+        end_value};
+    static const GType type = register_enum("GstJkvmIpcSrcDialect", values);
     return type;
-}
-
-int default_dialect(bool is_sink)
-{
-    return is_sink ? static_cast<int>(wire::Dialect::v1) : automatic_dialect;
 }
 
 std::optional<gid_t> find_group(const std::string &name)
@@ -85,7 +92,7 @@ std::string default_path(wire::Direction direction)
 
 } // namespace
 
-IpcSettings::IpcSettings(bool sink) : is_sink(sink), dialect(default_dialect(sink)) {}
+IpcSettings::IpcSettings(bool sink) : is_sink(sink), dialect(automatic_dialect) {}
 
 PropertyTable<IpcSettings> ipc_properties(bool is_sink)
 {
@@ -125,7 +132,7 @@ PropertyTable<IpcSettings> ipc_properties(bool is_sink)
 std::optional<wire::Dialect> IpcSettings::fixed_dialect() const
 {
     if (dialect == automatic_dialect)
-        return std::nullopt;
+        return is_sink ? std::optional(wire::Dialect::v1) : std::nullopt;
     return static_cast<wire::Dialect>(dialect);
 }
 

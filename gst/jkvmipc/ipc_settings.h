@@ -20,21 +20,20 @@ enum class Mode {
 };
 
 struct IpcSettings {
-    /// `is_sink`: which of the two elements it configures; decides the automatic role and the
-    /// default dialect.
+    /// `is_sink`: which of the two elements it configures; decides the automatic role and dialect.
     explicit IpcSettings(bool is_sink);
 
     /// Returns the endpoint with environment variables and defaults resolved. Error:
     /// `path_unusable` if the group does not exist.
     [[nodiscard]] Result<Endpoint> endpoint() const;
-    /// The dialect to use; nothing = that of the peer is recognised, which only a source can do.
+    /// The dialect to use; nothing = that of the peer is recognised, which only a source does.
     [[nodiscard]] std::optional<wire::Dialect> fixed_dialect() const;
 
     bool is_sink;
     std::string socket_path; ///< empty = the default of the direction
     wire::Direction direction = wire::Direction::output;
     Mode mode = Mode::automatic;
-    int dialect; ///< wire::Dialect, or -1 = recognised
+    int dialect; ///< wire::Dialect, or -1 = that of JetKVM's clients, or recognised
     int buffer_size = Endpoint().buffer_size;
     mode_t socket_mode = Endpoint().mode;
     std::string socket_group; ///< empty = the process's own

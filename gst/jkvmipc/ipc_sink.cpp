@@ -7,6 +7,7 @@
 #include "common/element_error.h"
 #include "common/encoder_request.h"
 #include "common/mapped_buffer.h"
+#include "common/source_state.h"
 #include "core/opus/packet_facts.h"
 #include "core/opus/silence_packet.h"
 #include "ipc_sink_stats.h"
@@ -67,6 +68,8 @@ void IpcSink::set_property(guint id, const GValue *value, GParamSpec *spec)
 {
     if (!ipc_sink_properties().set(*settings_.lock(), value, spec))
         G_OBJECT_WARN_INVALID_PROPERTY_ID(element_, id, spec);
+    else
+        report_source_state();
 }
 
 void IpcSink::get_property(guint id, GValue *value, GParamSpec *spec)
@@ -110,6 +113,7 @@ bool IpcSink::open()
     session->max_packet = wire::traits(dialect).max_payload;
     session->max_queue_time = settings.max_queue_time;
     session->sender = std::move(*sender);
+    session->source = {};
     return true;
 }
 
@@ -145,6 +149,26 @@ bool IpcSink::set_caps(const GstCaps *caps)
     session->codec = stream.codec;
     session->sender->set_stream(stream);
     return true;
+}
+
+void IpcSink::on_event(GstEvent *event)
+{
+    if (!is_source_state(event))
+        return;
+    session_.lock()->source = parse_source_state(event);
+    report_source_state();
+}
+
+/// Reports the state of the source, with this element's own mute, to the receivers.
+void IpcSink::report_source_state()
+{
+    auto session = session_.lock();
+    if (!session->sender)
+        return;
+    auto state = session->source;
+    if (settings_.lock()->ipc.mute)
+        state.muted = true;
+    session->sender->set_source_state(state);
 }
 
 GstFlowReturn IpcSink::render(GstBuffer *buffer)
@@ -254,17 +278,12 @@ bool IpcSink::may_connect(const PeerInfo &peer)
     return is_client_welcome(element_, signals.client_connecting, peer);
 }
 
-void IpcSink::on_encoder_request(const std::optional<wire::EncoderConfig> &config)
+void IpcSink::on_encoder_request(const std::optional<wire::SettingsRequest> &request)
 {
-    if (config)
-        GST_INFO_OBJECT(element_,
-                        "clients request %u bit/s, complexity %u, frames of %u samples at %u Hz",
-                        config->bitrate, config->complexity, config->stream.frame_size,
-                        config->stream.sample_rate);
-    else
-        GST_INFO_OBJECT(element_, "the clients' encoder requests are withdrawn");
-    gst_pad_push_event(GST_BASE_SINK_PAD(sink_),
-                       config ? make_encoder_request(*config) : make_encoder_withdrawal({}));
+    auto *event = request ? make_encoder_request(*request) : make_encoder_withdrawal({});
+    GST_INFO_OBJECT(element_, "the clients' requests: %" GST_PTR_FORMAT,
+                    static_cast<void *>(event));
+    gst_pad_push_event(GST_BASE_SINK_PAD(sink_), event);
 }
 
 void IpcSink::on_peer_added(const PeerInfo &peer)

@@ -45,16 +45,19 @@ public:
     /// Handles caps of the stream after the base class has: a source may be new upstream.
     void on_caps_event() { demand_.repeat(); }
     GstFlowReturn render(GstBuffer *buffer);
+    /// Streaming thread: precedes event() of the base class.
+    void on_event(GstEvent *event);
 
     bool may_connect(const PeerInfo &peer) override;
     void on_peer_added(const PeerInfo &peer) override;
     void on_peer_removed(const PeerTable::Removal &removal) override;
     void on_peer_unreachable(const Error &error) override;
-    void on_encoder_request(const std::optional<wire::EncoderConfig> &config) override;
+    void on_encoder_request(const std::optional<wire::SettingsRequest> &request) override;
 
 private:
     struct Session {
         std::unique_ptr<FrameSender> sender; // exists between READY and PAUSED
+        wire::SourceState source;            // as upstream describes it
         FrameSender::Stats last;             // of the previous sender
         guint64 dropped_invalid = 0;
         guint64 dropped_too_large = 0;
@@ -65,6 +68,7 @@ private:
         Codec codec = Codec::opus;     // of the caps
     };
 
+    void report_source_state();
     void post_link(const char *reason, const std::string &detail);
     void send(GstBuffer *buffer, std::span<const std::byte> packet);
     std::optional<nanoseconds> running_time(GstBuffer *buffer) const;
@@ -84,7 +88,7 @@ private:
     std::string path_;
     StatsReport report_;
     Guarded<IpcSinkSettings> settings_;
-    Guarded<Session> session_;                         // locked before the sender's own lock
+    Guarded<Session> session_; // locked before settings_ and the sender's own lock
     RateLimit drop_warnings_{std::chrono::seconds(1)}; // streaming thread
 };
 

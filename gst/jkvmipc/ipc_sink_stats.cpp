@@ -10,7 +10,7 @@ namespace jkvm {
 namespace {
 
 /// Returns the field encoder-request, or none if nothing is requested.
-Fields request_field(const std::optional<wire::EncoderConfig> &request)
+Fields request_field(const std::optional<wire::SettingsRequest> &request)
 {
     Fields fields;
     if (request)
@@ -32,6 +32,7 @@ Fields describe_stats(const PeerStats &client)
                          .set("receive-buffer", client.buffers.receive)
                          .set("send-waiting", client.send_buffer_used)
                          .set("may-steer", client.may_steer)
+                         .set("side-channel", client.has_side_channel)
                          .append(request_field(client.encoder_request)));
 }
 

@@ -6,6 +6,7 @@
 #include "common/codec_caps.h"
 #include "common/element_error.h"
 #include "common/gap_event.h"
+#include "common/source_state.h"
 #include "core/base/overload.h"
 #include "core/opus/silence_packet.h"
 #include "ipc_src_stats.h"
@@ -98,9 +99,7 @@ bool IpcSrc::open()
     *pool_monitor_.lock() = session_->pool.monitor();
     announced_latency_ = engine_.latency();
     *requests_.lock() = {};
-    reported_loss_ = -1;
     has_warned_of_request_ = false;
-    unsupported_properties_ = 0;
     muted_ = 0;
     is_open_ = true;
     apply_requested_settings();
@@ -131,11 +130,12 @@ GstFlowReturn IpcSrc::create(GstBuffer **buffer)
                 [&](const ReceiveEngine::Rejected &rejected) { on_event(rejected); },
                 [&](const ReceiveEngine::Disconnected &gone) { flow = on_event(gone); },
                 [&](const ReceiveEngine::SessionEnded &ended) { on_event(ended); },
+                [&](const ReceiveEngine::SourceChanged &changed) { on_event(changed); },
                 [&](const ReceiveEngine::Interrupted &) { flow = wait_playing(); },
             },
             engine_.next([this] { return read_clocks(element_); }));
         if (engine_.requests_unsupported() > 0 && !has_warned_of_request_)
-            warn_of_unsupported_dialect();
+            warn_of_unsupported_request();
         if (flow != GST_FLOW_CUSTOM_SUCCESS)
             return flow;
         send_due_request();
@@ -162,9 +162,9 @@ GstFlowReturn IpcSrc::on_event(const ReceiveEngine::Frame &frame, GstBuffer **bu
     }
     {
         auto requests = requests_.lock();
-        requests->record(
+        requests->completion.record(
             {.bytes = frame.packet.size(), .duration = frame.duration, .is_quiet = frame.is_quiet});
-        send_due_request(*requests);
+        send_due_request(requests->completion);
     }
     if (frame.lost > 0)
         log_loss(frame);
@@ -201,7 +201,7 @@ void IpcSrc::on_event(const ReceiveEngine::Connected &connected)
     if (talker && connected.is_replacement)
         sessions_.on_replaced(*talker, connected.peer);
     session_->peer = connected.peer;
-    requests_.lock()->on_connected(monotonic_now());
+    requests_.lock()->completion.on_connected(monotonic_now());
     GST_INFO_OBJECT(element_, "connected to %s", session_->path.c_str());
     link_.post("connected", Fields().set("socket-path", session_->path));
 }
@@ -222,7 +222,7 @@ void IpcSrc::on_event(const ReceiveEngine::Rejected &rejected)
 GstFlowReturn IpcSrc::on_event(const ReceiveEngine::Disconnected &disconnected)
 {
     const auto &error = disconnected.error;
-    requests_.lock()->on_disconnected();
+    requests_.lock()->completion.on_disconnected();
     GST_INFO_OBJECT(element_, "disconnected: %s", error.detail.c_str());
     const char *reason = disconnected.is_violation ? "violation" : "closed";
     link_.post(disconnected.reason ? name_of(*disconnected.reason) : reason, describe(error));
@@ -250,10 +250,23 @@ void IpcSrc::on_event(const ReceiveEngine::SessionEnded &)
         sessions_.on_stopped(*talker);
 }
 
+void IpcSrc::on_event(const ReceiveEngine::SourceChanged &changed)
+{
+    auto state = changed.state;
+    state.listeners.reset(); // those of the sender's socket, not of an element downstream
+    gst_pad_push_event(GST_BASE_SRC_PAD(src_), make_source_state(state));
+    // Each change is posted, so that the last message describes the current state. The receiver
+    // limits their rate.
+    gst_element_post_message(
+        element_,
+        gst_message_new_element(GST_OBJECT(element_),
+                                source_state_fields(changed.state).release(source_state_name)));
+}
+
 bool IpcSrc::set_caps()
 {
     const auto stream = engine_.stream_config();
-    requests_.lock()->set_format(stream);
+    requests_.lock()->completion.set_format(stream);
     apply_requested_settings(); // a requested frame size depends on the sampling rate
     const auto caps = make_stream_caps(stream.codec,
                                        {.rate = static_cast<int>(stream.sample_rate),
@@ -347,9 +360,7 @@ void IpcSrc::on_message(GstMessage *message)
 
 GstStructure *IpcSrc::stats() const
 {
-    auto receive = engine_.stats();
-    receive.requests_unsupported += unsupported_properties_;
-    return make_structure({.receive = receive,
+    return make_structure({.receive = engine_.stats(),
                            .pool = pool_monitor_.lock()->stats(),
                            .muted = muted_,
                            .scheduling = priority_.granted()});

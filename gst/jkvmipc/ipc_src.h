@@ -81,6 +81,7 @@ private:
     void on_event(const ReceiveEngine::Rejected &rejected);
     GstFlowReturn on_event(const ReceiveEngine::Disconnected &disconnected);
     void on_event(const ReceiveEngine::SessionEnded &ended);
+    void on_event(const ReceiveEngine::SourceChanged &changed);
 
     void log_loss(const ReceiveEngine::Frame &frame);
     GstRef<GstBuffer> make_buffer(const ReceiveEngine::Frame &frame);
@@ -89,8 +90,9 @@ private:
     void post_stats_when_due();
     void post_latency_change();
     void apply_requested_settings();
-    void warn_of_unsupported_dialect();
-    void warn_of_unsupported_request(const std::string &subject, const std::string &detail);
+    void warn_of_unsupported_request();
+    struct EncoderRequests;
+    void request_settings(const EncoderRequests &requests);
     void send_due_request();
     void send_due_request(EncoderRequestCompletion &requests);
     void send_request(const EncoderRequestCompletion::Request &request);
@@ -111,11 +113,13 @@ private:
     std::atomic<bool> is_open_ = false;
     // Since open(): the warning is posted once.
     std::atomic<bool> has_warned_of_request_ = false;
-    std::atomic<std::uint64_t> unsupported_properties_ = 0;
     std::atomic<std::uint64_t> muted_ = 0;                // frames, since open()
     wire::Direction direction_ = wire::Direction::output; // set before is_open_
-    Guarded<EncoderRequestCompletion> requests_;          // locked before settings_
-    int reported_loss_ = -1; // packet-loss-percentage; accessed while requests_ is locked
+    struct EncoderRequests {
+        EncoderRequestCompletion completion;
+        std::optional<std::uint32_t> packet_loss_percentage; // of events
+    };
+    Guarded<EncoderRequests> requests_; // locked before settings_
     std::optional<Session> session_;
     // Streaming thread.
     nanoseconds announced_latency_{0};

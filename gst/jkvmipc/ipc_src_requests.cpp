@@ -4,8 +4,6 @@
 #include "common/encoder_request.h"
 #include "ipc_src.h"
 
-#include <utility>
-
 #define GST_CAT_DEFAULT jkvm_ipc_src_debug
 
 namespace jkvm {
@@ -20,10 +18,19 @@ bool IpcSrc::handle_encoder_request(GstEvent *event)
     }
     const auto now = monotonic_now();
     bool is_valid = true;
-    if (parsed->is_withdrawal)
-        requests_.lock()->withdraw(parsed->fields, now);
-    else
-        is_valid = requests_.lock()->request(parsed->fields, now);
+    {
+        auto requests = requests_.lock();
+        auto &loss = requests->packet_loss_percentage;
+        if (parsed->is_withdrawal)
+            requests->completion.withdraw(parsed->fields, now);
+        else
+            is_valid = requests->completion.request(parsed->fields, now);
+        if (parsed->is_withdrawal)
+            loss.reset();
+        else if (is_valid && parsed->packet_loss_percentage)
+            loss = parsed->packet_loss_percentage;
+        request_settings(*requests);
+    }
     if (!is_valid)
         post_warning(element_, {ErrorKind::request_invalid, "rate and frame-size",
                                 "a frame has 2.5 to 120 ms, and Opus has five rates"});
@@ -36,48 +43,55 @@ void IpcSrc::apply_requested_settings()
 {
     const auto rate = engine_.stream_config().sample_rate;
     bool is_valid = true;
-    bool is_loss_new = false;
     RequestedSettings requested;
     {
         auto requests = requests_.lock();
         requested = settings_.lock()->requested;
-        const auto loss = requested.packet_loss_percentage;
-        is_loss_new = std::exchange(reported_loss_, loss) != loss && loss >= 0;
-        is_valid = requests->set_configured(requested.fields(direction_, rate), monotonic_now());
+        is_valid = requests->completion.set_configured(requested.fields(direction_, rate),
+                                                       monotonic_now());
+        request_settings(*requests);
     }
     if (!is_valid)
         post_warning(element_, {ErrorKind::request_invalid, requested.names(),
                                 "a bitrate has 500 to 512000 bit/s, a frame 2.5 to 120 ms"});
-    if (is_loss_new) {
-        ++unsupported_properties_;
-        warn_of_unsupported_request("packet-loss-percentage", "no dialect has a field for it");
-    }
     send_due_request();
 }
 
-/// Streaming thread. The request is sent when a peer's dialect can carry it.
-void IpcSrc::warn_of_unsupported_dialect()
+/// Requests the fields as they are, for a sender that has a side channel. `requests` stays locked
+/// meanwhile, so that the newest request is sent last.
+void IpcSrc::request_settings(const EncoderRequests &requests)
 {
-    const auto dialect = engine_.stats().dialect;
-    auto names = settings_.lock()->requested.names();
-    if (names.empty())
-        names = "jkvm-encoder-request";
-    warn_of_unsupported_request(
-        names, "the peer's dialect is " + (dialect ? wire::name(*dialect) : "unknown") +
-                   ", which has no message for it; a peer that speaks v2 needs "
-                   "dialect=v2 at both ends");
+    const auto configured_loss = settings_.lock()->requested.packet_loss_percentage;
+    wire::SettingsRequest request{.config = requests.completion.fields(),
+                                  .packet_loss_percentage = requests.packet_loss_percentage};
+    if (request.config.frame_size && !request.config.sample_rate)
+        request.config.sample_rate = engine_.stream_config().sample_rate;
+    if (!request.packet_loss_percentage && configured_loss >= 0)
+        request.packet_loss_percentage = static_cast<std::uint32_t>(configured_loss);
+    engine_.request_settings(request);
 }
 
-void IpcSrc::warn_of_unsupported_request(const std::string &subject, const std::string &detail)
+/// Streaming thread. Posts the first of these warnings only.
+void IpcSrc::warn_of_unsupported_request()
 {
-    if (!has_warned_of_request_.exchange(true))
-        post_warning(element_, {ErrorKind::request_unsupported, subject, detail});
+    has_warned_of_request_ = true;
+    const auto dialect = engine_.stats().dialect.value_or(wire::Dialect::v1);
+    const bool has_opus_config =
+        wire::type_code(dialect, wire::MessageType::opus_config).has_value();
+    auto subject = has_opus_config ? std::string("packet-loss-percentage")
+                                   : settings_.lock()->requested.names();
+    if (subject.empty())
+        subject = encoder_request_name;
+    post_warning(element_,
+                 {ErrorKind::request_unsupported, subject,
+                  "the peer has no side channel, and its dialect is " + wire::name(dialect) +
+                      (has_opus_config ? "" : "; a peer that speaks v2 needs dialect=v2")});
 }
 
 /// Any thread. A request that is not due yet is sent with a later frame.
 void IpcSrc::send_due_request()
 {
-    send_due_request(*requests_.lock());
+    send_due_request(requests_.lock()->completion);
 }
 
 /// `requests` stays locked while the request is sent, so that the newest one is sent last.

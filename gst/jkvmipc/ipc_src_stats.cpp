@@ -2,9 +2,23 @@
 #include "ipc_src_stats.h"
 
 #include "common/latency_fields.h"
+#include "common/source_state.h"
 #include "common/stream_record.h"
 
 namespace jkvm {
+
+namespace {
+
+/// Returns the field source, or none if the sender does not report it.
+Fields source_field(const std::optional<wire::SourceState> &source)
+{
+    Fields fields;
+    if (source)
+        fields.set("source", source_state_name, source_state_fields(*source));
+    return fields;
+}
+
+} // namespace
 
 GstStructure *make_structure(const IpcSrcStats &stats)
 {
@@ -31,6 +45,7 @@ GstStructure *make_structure(const IpcSrcStats &stats)
         .set("protocol-errors", stream.protocol_errors)
         .set("rejects", receive.rejects)
         .set("requests-unsupported", receive.requests_unsupported)
+        .append(source_field(receive.source))
         .append(latency_fields(stream.latency))
         .append(histogram_fields(stream.latency.histogram()))
         .set("send-buffer", receive.buffers.send)

@@ -85,6 +85,7 @@ std::string RequestedSettings::names() const
     add(complexity >= 0, "complexity");
     add(frame_size > 0, "frame-size");
     add(dtx >= 0, "dtx");
+    add(packet_loss_percentage >= 0, "packet-loss-percentage");
     return names;
 }
 
@@ -110,8 +111,8 @@ const PropertyTable<RequestedSettings> &requested_settings_properties()
             "request",
             OneOf{dtx_get_type()}, mutable_playing, &S::dtx),
         row("packet-loss-percentage", "Packet loss percentage",
-            "Expected share of lost packets to report to the sender's encoder (%); -1 = none. No "
-            "dialect can carry it",
+            "Expected share of lost packets to report to the encoder of another jkvm element (%); "
+            "-1 = none",
             between(-1, 100), mutable_playing, &S::packet_loss_percentage),
     };
     return table;

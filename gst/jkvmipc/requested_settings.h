@@ -23,7 +23,7 @@ struct RequestedSettings {
     /// `stream_rate`: sample rate of the stream (Hz).
     [[nodiscard]] wire::EncoderConfigFields fields(wire::Direction direction,
                                                    unsigned stream_rate) const;
-    /// Returns the names of the properties that set a field of an OpusConfig, separated by commas.
+    /// Returns the names of the properties that request something, separated by commas.
     [[nodiscard]] std::string names() const;
 
     bool operator==(const RequestedSettings &) const = default;

@@ -179,8 +179,26 @@ def uris():
         yield f"path-{name}", bytes([2]) + path
 
 
+def side_messages():
+    numbers = struct.pack("<10I", 24000, 1, 960, 32000, 1, 1, 3001, 1104, 1, 10)
+    state = b"".join([
+        b"run".ljust(16, b"\0"), b"none".ljust(16, b"\0"), struct.pack("<I", 1),
+        b"custom".ljust(16, b"\0"), struct.pack("<5I", 32000, 1, 40000, 1, 10),
+        b"request".ljust(16, b"\0"), struct.pack("<I", 3)])
+    for name, kind, fields in [("request", 1, numbers), ("state", 2, state)]:
+        yield name, struct.pack("<2I", kind, 0x7FF) + fields
+        yield f"{name}-partial", struct.pack("<2I", kind, 0x209) + fields
+        yield f"{name}-short", struct.pack("<2I", kind, 0x7FF) + fields[:18]
+        yield f"{name}-long", struct.pack("<2I", kind, 2**32 - 1) + fields + bytes(range(100))
+        yield f"{name}-empty", struct.pack("<2I", kind, 0)
+        yield f"{name}-of-ones", struct.pack("<2I", kind, 0x7FF) + b"\xff" * len(fields)
+    yield "unknown-type", struct.pack("<2I", 3, 0x7FF) + numbers
+    yield "half-a-header", b"\1\0\0"
+
+
 def main():
-    for folder, seeds in [("streams", streams()), ("uris", uris())]:
+    for folder, seeds in [("streams", streams()), ("uris", uris()),
+                          ("side-messages", side_messages())]:
         (HERE / "corpus" / folder).mkdir(parents=True, exist_ok=True)
         for name, data in seeds:
             (HERE / "corpus" / folder / name).write_bytes(data)

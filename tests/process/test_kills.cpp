@@ -28,7 +28,7 @@ class NoObserver final : public FrameSender::Observer {
     void on_peer_added(const PeerInfo &) override {}
     void on_peer_removed(const PeerTable::Removal &) override {}
     void on_peer_unreachable(const Error &) override {}
-    void on_encoder_request(const std::optional<wire::EncoderConfig> &) override {}
+    void on_encoder_request(const std::optional<wire::SettingsRequest> &) override {}
 };
 
 /// Code of the processes that are killed; uses the same classes as the elements.

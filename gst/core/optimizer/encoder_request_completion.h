@@ -44,6 +44,11 @@ public:
     /// Withdraws all requests except the configured fields. `fields`: settings of the encoder
     /// itself that the caller knows.
     void withdraw(const wire::EncoderConfigFields &fields, MonotonicTime now);
+    /// Returns the fields that are requested, not completed.
+    [[nodiscard]] wire::EncoderConfigFields fields() const
+    {
+        return configured_.merged_with(added_);
+    }
     /// Returns the request that has to be sent now, once. To be called after request() and after
     /// each frame.
     [[nodiscard]] std::optional<Request> take_due(MonotonicTime now);

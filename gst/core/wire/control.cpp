@@ -94,6 +94,19 @@ bool EncoderConfig::is_valid() const
            bandwidth <= fullband;
 }
 
+EncoderConfigFields EncoderConfig::fields() const
+{
+    return {.sample_rate = stream.sample_rate,
+            .channels = stream.channels,
+            .frame_size = stream.frame_size,
+            .bitrate = bitrate,
+            .complexity = complexity,
+            .vbr = vbr,
+            .signal = signal,
+            .bandwidth = bandwidth,
+            .dtx = dtx};
+}
+
 const char *name_of(CloseReason reason)
 {
     switch (reason) {

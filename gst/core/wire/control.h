@@ -28,6 +28,8 @@ struct StreamConfig {
     bool operator==(const StreamConfig &) const = default;
 };
 
+struct EncoderConfigFields;
+
 /// Settings of an encoder, as a receiver requests them: the payload of OpusConfig, 36 bytes.
 struct EncoderConfig {
     static constexpr std::size_t size = 36;
@@ -49,6 +51,8 @@ struct EncoderConfig {
     static std::optional<EncoderConfig> decode(std::span<const std::byte> payload);
     /// Whether every value is in its range.
     [[nodiscard]] bool is_valid() const;
+    /// Returns all values as fields.
+    [[nodiscard]] EncoderConfigFields fields() const;
 
     bool operator==(const EncoderConfig &) const = default;
 };

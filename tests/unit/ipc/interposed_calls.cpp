@@ -30,8 +30,11 @@ extern "C" int chmod(const char *file, mode_t mode) noexcept
 extern "C" ssize_t sendmsg(int fd, const msghdr *message, int flags)
 {
     if (const auto limit = std::exchange(jkvm::testing::limit_of_next_sendmsg, std::nullopt)) {
-        const auto size = std::min(*limit, message->msg_iov[0].iov_len);
-        return ::send(fd, message->msg_iov[0].iov_base, size, flags);
+        iovec part{message->msg_iov[0].iov_base, std::min(*limit, message->msg_iov[0].iov_len)};
+        msghdr limited = *message;
+        limited.msg_iov = &part;
+        limited.msg_iovlen = 1;
+        return ::syscall(SYS_sendmsg, fd, &limited, flags);
     }
     return ::syscall(SYS_sendmsg, fd, message, flags);
 }

@@ -3,8 +3,6 @@
 
 #include "core/ipc/socket/connection.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -25,13 +23,11 @@ void ClientQueue::read(wire::Direction direction)
 bool ClientQueue::read_from(PeerConnection &client, wire::Direction direction)
 {
     auto &parser = client.parser;
-    const auto space = parser.space();
-    const auto count = ::recv(client.fd.get(), space.data(), space.size(), MSG_DONTWAIT);
+    const auto count = client.receive();
     if (count < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
     if (count == 0)
         return false;
-    parser.commit(static_cast<std::size_t>(count));
     wire::RawMessage raw;
     auto outcome = parser.next(raw);
     for (; outcome == wire::Parser::Outcome::message; outcome = parser.next(raw)) {

@@ -54,11 +54,12 @@ FrameReceiver::Event FrameReceiver::wait(MonotonicTime deadline)
         if (event != Event::interrupted)
             return event;
         if (control_.take_wake_up()) {
-            send_pending_request();
+            send_pending_requests();
         } else if (control_.take_restart()) {
             schedule_.expedite();
             newest_.on_disconnected();
             queue_.clear(); // their frames are outdated, too
+            connection_.side_channel.reset();
             if (std::exchange(connection_.fd, UniqueFd()))
                 return Event::restarted;
         } else if (control_.is_interrupted()) {
@@ -101,45 +102,70 @@ FrameReceiver::Event FrameReceiver::wait_for_message()
         }
         if (is_past_deadline())
             return Event::interrupted;
-        // A listening end also accepts clients, so that the client policy is applied at once. The
-        // served client is read first, so that new clients cannot prevent that.
-        auto &fds = poll_entries_;
-        fds.assign({{control_.fd(), POLLIN, 0},
-                    {connection_.fd.get(), POLLIN, 0},
-                    {may_accept() ? socket_->fd() : -1, POLLIN, 0}});
-        queue_.add_to_poll(fds);
-        if (::poll(fds.data(), fds.size(), milliseconds_to_deadline()) < 0 || fds[0].revents != 0)
+        if (!poll_descriptors())
             continue; // EINTR, or the control
-        if (std::any_of(fds.begin() + 3, fds.end(), [](const auto &e) { return e.revents != 0; }))
-            queue_.read(config_.endpoint.direction);
-        if (fds[1].revents != 0) {
-            if (auto error = read_some())
-                return lose_connection(std::move(*error));
-        } else if (is_peer_silent()) {
-            return lose_connection({ErrorKind::peer_gone, config_.endpoint.path,
-                                    "no message for " + std::to_string(max_silent_intervals) +
-                                        " heartbeat intervals"});
-        }
-        if (fds[2].revents != 0) {
-            if (const auto event = accept_client())
-                return *event;
-        }
+        if (const auto event = handle_input())
+            return *event;
     }
+}
+
+/// Waits until a descriptor has input. Returns false if a signal or the control ended the wait.
+bool FrameReceiver::poll_descriptors()
+{
+    // A listening end also accepts clients, so that the client policy is applied at once.
+    auto &fds = poll_entries_;
+    fds.assign({{control_.fd(), POLLIN, 0},
+                {connection_.fd.get(), POLLIN, 0},
+                {may_accept() ? socket_->fd() : -1, POLLIN, 0}});
+    queue_.add_to_poll(fds);
+    // Only if there is one: poll() accepts no more entries than the process may have descriptors.
+    if (connection_.side_channel && monotonic_now() >= next_state_read_)
+        fds.push_back({connection_.side_channel->fd(), POLLIN, 0});
+    return ::poll(fds.data(), fds.size(), milliseconds_to_deadline()) >= 0 && fds[0].revents == 0;
+}
+
+/// Handles what poll_descriptors() has found. The served client is read first, so that new clients
+/// cannot prevent that.
+std::optional<FrameReceiver::Event> FrameReceiver::handle_input()
+{
+    const auto has_input = [](const pollfd &entry) { return entry.revents != 0; };
+    const auto &fds = poll_entries_;
+    const bool has_state = connection_.side_channel &&
+                           fds.back().fd == connection_.side_channel->fd() && has_input(fds.back());
+    if (std::any_of(fds.begin() + 3, fds.end() - (has_state ? 1 : 0), has_input))
+        queue_.read(config_.endpoint.direction);
+    if (has_input(fds[1])) {
+        if (auto error = read_some())
+            return lose_connection(std::move(*error));
+    } else if (is_peer_silent()) {
+        return lose_connection(
+            {ErrorKind::peer_gone, config_.endpoint.path,
+             "no message for " + std::to_string(max_silent_intervals) + " heartbeat intervals"});
+    }
+    if (has_input(fds[2])) {
+        if (const auto event = accept_client())
+            return event;
+    }
+    if (has_state && read_side_channel())
+        return Event::source_state;
+    return std::nullopt;
 }
 
 /// Returns why the connection ended, if it did.
 std::optional<Error> FrameReceiver::read_some()
 {
-    const auto space = connection_.parser.space();
-    const auto count = ::recv(connection_.fd.get(), space.data(), space.size(), MSG_DONTWAIT);
+    const auto space = connection_.parser.space().size();
+    const bool had_received = connection_.has_received;
+    const auto count = connection_.receive();
     waiting_ = static_cast<int>(std::max<ssize_t>(count, 0));
     if (count == 0)
         return Error{ErrorKind::peer_gone, config_.endpoint.path, "closed by the peer"};
     if (count > 0) {
         unanswered_heartbeats_ = 0;
-        connection_.parser.commit(static_cast<std::size_t>(count));
+        if (!had_received)
+            control_.request_wake_up(); // it is known now how requests can be sent
         // The buffer was too small to read everything.
-        if (static_cast<std::size_t>(count) == space.size())
+        if (static_cast<std::size_t>(count) == space)
             waiting_ += bytes_to_read(connection_.fd.get());
     } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
         return system_error(ErrorKind::peer_gone, config_.endpoint.path, "recv", errno);
@@ -294,16 +320,20 @@ void FrameReceiver::adopt(PeerConnection connection)
     last_dialect_ = connection_.parser.dialect();
     unanswered_heartbeats_ = 0;
     next_heartbeat_ = monotonic_now() + config_.heartbeat_interval;
-    // This peer has not received the current request yet.
-    if (auto request = control_.encoder_request_.lock(); *request) {
-        (*request)->is_sent = (*request)->is_unsupported = false;
-        control_.request_wake_up();
-    }
+    next_state_read_ = {};
+    // This peer has not received the current requests yet.
+    auto requests = control_.requests_.lock();
+    requests->are_settings_sent = requests->settings.is_empty() && !connection_.has_requested;
+    requests->is_support_checked = false;
+    if (requests->config)
+        requests->config->is_sent = false;
+    control_.request_wake_up();
 }
 
 FrameReceiver::Event FrameReceiver::lose_connection(Error error)
 {
     connection_.fd.reset();
+    connection_.side_channel.reset();
     const auto now = monotonic_now();
     newest_.on_disconnected();
     if (socket_)
@@ -331,6 +361,8 @@ int FrameReceiver::milliseconds_to_deadline()
     }
     if (socket_ && now < accept_again_)
         deadline = std::min(deadline, accept_again_);
+    if (connection_.side_channel && now < next_state_read_)
+        deadline = std::min(deadline, next_state_read_);
     if (!socket_ && !connection_.fd)
         deadline = std::min(deadline, schedule_.next_attempt());
     return deadline == MonotonicTime::max() ? no_timeout : to_timeout(deadline - now);

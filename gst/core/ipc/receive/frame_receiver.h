@@ -30,19 +30,28 @@ public:
     /// Ends the request: the sender returns to its own settings. `config`: an estimate of these,
     /// for a sender that cannot restore them.
     void withdraw_request(const wire::EncoderConfig &config);
-    /// Forgets the request without telling the sender. To be called while there is no connection.
-    void clear_request() { encoder_request_.lock()->reset(); }
+    /// Requests settings from the sender and from each later one, if it has a side channel, instead
+    /// of the above. Replaces an earlier request; an empty one withdraws it.
+    void request_settings(const wire::SettingsRequest &request);
+    /// Forgets the requests without telling the sender. To be called while there is no connection.
+    void clear_requests() { *requests_.lock() = {}; }
 
 private:
     friend class FrameReceiver;
-    struct EncoderRequest {
+    /// For the dialect's OpusConfig.
+    struct ConfigRequest {
         wire::EncoderConfig config;
         bool is_withdrawn = false;
-        bool is_sent = false;        // on this connection
-        bool is_unsupported = false; // by the peer's dialect
+        bool is_sent = false; // on this connection
     };
-    void set_request(const EncoderRequest &request);
-    Guarded<std::optional<EncoderRequest>> encoder_request_;
+    struct Requests {
+        std::optional<ConfigRequest> config;
+        wire::SettingsRequest settings;  // for the side channel
+        bool are_settings_sent = true;   // on this connection
+        bool is_support_checked = false; // of the settings by this connection
+    };
+    void set_config_request(const ConfigRequest &request);
+    Guarded<Requests> requests_;
 };
 
 /// Bound to the thread that calls wait().
@@ -64,9 +73,12 @@ public:
     };
 
     static constexpr int max_silent_intervals = 3;
+    /// Minimum interval between two Event::source_state.
+    static constexpr nanoseconds min_state_interval = std::chrono::milliseconds(20);
 
     enum class Event {
         message,      ///< see message()
+        source_state, ///< see source_state()
         connected,    ///< a connection was made
         unreachable,  ///< an attempt to connect failed; the next wait() retries after a pause
         rejected,     ///< a client, or a server of another user, was turned away
@@ -83,6 +95,8 @@ public:
     Event wait(MonotonicTime deadline = MonotonicTime::max());
     /// Valid after Event::message; its payload until the next wait().
     [[nodiscard]] const wire::Message &message() const { return message_; }
+    /// Valid after Event::source_state.
+    [[nodiscard]] const wire::SourceState &source_state() const { return source_state_; }
     /// The reason for Event::unreachable, rejected or disconnected.
     [[nodiscard]] const Error &error() const { return error_; }
     /// Why this end closed the connection after Event::rejected, or the reason
@@ -93,8 +107,8 @@ public:
     [[nodiscard]] BufferSizes buffers() const { return buffers_; }
     /// Amount of data that was unread in the socket at the last read (bytes).
     [[nodiscard]] int waiting() const { return waiting_; }
-    /// Number of encoder requests that a peer's dialect could not carry; a request counts once for
-    /// each connection.
+    /// Number of requests of which the peer, without a side channel, could not be sent every field
+    /// in its dialect; a request counts once for each connection.
     [[nodiscard]] std::uint64_t unsupported_requests() const { return unsupported_requests_; }
     /// The peer's dialect, once it is known.
     [[nodiscard]] std::optional<wire::Dialect> dialect() const
@@ -109,6 +123,8 @@ private:
     Event wait_for_message();
     Event wait_for_client();
     Event wait_for_server();
+    bool poll_descriptors();
+    std::optional<Event> handle_input();
     bool is_past_deadline() const;
     bool is_peer_silent() const;
     Event lose_connection(Error error);
@@ -123,7 +139,11 @@ private:
 
     void acknowledge_message();
     [[nodiscard]] wire::Format own_format() const;
-    void send_pending_request();
+    void send_pending_requests();
+    void send_by_side_channel(ReceiverControl::Requests &requests);
+    void send_opus_config(ReceiverControl::Requests &requests);
+    void check_support(ReceiverControl::Requests &requests);
+    bool read_side_channel();
     bool send_control(wire::MessageType type, std::span<const std::byte> payload = {});
     int milliseconds_to_deadline();
 
@@ -138,6 +158,7 @@ private:
     MonotonicTime next_heartbeat_{};
     int unanswered_heartbeats_ = 0; // since the last message
     bool has_unsent_request_ = false;
+    MonotonicTime next_state_read_{};
     std::uint64_t unsupported_requests_ = 0;
     MonotonicTime accept_again_{}; // after accept() failed
     std::uint64_t next_id_ = 1;
@@ -149,6 +170,7 @@ private:
     int waiting_ = 0;
     std::optional<wire::Dialect> last_dialect_; // at the previous message
     wire::Message message_ = wire::Unknown{};
+    wire::SourceState source_state_;
     std::optional<wire::CloseReason> close_reason_;
     Error error_{ErrorKind::peer_unreachable, {}, {}};
 };

@@ -17,7 +17,7 @@ Status ReceiveEngine::open(Config config)
     if (!receiver)
         return receiver.error();
     receiver_ = std::move(*receiver);
-    control_.clear_request();
+    control_.clear_requests();
     requests_unsupported_ = 0;
     has_waited_ = is_server_expected_ = is_connected_ = false;
     next_gap_ = {};
@@ -30,7 +30,9 @@ Status ReceiveEngine::open(Config config)
 void ReceiveEngine::close()
 {
     receiver_.reset();
-    received_.lock()->stream.end_connection(false);
+    auto received = received_.lock();
+    received->stream.end_connection(false);
+    received->rest.source.reset();
 }
 
 ReceiveEngine::Event ReceiveEngine::next(const std::function<ClockPair()> &read_clocks)
@@ -66,6 +68,9 @@ std::optional<ReceiveEngine::Event> ReceiveEngine::wait(
         return on_message(read_clocks());
     case FrameReceiver::Event::connected:
         return on_connected();
+    case FrameReceiver::Event::source_state:
+        received_.lock()->rest.source = receiver_->source_state();
+        return SourceChanged{receiver_->source_state()};
     case FrameReceiver::Event::unreachable:
         // It was reachable before the restart, so the connection ended meanwhile.
         if (std::exchange(is_server_expected_, false))
@@ -96,6 +101,7 @@ ReceiveEngine::Event ReceiveEngine::on_connected()
     received->stream.begin_connection();
     received->rest.buffers = receiver_->buffers();
     received->rest.dialect = receiver_->dialect();
+    received->rest.source.reset();
     is_server_expected_ = false;
     next_gap_ = monotonic_now() + first_frame_timeout;
     return Connected{receiver_->peer(), std::exchange(is_connected_, true)};
@@ -109,6 +115,7 @@ ReceiveEngine::Event ReceiveEngine::on_disconnected()
     auto received = received_.lock();
     received->stream.end_connection(is_violation);
     ++received->rest.disconnects;
+    received->rest.source.reset();
     next_gap_ = monotonic_now();
     return Disconnected{error, is_violation, receiver_->close_reason()};
 }

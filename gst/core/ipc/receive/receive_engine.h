@@ -35,11 +35,12 @@ public:
         ReceivedStream::Stats stream;
         std::optional<wire::Dialect> dialect; ///< of the peer, once it is known
         BufferSizes buffers;
-        double drift_ppm = 0;                   ///< as ReceivedStream::drift_ppm
-        int waiting = 0;                        ///< unread in the socket at the last read (bytes)
-        std::uint64_t rejects = 0;              ///< clients turned away
-        std::uint64_t disconnects = 0;          ///< connections that ended before close()
-        std::uint64_t requests_unsupported = 0; ///< as FrameReceiver::unsupported_requests
+        double drift_ppm = 0;                    ///< as ReceivedStream::drift_ppm
+        int waiting = 0;                         ///< unread in the socket at the last read (bytes)
+        std::uint64_t rejects = 0;               ///< clients turned away
+        std::uint64_t disconnects = 0;           ///< connections that ended before close()
+        std::uint64_t requests_unsupported = 0;  ///< as FrameReceiver::unsupported_requests
+        std::optional<wire::SourceState> source; ///< of the connected sender, if it reports it
     };
 
     struct Connected {
@@ -62,13 +63,17 @@ public:
     };
     /// The sender ended its session with a Stop.
     struct SessionEnded {};
+    /// The sender reported the state of its source.
+    struct SourceChanged {
+        wire::SourceState state;
+    };
     /// interrupt() was called.
     struct Interrupted {};
     using Frame = ReceivedStream::Frame;
     using Dropped = ReceivedStream::Dropped;
     /// The packet of a Frame is valid until the next call of next().
     using Event = std::variant<Frame, Gap, Dropped, Connected, Unreachable, Rejected, Disconnected,
-                               SessionEnded, Interrupted>;
+                               SessionEnded, SourceChanged, Interrupted>;
 
     /// Errors: as FrameReceiver::open, and `out_of_resources`.
     Status open(Config config);
@@ -87,6 +92,10 @@ public:
     /// As ReceiverControl.
     void request_encoder(const wire::EncoderConfig &config) { control_.request_encoder(config); }
     void withdraw_request(const wire::EncoderConfig &config) { control_.withdraw_request(config); }
+    void request_settings(const wire::SettingsRequest &request)
+    {
+        control_.request_settings(request);
+    }
 
     /// The format that the sender announced, or the default.
     [[nodiscard]] wire::StreamConfig stream_config() const;

@@ -96,6 +96,12 @@ void FrameSender::set_stream(const wire::StreamConfig &stream)
     peers_.lock()->set_stream(stream);
 }
 
+void FrameSender::set_source_state(const wire::SourceState &state)
+{
+    peers_.lock()->set_source_state(state);
+    service_request_.set();
+}
+
 FrameSender::Stats FrameSender::stats() const
 {
     return peers_.lock()->stats();

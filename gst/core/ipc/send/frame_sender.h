@@ -49,9 +49,9 @@ public:
         virtual void on_peer_removed(const PeerTable::Removal &removal) = 0;
         /// A connecting end: an attempt failed; the next one follows after a pause.
         virtual void on_peer_unreachable(const Error &error) = 0;
-        /// The connected peers' requests for encoder settings changed. `config` has the lowest cost
-        /// of all requests; nothing if no peer requests anything any more.
-        virtual void on_encoder_request(const std::optional<wire::EncoderConfig> &config) = 0;
+        /// The connected peers' requests for encoder settings changed. `request` combines them
+        /// (combine_requests); nothing if no peer requests anything any more.
+        virtual void on_encoder_request(const std::optional<wire::SettingsRequest> &request) = 0;
     };
 
     /// Errors: as ListeningSocket::open for a listening end, `path_unusable` for a connecting one,
@@ -68,6 +68,9 @@ public:
     /// Sets the format of the frames that follow. On the microphone path it is announced to the
     /// peers, now and when they connect.
     void set_stream(const wire::StreamConfig &stream);
+    /// Sets the state of the source, which is sent to the peers that have a side channel, together
+    /// with the number of peers: at each change, and when they connect.
+    void set_source_state(const wire::SourceState &state);
 
     [[nodiscard]] Stats stats() const;
     /// Writes queued messages for at most 100 ms and closes all connections. send() must not be
@@ -89,7 +92,7 @@ private:
     void stop_watching();
     std::optional<RemovalReason> admit(const PeerInfo &info, UniqueFd &connection);
     void replace_peers(const PeerInfo &newest);
-    void handle_peer(std::uint64_t id, std::uint32_t events);
+    void handle_peer(std::uint64_t token, std::uint32_t events);
     void service_peers();
     void report_encoder_request();
     void remove(PeerTable &peers, const Removal &removal);
@@ -109,7 +112,7 @@ private:
     SocketWatch watch_;                         // armed while a connecting end has no connection
     NewestClient newest_;                       // with ClientPolicy::replace
     ReconnectNotice reconnect_notice_;          // of a listening end
-    std::optional<wire::EncoderConfig> reported_request_;
+    std::optional<wire::SettingsRequest> reported_request_;
     bool has_new_request_ = false; // received since the last report, even if it is the same
 
     mutable Guarded<PeerTable> peers_; // never held while the observer is called

@@ -10,7 +10,7 @@ namespace jkvm {
 
 namespace {
 
-// Tokens of the poll in addition to the ids of the peers, which start at 1.
+// Tokens of the poll in addition to those of the peers (PeerTable).
 constexpr std::uint64_t token_listener = 0;
 constexpr std::uint64_t token_end = UINT64_MAX;
 constexpr std::uint64_t token_service = UINT64_MAX - 1;
@@ -206,12 +206,12 @@ void FrameSender::service_peers()
         report(removal);
 }
 
-void FrameSender::handle_peer(std::uint64_t id, std::uint32_t events)
+void FrameSender::handle_peer(std::uint64_t token, std::uint32_t events)
 {
     std::optional<PeerTable::EventResult> result;
     {
         auto peers = peers_.lock();
-        result = peers->on_event(id, events);
+        result = peers->on_event(token, events);
         if (!result)
             return;
         has_new_request_ |= result->has_new_request;

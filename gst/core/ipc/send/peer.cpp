@@ -2,6 +2,7 @@
 #include "core/ipc/send/peer.h"
 
 #include "core/ipc/socket/connection.h"
+#include "core/ipc/socket/side_channel.h"
 
 #include <sys/socket.h>
 
@@ -19,22 +20,11 @@ iovec to_iovec(std::span<const std::byte> bytes)
     return {const_cast<std::byte *>(bytes.data()), bytes.size()};
 }
 
-/// Returns the bytes that the kernel accepted, 0 if it can accept none now, -1 for a broken
-/// connection.
-ssize_t send_some(int fd, std::span<iovec> parts)
+/// Whether sendmsg() failed because the descriptor must not be sent: too many are on their way to
+/// peers that have not read them, or a security module forbids it.
+bool is_descriptor_refused(int error)
 {
-    msghdr message{};
-    message.msg_iov = parts.data();
-    message.msg_iovlen = parts.size();
-    for (;;) {
-        const auto sent = ::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (sent >= 0)
-            return sent;
-        if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)
-            return 0;
-        if (errno != EINTR)
-            return -1;
-    }
+    return error == ETOOMANYREFS || error == EACCES || error == EPERM;
 }
 
 } // namespace
@@ -111,7 +101,7 @@ Peer::WriteResult Peer::write(const PendingWrite &pending, WallTime now)
         wait_ = Wait::reader;
         return WriteResult::partial;
     }
-    const auto sent = send_some(fd(), pending.parts);
+    const auto sent = send_some(pending.parts);
     if (sent < 0)
         return WriteResult::broken;
     wait_ = Wait::kernel;
@@ -131,6 +121,24 @@ Peer::WriteResult Peer::write(const PendingWrite &pending, WallTime now)
             note_queued(in_flight + (is_waiting() ? nanoseconds(0) : frame));
     }
     return WriteResult::whole;
+}
+
+ssize_t Peer::send_some(std::span<iovec> parts)
+{
+    for (;;) {
+        const auto sent = send_with_descriptor(fd(), parts, attachment_.get());
+        // The kernel attaches the descriptor to the first byte that it accepts.
+        if (sent > 0)
+            attachment_.reset();
+        if (sent >= 0)
+            return sent;
+        if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)
+            return 0;
+        if (attachment_ && is_descriptor_refused(errno))
+            attachment_.reset();
+        else if (errno != EINTR)
+            return -1;
+    }
 }
 
 nanoseconds Peer::queued() const

@@ -74,6 +74,9 @@ public:
           max_in_flight_(std::max<nanoseconds>(max_queued / 2, std::chrono::milliseconds(100)))
     {}
 
+    /// Attaches a descriptor to the next byte that is sent. The peer owns its copy afterwards; this
+    /// one is closed.
+    void attach(UniqueFd descriptor) { attachment_ = std::move(descriptor); }
     /// Never blocks. Writes as much as allowed and queues the rest; if too much is queued, drops
     /// the oldest frame that is not partly written. Returns false if the connection is broken.
     bool send(OutgoingMessage &message, WallTime now);
@@ -116,6 +119,9 @@ private:
     /// Passes the message to the kernel, unless that holds too much already. Counts the bytes that
     /// the kernel accepted.
     WriteResult write(const PendingWrite &pending, WallTime now);
+    /// Returns the bytes that the kernel accepted, 0 if it can accept none now, -1 for a broken
+    /// connection.
+    ssize_t send_some(std::span<iovec> parts);
     /// Whether this frame must wait while `in_flight` is unread in the kernel.
     [[nodiscard]] bool must_wait(nanoseconds in_flight, nanoseconds frame) const;
     /// Queues a message of which `written` bytes are sent already. Returns false if too many
@@ -127,6 +133,7 @@ private:
     void note_queued(nanoseconds in_flight);
 
     UniqueFd connection_;
+    UniqueFd attachment_; // not sent yet
     nanoseconds max_queued_;
     nanoseconds max_in_flight_; // of that, in the kernel
     bool is_finishing_ = false; // nothing follows the queue

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/ipc/send/peer_table.h"
 
+#include "core/ipc/send/combined_request.h"
+
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace jkvm {
 
@@ -24,24 +27,6 @@ void add_final_counters(SenderStats &stats, const Peer &peer)
 {
     add_counters(stats, peer);
     stats.dropped_disconnected += peer.queued_frames();
-}
-
-nanoseconds frame_duration(const wire::StreamConfig &stream)
-{
-    return nanoseconds(std::chrono::seconds(stream.frame_size)) / stream.sample_rate;
-}
-
-/// Merges two requests field by field: there is one encoder for all peers, so each peer gets the
-/// settings of the one that needs the lowest cost.
-wire::EncoderConfig cheapest(wire::EncoderConfig config, const wire::EncoderConfig &other)
-{
-    if (frame_duration(other.stream) > frame_duration(config.stream))
-        config.stream = other.stream;
-    config.bitrate = std::min(config.bitrate, other.bitrate);
-    config.complexity = std::min(config.complexity, other.complexity);
-    config.bandwidth = std::min(config.bandwidth, other.bandwidth);
-    config.dtx |= other.dtx;
-    return config;
 }
 
 RemovalReason removal_reason_of(wire::CloseReason reason)
@@ -69,10 +54,11 @@ bool PeerTable::add(const PeerInfo &info, UniqueFd connection, BufferSizes buffe
                                               .peer = Peer(std::move(connection), max_queue_time_),
                                               .buffers = buffers,
                                               .dialogue = PeerDialogue(format_),
-                                              .encoder_request = {},
-                                              .close_reason = {},
                                               .last_progress = monotonic_now()})
                       .first->second;
+    entry.side_channel.open(poll_, info.id | side_channel_token, entry.peer);
+    on_source_changed();
+    entry.side_channel.send_state(poll_, source_);
     announce_stream(entry);
     send_held(entry);
     return true;
@@ -117,9 +103,11 @@ void PeerTable::remove(const Removal &removal)
     if (removal.reason == RemovalReason::replaced && is_own_decision && !peer.is_waiting())
         send_close_reason(peer.fd(), format_, wire::CloseReason::replaced);
     // A forked child may hold a copy of the descriptor, so closing alone has no effect on either.
+    found->second.side_channel.close(poll_);
     poll_.remove(peer.fd());
     ::shutdown(peer.fd(), SHUT_RDWR);
     peers_.erase(found);
+    on_source_changed();
 }
 
 std::vector<PeerInfo> PeerTable::infos() const
@@ -173,8 +161,33 @@ void PeerTable::announce_stream(Entry &entry)
     update_poll(entry);
 }
 
+void PeerTable::set_source_state(const wire::SourceState &state)
+{
+    source_.state = state;
+    on_source_changed();
+}
+
+void PeerTable::on_source_changed()
+{
+    source_.state.listeners = static_cast<std::uint32_t>(peers_.size());
+    ++source_.version;
+}
+
+void PeerTable::report_source_state(MonotonicTime now)
+{
+    if (now < next_state_report_)
+        return;
+    for (auto &[id, entry] : peers_) {
+        if (!entry.side_channel.is_state_due(source_))
+            continue;
+        entry.side_channel.send_state(poll_, source_);
+        next_state_report_ = now + min_state_interval;
+    }
+}
+
 std::vector<PeerTable::Removal> PeerTable::service_peers(MonotonicTime now)
 {
+    report_source_state(now);
     std::vector<Removal> removals;
     for (auto &[id, entry] : peers_) {
         if (!entry.peer.flush(wall_now())) {
@@ -194,30 +207,42 @@ std::vector<PeerTable::Removal> PeerTable::service_peers(MonotonicTime now)
 std::optional<MonotonicTime> PeerTable::next_deadline(MonotonicTime now) const
 {
     std::optional<MonotonicTime> deadline;
+    const auto take_earlier = [&](MonotonicTime time) {
+        deadline = std::min(deadline.value_or(MonotonicTime::max()), time);
+    };
     for (const auto &[id, entry] : peers_) {
+        if (entry.side_channel.is_state_due(source_))
+            take_earlier(next_state_report_);
         const auto wait = entry.peer.waits_for();
-        if (wait == Peer::Wait::nothing)
-            continue;
-        const auto next =
-            wait == Peer::Wait::reader ? now + read_poll_interval : entry.last_progress + max_stall;
-        deadline = std::min(deadline.value_or(MonotonicTime::max()), next);
+        if (wait != Peer::Wait::nothing)
+            take_earlier(wait == Peer::Wait::reader ? now + read_poll_interval
+                                                    : entry.last_progress + max_stall);
     }
     return deadline;
 }
 
-std::optional<PeerTable::EventResult> PeerTable::on_event(std::uint64_t id, std::uint32_t events)
+std::optional<PeerTable::EventResult> PeerTable::on_event(std::uint64_t token, std::uint32_t events)
 {
-    const auto found = peers_.find(id);
+    const auto found = peers_.find(token & ~side_channel_token);
     if (found == peers_.end())
         return std::nullopt;
-    auto &entry = found->second;
+    const bool is_of_side_channel = (token & side_channel_token) != 0;
+    return is_of_side_channel ? on_side_channel_event(found->second, events)
+                              : on_connection_event(found->second, events);
+}
+
+PeerTable::EventResult PeerTable::on_connection_event(Entry &entry, std::uint32_t events)
+{
     EventResult result;
     auto &read = result.read;
     if ((events & EPOLLIN) != 0)
         read = entry.dialogue.receive(entry.peer);
-    if (read.encoder_request || read.has_withdrawn_request)
-        entry.encoder_request = read.encoder_request;
-    result.has_new_request = read.encoder_request && may_steer(entry.info);
+    if ((read.encoder_request || read.has_withdrawn_request) && !entry.has_used_side_channel) {
+        entry.encoder_request.reset();
+        if (read.encoder_request)
+            entry.encoder_request = wire::SettingsRequest{.config = read.encoder_request->fields()};
+        result.has_new_request = read.encoder_request && may_steer(entry.info);
+    }
     if (read.close_reason)
         entry.close_reason = read.close_reason;
     entry.has_stopped |= read.has_stopped;
@@ -238,18 +263,41 @@ std::optional<PeerTable::EventResult> PeerTable::on_event(std::uint64_t id, std:
     return result;
 }
 
+PeerTable::EventResult PeerTable::on_side_channel_event(Entry &entry, std::uint32_t events)
+{
+    EventResult result;
+    auto &channel = entry.side_channel;
+    const auto read = channel.receive();
+    if (read.request) {
+        result.has_new_request = !read.request->is_empty() && may_steer(entry.info);
+        entry.has_used_side_channel = true;
+        entry.encoder_request.reset();
+        if (!read.request->is_empty())
+            entry.encoder_request = read.request;
+    }
+    if (read.is_closed) {
+        channel.close(poll_);
+        if (std::exchange(entry.has_used_side_channel, false))
+            entry.encoder_request.reset();
+    } else if ((events & EPOLLOUT) != 0) {
+        channel.on_writable(poll_, source_);
+    }
+    return result;
+}
+
 bool PeerTable::may_steer(const PeerInfo &peer) const
 {
     return steering_uids_.empty() ||
            std::ranges::find(steering_uids_, peer.uid) != steering_uids_.end();
 }
 
-std::optional<wire::EncoderConfig> PeerTable::encoder_request() const
+std::optional<wire::SettingsRequest> PeerTable::encoder_request() const
 {
-    std::optional<wire::EncoderConfig> request;
+    std::optional<wire::SettingsRequest> request;
     for (const auto &[id, entry] : peers_) {
         if (entry.encoder_request && may_steer(entry.info))
-            request = request ? cheapest(*request, *entry.encoder_request) : *entry.encoder_request;
+            request = request ? combine_requests(*request, *entry.encoder_request)
+                              : *entry.encoder_request;
     }
     return request;
 }
@@ -289,7 +337,7 @@ SenderStats PeerTable::stats() const
         add_counters(stats, peer);
         stats.peers.push_back({entry.info, peer.counters(), peer.queued(), peer.queued_frames(),
                                entry.buffers, send_buffer_used(peer.fd()), entry.encoder_request,
-                               may_steer(entry.info)});
+                               may_steer(entry.info), entry.side_channel.is_open()});
     }
     stats.encoder_request = encoder_request();
     return stats;

@@ -6,6 +6,7 @@
 #include "core/ipc/send/frame_hold.h"
 #include "core/ipc/send/peer.h"
 #include "core/ipc/send/peer_dialogue.h"
+#include "core/ipc/send/peer_side_channel.h"
 #include "core/ipc/socket/connection.h"
 #include "core/stats/latency_monitor.h"
 
@@ -31,9 +32,10 @@ struct PeerStats {
     nanoseconds queued{0};
     std::size_t queued_frames = 0;
     BufferSizes buffers;
-    int send_buffer_used = 0;                           ///< bytes, as the kernel counts them
-    std::optional<wire::EncoderConfig> encoder_request; ///< until it is withdrawn
-    bool may_steer = true;                              ///< whether its encoder request counts
+    int send_buffer_used = 0;                             ///< bytes, as the kernel counts them
+    std::optional<wire::SettingsRequest> encoder_request; ///< until it is withdrawn
+    bool may_steer = true;                                ///< whether its encoder request counts
+    bool has_side_channel = false;
 };
 
 /// Every counter only grows while the sender lives.
@@ -54,17 +56,20 @@ struct SenderStats {
     LatencyMonitor latency;                 ///< from capture of the first sample to send()
     LatencyHistogram delivery;              ///< from capture to the kernel, over all peers
     std::vector<PeerStats> peers;           ///< connected now
-    std::optional<wire::EncoderConfig> encoder_request; ///< of all peers, combined
+    std::optional<wire::SettingsRequest> encoder_request; ///< of all peers, combined
 };
 
 /// Not thread-safe: FrameSender guards it. The poll outlives it; its token for a peer is the peer's
-/// id, which starts at 1.
+/// id, which starts at 1, and for a peer's side channel the same with the bit side_channel_token.
 class PeerTable {
 public:
     /// A peer that lost this many frames in a row is too slow.
     static constexpr unsigned max_dropped_in_a_row = 50;
     /// A peer that read nothing for this long, while messages are queued for it, is too slow.
     static constexpr nanoseconds max_stall = std::chrono::seconds(2);
+    /// Minimum interval between reports of the source's state to all peers.
+    static constexpr nanoseconds min_state_interval = std::chrono::milliseconds(20);
+    static constexpr std::uint64_t side_channel_token = std::uint64_t{1} << 62;
 
     /// `hold_time`: duration of the frames that are held while no peer is connected, for the next
     /// one; 0 = none. `steering_uids`: users of the peers whose encoder requests count; empty =
@@ -102,9 +107,13 @@ public:
     /// On the microphone path: announces the format of the stream, now and to each peer that is
     /// added later.
     void set_stream(const wire::StreamConfig &stream);
+    /// Sets the state of the source that peers with a side channel are told: a peer that is added,
+    /// at once, the others by service_peers(). The number of listeners is filled in.
+    void set_source_state(const wire::SourceState &state);
 
-    /// Continues the writes that the kernel can accept now. Returns the peers that have to be
-    /// removed because their connection is broken or they are too slow.
+    /// Continues the writes that the kernel can accept now, and reports a change of the source's
+    /// state. Returns the peers that have to be removed because their connection is broken or they
+    /// are too slow.
     std::vector<Removal> service_peers(MonotonicTime now);
     /// When service_peers() has to run again without an event; nothing if it need not.
     [[nodiscard]] std::optional<MonotonicTime> next_deadline(MonotonicTime now) const;
@@ -115,11 +124,11 @@ public:
         std::optional<Removal> removal; ///< the peer has to be removed
     };
     /// Handles an event of the poll; nothing for a peer that was removed meanwhile.
-    std::optional<EventResult> on_event(std::uint64_t id, std::uint32_t events);
+    std::optional<EventResult> on_event(std::uint64_t token, std::uint32_t events);
 
-    /// The settings that satisfy the requests of all peers that may steer: the lowest cost in each
-    /// field. Nothing if none of them requests anything.
-    [[nodiscard]] std::optional<wire::EncoderConfig> encoder_request() const;
+    /// The settings that satisfy the requests of all peers that may steer (combine_requests).
+    /// Nothing if none of them requests anything.
+    [[nodiscard]] std::optional<wire::SettingsRequest> encoder_request() const;
 
     /// Writes the queued messages, followed by a Stop on the microphone path. Blocks until
     /// `deadline` at most.
@@ -137,14 +146,21 @@ private:
         Peer peer;
         BufferSizes buffers;
         PeerDialogue dialogue;
-        std::optional<wire::EncoderConfig> encoder_request; // until it is withdrawn
-        std::optional<wire::CloseReason> close_reason;      // that the peer sent
+        PeerSideChannel side_channel = {};
+        std::optional<wire::SettingsRequest> encoder_request = {}; // until it is withdrawn
+        // Requests on the connection itself are ignored: they may be older.
+        bool has_used_side_channel = false;
+        std::optional<wire::CloseReason> close_reason = {}; // that the peer sent
         bool has_stopped = false;                           // it sent a Stop
         bool is_writable_awaited = false;
         std::uint64_t last_bytes = 0;     // sent when the kernel last accepted data ...
         MonotonicTime last_progress = {}; // ... and when that was, or when nothing was queued
     };
 
+    EventResult on_connection_event(Entry &entry, std::uint32_t events);
+    EventResult on_side_channel_event(Entry &entry, std::uint32_t events);
+    void on_source_changed();
+    void report_source_state(MonotonicTime now);
     [[nodiscard]] bool may_steer(const PeerInfo &peer) const;
     bool is_microphone() const { return format_.direction == wire::Direction::microphone; }
     static bool is_too_slow(const Entry &entry, MonotonicTime now);
@@ -163,6 +179,8 @@ private:
     std::optional<wire::StreamConfig> stream_;
     FrameHold held_;
     std::vector<uid_t> steering_uids_;
+    PeerSideChannel::VersionedState source_;
+    MonotonicTime next_state_report_{};
     SenderStats stats_; // without `peers`, which is made on demand
 };
 

@@ -671,14 +671,14 @@ TEST_F(FrameReceiverTest, CountsEachRequestThatTheDialectCannotCarry)
     connect();
     next_message();
     EXPECT_EQ(receiver_->unsupported_requests(), 0u);
-    control_.request_encoder({.bitrate = 32000});
+    control_.request_settings({.config = {.bitrate = 32000}});
     next_message();
     next_message();
     EXPECT_EQ(receiver_->unsupported_requests(), 1u);
-    control_.request_encoder({.bitrate = 64000});
+    control_.request_settings({.config = {.bitrate = 64000}});
     next_message();
     EXPECT_EQ(receiver_->unsupported_requests(), 2u);
-    control_.withdraw_request({});
+    control_.request_settings({});
     next_message();
     EXPECT_EQ(receiver_->unsupported_requests(), 2u);
 }

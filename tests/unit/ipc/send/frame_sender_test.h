@@ -37,15 +37,16 @@ public:
               removal.replaced_by ? removal.replaced_by->pid : 0});
     }
     void on_peer_unreachable(const Error &error) override { note({0, {}, error.detail}); }
-    void on_encoder_request(const std::optional<wire::EncoderConfig> &config) override
+    void on_encoder_request(const std::optional<wire::SettingsRequest> &request) override
     {
         {
             const std::lock_guard lock(mutex_);
-            last_request_ = config;
+            last_request_ = request;
         }
-        note({0, {}, config ? "bitrate " + std::to_string(config->bitrate) : "withdrawn"});
+        const auto bitrate = request ? request->config.bitrate.value_or(0) : 0;
+        note({0, {}, request ? "bitrate " + std::to_string(bitrate) : "withdrawn"});
     }
-    std::optional<wire::EncoderConfig> last_request()
+    std::optional<wire::SettingsRequest> last_request()
     {
         const std::lock_guard lock(mutex_);
         return last_request_;
@@ -71,7 +72,7 @@ private:
     std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<Event> events_;
-    std::optional<wire::EncoderConfig> last_request_;
+    std::optional<wire::SettingsRequest> last_request_;
 };
 
 class FrameSenderTest : public ::testing::Test {

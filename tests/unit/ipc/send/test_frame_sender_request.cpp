@@ -93,12 +93,12 @@ TEST_F(FrameSenderRequest, HasTheLongestFrameAndTheMinimumOfTheOtherFields)
     send_control(second, 2,
                  wire::EncoderConfig{.bitrate = 32000, .complexity = 4, .dtx = true}.encode());
     EXPECT_EQ(next_detail(), "bitrate 32000");
-    const auto config = observer_.last_request();
-    ASSERT_TRUE(config);
-    EXPECT_EQ(config->stream.sample_rate, 24000u);
-    EXPECT_EQ(config->stream.frame_size, 960u); // 40 ms
-    EXPECT_EQ(config->complexity, 1u);
-    EXPECT_TRUE(config->dtx);
+    const auto request = observer_.last_request();
+    ASSERT_TRUE(request);
+    EXPECT_EQ(request->config.sample_rate, 24000u);
+    EXPECT_EQ(request->config.frame_size, 960u); // 40 ms
+    EXPECT_EQ(request->config.complexity, 1u);
+    EXPECT_EQ(request->config.dtx, true);
 }
 
 TEST_F(FrameSenderRequest, IsPartOfTheStatistics)
@@ -112,10 +112,10 @@ TEST_F(FrameSenderRequest, IsPartOfTheStatistics)
     request(second, 64000);
     EXPECT_EQ(next_detail(), "bitrate 48000");
     const auto stats = sender_->stats();
-    EXPECT_EQ(stats.encoder_request.value().bitrate, 48000u);
+    EXPECT_EQ(stats.encoder_request.value().config.bitrate, 48000u);
     ASSERT_EQ(stats.peers.size(), 2u);
-    EXPECT_EQ(stats.peers[0].encoder_request.value().bitrate, 48000u);
-    EXPECT_EQ(stats.peers[1].encoder_request.value().bitrate, 64000u);
+    EXPECT_EQ(stats.peers[0].encoder_request.value().config.bitrate, 48000u);
+    EXPECT_EQ(stats.peers[1].encoder_request.value().config.bitrate, 64000u);
 }
 
 TEST_F(FrameSenderRequest, IsIgnoredIfItsUserMayNotSteer)

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "core/ipc/send/peer.h"
 
+#include "support/descriptors.h"
 #include "support/raw_socket.h"
+#include "unit/ipc/interposed_calls.h"
 
 #include <gtest/gtest.h>
 
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -234,6 +237,49 @@ TEST_F(PeerTest, ReportsAReaderThatClosed)
     EXPECT_FALSE(send(2));
     EXPECT_EQ(peer_->counters().frames, 0u);
     EXPECT_EQ(peer_->counters().undeliverable, 2u);
+}
+
+TEST_F(PeerTest, SendsAnAttachedDescriptorOnce)
+{
+    const auto before = testing::count_descriptors();
+    peer_->attach(UniqueFd(::eventfd(0, EFD_CLOEXEC)));
+    EXPECT_EQ(testing::count_descriptors(), before + 1);
+    ASSERT_TRUE(send(0));
+    ASSERT_TRUE(send(1));
+    EXPECT_EQ(testing::count_descriptors(), before) << "the kernel holds the only one";
+    EXPECT_EQ(testing::receive_descriptors(reader_.get(), 1017).descriptors.size(), 1u);
+    EXPECT_TRUE(testing::receive_descriptors(reader_.get(), 1017).descriptors.empty());
+}
+
+TEST_F(PeerTest, SendsAnAttachedDescriptorWithTheFirstPartOfAMessage)
+{
+    peer_->attach(UniqueFd(::eventfd(0, EFD_CLOEXEC)));
+    testing::limit_of_next_sendmsg = 5;
+    ASSERT_TRUE(send(7));
+    EXPECT_TRUE(peer_->is_waiting());
+    auto first = testing::receive_descriptors(reader_.get(), 5);
+    EXPECT_EQ(first.bytes.size(), 5u);
+    EXPECT_EQ(first.descriptors.size(), 1u);
+    ASSERT_TRUE(peer_->flush(now_));
+    EXPECT_FALSE(peer_->is_waiting());
+    auto rest = testing::receive_descriptors(reader_.get(), 1012);
+    EXPECT_EQ(rest.bytes.size(), 1012u);
+    EXPECT_TRUE(rest.descriptors.empty());
+}
+
+TEST_F(PeerTest, KeepsAnAttachedDescriptorUntilTheKernelAcceptsAByte)
+{
+    // The socket is full before the peer sends its first message.
+    const std::vector<std::uint8_t> filling(1000);
+    while (::send(peer_->fd(), filling.data(), filling.size(), MSG_DONTWAIT) > 0) {
+    }
+    peer_->attach(UniqueFd(::eventfd(0, EFD_CLOEXEC)));
+    ASSERT_TRUE(send(7));
+    EXPECT_EQ(peer_->counters().bytes, 0u);
+    while (::recv(reader_.get(), payload_.data(), payload_.size(), MSG_DONTWAIT) > 0) {
+    }
+    ASSERT_TRUE(peer_->flush(now_));
+    EXPECT_EQ(testing::receive_descriptors(reader_.get(), 1017).descriptors.size(), 1u);
 }
 
 } // namespace

@@ -41,8 +41,8 @@ protected:
     }
     [[nodiscard]] std::optional<std::uint32_t> combined_bitrate() const
     {
-        const auto config = table_->encoder_request();
-        return config ? std::optional(config->bitrate) : std::nullopt;
+        const auto combined = table_->encoder_request();
+        return combined ? combined->config.bitrate : std::nullopt;
     }
 
     EventPoll poll_;
@@ -77,7 +77,7 @@ TEST_F(PeerTableTest, CombinesOnlyTheRequestsOfTheSteeringUsers)
     ASSERT_EQ(peers.size(), 3u);
     EXPECT_TRUE(peers[0].may_steer);
     EXPECT_FALSE(peers[1].may_steer);
-    EXPECT_EQ(peers[1].encoder_request.value().bitrate, 24000u);
+    EXPECT_EQ(peers[1].encoder_request.value().config.bitrate, 24000u);
 }
 
 } // namespace
