@@ -93,8 +93,11 @@ void AdaptiveQueueSrcPad::on_latency(GstEvent *event)
 void AdaptiveQueueSrcPad::run()
 {
     PendingSignals pending;
+    if (follows_load_)
+        (void)context_.load->measure();
     {
         auto state = context_.state.lock();
+        follows_load_ = state->settings.playout.policy == PolicyKind::weighted;
         if (state->flow == GST_FLOW_OK)
             step(state, pending);
         if (state->flow != GST_FLOW_OK)

@@ -48,6 +48,7 @@ private:
 
     QueueContext &context_;
     QueueReports reports_;
+    bool follows_load_ = false; // the policy, of the machine; used by the task
 };
 
 } // namespace jkvm

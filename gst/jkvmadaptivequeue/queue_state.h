@@ -121,7 +121,7 @@ struct QueueContext {
     GstPad *const src;
     /// Must be called without a lock.
     void (*const emit)(GstElement *element, QueueSignal signal);
-    /// Must be sampled without a lock, because it reads files.
+    /// Must be measured without a lock, because that reads files.
     LoadGauge *const load;
     mutable Guarded<QueueState> state; // mutable like a mutex: reading it locks it
 };

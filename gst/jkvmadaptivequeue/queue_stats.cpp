@@ -10,7 +10,7 @@ namespace jkvm {
 
 QueueStats collect_stats(const QueueContext &context)
 {
-    const auto load = context.load->sample();
+    const auto load = context.load->measure();
     const auto access = context.state.lock();
     auto &state = *access;
     const auto &optimizer = state.encoder_load.optimizer();

@@ -101,7 +101,7 @@ void LoadGauge::restart()
     (void)reading->load->sample();
 }
 
-std::optional<LoadSample> LoadGauge::sample(MonotonicTime now)
+std::optional<LoadSample> LoadGauge::measure(MonotonicTime now)
 {
     auto reading = reading_.lock();
     if (reading->last && now - reading->time < interval)

@@ -55,8 +55,8 @@ private:
     std::optional<Counters> last_;
 };
 
-/// Shares the measurements of a SystemLoad between the reader of statistics and the weighted
-/// policy, whatever reads first. Thread-safe.
+/// Separates measurements, which read files, from their use by the weighted policy, which holds the
+/// queue's mutex. Thread-safe.
 class LoadGauge final : public SystemLoad {
 public:
     /// Minimum interval between two measurements. A shorter one is too coarse, because the kernel
@@ -68,10 +68,11 @@ public:
 
     /// Starts a measurement of the processor load.
     void restart();
-    /// The load since the previous measurement; the same as that if it is more recent than
+    /// The load since the previous measurement; the result of that one if it is more recent than
     /// `interval`.
-    std::optional<LoadSample> sample() override { return sample(monotonic_now()); }
-    std::optional<LoadSample> sample(MonotonicTime now);
+    std::optional<LoadSample> measure(MonotonicTime now = monotonic_now());
+    /// The result of the last measurement.
+    std::optional<LoadSample> sample() override { return reading_.lock()->last; }
 
 private:
     struct Reading {

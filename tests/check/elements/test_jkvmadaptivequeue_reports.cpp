@@ -29,6 +29,24 @@ TEST_F(JkvmAdaptiveQueueReports, ReportsTheLoadOfTheMachineWithEveryPolicy)
     }
 }
 
+TEST_F(JkvmAdaptiveQueueReports, LoadOfTheMachineReachesTheWeightedPolicy)
+{
+    gst_util_set_object_arg(G_OBJECT(queue_.element()), "policy", "weighted");
+    queue_.set("stats-interval", 0);
+    queue_.play();
+    // Until the processor's counters have advanced, and for several steps of the policy.
+    const auto end = monotonic_now() + 200ms;
+    for (auto now = nanoseconds(1s); now < 3s || monotonic_now() < end; now += frame) {
+        queue_.push_at(now, now - 30ms);
+        queue_.await_rest();
+    }
+    // The statistics measure the load as well, so they are read only once.
+    gdouble latency = 0; // of the last step, which required the load
+    gst_structure_get_double(testing::stats_of(queue_.element()).get(), "average_latency_ms",
+                             &latency);
+    EXPECT_NEAR(latency, 30, 1);
+}
+
 TEST_F(JkvmAdaptiveQueueReports, PostsAMessageWhenTheAverageLatencyCrossesAThreshold)
 {
     const auto bus = GstRef<GstBus>::adopt(gst_bus_new());

@@ -56,21 +56,23 @@ TEST_F(ProcSystemLoadTest, ProcessorLoadIsSinceThePreviousCall)
     EXPECT_NEAR(load.sample()->cpu_percent, 100, 1e-9);
 }
 
-TEST_F(ProcSystemLoadTest, GaugeSharesAMeasurementBetweenReaders)
+TEST_F(ProcSystemLoadTest, GaugeMeasuresOncePerInterval)
 {
     set_machine(100, 5000, 5000);
     ProcSystemLoad load(root());
     LoadGauge gauge(load);
     gauge.restart();
     MonotonicTime now{1s};
-    EXPECT_FALSE(gauge.sample(now));
+    EXPECT_FALSE(gauge.measure(now));
     set_machine(101, 5060, 5140);
     now += 10ms;
-    ASSERT_TRUE(gauge.sample(now)); // the first one, as early as possible
-    EXPECT_NEAR(gauge.sample(now)->cpu_percent, 30, 1e-9);
+    ASSERT_TRUE(gauge.measure(now)); // the first one, as early as possible
+    EXPECT_NEAR(gauge.measure(now)->cpu_percent, 30, 1e-9);
     set_machine(102, 5260, 5140);
-    EXPECT_NEAR(gauge.sample(now + LoadGauge::interval - 1ns)->cpu_percent, 30, 1e-9);
-    EXPECT_NEAR(gauge.sample(now + LoadGauge::interval)->cpu_percent, 100, 1e-9);
+    EXPECT_NEAR(gauge.measure(now + LoadGauge::interval - 1ns)->cpu_percent, 30, 1e-9);
+    EXPECT_NEAR(gauge.sample()->cpu_percent, 30, 1e-9);
+    EXPECT_NEAR(gauge.measure(now + LoadGauge::interval)->cpu_percent, 100, 1e-9);
+    EXPECT_NEAR(gauge.sample()->cpu_percent, 100, 1e-9);
 }
 
 TEST_F(ProcSystemLoadTest, GaugeKeepsItsValueIfTheLoadCannotBeRead)
@@ -80,9 +82,9 @@ TEST_F(ProcSystemLoadTest, GaugeKeepsItsValueIfTheLoadCannotBeRead)
     LoadGauge gauge(load);
     gauge.restart();
     set_machine(101, 5060, 5140);
-    EXPECT_NEAR(gauge.sample(MonotonicTime(1s))->cpu_percent, 30, 1e-9);
+    EXPECT_NEAR(gauge.measure(MonotonicTime(1s))->cpu_percent, 30, 1e-9);
     std::filesystem::remove(root() + "/proc/stat");
-    EXPECT_NEAR(gauge.sample(MonotonicTime(2s))->cpu_percent, 30, 1e-9);
+    EXPECT_NEAR(gauge.measure(MonotonicTime(2s))->cpu_percent, 30, 1e-9);
 }
 
 TEST_F(ProcSystemLoadTest, MemoryLoadExcludesAvailableMemory)
