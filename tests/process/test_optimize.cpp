@@ -22,7 +22,7 @@ public:
     explicit Sender(const std::string &path)
         : program_(testing::gst_launch(
               "-m jkvmaudiosrc quality=high stats-interval=50 device=" + pcm_.device() +
-              " ! jkvmipcsink stats-interval=0 dialect=v2 socket-path=" + path))
+              " ! jkvmipcsink stats-interval=0 socket-path=" + path))
     {}
 
     /// Polls the encoder's bitrate (bit/s) until the predicate accepts it. Returns false on a
@@ -56,7 +56,7 @@ private:
 class Receiver {
 public:
     explicit Receiver(const std::string &path)
-        : pipeline_("jkvmipcsrc dialect=v2 socket-path=" + path +
+        : pipeline_("jkvmipcsrc socket-path=" + path +
                     " ! queue name=hold max-size-time=0 max-size-bytes=0 max-size-buffers=0 "
                     "! jkvmadaptivequeue name=queue optimize=true optimize-interval=100 "
                     "optimize-cool-down=200 stats-interval=20 ! fakesink sync=false")
@@ -135,9 +135,10 @@ TEST(RequestedSettings, ApplyWhileTheReceiverRuns)
     };
     ASSERT_TRUE(sender.wait_for_bitrate(is(192000)));
     {
-        testing::Program receiver(testing::gst_launch(
-            "jkvmipcsrc dialect=v2 quality=low socket-path=" + path + " ! fakesink"));
+        testing::Program receiver(
+            testing::gst_launch("-m jkvmipcsrc quality=low socket-path=" + path + " ! fakesink"));
         EXPECT_TRUE(sender.wait_for_bitrate(is(32000)));
+        EXPECT_TRUE(receiver.wait_for_output("decided-by=(string)request")) << "in jkvm-source";
     }
     EXPECT_TRUE(sender.wait_for_bitrate(is(192000)));
 }

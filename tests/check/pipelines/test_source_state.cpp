@@ -108,5 +108,28 @@ TEST_P(SourceStatePath, IsInTheStatisticsAndDownstreamOfTheReceiver)
         gst_structure_has_field(testing::stats_of(receiving_.element("src")).get(), "source"));
 }
 
+TEST_P(SourceStatePath, CrossesTwoSocketsAsRequestsDo)
+{
+    const auto second_path = directory_.file("b.sock");
+    Pipeline relay("jkvmipcsrc stats-interval=100 socket-path=" + path_ +
+                   " ! jkvmipcsink socket-path=" + second_path);
+    Pipeline far("jkvmipcsrc bitrate=32000 socket-path=" + second_path + " ! fakesink");
+    sending_.play();
+    describe({.device_state = "run"});
+    relay.play();
+    far.play();
+    auto state = next_state(far);
+    while (state.find("device-state=(string)run") == std::string::npos && !HasFailure())
+        state = next_state(far);
+    EXPECT_NE(state.find("listeners=(uint)1"), std::string::npos) << state;
+    // The request arrives with the relay's connection, at the latest with its next statistics.
+    const auto has_request = [&] {
+        return gst_structure_has_field(testing::stats_of(sending_.element("sink")).get(),
+                                       "encoder-request") != FALSE;
+    };
+    while (!has_request() && !HasFailure())
+        relay.wait_for(GST_MESSAGE_ANY);
+}
+
 } // namespace
 } // namespace jkvm
