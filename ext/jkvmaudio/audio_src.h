@@ -64,6 +64,7 @@ private:
     // audio_src_streaming.cpp
     CaptureEngine::Moment now() override;
     void on_device_changed(const DeviceReport &report) override;
+    void on_device_refused(const DeviceReport &report) override;
     void on_latency_changed() override;
     void on_overrun(nanoseconds lost) override;
     void on_ring_grown(nanoseconds buffer_time) override;
@@ -88,6 +89,7 @@ private:
     void post_stats_if_due();
     /// Describes this element to those downstream, if something has changed.
     void push_state();
+    void post_device(const char *reason, const DeviceReport &report);
     void log_loss(nanoseconds lost);
 
     // audio_src.cpp

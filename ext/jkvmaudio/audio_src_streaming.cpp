@@ -33,6 +33,21 @@ CaptureEngine::Moment AudioSrc::now()
     return {running, monotonic};
 }
 
+void AudioSrc::post_device(const char *reason, const DeviceReport &report)
+{
+    devices_.post(reason, Fields()
+                              .set("state", std::string(name_of(report.state)))
+                              .set("device", report.device)
+                              .set("detail", report.detail));
+}
+
+void AudioSrc::on_device_refused(const DeviceReport &report)
+{
+    post_device(name_of(report.trouble), report);
+    GST_WARNING_OBJECT(element_, "could not switch to %s (%s): %s", report.device.c_str(),
+                       name_of(report.trouble), report.detail.c_str());
+}
+
 void AudioSrc::on_device_changed(const DeviceReport &report)
 {
     stats_.lock()->device = engine_->device();
@@ -41,13 +56,7 @@ void AudioSrc::on_device_changed(const DeviceReport &report)
         return; // not known to work yet
     const bool runs = report.state == DeviceState::run;
     const bool is_released = report.state == DeviceState::released;
-    devices_.post(runs          ? "running"
-                  : is_released ? "released"
-                                : name_of(report.trouble),
-                  Fields()
-                      .set("state", std::string(name_of(report.state)))
-                      .set("device", report.device)
-                      .set("detail", report.detail));
+    post_device(runs ? "running" : is_released ? "released" : name_of(report.trouble), report);
     if (runs)
         GST_INFO_OBJECT(element_, "capturing from %s", report.device.c_str());
     else if (is_released)
@@ -123,8 +132,11 @@ void AudioSrc::on_device_position(nanoseconds position, MonotonicTime captured)
 bool AudioSrc::apply_settings()
 {
     coder_->set_gain(gain_);
-    if (devices_changed_.exchange(false))
-        engine_->set_devices(split_device_list(settings_.lock()->device.device));
+    if (devices_changed_.exchange(false)) {
+        // Not locked meanwhile: the engine's reports are posted, and on_message() locks them.
+        auto devices = split_device_list(settings_.snapshot().device.device);
+        engine_->set_devices(std::move(devices));
+    }
     if (!codec_changed_.exchange(false))
         return true;
     const auto settings = codec_.lock()->effective();

@@ -77,8 +77,11 @@
  * within half a second of a device. `on-device-lost` selects an error or EOS instead. The message
  * jkvm-device, described below, has the reason.
  *
- * If `device` is changed while the element runs, the open device is closed, unless it is the first one
- * of the new list, and the new devices are opened. Silence fills the gap.
+ * If `device` is changed while a device runs, the first device of the new list that can be opened is started
+ * beside it, and replaces it once it has delivered audio: the timestamps continue, without a gap, silence or
+ * DISCONT. A device that cannot be opened, or delivers nothing within 1 s, leaves the old one running; jkvm-device
+ * has the reason, and state is run. If both are on one card that cannot be opened twice, the old one is closed
+ * first, and silence fills the gap.
  *
  * A device that does not offer 48 kHz, the requested channels or 16-bit samples is opened in its
  * nearest format (8 to 192 kHz; S16_LE, S32_LE, S24_3LE, S24_LE; any number of channels), and its

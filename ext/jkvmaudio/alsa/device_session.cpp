@@ -4,14 +4,13 @@
 #include "alsa/alsa_log.h"
 #include "alsa/sound_cards.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
 #define GST_CAT_DEFAULT alsa_debug_category()
 
 namespace jkvm {
-
-namespace {
 
 DeviceTrouble trouble_of(const Error &error)
 {
@@ -36,8 +35,6 @@ DeviceTrouble trouble_of(const Error &error)
         return DeviceTrouble::io_error;
     }
 }
-
-} // namespace
 
 DeviceSupervisor DeviceSession::make_supervisor()
 {
@@ -141,6 +138,20 @@ void DeviceSession::set_devices(std::vector<std::string> devices, MonotonicTime 
     // The state of the old device says nothing about the new ones.
     supervisor_ = make_supervisor();
     (void)open(now); // take_failure() has the error
+}
+
+std::span<const std::string> DeviceSession::preferred_devices() const
+{
+    const auto open = std::ranges::find(devices_, device_);
+    return std::span(devices_).first(static_cast<std::size_t>(open - devices_.begin()));
+}
+
+void DeviceSession::on_switched(std::string device, MonotonicTime now)
+{
+    device_ = std::move(device);
+    stage_ = Stage::open;
+    supervisor_ = make_supervisor();
+    on_opened(now);
 }
 
 void DeviceSession::release()

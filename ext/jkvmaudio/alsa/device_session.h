@@ -7,6 +7,7 @@
 #include "core/device/device_supervisor.h"
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ struct DeviceReport {
     std::string device; ///< open now, or the one that failed
     std::string detail; ///< ALSA's reason; empty while a device is open
 };
+
+/// Returns the trouble that an error from opening or using a device means.
+DeviceTrouble trouble_of(const Error &error);
 
 /// Serves capture and playback alike: the engine, which implements Stream, processes the samples.
 /// Thread-bound.
@@ -63,6 +67,13 @@ public:
     /// Replaces the list of devices. Unless the first one is open, closes the open device and tries
     /// the new ones.
     void set_devices(std::vector<std::string> devices, MonotonicTime now);
+    /// Replaces the list of devices. An open device stays open; the owner may open one of
+    /// preferred_devices() beside it and pass that to on_switched().
+    void replace_list(std::vector<std::string> devices) { devices_ = std::move(devices); }
+    /// The devices that come before the open one in the list, or all if it is not listed.
+    [[nodiscard]] std::span<const std::string> preferred_devices() const;
+    /// The stream now uses that device, which was started, instead of the open one.
+    void on_switched(std::string device, MonotonicTime now);
     /// Closes the device and reopens one with another configuration.
     void reopen(MonotonicTime now);
     /// Closes the device because it is not needed. No device is opened before reclaim().

@@ -37,6 +37,8 @@ void CaptureEngine::set_frame(std::size_t samples, nanoseconds look_ahead)
     const bool is_shorter = look_ahead < look_ahead_;
     frame_samples_ = samples;
     look_ahead_ = look_ahead;
+    if (switch_)
+        switch_->reader().set_frame(samples);
     if (!reader_)
         return;
     reader_->set_frame(samples);
@@ -61,6 +63,8 @@ CaptureEngine::Device CaptureEngine::device() const
 
 void CaptureEngine::restart()
 {
+    if (switch_)
+        finish_switch(monotonic_now());
     timeline_.reset();
     health_.restart();
     begin_ = std::max(host_.now().running, 0ns);
@@ -72,6 +76,8 @@ void CaptureEngine::restart()
 
 void CaptureEngine::pause()
 {
+    if (switch_)
+        finish_switch(monotonic_now());
     holds_frame_ = false;
     session_.pause();
 }
@@ -91,7 +97,7 @@ void CaptureEngine::reclaim_device()
 
 // --- the device ---
 
-Status CaptureEngine::open_stream(const std::string &pcm_name)
+Result<CaptureFrameReader> CaptureEngine::open_reader(const std::string &pcm_name) const
 {
     // A whole number of frames, so that none wraps around the end of the ring.
     const auto frames =
@@ -100,11 +106,24 @@ Status CaptureEngine::open_stream(const std::string &pcm_name)
                                             .channels = config_.channels,
                                             .period = config_.period,
                                             .buffer_time = frames * frame_time()});
+    if (reader)
+        reader->set_frame(frame_samples_);
+    return reader;
+}
+
+Status CaptureEngine::open_stream(const std::string &pcm_name)
+{
+    auto reader = open_reader(pcm_name);
     if (!reader)
         return reader.error();
     reader_ = std::move(*reader);
-    reader_->set_frame(frame_samples_);
     return Done{};
+}
+
+void CaptureEngine::close_stream()
+{
+    switch_.reset(); // the session opens the device again
+    reader_.reset();
 }
 
 void CaptureEngine::on_stream_opened()
@@ -186,6 +205,8 @@ CaptureEngine::Event CaptureEngine::next(const WaitControl &control)
     for (;;) {
         if (session_.has_failure())
             return Failure{session_.take_failure()};
+        if (switch_)
+            advance_switch(control);
         // While the device runs, the pipeline's clock is not needed before there is a frame.
         auto silence = MonotonicTime::max();
         bool is_silence_due = false;
@@ -251,8 +272,10 @@ bool CaptureEngine::check_health(nanoseconds position, nanoseconds captured)
 
 bool CaptureEngine::needs_alignment(nanoseconds captured) const
 {
+    // A frame that is late by less than the error of a measurement follows the last one; silence
+    // before it would be a gap.
     return timeline_.next() && progress_ != Progress::interrupted &&
-           (captured > *timeline_.next() ||
+           (captured > *timeline_.next() + CaptureTimeline::tolerance ||
             (*timeline_.next() - captured) * CaptureFrameReader::rate / 1s > 0);
 }
 

@@ -4,6 +4,7 @@
 
 #include "alsa/device_session.h"
 #include "capture/capture_frame_reader.h"
+#include "capture/device_switch.h"
 #include "core/device/capture_health.h"
 #include "core/device/ring_size.h"
 #include "core/timing/capture_timeline.h"
@@ -33,6 +34,8 @@ public:
     public:
         virtual Moment now() = 0;
         virtual void on_device_changed(const DeviceReport &report) = 0;
+        /// The device that set_devices() requested cannot be used; the running one stays in use.
+        virtual void on_device_refused(const DeviceReport &report) = 0;
         /// latency() may have changed.
         virtual void on_latency_changed() = 0;
         /// `lost`: duration of the lost samples.
@@ -89,11 +92,9 @@ public:
     /// Discards all captured audio and starts a new timeline. To be called before the first next()
     /// and after pause().
     void restart();
-    /// Replaces the list of devices; see DeviceSession::set_devices().
-    void set_devices(std::vector<std::string> devices)
-    {
-        session_.set_devices(std::move(devices), monotonic_now());
-    }
+    /// Replaces the list of devices. While a device runs, it is used until another one that comes
+    /// before it delivers audio, and indefinitely if none can be opened.
+    void set_devices(std::vector<std::string> devices);
     /// Closes the device because its audio is not needed. next() must not be called until
     /// reclaim_device(), which opens a device again; the timeline continues at that time.
     void release_device();
@@ -131,7 +132,7 @@ private:
     Status start_stream() override { return reader_->start(); }
     void stop_stream() override { reader_->stop(); }
     AlsaDevice::Resumed resume_stream() override { return reader_->resume(); }
-    void close_stream() override { reader_.reset(); }
+    void close_stream() override;
     void on_stream_opened() override;
     void on_device_changed(const DeviceReport &report) override { host_.on_device_changed(report); }
 
@@ -140,6 +141,13 @@ private:
     [[nodiscard]] nanoseconds frame_time() const;
     /// Running time at which the next frame of silence has to be output.
     [[nodiscard]] nanoseconds silence_due() const;
+    Result<CaptureFrameReader> open_reader(const std::string &pcm_name) const;
+    /// Starts one of the preferred devices beside the running one.
+    void start_switch();
+    /// Switches to the new device as soon as the running one has delivered all audio before it.
+    void advance_switch(const WaitControl &control);
+    void finish_switch(MonotonicTime now);
+    void refuse(DeviceTrouble trouble, const Error &error);
     CapturePcm::Outcome wait(const WaitControl &control, MonotonicTime deadline);
     /// Handles the outcome of wait(). Returns a frame if there is one to output.
     std::optional<Event> handle(CapturePcm::Outcome outcome);
@@ -165,6 +173,7 @@ private:
     CaptureHealth health_;
     RingSize ring_;
     std::optional<CaptureFrameReader> reader_; // while a device is open
+    std::optional<DeviceSwitch> switch_;       // while another device is about to replace it
     Progress progress_ = Progress::none;
     bool holds_frame_ = false; // of the reader, until release()
 

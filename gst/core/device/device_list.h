@@ -25,4 +25,7 @@ std::vector<std::string> split_device_list(std::string_view list);
 /// name of the card, else `device` itself.
 std::string pcm_name(const std::string &device, std::span<const SoundCard> cards);
 
+/// Whether two ALSA names such as "hw:0,0" and "plughw:CARD=PCH" are devices of one card.
+bool are_on_one_card(std::string_view a, std::string_view b, std::span<const SoundCard> cards);
+
 } // namespace jkvm

@@ -68,11 +68,11 @@ TEST_F(CaptureState, ReportsMuteAndChangedProperties)
 {
     open();
     set("mute", TRUE, "bitrate", 48000);
-    const auto changed =
-        wait_for([](const auto &state) { return state.muted == true && state.bitrate == 48000; });
+    const auto changed = wait_for(
+        [](const auto &state) { return state.muted.value_or(false) && state.bitrate == 48000; });
     EXPECT_EQ(changed.quality, "custom");
     set("mute", FALSE);
-    wait_for([](const auto &state) { return state.muted == false; });
+    wait_for([](const auto &state) { return !state.muted.value_or(true); });
 }
 
 TEST_F(CaptureState, TellsRequestsFromProperties)

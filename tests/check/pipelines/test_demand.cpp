@@ -240,6 +240,22 @@ TEST_F(DemandPath, DeviceMayChangeWhileItIsReleased)
     EXPECT_EQ(other.count_log("opened"), 1u);
 }
 
+TEST_F(DemandPath, DeviceMayChangeWhileAClientListens)
+{
+    testing::TestPcm other;
+    play();
+    const auto client = testing::connect_to(path_);
+    wait_for_buffers(10);
+    g_object_set(src_, "device", other.device().c_str(), nullptr);
+    wait_until([&] { return text_stat("device") == other.device(); }, "the other device");
+    const auto before = seen_.snapshot().buffers;
+    wait_for_buffers(before + 10);
+    EXPECT_EQ(seen_.lock()->holes, 0u);
+    auto *sink = pipeline_->element("sink");
+    EXPECT_EQ(stat(sink, "connects"), 1u);
+    EXPECT_EQ(stat(sink, "connection-drops"), 0u);
+}
+
 TEST_F(DemandPath, ReleasedSourcePausesAndEnds)
 {
     play("when-unheard=release-device");

@@ -26,5 +26,15 @@ TEST(DeviceList, CardIsFoundByItsIdAndByItsName)
     EXPECT_EQ(pcm_name("default", cards), "default");
 }
 
+TEST(DeviceList, CardsOfAlsaNamesAreCompared)
+{
+    const std::vector<SoundCard> cards{{"PCH", "HDA Intel PCH", 0}, {"tc", "HDMI receiver", 2}};
+    EXPECT_TRUE(are_on_one_card("hw:0,0", "plughw:CARD=PCH,DEV=1", cards));
+    EXPECT_TRUE(are_on_one_card("hw:tc", "hw:2", cards));
+    EXPECT_TRUE(are_on_one_card("hw:7,0", "plughw:7,1", cards)) << "an unknown card";
+    EXPECT_FALSE(are_on_one_card("hw:0,0", "hw:2,0", cards));
+    EXPECT_FALSE(are_on_one_card("default", "default", cards)) << "their cards are unknown";
+}
+
 } // namespace
 } // namespace jkvm
