@@ -218,6 +218,7 @@
 #include "common/encoder_request.h"
 #include "common/gst_ref.h"
 #include "common/open_in_ready.h"
+#include "common/pause_event.h"
 #include "ipc_src.h"
 
 GST_DEBUG_CATEGORY(jkvm_ipc_src_debug);
@@ -292,6 +293,11 @@ static void gst_jkvm_ipc_src_configure_class(GstJkvmIpcSrcClass *klass)
     // GstBaseSrc refuses custom upstream events that are sent to the element.
     element_class->send_event = [](GstElement *self, GstEvent *event) noexcept -> gboolean {
         impl(self).on_send_event(event);
+        if (const auto pause = jkvm::parse_pause(event)) {
+            gst_event_unref(event);
+            impl(self).announce_pause(*pause);
+            return TRUE;
+        }
         if (!jkvm::is_encoder_request(event))
             return GST_ELEMENT_CLASS(gst_jkvm_ipc_src_parent_class)->send_event(self, event);
         const auto owned = jkvm::GstRef<GstEvent>::adopt(event);

@@ -49,6 +49,7 @@ public:
     void restart() { engine_.restart(); }
     bool set_caps();
     /// Any thread: precedes send_event() of the base class.
+    void announce_pause(const Pause &pause) { engine_.announce_pause(pause); }
     void on_send_event(const GstEvent *event) { interrupted_create_.on_send_event(event); }
     /// Handles an event for which is_encoder_request() is true. Returns false if it is invalid and
     /// was refused with a warning.

@@ -22,6 +22,7 @@ enum class ControlKind : std::uint8_t {
     diagnosis = 'D',       ///< element, severity, error domain, code, text, debug text
     value = 'V',           ///< element, property, value
     notify = 'N',          ///< element, property
+    gap = 'G',             ///< start and end of a GAP event, ns of the wall clock
     following = 'F',       ///< "1" or "0": whether the sink follows stretched timestamps
 };
 

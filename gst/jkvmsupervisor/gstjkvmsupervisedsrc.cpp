@@ -15,9 +15,9 @@
  * gst-launch-1.0 jkvmsupervisedsrc launch="alsasrc ! audioconvert ! opusenc" ! opusdec plc=true ! autoaudiosink
  * ]|
  *
- * The first buffer after an outage is marked DISCONT, and its timestamp is that of its capture. GAP
- * events of the worker's own pipeline are not forwarded: while its source outputs nothing, so does the
- * element (jkvmaudiosrc outputs silence instead). The worker runs in PAUSED and PLAYING. Queries are
+ * The first buffer after an outage is marked DISCONT, and its timestamp is that of its capture. After a
+ * GAP event at the end of the worker's pipeline, the element sends GAP events until the next buffer; that
+ * time does not count as lost. The worker runs in PAUSED and PLAYING. Queries are
  * answered by the element; the event jkvm-encoder-request is forwarded to the worker's encoder. So is the
  * event jkvm-demand: while every data path downstream of the element ends in a jkvmipcsink without
  * listeners, a jkvmaudiosrc in the worker does not encode either.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "worker_control.h"
 
+#include "common/clocks.h"
 #include "control_kind.h"
 #include "relayed_message.h"
 #include "value_text.h"
@@ -60,7 +61,7 @@ void WorkerControl::connect_stream()
 {
     const auto source = GstRef<GstPad>::adopt(gst_element_get_static_pad(link_, "src"));
     if (!source)
-        return static_cast<void>(demand_override_.emplace(link_));
+        return connect_output();
     demand_observer_.emplace(source.get(), [this](bool is_heard) {
         connection_.send(make_control(ControlKind::demand, is_heard), "demand");
     });
@@ -69,6 +70,44 @@ void WorkerControl::connect_stream()
     following_observer_.emplace(source.get(), [this](bool follows) {
         connection_.send(make_control(ControlKind::following, follows), "following");
     });
+}
+
+void WorkerControl::connect_output()
+{
+    demand_override_.emplace(link_);
+    const auto on_event = [](GstPad *, GstPadProbeInfo *info, gpointer self) noexcept {
+        auto *event = gst_pad_probe_info_get_event(info);
+        if (GST_EVENT_TYPE(event) == GST_EVENT_GAP)
+            static_cast<WorkerControl *>(self)->on_gap(event);
+        return GST_PAD_PROBE_OK;
+    };
+    const auto pad = GstRef<GstPad>::adopt(gst_element_get_static_pad(link_, "sink"));
+    gap_probe_.emplace(pad.get(), GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_event, this);
+}
+
+/// The audio's protocol has no message for it. Only the newest one matters: it is announced so that
+/// time passes at the bin's source pad, too.
+void WorkerControl::on_gap(GstEvent *event)
+{
+    const auto segment_event =
+        GstRef<GstEvent>::adopt(gst_pad_get_sticky_event(gap_probe_->pad(), GST_EVENT_SEGMENT, 0));
+    if (!segment_event)
+        return;
+    const GstSegment *segment = nullptr;
+    gst_event_parse_segment(segment_event.get(), &segment);
+    GstClockTime start = 0;
+    GstClockTime duration = 0;
+    gst_event_parse_gap(event, &start, &duration);
+    const auto running = gst_segment_to_running_time(segment, GST_FORMAT_TIME, start);
+    if (!GST_CLOCK_TIME_IS_VALID(running))
+        return;
+    const auto length = GST_CLOCK_TIME_IS_VALID(duration) ? duration : 0;
+    const auto clocks = read_clocks(link_);
+    const auto wall_of = [&clocks](GstClockTime time) {
+        return std::to_string(clocks.wall_of(nanoseconds(time)).time_since_epoch().count());
+    };
+    connection_.send(make_control(ControlKind::gap, wall_of(running), wall_of(running + length)),
+                     "gap");
 }
 
 void WorkerControl::disconnect()

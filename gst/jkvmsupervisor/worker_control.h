@@ -31,6 +31,8 @@ public:
 private:
     void flush();
     void connect_stream();
+    void connect_output();
+    void on_gap(GstEvent *event); // streaming thread
     void receive();
     void on_command(const ControlMessage &command);
     void set_property(const std::string &element, const std::string &property,
@@ -47,6 +49,7 @@ private:
     std::optional<DemandObserver> demand_observer_;
     std::optional<FollowingObserver> following_observer_;
     std::optional<DemandOverride> demand_override_;
+    std::optional<PadProbe> gap_probe_;
     bool may_start_ = false;
     guint readable_ = 0; // event sources; 0 = none
     guint writable_ = 0;

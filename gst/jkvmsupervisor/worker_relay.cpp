@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "worker_relay.h"
 
+#include "common/pause_event.h"
 #include "common/timestamp_following.h"
 #include "relayed_message.h"
+
+#include <charconv>
 
 namespace jkvm {
 
 WorkerRelay::WorkerRelay(GstElement *bin, GstPad *pad, GstElement *ipc)
-    : bin_(bin), elements_(bin, [this](const ShadowElements::Key &key, const std::string &value) {
-          connection_.send(make_control(ControlKind::set, key.first, key.second, value),
-                           key.first + "::" + key.second);
-      })
+    : bin_(bin),
+      elements_(bin,
+                [this](const ShadowElements::Key &key, const std::string &value) {
+                    connection_.send(make_control(ControlKind::set, key.first, key.second, value),
+                                     key.first + "::" + key.second);
+                }),
+      ipc_(ipc)
 {
     if (GST_PAD_IS_SRC(pad)) {
         observe_source(pad);
@@ -55,6 +61,8 @@ bool WorkerRelay::on_message(const ControlMessage &message)
             return false;
         set_following(*flag_of(message));
         return true;
+    case ControlKind::gap:
+        return announce_gap(message);
     case ControlKind::set:
     case ControlKind::start:
         break;
@@ -94,6 +102,26 @@ void WorkerRelay::set_following(bool follows)
 {
     if (query_probe_ && follows_.exchange(follows) != follows)
         gst_pad_push_event(query_probe_->pad(), gst_event_new_reconfigure());
+}
+
+/// Returns false if the fields are not two times.
+bool WorkerRelay::announce_gap(const ControlMessage &message)
+{
+    const auto time_of = [](const std::string &text) -> std::optional<WallTime> {
+        std::int64_t count = 0;
+        const char *end = text.data() + text.size();
+        const auto [last, error] = std::from_chars(text.data(), end, count);
+        return error == std::errc() && last == end ? std::optional(WallTime(nanoseconds(count)))
+                                                   : std::nullopt;
+    };
+    if (message.fields.size() != 2)
+        return false;
+    const auto start = time_of(message.fields[0]);
+    const auto end = time_of(message.fields[1]);
+    if (!start || !end)
+        return false;
+    gst_element_send_event(ipc_, make_pause({*start, *end}));
+    return true;
 }
 
 void WorkerRelay::post(const ControlMessage &message)

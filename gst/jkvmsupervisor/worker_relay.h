@@ -43,6 +43,7 @@ private:
     void post(const ControlMessage &message);
     void set_following(bool follows);
     void send_demand();
+    bool announce_gap(const ControlMessage &message);
 
     /// Limits the memory of an application that does not read its bus.
     static constexpr unsigned max_rate = 20; // messages per second
@@ -56,6 +57,7 @@ private:
     std::optional<DemandOverride> demand_override_;
     std::atomic<bool> is_heard_{true};
     std::optional<PadProbe> query_probe_;
+    GstElement *ipc_;
     std::atomic<bool> follows_{false}; // the worker's sink, stretched timestamps
     TokenBucket limit_{max_rate, max_burst};
     std::atomic<std::uint64_t> messages_{0};

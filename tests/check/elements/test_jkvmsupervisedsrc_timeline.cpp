@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Tests that the supervised source's timestamps are continuous across outages of its worker.
 #include "supervised_source.h"
+#include "support/temporary_directory.h"
+
+#include "core/base/time.h"
 
 #include <algorithm>
 #include <csignal>
@@ -11,6 +14,7 @@ namespace {
 using testing::immediate_restarts;
 using testing::live_source;
 using testing::number_field;
+using testing::Pipeline;
 using testing::stat;
 using testing::text_field;
 
@@ -119,6 +123,50 @@ TEST_F(JkvmSupervisedSrcTimeline, RecoversWithinHalfASecond)
     std::sort(durations.begin(), durations.end());
     EXPECT_LT(durations[durations.size() / 2], is_sanitized ? 5 * GST_SECOND : 500 * GST_MSECOND);
     EXPECT_EQ(stat(element_, "kills"), 5u);
+}
+
+TEST_F(JkvmSupervisedSrcTimeline, SendsGapsWhileTheWorkersSourceHasNoAudio)
+{
+    // Without a client of the sink, the source in the worker sends GAP events only.
+    testing::TemporaryDirectory directory;
+    const auto path = directory.file("a.sock");
+    pipeline_.emplace("jkvmsupervisedsrc name=s launch=\"jkvmaudiosrc device=jkvm_no_such_device\" "
+                      "! jkvmipcsink name=sink socket-path=" +
+                      path);
+    element_ = pipeline_->element("s");
+    const auto pad =
+        GstRef<GstPad>::adopt(gst_element_get_static_pad(pipeline_->element("sink"), "sink"));
+    gst_pad_add_probe(pad.get(),
+                      static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER |
+                                                   GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM),
+                      testing::note_passed, &list_, nullptr);
+    pipeline_->play();
+    const auto wait_for = [this](bool is_gap, std::size_t count) {
+        const auto begin = list_.lock()->size();
+        const auto deadline = monotonic_now() + testing::wait_timeout;
+        const auto passed = [&] {
+            const auto list = list_.snapshot();
+            return static_cast<std::size_t>(
+                std::count_if(list.begin() + static_cast<std::ptrdiff_t>(begin), list.end(),
+                              [is_gap](const auto &item) { return item.is_gap == is_gap; }));
+        };
+        while (passed() < count) {
+            ASSERT_LT(monotonic_now(), deadline) << (is_gap ? "no gaps" : "no audio");
+            g_usleep(1000);
+        }
+    };
+    for (int i = 0; i < 3; ++i) {
+        {
+            Pipeline client("jkvmipcsrc socket-path=" + path + " ! fakesink");
+            client.play();
+            wait_for(false, 20);
+        }
+        wait_for(true, 5);
+    }
+    pipeline_->set_state(GST_STATE_PAUSED);
+    sum_gaps();
+    EXPECT_EQ(stat(pipeline_->element("ipc"), "lost"), 0u);
+    EXPECT_EQ(stat(element_, "hangs"), 0u);
 }
 
 TEST_F(JkvmSupervisedSrcTimeline, SendsGapsAsLongAsTheOutage)

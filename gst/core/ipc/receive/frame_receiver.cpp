@@ -55,6 +55,8 @@ FrameReceiver::Event FrameReceiver::wait(MonotonicTime deadline)
             return event;
         if (control_.take_wake_up()) {
             send_pending_requests();
+            if (control_.is_wait_ended_.exchange(false))
+                return Event::timed_out;
         } else if (control_.take_restart()) {
             schedule_.expedite();
             newest_.on_disconnected();

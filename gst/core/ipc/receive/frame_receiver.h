@@ -14,6 +14,7 @@
 #include "core/wire/decode.h"
 #include "core/wire/parser.h"
 
+#include <atomic>
 #include <functional>
 #include <memory>
 
@@ -35,6 +36,12 @@ public:
     void request_settings(const wire::SettingsRequest &request);
     /// Forgets the requests without telling the sender. To be called while there is no connection.
     void clear_requests() { *requests_.lock() = {}; }
+    /// Ends one wait as if its deadline had passed, so that the caller can check its state.
+    void end_wait()
+    {
+        is_wait_ended_ = true;
+        request_wake_up();
+    }
 
 private:
     friend class FrameReceiver;
@@ -52,6 +59,7 @@ private:
     };
     void set_config_request(const ConfigRequest &request);
     Guarded<Requests> requests_;
+    std::atomic<bool> is_wait_ended_{false};
 };
 
 /// Bound to the thread that calls wait().
@@ -84,7 +92,7 @@ public:
         rejected,     ///< a client, or a server of another user, was turned away
         restarted,    ///< the connection was closed on request; the next wait() makes a new one
         disconnected, ///< the connection ended; the next wait() waits for a new one
-        timed_out,    ///< the deadline has passed
+        timed_out,    ///< the deadline has passed, or the control has ended the wait
         interrupted,  ///< by the control
     };
 

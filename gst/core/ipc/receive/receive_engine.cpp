@@ -18,6 +18,7 @@ Status ReceiveEngine::open(Config config)
         return receiver.error();
     receiver_ = std::move(*receiver);
     control_.clear_requests();
+    announced_pause_.lock()->reset();
     requests_unsupported_ = 0;
     has_waited_ = is_server_expected_ = is_connected_ = false;
     next_gap_ = {};
@@ -38,6 +39,7 @@ void ReceiveEngine::close()
 ReceiveEngine::Event ReceiveEngine::next(const std::function<ClockPair()> &read_clocks)
 {
     for (;;) {
+        apply_announced_pause();
         const bool is_idle = received_.lock()->stream.is_idle();
         // The first attempt to connect precedes the first gap.
         const bool may_have_gap = std::exchange(has_waited_, true) && is_idle;
@@ -46,6 +48,26 @@ ReceiveEngine::Event ReceiveEngine::next(const std::function<ClockPair()> &read_
         if (auto event = wait(read_clocks, is_idle ? next_gap_ : MonotonicTime::max()))
             return std::move(*event);
     }
+}
+
+void ReceiveEngine::announce_pause(const Pause &pause)
+{
+    *announced_pause_.lock() = pause;
+    control_.end_wait();
+}
+
+void ReceiveEngine::apply_announced_pause()
+{
+    auto announced = announced_pause_.lock();
+    if (!*announced)
+        return;
+    auto received = received_.lock();
+    const bool was_idle = received->stream.is_idle();
+    if (!received->stream.pause(**announced))
+        return;
+    announced->reset();
+    if (!was_idle && received->stream.is_idle())
+        next_gap_ = monotonic_now() + gap_interval;
 }
 
 std::optional<Gap> ReceiveEngine::take_due_gap(const std::function<ClockPair()> &read_clocks)

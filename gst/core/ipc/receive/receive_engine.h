@@ -89,6 +89,9 @@ public:
     void restart() { control_.request_restart(); }
     /// Makes the next frame start a new timeline, for example after a flush.
     void restart_timeline() { received_.lock()->stream.restart_timeline(); }
+    /// The sender has announced that it sends no frames for now. Any thread. Takes effect once the
+    /// frames before the pause have arrived, unless one from after it has.
+    void announce_pause(const Pause &pause);
     /// As ReceiverControl.
     void request_encoder(const wire::EncoderConfig &config) { control_.request_encoder(config); }
     void withdraw_request(const wire::EncoderConfig &config) { control_.withdraw_request(config); }
@@ -126,8 +129,10 @@ private:
     Event on_connected();
     Event on_disconnected();
     std::optional<Event> on_message(const ClockPair &now);
+    void apply_announced_pause();
 
     ReceiverControl control_;
+    Guarded<std::optional<Pause>> announced_pause_;
     Guarded<Received> received_; // changed by the streaming thread only
     std::atomic<nanoseconds> latency_{nanoseconds(0)};
     std::atomic<std::uint64_t> requests_unsupported_{0};

@@ -22,6 +22,7 @@ void ReceivedStream::begin_connection()
     ++stats_.connects;
     config_ = default_format_;
     timeline_.expect_gap();
+    captured_end_.reset();
     latency_.restart();
 }
 
@@ -78,6 +79,7 @@ ReceivedStream::Outcome ReceivedStream::take_frame(const wire::OpusFrame &frame,
     const bool is_by_capture = is_plausible && mode_ != TimestampMode::arrival;
     // Without a capture time: the first sample is at least as old as the frame is long.
     const auto begin = is_by_capture ? now.running_of(captured) : now.running - duration;
+    captured_end_ = captured + duration;
     latency_.record(now.running - begin);
     if (begin < nanoseconds(0)) {
         ++stats_.dropped_early;
@@ -102,6 +104,19 @@ ReceivedStream::Outcome ReceivedStream::take_frame(const wire::OpusFrame &frame,
                  .discontinuity = stamp->discontinuity,
                  .is_quiet = facts->is_quiet,
                  .lost = lost};
+}
+
+bool ReceivedStream::pause(const Pause &pause)
+{
+    // The sender's timestamps of a frame's end and the pause's start agree up to rounding.
+    constexpr std::chrono::milliseconds tolerance{5};
+    if (is_idle_ || !captured_end_ || *captured_end_ >= pause.end)
+        return true;
+    if (*captured_end_ + tolerance < pause.start)
+        return false;
+    is_idle_ = has_stopped_ = true;
+    timeline_.expect_gap();
+    return true;
 }
 
 std::optional<Gap> ReceivedStream::announce_gap(nanoseconds running)

@@ -15,6 +15,12 @@
 
 namespace jkvm {
 
+/// A time in which the sender has no audio.
+struct Pause {
+    WallTime start;
+    WallTime end;
+};
+
 /// Source of a frame's timestamp.
 enum class TimestampMode {
     capture,           ///< the capture time sent with the frame, if it is plausible
@@ -83,11 +89,14 @@ public:
     void restart_timeline() { timeline_.reset(); }
     /// `now`: arrival of the message.
     Outcome take(const wire::Message &message, const ClockPair &now);
+    /// The sender has announced a pause: until the next frame, the stream is idle. Returns false if
+    /// the frames before the pause have not arrived yet; has no effect if one after it has.
+    bool pause(const Pause &pause);
     /// While there is no sender, or it has stopped: returns the part of the time until `running`
     /// that stays empty and was not announced before. Later frames are placed after it.
     std::optional<Gap> announce_gap(nanoseconds running);
 
-    /// Whether there is no sender, or it has not sent a frame yet, or it has stopped.
+    /// Whether there is no sender, or it has not sent a frame yet, or it has stopped or paused.
     [[nodiscard]] bool is_idle() const { return is_idle_; }
     /// Whether the sender ended its session with a Stop and no frame has followed yet.
     [[nodiscard]] bool has_stopped() const { return has_stopped_; }
@@ -108,6 +117,7 @@ private:
     wire::StreamConfig config_;
     ReceiveTimeline timeline_;
     SourceLatencyReport latency_{default_latency};
+    std::optional<WallTime> captured_end_; // of the last frame of this connection
     bool is_idle_ = true;
     bool has_stopped_ = false; // the gap before the next frame is a pause
     bool was_silence_ = false; // the last frame: DTX may omit the frames after it
