@@ -27,8 +27,25 @@ DemandObserver::DemandObserver(GstPad *source, Report report)
 
 void DemandObserver::on_event(GstEvent *event)
 {
-    if (!demand_.on_event(event))
-        return;
+    if (demand_.on_event(event))
+        check();
+}
+
+void DemandObserver::report()
+{
+    const std::lock_guard lock(mutex_);
+    report_(is_heard_);
+}
+
+void DemandObserver::reset()
+{
+    const std::lock_guard lock(mutex_);
+    demand_.reset();
+    is_heard_ = true;
+}
+
+void DemandObserver::check()
+{
     const std::lock_guard lock(mutex_);
     const bool is_heard = !demand_.is_unheard(probe_.pad(), monotonic_now());
     if (std::exchange(is_heard_, is_heard) != is_heard)

@@ -15,13 +15,20 @@ namespace jkvm {
 /// Observes whether anything downstream of the receiving end listens.
 class DemandObserver {
 public:
-    /// Called when it has changed, by the thread of an event; it is heard at first.
+    /// Called with a lock, so that the reports are in order; it is heard at first.
     using Report = std::function<void(bool is_heard)>;
 
     /// `source`: pad through which the link's audio leaves.
     DemandObserver(GstPad *source, Report report);
     DemandObserver(const DemandObserver &) = delete;
     DemandObserver &operator=(const DemandObserver &) = delete;
+
+    /// Reports the last result again.
+    void report();
+    /// Reports a change of which no event tells: a pad was unlinked. To be called once a second.
+    void check();
+    /// Forgets what was observed: the pad was inactive and may have missed events.
+    void reset();
 
 private:
     void on_event(GstEvent *event);

@@ -114,8 +114,8 @@
  * message has the additional field element (gchararray), the name of the element that posted it. A
  * warning or information has it in its details, with the field severity (gchararray: error, warning or
  * info). An error is posted as a warning with severity error, because the worker that it ends is
- * restarted. At most 20 messages a second are posted on average, and 100 at once; the rest is dropped
- * and counted.
+ * restarted. At most 20 element messages a second are posted on average, and 100 at once, and as many
+ * warnings and informations; the rest is dropped and counted.
  *
  * The element message jkvm-child reports every start and end of a worker. It is not rate-limited,
  * because the limits of restarts bound its rate. This message and the error at the limit are posted
@@ -163,6 +163,10 @@ static void gst_jkvm_supervised_src_configure_class(GstJkvmSupervisedSrcClass *k
     SupervisedSrc::configure_class(
         element_class, SupervisedSrc::Side::source, "Supervised source",
         "Runs a source in a worker process, and restarts it when it fails");
+    G_OBJECT_CLASS(klass)->dispose = [](GObject *self) noexcept {
+        impl(self).dispose();
+        G_OBJECT_CLASS(gst_jkvm_supervised_src_parent_class)->dispose(self);
+    };
     element_class->change_state = [](GstElement *self, GstStateChange transition) noexcept {
         return jkvm::open_in_ready(impl(self), gst_jkvm_supervised_src_parent_class, self,
                                    transition);

@@ -55,6 +55,14 @@ PropertyWatch::~PropertyWatch()
     g_source_remove(woken_);
 }
 
+void PropertyWatch::report(GstElement *element, GParamSpec *spec)
+{
+    if (!is_reported(spec))
+        return;
+    reported_.erase({name_of(GST_OBJECT(element)), spec->name});
+    report_if_changed(GST_OBJECT(element), spec, false);
+}
+
 void PropertyWatch::on_notify(GstObject *object, GParamSpec *spec)
 {
     if (!GST_IS_ELEMENT(object) || GST_ELEMENT(object) == ignored_ || !is_reported(spec))

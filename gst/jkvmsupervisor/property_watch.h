@@ -28,6 +28,9 @@ public:
     PropertyWatch &operator=(const PropertyWatch &) = delete;
     ~PropertyWatch();
 
+    /// Reports the property even if it has not changed, unless its value cannot be reported.
+    void report(GstElement *element, GParamSpec *spec);
+
 private:
     using Key = std::pair<std::string, std::string>;
     struct Notified {

@@ -85,9 +85,9 @@ std::vector<std::string> names_in_worker(const std::vector<GstRef<GstElement>> &
 
 } // namespace
 
-ShadowElements::~ShadowElements()
+void ShadowElements::remove_all()
 {
-    for (const auto &shadow : *shadows_.lock()) {
+    for (const auto &shadow : std::exchange(*shadows_.lock(), {})) {
         detach_shadow(shadow.get());
         gst_object_unparent(shadow.get());
     }
@@ -107,22 +107,18 @@ void ShadowElements::replace(const std::string &launch)
                         }));
         gst_object_set_parent(shadows.back().get(), GST_OBJECT(bin_));
     }
-    const auto before = std::exchange(*shadows_.lock(), shadows);
-    remove(before);
-    values_.lock()->clear();
-    for (const auto &shadow : shadows)
-        gst_child_proxy_child_added(GST_CHILD_PROXY(bin_), G_OBJECT(shadow.get()),
-                                    name_of(shadow.get()).c_str());
-}
-
-void ShadowElements::remove(const List &shadows)
-{
-    for (const auto &shadow : shadows) {
+    for (const auto &shadow : std::exchange(*shadows_.lock(), {})) {
         detach_shadow(shadow.get());
         gst_child_proxy_child_removed(GST_CHILD_PROXY(bin_), G_OBJECT(shadow.get()),
                                       name_of(shadow.get()).c_str());
         gst_object_unparent(shadow.get());
     }
+    // Nothing can be set now.
+    values_.lock()->clear();
+    *shadows_.lock() = shadows;
+    for (const auto &shadow : shadows)
+        gst_child_proxy_child_added(GST_CHILD_PROXY(bin_), G_OBJECT(shadow.get()),
+                                    name_of(shadow.get()).c_str());
 }
 
 void ShadowElements::on_set(GstObject *shadow, const char *property, const std::string &value)

@@ -24,8 +24,11 @@ public:
     ShadowElements(GstElement *bin, Sender send) : bin_(bin), send_(std::move(send)) {}
     ShadowElements(const ShadowElements &) = delete;
     ShadowElements &operator=(const ShadowElements &) = delete;
-    ~ShadowElements();
+    ~ShadowElements() { remove_all(); }
 
+    /// Must be called before the bin is finalised: the application may keep a shadow, whose parent
+    /// is the bin.
+    void remove_all();
     /// Replaces the shadows by those of another launch line; the values that were set are
     /// forgotten. A line that cannot be parsed in this process has none.
     void replace(const std::string &launch);
@@ -45,7 +48,6 @@ private:
 
     void on_set(GstObject *shadow, const char *property, const std::string &value);
     [[nodiscard]] GstRef<GstObject> find(const std::string &element) const;
-    void remove(const List &shadows);
 
     GstElement *bin_;
     Sender send_;

@@ -132,6 +132,12 @@ bool SupervisedBin::open()
         post_error(element_, {ErrorKind::launch_invalid, "", "the property launch is not set"});
         return false;
     }
+    if (!close_previous()) {
+        post_error(element_, {ErrorKind::child_failed, "the worker is still being stopped",
+                              "the state was changed from a handler of its notification"});
+        return false;
+    }
+    relay_.reset();
     const auto socket = make_socket_name();
     g_object_set(ipc_, "socket-path", socket.c_str(), nullptr);
     auto supervisor =
@@ -154,7 +160,7 @@ bool SupervisedBin::open()
 /// The bin's elements are those of the new line, and a running worker is replaced.
 void SupervisedBin::on_launch_changed(const std::string &launch)
 {
-    relay_.elements().replace(launch);
+    relay_.replace_elements(launch);
     const auto session = session_.lock();
     if (!session->supervisor)
         return;
@@ -187,6 +193,8 @@ void SupervisedBin::close()
     std::unique_ptr<Supervisor> supervisor;
     {
         auto session = session_.lock();
+        if (session->supervisor->is_own_thread()) // in a handler of `notify`
+            return session->supervisor->request_stop();
         session->last = session->supervisor->stats();
         supervisor = std::move(session->supervisor);
     }
@@ -194,6 +202,18 @@ void SupervisedBin::close()
     // exit.
     const auto last = supervisor->stop();
     session_.lock()->last = last;
+}
+
+bool SupervisedBin::close_previous()
+{
+    const auto [exists, is_own] = [this] {
+        const auto session = session_.lock();
+        const auto &supervisor = session->supervisor;
+        return std::pair(supervisor != nullptr, supervisor && supervisor->is_own_thread());
+    }();
+    if (exists && !is_own)
+        close();
+    return !is_own;
 }
 
 /// Accepts the worker only. Service thread of the IPC element.
@@ -212,7 +232,9 @@ void SupervisedBin::on_child_started(pid_t pid)
 
 void SupervisedBin::on_child_ended(const ChildExit &exit)
 {
-    GST_WARNING_OBJECT(element_, "worker %d %s", exit.pid, exit.text.c_str());
+    GST_CAT_LEVEL_LOG(jkvm_supervisor_debug,
+                      exit.reason == ExitReason::replaced ? GST_LEVEL_INFO : GST_LEVEL_WARNING,
+                      element_, "worker %d %s", exit.pid, exit.text.c_str());
     post(nick(exit.reason), std::move(Fields()
                                           .set("pid", exit.pid)
                                           .set("exit-status", exit.status.code)
@@ -228,6 +250,7 @@ bool SupervisedBin::on_control_message(const ControlMessage &message)
 
 void SupervisedBin::on_control_violation()
 {
+    relay_.distrust_worker();
     post_warning(element_, {ErrorKind::child_incompatible, worker_program(),
                             "it sent something other than control messages"});
 }

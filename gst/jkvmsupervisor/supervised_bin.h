@@ -30,6 +30,8 @@ public:
     void get_property(guint id, GValue *value, GParamSpec *spec);
     bool open();
     void close();
+    /// To be called by the element's dispose().
+    void dispose() { relay_.remove_elements(); }
 
     // GstChildProxy: the elements of the bin, and the shadows of those in the worker.
     [[nodiscard]] guint children_count() const;
@@ -40,12 +42,14 @@ public:
     void on_child_ended(const ChildExit &exit) override;
     bool on_control_message(const ControlMessage &message) override;
     void on_control_violation() override;
+    void on_sample() override { relay_.check_demand(); }
     void on_gave_up(const ChildExit &exit) override;
 
 private:
     struct Session {
-        std::unique_ptr<Supervisor> supervisor; // null below PAUSED
-        Supervisor::Stats last;                 // final ones of the previous supervisor
+        // Null below PAUSED, unless its own thread has closed the element.
+        std::unique_ptr<Supervisor> supervisor;
+        Supervisor::Stats last; // final ones of the previous supervisor
         std::string socket;
     };
 
@@ -55,6 +59,9 @@ private:
     {
         return side_ == Side::source ? "source" : "sink";
     }
+    /// Waits for a supervisor whose own thread has closed the element. Returns false in that
+    /// thread.
+    bool close_previous();
     void on_launch_changed(const std::string &launch);
     void post(const char *reason, Fields fields) const;
     GstStructure *stats() const;

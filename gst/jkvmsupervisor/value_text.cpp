@@ -43,14 +43,24 @@ std::string take_text(gchar *text)
     return copy;
 }
 
+/// Removes the fields of a nested structure that cannot be expressed. Returns false if the value
+/// itself cannot: an absent structure or absent caps are no text.
+gboolean keep_expressible(GQuark, GValue *value, gpointer) noexcept
+{
+    if (!is_expressible(G_VALUE_TYPE(value)) ||
+        (G_VALUE_HOLDS_BOXED(value) && g_value_get_boxed(value) == nullptr))
+        return FALSE;
+    if (GST_VALUE_HOLDS_STRUCTURE(value))
+        gst_structure_filter_and_map_in_place(static_cast<GstStructure *>(g_value_get_boxed(value)),
+                                              keep_expressible, nullptr);
+    return TRUE;
+}
+
 } // namespace
 
 std::string to_text(const GstStructure *structure)
 {
     const OwnedStructure copy(gst_structure_copy(structure));
-    const auto keep_expressible = [](GQuark, GValue *value, gpointer) noexcept -> gboolean {
-        return is_expressible(G_VALUE_TYPE(value)) ? TRUE : FALSE;
-    };
     gst_structure_filter_and_map_in_place(copy.get(), keep_expressible, nullptr);
     return take_text(gst_structure_to_string(copy.get()));
 }
@@ -92,9 +102,12 @@ std::string to_utf8(const std::string &text)
 
 std::optional<std::string> to_text(const GValue *value)
 {
-    if (!is_expressible(G_VALUE_TYPE(value)))
-        return std::nullopt;
-    auto *text = gst_value_serialize(value);
+    GValue copy = G_VALUE_INIT;
+    g_value_init(&copy, G_VALUE_TYPE(value));
+    g_value_copy(value, &copy);
+    auto *text =
+        keep_expressible(0, &copy, nullptr) != FALSE ? gst_value_serialize(&copy) : nullptr;
+    g_value_unset(&copy);
     return text != nullptr ? std::optional(take_text(text)) : std::nullopt;
 }
 

@@ -258,6 +258,8 @@ int Worker::run()
         while (const auto message = GstRef<GstMessage>::adopt(gst_bus_pop(bus_.get())))
             this->on_message(message.get());
     }
+    if (control_)
+        control_->finish(); // closing a device may never return
     gst_element_set_state(pipeline_.get(), GST_STATE_NULL);
     for (const guint source : {watch, terminate, interrupt})
         g_source_remove(source);

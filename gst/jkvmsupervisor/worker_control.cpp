@@ -44,16 +44,28 @@ WorkerControl::WorkerControl(int fd, GstBin *pipeline, GstElement *link)
     };
     readable_ = g_unix_fd_add(connection_.fd(), G_IO_IN, on_readable, this);
     queued_ = g_unix_fd_add(connection_.wake_fd(), G_IO_IN, on_queued, this);
+    const auto on_timer = [](gpointer self) noexcept -> gboolean {
+        static_cast<WorkerControl *>(self)->demand_observer_->check();
+        return G_SOURCE_CONTINUE;
+    };
+    constexpr guint interval = 1000; // ms
+    if (demand_observer_)
+        timer_ = g_timeout_add(interval, on_timer, this);
 }
 
 WorkerControl::~WorkerControl()
+{
+    finish();
+    disconnect();
+}
+
+void WorkerControl::finish()
 {
     const auto deadline = monotonic_now() + std::chrono::milliseconds(final_flush_timeout);
     while (connection_.fd() >= 0 && !connection_.flush() && monotonic_now() < deadline) {
         pollfd writable{connection_.fd(), POLLOUT, 0};
         ::poll(&writable, 1, final_flush_timeout);
     }
-    disconnect();
 }
 
 /// A link that feeds the pipeline has a source pad; one that is fed by it, a sink pad.
@@ -66,7 +78,7 @@ void WorkerControl::connect_stream()
         connection_.send(make_control(ControlKind::demand, is_heard), "demand");
     });
     // The bin still has the reports of the previous worker.
-    connection_.send(make_control(ControlKind::demand, true), "demand");
+    demand_observer_->report();
     following_observer_.emplace(source.get(), [this](bool follows) {
         connection_.send(make_control(ControlKind::following, follows), "following");
     });
@@ -112,7 +124,7 @@ void WorkerControl::on_gap(GstEvent *event)
 
 void WorkerControl::disconnect()
 {
-    for (auto *source : {&readable_, &writable_, &queued_})
+    for (auto *source : {&readable_, &writable_, &queued_, &timer_})
         remove_source(*source);
     connection_.close();
 }
@@ -187,6 +199,8 @@ void WorkerControl::set_property(const std::string &element, const std::string &
     if (set_from_text(&parsed, value, spec))
         g_object_set_property(G_OBJECT(found.get()), spec->name, &parsed);
     g_value_unset(&parsed);
+    if (properties_ && found.get() != link_)
+        properties_->report(found.get(), spec); // the element may have chosen another value
 }
 
 void WorkerControl::report(const std::string &element, const std::string &property,
@@ -204,8 +218,16 @@ void WorkerControl::on_message(GstMessage *message)
     if (GST_MESSAGE_SRC(message) == GST_OBJECT(link_) &&
         GST_MESSAGE_TYPE(message) == GST_MESSAGE_ELEMENT)
         return;
-    if (const auto control = describe_message(message))
-        connection_.send(*control);
+    const auto control = describe_message(message);
+    if (!control)
+        return;
+    // Element messages that the bin does not read must not displace an error: the last diagnoses
+    // have places of their own in the queue.
+    constexpr unsigned max_diagnoses = 16;
+    const bool is_diagnosis = control->kind == static_cast<std::uint8_t>(ControlKind::diagnosis);
+    connection_.send(*control, is_diagnosis
+                                   ? "diagnosis-" + std::to_string(diagnoses_++ % max_diagnoses)
+                                   : std::string());
 }
 
 } // namespace jkvm

@@ -20,13 +20,14 @@ public:
     WorkerControl(int fd, GstBin *pipeline, GstElement *link);
     WorkerControl(const WorkerControl &) = delete;
     WorkerControl &operator=(const WorkerControl &) = delete;
-    /// Sends the messages that are still queued, unless the bin has stopped reading.
     ~WorkerControl();
 
     /// Blocks until the bin lets the pipeline start; the properties have the bin's values then.
     void wait_for_start();
     /// Forwards the message of an element to the bin's bus.
     void on_message(GstMessage *message);
+    /// Sends the messages that are still queued, unless the bin has stopped reading.
+    void finish();
 
 private:
     void flush();
@@ -51,9 +52,11 @@ private:
     std::optional<DemandOverride> demand_override_;
     std::optional<PadProbe> gap_probe_;
     bool may_start_ = false;
-    guint readable_ = 0; // event sources; 0 = none
+    unsigned diagnoses_ = 0; // sent or queued
+    guint readable_ = 0;     // event sources; 0 = none
     guint writable_ = 0;
     guint queued_ = 0;
+    guint timer_ = 0;
 };
 
 } // namespace jkvm

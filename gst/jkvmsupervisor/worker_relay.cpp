@@ -10,12 +10,13 @@
 namespace jkvm {
 
 WorkerRelay::WorkerRelay(GstElement *bin, GstPad *pad, GstElement *ipc)
-    : bin_(bin),
-      elements_(bin,
-                [this](const ShadowElements::Key &key, const std::string &value) {
-                    connection_.send(make_control(ControlKind::set, key.first, key.second, value),
-                                     key.first + "::" + key.second);
-                }),
+    : bin_(bin), elements_(bin,
+                           [this](const ShadowElements::Key &key, const std::string &value) {
+                               if (!is_replacing_)
+                                   connection_.send(
+                                       make_control(ControlKind::set, key.first, key.second, value),
+                                       key.first + "::" + key.second);
+                           }),
       ipc_(ipc)
 {
     if (GST_PAD_IS_SRC(pad)) {
@@ -26,10 +27,26 @@ WorkerRelay::WorkerRelay(GstElement *bin, GstPad *pad, GstElement *ipc)
     }
 }
 
+void WorkerRelay::reset()
+{
+    if (demand_observer_)
+        demand_observer_->reset();
+    if (demand_override_)
+        demand_override_->set_heard(true);
+}
+
+void WorkerRelay::replace_elements(const std::string &launch)
+{
+    is_replacing_ = true;
+    elements_.replace(launch);
+}
+
 void WorkerRelay::start_worker()
 {
+    is_replacing_ = false;
     elements_.send_all();
-    send_demand();
+    if (demand_observer_)
+        demand_observer_->report();
     connection_.send(make_control(ControlKind::start));
 }
 
@@ -44,12 +61,14 @@ bool WorkerRelay::on_message(const ControlMessage &message)
     case ControlKind::value:
         if (fields.size() != 3)
             return false;
-        elements_.report({fields[0], fields[1]}, fields[2]);
+        if (!is_replacing_)
+            elements_.report({fields[0], fields[1]}, fields[2]);
         return true;
     case ControlKind::notify:
         if (fields.size() != 2)
             return false;
-        elements_.notify({fields[0], fields[1]});
+        if (!is_replacing_)
+            elements_.notify({fields[0], fields[1]});
         return true;
     case ControlKind::demand:
         if (!flag_of(message) || !demand_override_)
@@ -73,14 +92,20 @@ bool WorkerRelay::on_message(const ControlMessage &message)
 void WorkerRelay::observe_source(GstPad *pad)
 {
     demand_observer_.emplace(pad, [this](bool is_heard) {
-        is_heard_ = is_heard;
-        send_demand();
+        connection_.send(make_control(ControlKind::demand, is_heard), "demand");
     });
 }
 
-void WorkerRelay::send_demand()
+void WorkerRelay::check_demand()
 {
-    connection_.send(make_control(ControlKind::demand, is_heard_.load()), "demand");
+    if (demand_observer_)
+        demand_observer_->check();
+}
+
+void WorkerRelay::distrust_worker()
+{
+    if (demand_override_)
+        demand_override_->set_heard(true);
 }
 
 /// Answers in place of the worker's sink.
@@ -126,8 +151,10 @@ bool WorkerRelay::announce_gap(const ControlMessage &message)
 
 void WorkerRelay::post(const ControlMessage &message)
 {
+    const bool is_diagnosis = message.kind == static_cast<std::uint8_t>(ControlKind::diagnosis);
+    auto &limit = is_diagnosis ? diagnosis_limit_ : element_limit_;
     auto relayed =
-        limit_.admit(monotonic_now()) ? make_relayed_message(bin_, message) : GstRef<GstMessage>();
+        limit.admit(monotonic_now()) ? make_relayed_message(bin_, message) : GstRef<GstMessage>();
     ++(relayed ? messages_ : dropped_);
     if (relayed)
         gst_element_post_message(bin_, relayed.release());

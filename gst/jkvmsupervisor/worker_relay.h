@@ -14,8 +14,8 @@
 
 namespace jkvm {
 
-/// Makes the elements of the worker accessible in the application. on_message() and start_worker()
-/// are called by the supervisor's thread, the other functions by any thread.
+/// Makes the elements of the worker accessible in the application. on_message(), check_demand() and
+/// start_worker() are called by the supervisor's thread, the other functions by any thread.
 class WorkerRelay {
 public:
     struct Stats {
@@ -26,14 +26,24 @@ public:
     /// `pad`: of the bin; `ipc`: its inner element, null without one.
     WorkerRelay(GstElement *bin, GstPad *pad, GstElement *ipc);
 
+    /// Forgets the demand of the pipeline. To be called before the first worker is started.
+    void reset();
+    /// Ignores the running worker, whose elements are not those of the new line, until
+    /// start_worker().
+    void replace_elements(const std::string &launch);
+    /// Releases the shadows.
+    void remove_elements() { elements_.remove_all(); }
     /// Sends a worker that was just started the values that were set, and lets it start its
     /// pipeline.
     void start_worker();
     /// Returns false if the message is none that a worker sends.
     bool on_message(const ControlMessage &message);
+    /// Sends the worker a demand that has changed without an event. To be called once a second.
+    void check_demand();
+    /// Forgets the demand of a worker that cannot be trusted.
+    void distrust_worker();
 
     [[nodiscard]] ControlConnection &connection() { return connection_; }
-    [[nodiscard]] ShadowElements &elements() { return elements_; }
     [[nodiscard]] const ShadowElements &elements() const { return elements_; }
     [[nodiscard]] Stats stats() const { return {messages_, dropped_}; }
 
@@ -42,7 +52,6 @@ private:
     void answer_queries(GstPad *pad);
     void post(const ControlMessage &message);
     void set_following(bool follows);
-    void send_demand();
     bool announce_gap(const ControlMessage &message);
 
     /// Limits the memory of an application that does not read its bus.
@@ -55,11 +64,12 @@ private:
     // A source reports the demand of the application's pipeline, a sink that of the worker's.
     std::optional<DemandObserver> demand_observer_;
     std::optional<DemandOverride> demand_override_;
-    std::atomic<bool> is_heard_{true};
     std::optional<PadProbe> query_probe_;
     GstElement *ipc_;
-    std::atomic<bool> follows_{false}; // the worker's sink, stretched timestamps
-    TokenBucket limit_{max_rate, max_burst};
+    std::atomic<bool> follows_{false};      // the worker's sink, stretched timestamps
+    std::atomic<bool> is_replacing_{false}; // the running worker has another launch line
+    TokenBucket element_limit_{max_rate, max_burst};
+    TokenBucket diagnosis_limit_{max_rate, max_burst}; // element messages must not displace errors
     std::atomic<std::uint64_t> messages_{0};
     std::atomic<std::uint64_t> dropped_{0};
 };

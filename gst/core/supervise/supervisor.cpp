@@ -196,6 +196,7 @@ void Supervisor::monitor(RunningChild &running)
             read_control(running, now);
         if (fds[child_end].revents != 0) {
             drain_errors(running);
+            drain_control();
             return;
         }
         handle_deadlines(running, now);
@@ -207,24 +208,43 @@ pollfd Supervisor::control_poll(const RunningChild &running)
 {
     const auto writable = control_.flush() ? 0 : POLLOUT;
     const auto readable = running.control_limit.has_room(monotonic_now()) ? POLLIN : 0;
-    return {control_.fd(), static_cast<short>(writable | readable), 0};
+    const auto events = static_cast<short>(writable | readable);
+    return {events != 0 ? control_.fd() : -1, events, 0}; // poll() always reports a closed end
 }
 
 void Supervisor::read_control(RunningChild &running, MonotonicTime now)
 {
-    using Received = ControlConnection::Received;
-    ControlMessage message;
-    while (control_.fd() >= 0 && running.control_limit.admit(now)) {
-        auto received = control_.receive(message);
-        if (received == Received::nothing)
+    // Large messages take long; the other descriptors must not wait for a whole burst.
+    constexpr int max_batch = 16;
+    for (int i = 0; i < max_batch && running.control_limit.admit(now); ++i)
+        if (!read_control_message())
             return;
-        if (received == Received::message && !observer_.on_control_message(message))
-            received = Received::invalid;
-        if (received == Received::invalid)
-            observer_.on_control_violation();
-        if (received != Received::message)
-            control_.close();
-    }
+}
+
+void Supervisor::drain_control()
+{
+    // The kernel bounds their number, but not if a process that the child started goes on sending.
+    for (unsigned i = 0; i < max_control_burst && !is_stop_requested(); ++i)
+        if (!read_control_message())
+            return;
+}
+
+bool Supervisor::read_control_message()
+{
+    using Received = ControlConnection::Received;
+    if (control_.fd() < 0)
+        return false;
+    ControlMessage message;
+    auto received = control_.receive(message);
+    if (received == Received::nothing)
+        return false;
+    if (received == Received::message && !observer_.on_control_message(message))
+        received = Received::invalid;
+    if (received == Received::invalid)
+        observer_.on_control_violation();
+    if (received != Received::message)
+        control_.close();
+    return received == Received::message;
 }
 
 void Supervisor::terminate(RunningChild &running, MonotonicTime now) const
@@ -284,6 +304,7 @@ void Supervisor::handle_deadlines(RunningChild &running, MonotonicTime now)
     if (now >= running.next_sample) {
         running.next_sample = now + sample_interval;
         sample_usage(running, now);
+        observer_.on_sample();
     }
 }
 

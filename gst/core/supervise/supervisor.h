@@ -83,6 +83,8 @@ public:
         virtual bool on_control_message(const ControlMessage &) { return true; }
         /// The child has sent something else than messages; it is not read from any longer.
         virtual void on_control_violation() {}
+        /// Called once a second while a child runs.
+        virtual void on_sample() {}
         /// No further child will be started.
         virtual void on_gave_up(const ChildExit &exit) = 0;
     };
@@ -118,6 +120,13 @@ public:
     /// Sends SIGTERM to the child, SIGKILL after the stop time-out, and returns the final
     /// statistics. Blocks for at most that time-out and the death allowance.
     Stats stop();
+    /// Lets the thread end as stop() does, but does not wait for it.
+    void request_stop() { stop_event_.set(); }
+    /// Whether the caller is the supervisor's thread, which must not wait for itself.
+    [[nodiscard]] bool is_own_thread() const
+    {
+        return thread_.get_id() == std::this_thread::get_id();
+    }
 
 private:
     /// The running child and its deadlines.
@@ -168,8 +177,12 @@ private:
     static bool read_errors(RunningChild &running);
     static void drain_errors(RunningChild &running);
     [[nodiscard]] pollfd control_poll(const RunningChild &running);
-    /// Reads the messages that the child has sent, as far as their rate is admitted.
+    /// Reads some of the messages that the child has sent, as far as their rate is admitted.
     void read_control(RunningChild &running, MonotonicTime now);
+    /// Reads the rest of the ended child's messages, unless the supervisor is to stop.
+    void drain_control();
+    /// Returns false if there is no message, or if the connection was closed.
+    bool read_control_message();
     void terminate(RunningChild &running, MonotonicTime now) const;
     void handle_deadlines(RunningChild &running, MonotonicTime now);
     static void kill(RunningChild &running, MonotonicTime now);

@@ -69,6 +69,13 @@ protected:
         wait_until([&] { return activity() == nick; }, nick);
     }
 
+    /// Waits for the heartbeats of about two seconds, in which the worker reports its statistics.
+    void wait_for_heartbeats()
+    {
+        const auto heartbeats = [this] { return stat(pipeline_->element("s"), "heartbeats"); };
+        wait_until([&, before = heartbeats()] { return heartbeats() > before + 20; }, "heartbeats");
+    }
+
     std::string path_ = directory_.file("a.sock");
     std::string sink_ = "jkvmipcsink name=sink socket-path=" + path_;
     std::optional<Pipeline> client_;
@@ -84,17 +91,42 @@ TEST_F(SupervisedDemand, ReachesTheSourceInEachWorker)
     client_.reset();
     wait_for_activity("idle");
     kill_worker();
-    const auto frames = [this] { return stat(pipeline_->element("s"), "heartbeats"); };
-    wait_until([&, before = frames()] { return frames() > before + 20; }, "heartbeats");
+    wait_for_heartbeats();
     wait_for_activity("idle");
     EXPECT_EQ(stat(pipeline_->element("s"), "hangs"), 0u);
+}
+
+TEST_F(SupervisedDemand, OfThePreviousSinkIsForgottenAfterAStop)
+{
+    play(sink_);
+    wait_for_activity("idle");
+    pipeline_->set_state(GST_STATE_NULL);
+    gst_element_unlink(pipeline_->element("s"), pipeline_->element("sink"));
+    auto *recording = gst_element_factory_make("fakesink", "recording");
+    gst_bin_add(GST_BIN(pipeline_->get()), recording);
+    gst_bin_remove(GST_BIN(pipeline_->get()), pipeline_->element("sink"));
+    ASSERT_TRUE(gst_element_link(pipeline_->element("s"), recording));
+    pipeline_->play();
+    wait_for_heartbeats();
+    wait_for_activity("encode");
+}
+
+TEST_F(SupervisedDemand, EndsWithTheBranchThatRecords)
+{
+    play("tee name=t ! queue ! " + sink_ + " t. ! queue name=recording ! fakesink sync=false");
+    wait_for_heartbeats();
+    wait_for_activity("encode");
+    const auto pad =
+        GstRef<GstPad>::adopt(gst_element_get_static_pad(pipeline_->element("recording"), "sink"));
+    const auto tee = GstRef<GstPad>::adopt(gst_pad_get_peer(pad.get()));
+    gst_element_release_request_pad(pipeline_->element("t"), tee.get());
+    wait_for_activity("idle");
 }
 
 TEST_F(SupervisedDemand, ExistsWhileABranchRecords)
 {
     play("tee name=t ! queue ! " + sink_ + " t. ! queue ! fakesink sync=false name=recording");
-    const auto heartbeats = [this] { return stat(pipeline_->element("s"), "heartbeats"); };
-    wait_until([&] { return heartbeats() > 20; }, "heartbeats");
+    wait_for_heartbeats();
     EXPECT_EQ(activity(), "encode");
 }
 

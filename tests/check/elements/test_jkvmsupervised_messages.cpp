@@ -92,13 +92,24 @@ TEST_F(JkvmSupervisedMessages, ReportAnErrorInTheWorkerAsAWarningBeforeItsEnd)
     wait_for("exited");
 }
 
+TEST_F(JkvmSupervisedMessages, IncludeAnErrorAfterManyElementMessages)
+{
+    replace_worker("for i in range(200): control.send(b'\\1Ma\\0level;\\0')\n"
+                   "control.send(b'\\1Da\\0error\\0gst-core-error-quark\\0001\\0text\\0why\\0')");
+    play("fakesrc");
+    EXPECT_TRUE(pipeline_->wait_for(GST_MESSAGE_WARNING));
+    EXPECT_GT(stat(element_, "messages-dropped"), 0u);
+}
+
 TEST_F(JkvmSupervisedMessages, OfAFloodingWorkerAreLimited)
 {
     replace_worker("", "control.send(b'\\1Ma\\0flood, n=(int)1;\\0')");
     const auto begin = monotonic_now();
     play("fakesrc");
-    while (stat(element_, "messages-dropped") < 1000)
+    while (stat(element_, "messages-dropped") < 1000) {
+        ASSERT_LT(monotonic_now() - begin, testing::wait_timeout);
         g_usleep(1000);
+    }
     const auto posted = static_cast<double>(stat(element_, "messages"));
     const std::chrono::duration<double> elapsed = monotonic_now() - begin;
     EXPECT_LE(posted, 100 + 20 * elapsed.count() + 1);
@@ -113,8 +124,11 @@ TEST_F(JkvmSupervisedMessages, OfAWorkerThatSendsNonsenseAreIgnoredWithAWarning)
     ASSERT_TRUE(warning);
     EXPECT_EQ(GST_MESSAGE_SRC(warning.get()), GST_OBJECT(element_));
     const auto heartbeats = stat(element_, "heartbeats");
-    while (stat(element_, "heartbeats") < heartbeats + 3)
+    const auto deadline = monotonic_now() + testing::wait_timeout;
+    while (stat(element_, "heartbeats") < heartbeats + 3) {
+        ASSERT_LT(monotonic_now(), deadline);
         g_usleep(1000);
+    }
     EXPECT_EQ(stat(element_, "restarts"), 0u);
 }
 

@@ -71,6 +71,23 @@ TEST_F(RelayedMessage, LeavesOutFieldsThatAreNoText)
     EXPECT_FALSE(gst_structure_has_field(fields, "object"));
 }
 
+TEST_F(RelayedMessage, LeavesOutAnAbsentStructure)
+{
+    auto *inner = gst_structure_new("inner", "absent", GST_TYPE_STRUCTURE, nullptr, "number",
+                                    G_TYPE_INT, 1, nullptr);
+    const OwnedStructure outer(gst_structure_new("outer", "absent", GST_TYPE_STRUCTURE, nullptr,
+                                                 "inner", GST_TYPE_STRUCTURE, inner, nullptr));
+    gst_structure_free(inner);
+    const auto read = structure_of(to_text(outer.get()));
+    ASSERT_NE(read, nullptr);
+    EXPECT_FALSE(gst_structure_has_field(read.get(), "absent"));
+    GstStructure *nested = nullptr;
+    ASSERT_TRUE(gst_structure_get(read.get(), "inner", GST_TYPE_STRUCTURE, &nested, nullptr));
+    EXPECT_FALSE(gst_structure_has_field(nested, "absent"));
+    EXPECT_TRUE(gst_structure_has_field(nested, "number"));
+    gst_structure_free(nested);
+}
+
 TEST_F(RelayedMessage, TurnsAnErrorIntoAWarningWithTheSameTexts)
 {
     auto *error = g_error_new_literal(GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_BUSY, "in use");

@@ -190,6 +190,16 @@ TEST_F(SupervisedControl, AnswersOfTheChildArriveAlsoAfterItsEnd)
     EXPECT_FALSE(control_.send({7, {}})) << "no child runs";
 }
 
+TEST_F(SupervisedControl, LastMessagesOfAChildThatExceededTheRateArriveAfterItsEnd)
+{
+    start("for i in range(800): control.send(b'\\1a')\n"
+          "control.send(b'\\1z')");
+    wait_until([this] { return observer_.ends > 0; });
+    const auto messages = observer_.messages.snapshot();
+    ASSERT_EQ(messages.size(), 801u);
+    EXPECT_EQ(messages.back().kind, 'z');
+}
+
 TEST_F(SupervisedControl, ChildThatSendsNonsenseIsIgnored)
 {
     start("control.send(b'nonsense'); control.recv(1); time.sleep(1000)");
