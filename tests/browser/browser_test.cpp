@@ -118,7 +118,7 @@ UniqueFd BrowserTest::open_liveness_socket(const std::string &address) const
 
 void BrowserTest::expect_end_of_session(const std::string &address) const
 {
-    const auto give_up = monotonic_now() + 3s;
+    const auto give_up = monotonic_now() + wait_timeout;
     while (status_of("PATCH", address) != 404 && monotonic_now() < give_up) {
     }
     EXPECT_EQ(status_of("PATCH", address), 404);

@@ -12,6 +12,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// Returns the text of a fingerprint that belongs to no certificate.
+std::string fingerprint()
+{
+    std::string text = "00";
+    for (int i = 1; i < 32; ++i)
+        text += ":00";
+    return text;
+}
+
 /// The receiving end of the microphone: reads the first dialect.
 class Whip : public BrowserTest {
 protected:
@@ -101,6 +110,20 @@ TEST_F(Whip, RefusesWhatIsNoOffer)
     EXPECT_EQ(status_of("POST", "/whip", sdp_headers, "x"), 400);
     EXPECT_EQ(status_of("POST", "/whip", {{"Origin", "http://evil.example"}}), 403);
     EXPECT_EQ(status_of("DELETE", "/whip/1"), 404);
+}
+
+TEST_F(Whip, EndsASessionThatDoesNotConnect)
+{
+    const auto response = request(port(), "POST", "/whip", sdp_headers,
+                                  "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
+                                  "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\n"
+                                  "a=sendonly\r\na=rtpmap:111 opus/48000/2\r\na=mid:0\r\n"
+                                  "a=rtcp-mux\r\na=setup:actpass\r\na=ice-ufrag:abcd\r\n"
+                                  "a=ice-pwd:0123456789abcdefghijkl\r\n"
+                                  "a=fingerprint:sha-256 " +
+                                      fingerprint() + "\r\n");
+    ASSERT_EQ(response.status, 201);
+    expect_end_of_session(response.headers.at("location"));
 }
 
 } // namespace

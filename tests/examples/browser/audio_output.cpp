@@ -47,7 +47,7 @@ std::shared_ptr<WebRtcPeer> AudioOutput::add(const Offer &offer)
     if (!viewer)
         return nullptr;
     auto *bin = viewer->bin();
-    gst_bin_add(GST_BIN(pipeline_->get()), bin);
+    pipeline_->add(bin, viewer->bind(&WebRtcPeer::close));
     gst_element_sync_state_with_parent(bin);
     const ObjectRef<GstPad> from(gst_element_request_pad_simple(tee_.get(), "src_%u"));
     const ObjectRef<GstPad> to(gst_element_get_static_pad(bin, "sink"));

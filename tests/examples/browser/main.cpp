@@ -23,7 +23,7 @@ constexpr int exit_usage = 2;
 struct Options {
     int port = default_port;
     std::string source;
-    std::string microphone; ///< path of the socket; empty: nobody can speak
+    std::string microphone; ///< path of the socket; empty: none
 };
 
 /// Returns the command line's options, or nothing after a message on standard error.
@@ -60,7 +60,9 @@ std::optional<Options> parse_options(int argc, char **argv)
     constexpr int max_port = 65535;
     if (path_count + (source != nullptr ? 1 : 0) != 1 || options.port < 0 ||
         options.port > max_port) {
-        g_printerr("usage: jkvm-browser [--port PORT] SOCKET-PATH; --help lists the options.\n");
+        g_printerr("usage: jkvm-browser [--port PORT] [--microphone SOCKET-PATH] SOCKET-PATH; "
+                   "--help lists the "
+                   "options.\n");
         return std::nullopt;
     }
     if (microphone != nullptr)

@@ -25,7 +25,7 @@ std::shared_ptr<WebRtcPeer> Microphone::add(const Offer &)
     if (!speaker)
         return nullptr;
     auto *bin = speaker->bin();
-    gst_bin_add(GST_BIN(pipeline_->get()), bin);
+    pipeline_->add(bin, speaker->bind(&WebRtcPeer::close));
     const ObjectRef<GstPad> from(gst_element_get_static_pad(bin, "src"));
     const ObjectRef<GstPad> to(gst_element_request_pad_simple(funnel_.get(), "sink_%u"));
     gst_pad_link(from.get(), to.get());

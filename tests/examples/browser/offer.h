@@ -9,7 +9,7 @@
 
 namespace jkvm::browser {
 
-/// What a client does with the audio.
+/// Whether a client receives or sends the audio.
 enum class MediaDirection { receive, send };
 
 struct Offer {

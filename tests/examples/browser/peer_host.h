@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the web server needs of a pipeline that clients connect to.
+// Interface between the web server and a pipeline that clients connect to.
 #pragma once
 
 #include "offer.h"

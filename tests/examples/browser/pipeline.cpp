@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "pipeline.h"
 
+#include <algorithm>
+
 namespace jkvm::browser {
 
 namespace {
@@ -69,19 +71,36 @@ ObjectRef<GstElement> Pipeline::element(const char *name) const
     return ObjectRef<GstElement>(gst_bin_get_by_name(GST_BIN(pipeline_.get()), name));
 }
 
-void Pipeline::remove(GstElement *element) const
+void Pipeline::add(GstElement *bin, Task on_failed)
 {
-    gst_element_set_locked_state(element, TRUE);
-    gst_element_set_state(element, GST_STATE_NULL);
-    gst_bin_remove(GST_BIN(pipeline_.get()), element);
+    gst_bin_add(GST_BIN(pipeline_.get()), bin);
+    on_failed_[bin] = std::move(on_failed);
+}
+
+void Pipeline::remove(GstElement *bin)
+{
+    on_failed_.erase(bin);
+    gst_element_set_locked_state(bin, TRUE);
+    gst_element_set_state(bin, GST_STATE_NULL);
+    gst_bin_remove(GST_BIN(pipeline_.get()), bin);
+}
+
+void Pipeline::on_error(GstMessage *message)
+{
+    print_issue(message);
+    const auto failed = std::ranges::find_if(on_failed_, [message](const auto &entry) {
+        return gst_object_has_as_ancestor(GST_MESSAGE_SRC(message), GST_OBJECT(entry.first)) !=
+               FALSE;
+    });
+    const auto task = failed != on_failed_.end() ? failed->second : on_ended_;
+    task(); // it may remove the bin
 }
 
 void Pipeline::on_message(GstMessage *message)
 {
     switch (GST_MESSAGE_TYPE(message)) {
     case GST_MESSAGE_ERROR:
-        print_issue(message);
-        on_ended_();
+        on_error(message);
         break;
     case GST_MESSAGE_WARNING:
         print_issue(message);

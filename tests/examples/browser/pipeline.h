@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A running pipeline whose errors end the program.
+// A running pipeline, in which errors of some bins are isolated.
 #pragma once
 
 #include "glib_types.h"
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -21,15 +22,19 @@ public:
 
     [[nodiscard]] GstElement *get() const { return pipeline_.get(); }
     [[nodiscard]] ObjectRef<GstElement> element(const char *name) const;
-    /// Removes an element and shuts it down.
-    void remove(GstElement *element) const;
+    /// Adds a bin. An error of one of its elements does not end the pipeline but calls `on_failed`.
+    void add(GstElement *bin, Task on_failed);
+    /// Removes the bin and shuts it down.
+    void remove(GstElement *bin);
 
 private:
     Pipeline(GstElement *pipeline, Task on_ended);
     void on_message(GstMessage *message);
+    void on_error(GstMessage *message);
 
     ObjectRef<GstElement> pipeline_;
     Task on_ended_;
+    std::map<GstElement *, Task> on_failed_; // by bin
     guint bus_watch_ = 0;
 };
 

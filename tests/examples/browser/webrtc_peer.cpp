@@ -9,7 +9,8 @@ namespace jkvm::browser {
 
 namespace {
 
-constexpr guint answer_timeout = 5000; // ms
+constexpr guint answer_timeout = 5000;   // ms
+constexpr guint connect_timeout = 10000; // ms, after the answer
 
 using Reply = std::function<void(const GstStructure *)>;
 
@@ -63,6 +64,19 @@ ObjectRef<GObject> ice_agent_of(GstElement *webrtc)
     return ObjectRef<GObject>(agent);
 }
 
+/// Discards a stream that the client sends in addition, such as video: an unlinked pad would be an
+/// error.
+void discard(GstElement *webrtc, GstPad *pad)
+{
+    const ObjectRef<GstObject> bin(gst_object_get_parent(GST_OBJECT(webrtc)));
+    auto *sink = gst_element_factory_make("fakesink", nullptr);
+    g_object_set(sink, "async", FALSE, "sync", FALSE, nullptr);
+    gst_bin_add(GST_BIN(bin.get()), sink);
+    gst_element_sync_state_with_parent(sink);
+    const ObjectRef<GstPad> input(gst_element_get_static_pad(sink, "sink"));
+    gst_pad_link(pad, input.get());
+}
+
 /// Returns a bin with a floating reference, or null after a message on standard error.
 GstElement *parse_bin(const std::string &description, bool has_ghost_pads)
 {
@@ -106,10 +120,12 @@ std::shared_ptr<WebRtcPeer> WebRtcPeer::create_receiver()
     const ObjectRef<GstPad> packets(gst_element_get_static_pad(depayloader.get(), "src"));
     gst_element_add_pad(bin, gst_ghost_pad_new("src", packets.get()));
     const ObjectRef<GstPad> rtp(gst_element_get_static_pad(depayloader.get(), "sink"));
-    g_signal_connect_object(
-        peer->webrtc_.get(), "pad-added",
-        G_CALLBACK(+[](GstElement *, GstPad *pad, GstPad *sink) { gst_pad_link(pad, sink); }),
-        rtp.get(), static_cast<GConnectFlags>(0));
+    g_signal_connect_object(peer->webrtc_.get(), "pad-added",
+                            G_CALLBACK(+[](GstElement *webrtc, GstPad *pad, GstPad *sink) {
+                                if (gst_pad_link(pad, sink) != GST_PAD_LINK_OK)
+                                    discard(webrtc, pad);
+                            }),
+                            rtp.get(), static_cast<GConnectFlags>(0));
     return peer;
 }
 
@@ -240,7 +256,7 @@ void WebRtcPeer::send_gathered_answer()
 
 void WebRtcPeer::finish_answer(const std::optional<std::string> &sdp)
 {
-    timeout_ = Timer();
+    timeout_ = sdp ? Timer(connect_timeout, bind(&WebRtcPeer::close)) : Timer();
     if (const auto on_answer = std::exchange(on_answer_, nullptr))
         on_answer(sdp);
 }
@@ -249,10 +265,16 @@ void WebRtcPeer::on_connection_state()
 {
     GstWebRTCPeerConnectionState state{};
     g_object_get(webrtc_.get(), "connection-state", &state, nullptr);
-    const bool is_over = state == GST_WEBRTC_PEER_CONNECTION_STATE_FAILED ||
-                         state == GST_WEBRTC_PEER_CONNECTION_STATE_CLOSED;
-    const auto on_closed = is_over ? std::exchange(on_closed_, nullptr) : nullptr;
-    if (on_closed)
+    if (state == GST_WEBRTC_PEER_CONNECTION_STATE_CONNECTED)
+        timeout_ = Timer();
+    if (state == GST_WEBRTC_PEER_CONNECTION_STATE_FAILED ||
+        state == GST_WEBRTC_PEER_CONNECTION_STATE_CLOSED)
+        close();
+}
+
+void WebRtcPeer::close()
+{
+    if (const auto on_closed = std::exchange(on_closed_, nullptr))
         on_closed();
 }
 

@@ -35,8 +35,12 @@ public:
 
     /// Answers the offer; to be called once, after the bin was added to the pipeline. `on_answer`
     /// is called once, with an answer that contains all candidates. `on_closed` is called when the
-    /// connection has failed or was closed.
+    /// connection has failed, was closed, or is not there some time after the answer.
     void answer(SdpPtr offer, AnswerHandler on_answer, Task on_closed);
+    /// Calls on_closed, unless it has been called.
+    void close();
+    /// Returns a task for the main loop that does nothing once the peer is destroyed.
+    Task bind(void (WebRtcPeer::*member)());
 
 private:
     explicit WebRtcPeer(GstElement *bin);
@@ -49,8 +53,6 @@ private:
     void finish_answer(const std::optional<std::string> &sdp);
     void send_gathered_answer();
     void on_connection_state();
-    /// Returns a task for the main loop that does nothing once the peer is destroyed.
-    Task bind(void (WebRtcPeer::*member)());
 
     ObjectRef<GstElement> bin_;
     ObjectRef<GstElement> webrtc_;
@@ -60,7 +62,7 @@ private:
     std::shared_ptr<std::atomic<bool>> is_connected_ = std::make_shared<std::atomic<bool>>(false);
     AnswerHandler on_answer_; // empty after the answer
     Task on_closed_;
-    Timer timeout_;
+    Timer timeout_; // of the answer, then of the connection
     bool has_local_description_ = false;
 };
 
