@@ -19,7 +19,7 @@ public:
     /// Maximum difference between intervals that agree: the error of reading two clocks.
     static constexpr nanoseconds agreement = std::chrono::microseconds(10);
     /// Maximum distance between frame and capture time that is corrected.
-    static constexpr nanoseconds max_error = std::chrono::milliseconds(1);
+    static constexpr nanoseconds max_error = std::chrono::milliseconds(40);
 
     /// The frame that was captured at `captured` is placed at `placed`. Returns the distance to the
     /// next frame that keeps it at its capture time; nothing if the intervals do not agree.

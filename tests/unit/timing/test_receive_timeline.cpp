@@ -57,6 +57,19 @@ TEST_F(ReceiveTimelineTest, FollowsADeliberateStretchOfTheCaptureTimes)
     EXPECT_LT(worst, 700us) << worst.count();
 }
 
+TEST_F(ReceiveTimelineTest, FollowsAStretchAfterClockReadingsWereLate)
+{
+    timeline_ = ReceiveTimeline(40ms, FrameSpacing::stretched);
+    nanoseconds captured{0};
+    nanoseconds error{0}; // of the last frame
+    for (int i = 0; i < 560; ++i) {
+        const bool is_late = i % 150 > 110;
+        error = captured - place(captured + (is_late ? i % 7 * 100us : 0us)).time;
+        captured += frame + 100us; // 5000 ppm
+    }
+    EXPECT_LT(std::chrono::abs(error), 1ms) << error.count();
+}
+
 TEST_F(ReceiveTimelineTest, SmoothsJitterAlsoIfItFollowsAStretch)
 {
     timeline_ = ReceiveTimeline(40ms, FrameSpacing::stretched);
