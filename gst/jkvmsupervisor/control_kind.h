@@ -16,7 +16,7 @@ enum class ControlKind : std::uint8_t {
     // From the bin to the worker.
     set = 's',    ///< element, property, value
     start = 'p',  ///< no fields; the pipeline is started, with the values that were set before
-    demand = 'd', ///< "1" or "0": whether the other end's pipeline listens; in both directions
+    demand = 'd', ///< "1" or "0": whether the peer's pipeline listens; in both directions
     // From the worker to the bin.
     element_message = 'M', ///< element, structure
     diagnosis = 'D',       ///< element, severity, error domain, code, text, debug text

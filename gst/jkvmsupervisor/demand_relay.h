@@ -40,7 +40,7 @@ private:
     PadProbe probe_; // uses the members above
 };
 
-/// Applies what the other end has observed: the link's jkvmipcsink reports no listener while its
+/// Applies what the peer has observed: the link's jkvmipcsink reports no listener while its
 /// client is not heard.
 class DemandOverride {
 public:

@@ -48,7 +48,8 @@
  * set applies to the running worker, as soon as that can handle it, and to every later one before its
  * pipeline starts; values that the elements do not accept are ignored. A value that is read is the last
  * one that the worker has reported: at once after a notification, else within a second. A notification
- * in the worker is one here. jkvmmetrics serves the statistics of these children.
+ * in the worker is one here, emitted by a thread of the element; its handler may stop the element, but
+ * not start it again. jkvmmetrics serves the statistics of these children.
  *
  * |[
  * gst-launch-1.0 jkvmsupervisedsrc launch="jkvmaudiosrc name=a device=hw:0,0" a::quality=high ! oggmux ! filesink location=a.ogg

@@ -214,7 +214,7 @@ void WorkerControl::report(const std::string &element, const std::string &proper
 
 void WorkerControl::on_message(GstMessage *message)
 {
-    // The bin's own element at the other end of the link reports the link's state.
+    // The link's peer, an element of the bin, reports the link's state.
     if (GST_MESSAGE_SRC(message) == GST_OBJECT(link_) &&
         GST_MESSAGE_TYPE(message) == GST_MESSAGE_ELEMENT)
         return;

@@ -39,7 +39,8 @@ Result<std::unique_ptr<Supervisor>> Supervisor::start(Config config, Observer &o
 {
     const auto program = config.command.arguments.front();
     std::unique_ptr<Supervisor> supervisor(new Supervisor(std::move(config), observer, control));
-    if (supervisor->stop_event_.fd() < 0 || supervisor->replace_event_.fd() < 0)
+    if (supervisor->stop_event_.fd() < 0 || supervisor->replace_event_.fd() < 0 ||
+        control.wake_fd() < 0)
         return system_error(ErrorKind::out_of_resources, program, "eventfd", errno);
     try {
         supervisor->thread_ = std::thread(&Supervisor::run, supervisor.get());

@@ -154,6 +154,32 @@ TEST_F(JkvmSupervisedChildren, NotifyOfAPropertyThatChangesInTheWorker)
     EXPECT_LT(get<gint>("a::bitrate"), before);
 }
 
+TEST_F(JkvmSupervisedChildren, MayStopThePipelineInAHandlerOfTheirNotification)
+{
+    play("jkvmaudiosrc name=a device=jkvm_no_such_device quality=high");
+    expect_audio(1);
+    struct Context {
+        GstElement *pipeline;
+        std::atomic<bool> is_called{false};
+        std::atomic<bool> has_stopped{false};
+    } context{.pipeline = pipeline_->get()};
+    const auto stop = +[](GObject *, GParamSpec *, gpointer data) noexcept {
+        auto &self = *static_cast<Context *>(data);
+        if (self.is_called.exchange(true))
+            return;
+        gst_element_set_state(self.pipeline, GST_STATE_NULL);
+        self.has_stopped = true;
+    };
+    const auto a = child("a");
+    ASSERT_TRUE(a);
+    g_signal_connect(a.get(), "notify::bitrate", G_CALLBACK(stop), &context);
+    gst_util_set_object_arg(G_OBJECT(a.get()), "quality", "low");
+    wait_until([&] { return context.has_stopped.load(); });
+    pipeline_->play();
+    expect_audio(1);
+    pipeline_.reset();
+}
+
 TEST_F(JkvmSupervisedChildren, IgnoreAValueThatIsSetAfterTheElementIsGone)
 {
     make(line);
@@ -162,7 +188,7 @@ TEST_F(JkvmSupervisedChildren, IgnoreAValueThatIsSetAfterTheElementIsGone)
     g_object_set(a.get(), "freq", 5.0, nullptr);
 }
 
-TEST_F(JkvmSupervisedChildren, AndTheWorkerAreReplacedWithTheLaunchLineWhilePlaying)
+TEST_F(JkvmSupervisedChildren, AreReplacedWithTheWorkerWhenTheLaunchLineChanges)
 {
     play(line);
     expect_audio(1);

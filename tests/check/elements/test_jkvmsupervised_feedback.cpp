@@ -96,7 +96,7 @@ TEST_F(SupervisedDemand, ReachesTheSourceInEachWorker)
     EXPECT_EQ(stat(pipeline_->element("s"), "hangs"), 0u);
 }
 
-TEST_F(SupervisedDemand, OfThePreviousSinkIsForgottenAfterAStop)
+TEST_F(SupervisedDemand, IsForgottenWhenTheElementStops)
 {
     play(sink_);
     wait_for_activity("idle");

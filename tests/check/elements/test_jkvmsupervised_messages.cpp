@@ -101,7 +101,7 @@ TEST_F(JkvmSupervisedMessages, IncludeAnErrorAfterManyElementMessages)
     EXPECT_GT(stat(element_, "messages-dropped"), 0u);
 }
 
-TEST_F(JkvmSupervisedMessages, OfAFloodingWorkerAreLimited)
+TEST_F(JkvmSupervisedMessages, AreLimitedIfTheWorkerFloods)
 {
     replace_worker("", "control.send(b'\\1Ma\\0flood, n=(int)1;\\0')");
     const auto begin = monotonic_now();
@@ -116,7 +116,7 @@ TEST_F(JkvmSupervisedMessages, OfAFloodingWorkerAreLimited)
     EXPECT_EQ(stat(element_, "restarts"), 0u);
 }
 
-TEST_F(JkvmSupervisedMessages, OfAWorkerThatSendsNonsenseAreIgnoredWithAWarning)
+TEST_F(JkvmSupervisedMessages, AreIgnoredAfterNonsenseWithAWarning)
 {
     replace_worker("control.send(b'nonsense')");
     play("fakesrc");
@@ -132,7 +132,7 @@ TEST_F(JkvmSupervisedMessages, OfAWorkerThatSendsNonsenseAreIgnoredWithAWarning)
     EXPECT_EQ(stat(element_, "restarts"), 0u);
 }
 
-TEST_F(JkvmSupervisedMessages, ThatCannotBeUnderstoodAreCounted)
+TEST_F(JkvmSupervisedMessages, AreCountedIfTheyCannotBeUnderstood)
 {
     replace_worker("control.send(b'\\1Ma\\0<<<<\\0'); control.send(b'\\1D\\0'); "
                    "control.send(b'\\1Ma\\0good;\\0')");
