@@ -23,6 +23,14 @@ GList *AudioDeviceProvider::probe()
     return objects;
 }
 
+bool AudioDeviceProvider::start()
+{
+    const bool is_started = monitor_.start();
+    if (!is_started)
+        objects_.clear(); // the base class removes the devices
+    return is_started;
+}
+
 void AudioDeviceProvider::stop()
 {
     monitor_.stop();
@@ -40,8 +48,9 @@ void AudioDeviceProvider::on_added(const AudioDevice &device)
 void AudioDeviceProvider::on_removed(const AudioDevice &device)
 {
     GST_INFO("the %s device %s was removed", name_of(device.direction), device.property.c_str());
-    const auto node = objects_.extract(device.id);
-    gst_device_provider_device_remove(provider_, node.mapped().get());
+    // Empty after the removal of another device that had the same id.
+    if (const auto node = objects_.extract(device.id))
+        gst_device_provider_device_remove(provider_, node.mapped().get());
 }
 
 void AudioDeviceProvider::on_changed(const AudioDevice &device)

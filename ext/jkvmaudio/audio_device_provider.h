@@ -21,8 +21,9 @@ public:
 
     /// Returns all devices as a list of floating GstDevices.
     GList *probe();
-    /// Adds all devices to the provider before it returns, and updates them until stop().
-    void start() { monitor_.start(); }
+    /// Adds all devices to the provider before it returns, and updates them until stop(). Fails if
+    /// there is no thread for that.
+    [[nodiscard]] bool start();
     void stop();
 
 private:

@@ -110,8 +110,11 @@ void AudioSrc::change_codec(const std::function<void(CodecControl &)> &change)
 
 bool AudioSrc::on_event(GstEvent *event)
 {
-    if (demand_.on_event(event))
+    if (demand_.on_event(event)) {
+        if (GST_EVENT_TYPE(event) == GST_EVENT_RECONFIGURE)
+            repeats_state_ = true;
         control_.request_wake_up();
+    }
     return is_demand(event);
 }
 
@@ -163,6 +166,7 @@ bool AudioSrc::open()
     *stats_.lock() = {.channels = channels_};
     demand_.reset();
     omitted_.reset();
+    levels_.reset();
     activity_ = Activity::encode;
     *unheard_time_.lock() = {};
     pool_ = PacketPool(std::max(OpusFrameEncoder::max_packet_size,

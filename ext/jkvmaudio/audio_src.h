@@ -118,6 +118,7 @@ private:
     Guarded<CodecControl> codec_;
     std::atomic<bool> codec_changed_{false};   // since the last apply_settings()
     std::atomic<bool> devices_changed_{false}; // the same
+    std::atomic<bool> repeats_state_{false};   // so that all sinks report their demand again
     std::atomic<bool> state_changed_{false};   // since the last push_state()
     std::atomic<double> gain_{1};              // from mute and volume
     std::atomic<Activity> when_unheard_{Activity::idle};

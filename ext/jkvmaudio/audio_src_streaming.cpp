@@ -218,9 +218,12 @@ void AudioSrc::apply_demand()
     const auto before = std::exchange(activity_, activity);
     if (activity == before)
         return;
-    GST_INFO_OBJECT(element_, "%s",
-                    activity == Activity::encode ? "encoding: audio is in demand"
-                                                 : "idle: no client listens");
+    const char *meaning = "encoding: audio is in demand";
+    if (activity == Activity::idle)
+        meaning = "idle: no client listens";
+    else if (activity == Activity::release_device)
+        meaning = "releasing the device: no client listens";
+    GST_INFO_OBJECT(element_, "%s", meaning);
     unheard_time_.lock()->on_changed(activity, now);
     if (activity == Activity::release_device)
         engine_->release_device();
@@ -230,11 +233,12 @@ void AudioSrc::apply_demand()
 
 void AudioSrc::push_state()
 {
-    if (!state_changed_.exchange(false))
+    const bool repeats = repeats_state_.exchange(false);
+    if (!state_changed_.exchange(false) && !repeats)
         return;
     const auto state =
         describe_source(engine_->device(), settings_.lock()->device.mute, codec_.snapshot());
-    if (state == pushed_state_)
+    if (state == pushed_state_ && !repeats)
         return;
     pushed_state_ = state;
     gst_pad_push_event(GST_BASE_SRC_PAD(src_), make_source_state(state));
@@ -246,7 +250,7 @@ CaptureEngine::Interrupted AudioSrc::wait_for_demand()
     const auto heartbeat = omitted_.heartbeat();
     const auto omit_until_now = [this] {
         const auto end = now().running - engine_->latency();
-        omitted_.extend(engine_->position().value_or(end), end);
+        omitted_.extend(engine_->position().value_or(end), end, omitted_.heartbeat().value_or(0ns));
     };
     omit_until_now();
     while (!control_.sleep_until(heartbeat ? monotonic_now() + *heartbeat : MonotonicTime::max()))
@@ -263,7 +267,7 @@ GstFlowReturn AudioSrc::handle_frame(CaptureEngine::Frame frame, GstBuffer **buf
         levels_.on_input(frame.samples, channels_, stamp.duration);
     if (activity_ != Activity::encode) {
         stats_.lock()->capture = engine_->counters();
-        omitted_.extend(stamp.time, stamp.time + stamp.duration);
+        omitted_.extend(stamp.time, stamp.time + stamp.duration, stamp.duration);
         post_stats_if_due();
         return GST_FLOW_CUSTOM_SUCCESS;
     }

@@ -31,7 +31,7 @@
  * | alsa.device | guint | number of the PCM device on its card |
  * | alsa.name | gchararray | name of the PCM device |
  * | alsa.pcm | gchararray | ALSA name of the device |
- * | alsa.formats | GstCaps | formats, rates and channels of the hardware that the elements can use; absent while another program uses the device, or if there are none |
+ * | alsa.formats | GstCaps | formats, rates and channels of the hardware that the elements can use; absent if there are none, or if another program used the device when it was listed; queried again at the next change in /dev/snd |
  *
  * The element's `device` is the name of the card. If two cards have the same name, it is the id of the
  * card; for a PCM device other than the first of a card, it is the ALSA name.
@@ -80,8 +80,7 @@ static void gst_jkvm_audio_device_provider_configure_class(GstJkvmAudioDevicePro
         return impl(self).devices().probe();
     };
     provider_class->start = [](GstDeviceProvider *self) noexcept -> gboolean {
-        impl(self).devices().start();
-        return TRUE;
+        return impl(self).devices().start();
     };
     provider_class->stop = [](GstDeviceProvider *self) noexcept { impl(self).devices().stop(); };
 }

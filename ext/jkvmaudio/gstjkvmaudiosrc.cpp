@@ -55,7 +55,7 @@
  * the element encodes. Links are checked again after a RECONFIGURE event, and once per second, but
  * not while the device is released.
  *
- * Running time goes on meanwhile. GAP events cover the time without frames, so that downstream sees no hole;
+ * Running time continues meanwhile. GAP events cover the time without frames, so that downstream sees no hole;
  * the first frame after it is flagged DISCONT and can be decoded without earlier ones. In
  * `idle` the events are at most 1 s apart. A program that watches the pipeline for hangs can set the
  * context jkvm.heartbeat with the field interval (guint64, ns) on it before it starts: GAP events are then

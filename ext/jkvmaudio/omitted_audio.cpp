@@ -16,11 +16,11 @@ void OmittedAudio::reset()
     heartbeat_ = heartbeat_interval(GST_ELEMENT(src_));
 }
 
-void OmittedAudio::extend(nanoseconds begin, nanoseconds end)
+void OmittedAudio::extend(nanoseconds begin, nanoseconds end, nanoseconds until_next)
 {
     if (!begin_ || end < *begin_) // a flush has restarted the running time
         begin_ = std::max(begin, 0ns);
-    if (end - *begin_ >= heartbeat_.value_or(1s))
+    if (end - *begin_ + until_next > heartbeat_.value_or(1s))
         push(end);
 }
 

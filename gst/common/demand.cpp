@@ -94,8 +94,10 @@ void DownstreamDemand::reset()
 
 bool DownstreamDemand::on_event(GstEvent *event)
 {
-    const bool has_changed =
-        is_demand(event) ? record(event) : GST_EVENT_TYPE(event) == GST_EVENT_RECONFIGURE;
+    const bool is_relinked = GST_EVENT_TYPE(event) == GST_EVENT_RECONFIGURE;
+    if (is_relinked)
+        reports_.lock()->clear();
+    const bool has_changed = is_relinked || (is_demand(event) && record(event));
     if (has_changed)
         has_changed_ = true;
     return has_changed;

@@ -29,7 +29,8 @@ public:
     /// Forgets all reports. Must not be called while is_unheard() may be.
     void reset();
     /// Any thread: handles an event from downstream. Returns whether is_unheard() has to be called
-    /// again because of it: a demand, or a change of the links.
+    /// again because of it: a demand, or a change of the links. After the latter all sinks have to
+    /// report again, because a report that was made while a sink was not linked is lost.
     bool on_event(GstEvent *event);
     /// Whether every data path from the pad ends in a sink that reports no listener. False whenever
     /// that is unknown: a sink has not reported, or there is an element that is not known to only

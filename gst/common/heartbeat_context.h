@@ -7,6 +7,7 @@
 
 #include <gst/gst.h>
 
+#include <algorithm>
 #include <optional>
 
 namespace jkvm {
@@ -34,7 +35,9 @@ inline std::optional<nanoseconds> heartbeat_interval(GstElement *element)
     const bool is_valid = gst_structure_get_uint64(gst_context_get_structure(context), "interval",
                                                    &interval) != FALSE;
     gst_context_unref(context);
-    return is_valid && interval > 0 ? std::optional(nanoseconds(interval)) : std::nullopt;
+    constexpr guint64 maximum = nanoseconds(std::chrono::hours(24)).count();
+    return is_valid && interval > 0 ? std::optional(nanoseconds(std::min(interval, maximum)))
+                                    : std::nullopt;
 }
 
 } // namespace jkvm

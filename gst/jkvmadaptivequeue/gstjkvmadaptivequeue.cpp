@@ -160,7 +160,7 @@
  * | adaptation_count | guint64 | changes of the delay, for any reason; slewing to one target is one change |
  * | last_adaptation | guint64 | time of the last one, ns since 1970; 0 = never |
  * | input_buffer_size, output_buffer_size | guint | target delay in frames; the same value twice, because this queue may be used in either direction |
- * | system_cpu_percent, system_memory_percent | gdouble | load of the machine, or of the process's control group if that is closer to a limit of its own; the processor's since the previous reading, at least 250 ms before |
+ * | system_cpu_percent, system_memory_percent | gdouble | load of the machine, or of the process's control group if that has a limit and is closer to it; the processor's since the previous reading, at least 250 ms before |
  * | average_latency_ms | gdouble | latency in the last step of policy=weighted; 0 with another policy |
  * | cpu-factor, memory-factor, latency-factor, factor | gdouble | factors that policy=weighted computed from the load and the latency, -1 to 1, and their weighted sum |
  * | size | gdouble | size of policy=weighted, frames |

@@ -54,8 +54,8 @@
  * upstream, as jkvmaudiosrc pushes it, this element's mute, and the number of clients. A jkvmipcsrc receives it
  * when it connects and after each change, at most 50 times per second.
  *
- * Whenever the number of its connected clients changes, and with each CAPS event, the element pushes the
- * event jkvm-demand (GST_EVENT_CUSTOM_UPSTREAM) upstream. Its fields are listeners (guint), the number of
+ * Whenever the number of its connected clients changes, and with each CAPS, SEGMENT, FLUSH_STOP and
+ * jkvm-source event, the element pushes the event jkvm-demand (GST_EVENT_CUSTOM_UPSTREAM) upstream. Its fields are listeners (guint), the number of
  * clients, and sink (gchararray), the path of the element. While no client is connected,
  * jkvmaudiosrc is idle, see its property when-unheard, so there are no frames for hold-time to hold.
  *
@@ -236,12 +236,11 @@ static void gst_jkvm_ipc_sink_configure_class(GstJkvmIpcSinkClass *klass)
         return impl(self).set_caps(caps);
     };
     sink_class->event = [](GstBaseSink *self, GstEvent *event) noexcept -> gboolean {
-        impl(self).on_event(event);
-        const bool is_caps = GST_EVENT_TYPE(event) == GST_EVENT_CAPS;
+        const bool may_lack_demand = impl(self).on_event(event);
         const gboolean is_handled =
             GST_BASE_SINK_CLASS(gst_jkvm_ipc_sink_parent_class)->event(self, event);
-        if (is_caps)
-            impl(self).on_caps_event();
+        if (may_lack_demand)
+            impl(self).repeat_demand();
         return is_handled;
     };
     sink_class->render = [](GstBaseSink *self, GstBuffer *buffer) noexcept {

@@ -189,7 +189,7 @@
  * | quality, frame-size | gchararray | settings of the encoder in effect: nicks of jkvmaudiosrc's properties |
  * | bitrate, complexity, packet-loss-percentage | gint | the same: values of these properties |
  * | dtx | gboolean | the same |
- * | decided-by | gchararray | who decided these settings: properties, or request (of a receiver) |
+ * | decided-by | gchararray | origin of these settings: properties, or request (of a receiver) |
  * | listeners | guint | clients of the sender |
  *
  * The same fields except listeners are pushed downstream as the sticky event jkvm-source, so that another

@@ -107,13 +107,16 @@ bool IpcSink::open()
     GST_INFO_OBJECT(element_, "%s %s, dialect %s",
                     endpoint->role == Role::listen ? "listening at" : "connecting to",
                     endpoint->path.c_str(), wire::name(dialect).c_str());
-    auto session = session_.lock();
-    session->last = {};
-    session->dropped_invalid = session->dropped_too_large = session->muted = 0;
-    session->max_packet = wire::traits(dialect).max_payload;
-    session->max_queue_time = settings.max_queue_time;
-    session->sender = std::move(*sender);
-    session->source = {};
+    {
+        auto session = session_.lock();
+        session->last = {};
+        session->dropped_invalid = session->dropped_too_large = session->muted = 0;
+        session->max_packet = wire::traits(dialect).max_payload;
+        session->max_queue_time = settings.max_queue_time;
+        session->sender = std::move(*sender);
+        session->source = {};
+    }
+    report_source_state();
     return true;
 }
 
@@ -151,12 +154,17 @@ bool IpcSink::set_caps(const GstCaps *caps)
     return true;
 }
 
-void IpcSink::on_event(GstEvent *event)
+bool IpcSink::on_event(GstEvent *event)
 {
-    if (!is_source_state(event))
-        return;
-    session_.lock()->source = parse_source_state(event);
-    report_source_state();
+    const bool is_state = is_source_state(event);
+    if (is_state) {
+        session_.lock()->source = parse_source_state(event);
+        report_source_state();
+    }
+    // Earlier reports are lost if the source is new, or if a pad was flushing or was not linked.
+    const auto type = GST_EVENT_TYPE(event);
+    return is_state || type == GST_EVENT_CAPS || type == GST_EVENT_SEGMENT ||
+           type == GST_EVENT_FLUSH_STOP;
 }
 
 /// Reports the state of the source, with this element's own mute, to the receivers.

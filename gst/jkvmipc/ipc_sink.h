@@ -42,11 +42,13 @@ public:
     bool open();
     void close();
     bool set_caps(const GstCaps *caps);
-    /// Handles caps of the stream after the base class has: a source may be new upstream.
-    void on_caps_event() { demand_.repeat(); }
+    /// Streaming thread: reports the demand to sources that may not know it. Must be called after
+    /// the base class has handled the event.
+    void repeat_demand() { demand_.repeat(); }
     GstFlowReturn render(GstBuffer *buffer);
-    /// Streaming thread: precedes event() of the base class.
-    void on_event(GstEvent *event);
+    /// Streaming thread: precedes event() of the base class. Returns whether repeat_demand() has to
+    /// be called after it.
+    bool on_event(GstEvent *event);
 
     bool may_connect(const PeerInfo &peer) override;
     void on_peer_added(const PeerInfo &peer) override;

@@ -201,6 +201,7 @@ void IpcSrc::on_event(const ReceiveEngine::Connected &connected)
     if (talker && connected.is_replacement)
         sessions_.on_replaced(*talker, connected.peer);
     session_->peer = connected.peer;
+    push_source_state({}); // of the peer that was replaced
     requests_.lock()->completion.on_connected(monotonic_now());
     GST_INFO_OBJECT(element_, "connected to %s", session_->path.c_str());
     link_.post("connected", Fields().set("socket-path", session_->path));
@@ -223,6 +224,7 @@ GstFlowReturn IpcSrc::on_event(const ReceiveEngine::Disconnected &disconnected)
 {
     const auto &error = disconnected.error;
     requests_.lock()->completion.on_disconnected();
+    push_source_state({}); // unknown
     GST_INFO_OBJECT(element_, "disconnected: %s", error.detail.c_str());
     const char *reason = disconnected.is_violation ? "violation" : "closed";
     link_.post(disconnected.reason ? name_of(*disconnected.reason) : reason, describe(error));
@@ -254,13 +256,19 @@ void IpcSrc::on_event(const ReceiveEngine::SourceChanged &changed)
 {
     auto state = changed.state;
     state.listeners.reset(); // those of the sender's socket, not of an element downstream
-    gst_pad_push_event(GST_BASE_SRC_PAD(src_), make_source_state(state));
+    push_source_state(state);
     // Each change is posted, so that the last message describes the current state. The receiver
     // limits their rate.
     gst_element_post_message(
         element_,
         gst_message_new_element(GST_OBJECT(element_),
                                 source_state_fields(changed.state).release(source_state_name)));
+}
+
+void IpcSrc::push_source_state(const wire::SourceState &state)
+{
+    if (std::exchange(session_->pushed_state, state) != state)
+        gst_pad_push_event(GST_BASE_SRC_PAD(src_), make_source_state(state));
 }
 
 bool IpcSrc::set_caps()

@@ -47,6 +47,8 @@ public:
     }
     /// Discards frames that were sent while the pipeline was paused, because they are outdated.
     void restart() { engine_.restart(); }
+    /// Describes the source to downstream, unless that knows the state already.
+    void push_source_state(const wire::SourceState &state);
     bool set_caps();
     /// Any thread: precedes send_event() of the base class.
     void announce_pause(const Pause &pause) { engine_.announce_pause(pause); }
@@ -70,6 +72,7 @@ private:
         std::optional<PeerInfo> talker = {}; // if it sent a frame and no Stop after it
         bool has_pushed = false;             // a buffer; the caps do not change afterwards
         LatencyWatch latency_watch = {};
+        wire::SourceState pushed_state = {}; // the one that downstream knows
     };
 
     GstFlowReturn wait_playing();

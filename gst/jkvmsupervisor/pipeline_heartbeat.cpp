@@ -57,7 +57,7 @@ void PipelineHeartbeat::follow_threads(GstBin *pipeline)
         static_cast<PipelineHeartbeat *>(self)->probe_threads();
         return G_SOURCE_CONTINUE;
     };
-    const auto milliseconds = static_cast<guint>(interval.count());
+    const auto milliseconds = static_cast<guint>(interval_.count());
     timer_ = g_timeout_add(milliseconds, on_timer, this);
 }
 
@@ -109,7 +109,7 @@ void PipelineHeartbeat::send()
 {
     const auto now = monotonic_now();
     auto last = last_.load();
-    if (now - last < interval || !last_.compare_exchange_strong(last, now))
+    if (now - last < interval_ || !last_.compare_exchange_strong(last, now))
         return;
     const char byte = 0;
     // The pipe does not block. If it is full, the supervisor is not reading.

@@ -9,17 +9,15 @@
 
 namespace jkvm {
 
-/// Sends at most ten heartbeats a second: a byte into the supervisor's pipe and, with systemd, a
-/// notification of its watchdog. They stop when the observed stream stops or a streaming thread is
-/// blocked, on a deadlock, and when the process is stopped. Must outlive the pads and the pipeline
-/// that it observes.
+/// Sends a limited number of heartbeats a second: a byte into the supervisor's pipe and, with
+/// systemd, a notification of its watchdog. They stop when the observed stream stops or a streaming
+/// thread is blocked, on a deadlock, and when the process is stopped. Must outlive the pads and the
+/// pipeline that it observes.
 class PipelineHeartbeat {
 public:
-    /// Minimum time between two heartbeats.
-    static constexpr std::chrono::milliseconds interval{100};
-
-    /// `fd`: the writing end of the pipe; -1 = none.
-    explicit PipelineHeartbeat(int fd) : fd_(fd) {}
+    /// `fd`: the writing end of the pipe; -1 = none. `interval`: minimum time between two
+    /// heartbeats.
+    PipelineHeartbeat(int fd, std::chrono::milliseconds interval) : fd_(fd), interval_(interval) {}
     PipelineHeartbeat(const PipelineHeartbeat &) = delete;
     PipelineHeartbeat &operator=(const PipelineHeartbeat &) = delete;
     ~PipelineHeartbeat();
@@ -38,6 +36,7 @@ private:
     void send(); // any thread
 
     int fd_;
+    std::chrono::milliseconds interval_;
     std::atomic<MonotonicTime> last_{MonotonicTime{}};
     std::atomic<bool> is_first_{true};
     GstBin *pipeline_ = nullptr;

@@ -141,7 +141,8 @@ bool SupervisedBin::open()
     const auto socket = make_socket_name();
     g_object_set(ipc_, "socket-path", socket.c_str(), nullptr);
     auto supervisor =
-        Supervisor::start({.command = make_worker_command(side_name(), socket, settings.launch),
+        Supervisor::start({.command = make_worker_command(side_name(), socket, settings.launch,
+                                                          settings.hang_timeout),
                            .limits = settings.limits,
                            .hang_timeout = settings.hang_timeout,
                            .stop_timeout = settings.stop_timeout,
@@ -154,6 +155,7 @@ bool SupervisedBin::open()
     auto session = session_.lock();
     session->supervisor = std::move(*supervisor);
     session->socket = socket;
+    session->hang_timeout = settings.hang_timeout;
     return true;
 }
 
@@ -165,7 +167,8 @@ void SupervisedBin::on_launch_changed(const std::string &launch)
     if (!session->supervisor)
         return;
     GST_INFO_OBJECT(element_, "replacing the worker by one with another launch line");
-    session->supervisor->replace(make_worker_command(side_name(), session->socket, launch));
+    session->supervisor->replace(
+        make_worker_command(side_name(), session->socket, launch, session->hang_timeout));
 }
 
 guint SupervisedBin::children_count() const

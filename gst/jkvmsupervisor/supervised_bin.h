@@ -51,6 +51,7 @@ private:
         std::unique_ptr<Supervisor> supervisor;
         Supervisor::Stats last; // final ones of the previous supervisor
         std::string socket;
+        nanoseconds hang_timeout{0};
     };
 
     static const PropertyTable<SupervisedBin> &live_properties();

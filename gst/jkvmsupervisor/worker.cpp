@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <optional>
@@ -28,6 +29,7 @@ struct Options {
     gchar *source = nullptr; // socket that receives the pipeline's output
     gchar *sink = nullptr;   // socket that supplies the pipeline's input
     gint heartbeat_fd = -1;
+    gint heartbeat_interval = 100; // ms
     gint control_fd = -1;
     gint parent = 0; // process whose end kills the worker; 0 = none
     std::string description;
@@ -54,6 +56,8 @@ Options parse_options(int argc, char **argv)
          "Feed the pipeline from the jkvmsupervisedsink at this socket", "SOCKET"},
         {"heartbeat-fd", 0, 0, G_OPTION_ARG_INT, &options.heartbeat_fd,
          "Write a byte to this descriptor for each heartbeat", "FD"},
+        {"heartbeat-interval", 0, 0, G_OPTION_ARG_INT, &options.heartbeat_interval,
+         "Minimum time between two heartbeats (ms)", "MS"},
         {"control-fd", 0, 0, G_OPTION_ARG_INT, &options.control_fd,
          "Exchange control messages with the parent at this descriptor", "FD"},
         {"parent", 0, 0, G_OPTION_ARG_INT, &options.parent, "Exit when this process ends", "PID"},
@@ -121,7 +125,8 @@ GstRef<GstElement> parse(const std::string &description)
 class Worker {
 public:
     Worker(const Options &options, GstRef<GstElement> pipeline)
-        : heartbeat_(options.heartbeat_fd), pipeline_(std::move(pipeline)),
+        : heartbeat_interval_(std::max(options.heartbeat_interval, 1)),
+          heartbeat_(options.heartbeat_fd, heartbeat_interval_), pipeline_(std::move(pipeline)),
           bus_(GstRef<GstBus>::adopt(gst_element_get_bus(pipeline_.get()))),
           link_(
               GstRef<GstElement>::adopt(gst_bin_get_by_name(GST_BIN(pipeline_.get()), link_name))),
@@ -147,6 +152,7 @@ private:
     void on_message(GstMessage *message);
     void on_error(GstMessage *message);
 
+    std::chrono::milliseconds heartbeat_interval_;
     PipelineHeartbeat heartbeat_; // outlives the pipeline
     GstRef<GstElement> pipeline_;
     GstRef<GstBus> bus_;
@@ -167,7 +173,7 @@ void Worker::start_heartbeat()
 {
     if (is_fed_)
         return heartbeat_.follow_threads(GST_BIN(pipeline_.get()));
-    set_heartbeat_context(pipeline_.get(), PipelineHeartbeat::interval);
+    set_heartbeat_context(pipeline_.get(), heartbeat_interval_);
     if (link_) {
         const auto pad = GstRef<GstPad>::adopt(gst_element_get_static_pad(link_.get(), "sink"));
         return heartbeat_.follow_stream(pad.get());

@@ -6,10 +6,13 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
 namespace jkvm {
+
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -62,6 +65,14 @@ std::vector<std::string> make_environment()
     return result;
 }
 
+/// Half of the hang time-out has to be longer than the time between two heartbeats. It is up to
+/// twice the minimum, because a sign of life just before the minimum is not sent.
+nanoseconds heartbeat_interval(nanoseconds hang_timeout)
+{
+    constexpr nanoseconds usual = 100ms;
+    return hang_timeout > 0ns ? std::clamp<nanoseconds>(hang_timeout / 4, 1ms, usual) : usual;
+}
+
 } // namespace
 
 std::string worker_program()
@@ -75,10 +86,11 @@ std::string worker_program()
 }
 
 ChildCommand make_worker_command(const char *side, const std::string &socket,
-                                 const std::string &launch)
+                                 const std::string &launch, nanoseconds hang_timeout)
 {
     return {{worker_program(), std::string("--") + side + "=" + socket,
              "--heartbeat-fd=" + std::to_string(ChildProcess::heartbeat_fd),
+             "--heartbeat-interval=" + std::to_string(heartbeat_interval(hang_timeout) / 1ms),
              "--control-fd=" + std::to_string(ChildProcess::control_fd),
              "--parent=" + std::to_string(::getpid()), "--", launch},
             make_environment()};

@@ -2,6 +2,7 @@
 // The command line and environment of a worker.
 #pragma once
 
+#include "core/base/time.h"
 #include "core/supervise/child_process.h"
 
 #include <string>
@@ -13,8 +14,8 @@ namespace jkvm {
 std::string worker_program();
 
 /// `side`: "source" for a worker that sends its output to `socket`, "sink" for one that receives
-/// from it.
+/// from it. `hang_timeout`: time without a heartbeat after which the worker is killed; 0 = never.
 ChildCommand make_worker_command(const char *side, const std::string &socket,
-                                 const std::string &launch);
+                                 const std::string &launch, nanoseconds hang_timeout);
 
 } // namespace jkvm

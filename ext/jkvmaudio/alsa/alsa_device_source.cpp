@@ -24,7 +24,7 @@ struct ClosePcm {
     void operator()(snd_pcm_t *pcm) const { snd_pcm_close(pcm); }
 };
 
-/// What the elements could use of the device's configuration space.
+/// Returns the part of the device's configuration space that the elements support.
 DeviceFormats usable_formats(snd_pcm_t *pcm, snd_pcm_hw_params_t *hw)
 {
     DeviceFormats formats;

@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <map>
 #include <memory>
 
 namespace jkvm {
@@ -45,8 +47,32 @@ std::string hardware_path(const std::string &sysfs, const SoundCard &card)
     std::error_code error;
     const auto link = sysfs + "/class/sound/card" + std::to_string(card.number) + "/device";
     const auto path = std::filesystem::canonical(link, error);
+    if (error)
+        return {};
     const auto devices = std::filesystem::canonical(sysfs + "/devices", error);
     return error ? std::string() : path.lexically_relative(devices).string();
+}
+
+/// An id of the card that names its port.
+std::string port_id(const std::string &sysfs, const SoundCard &card)
+{
+    const auto path = hardware_path(sysfs, card);
+    std::string usb_speed; // Mbit/s
+    if (const auto hub = usb_root_hub(path); !hub.empty())
+        std::ifstream(sysfs + "/devices/" + std::string(hub) + "/speed") >> usb_speed;
+    return stable_card_id(card, path, usb_speed);
+}
+
+/// Appends the card's own id to ids that several devices have, because their cards are parts of one
+/// piece of hardware.
+void make_ids_unique(std::vector<AudioDevice> &devices)
+{
+    std::map<std::string, unsigned> counts;
+    for (const auto &device : devices)
+        ++counts[device.id];
+    for (auto &device : devices)
+        if (counts[device.id] > 1)
+            device.id += "/" + device.card.id;
 }
 
 /// The PCM devices of one card, without their property.
@@ -91,8 +117,9 @@ std::vector<AudioDevice> list_audio_devices(const std::string &sysfs)
     std::vector<AudioDevice> devices;
     visit_cards([&](const SoundCard &card, snd_ctl_t *control) {
         cards.push_back(card);
-        append_devices(devices, card, stable_card_id(card, hardware_path(sysfs, card)), control);
+        append_devices(devices, card, port_id(sysfs, card), control);
     });
+    make_ids_unique(devices);
     for (auto &device : devices)
         device.property = device_property(device.card, device.number, cards);
     return devices;

@@ -16,7 +16,6 @@ double percent(std::uint64_t part, std::uint64_t rest)
     return all > 0 ? 100 * static_cast<double>(part) / all : 0;
 }
 
-/// dB below full scale; -100 for silence.
 const char *name_of(Bandwidth bandwidth)
 {
     switch (bandwidth) {

@@ -25,6 +25,8 @@ public:
     /// Any thread: takes effect with the next frame.
     void configure(const LevelSettings &settings) { *settings_.lock() = settings; }
 
+    /// To be called before the stream starts: the state is that of audio.
+    void reset() { watch_ = {}; }
     /// The device delivered a frame; see LevelWatch::record(). Must be called without a lock.
     void on_input(std::span<const std::int16_t> samples, unsigned channels, nanoseconds duration);
     /// No device delivered the frame.

@@ -44,7 +44,19 @@ std::string device_property(const SoundCard &card, unsigned number,
     return first_device;
 }
 
-std::string stable_card_id(const SoundCard &card, std::string_view sysfs_path)
+std::string_view usb_root_hub(std::string_view sysfs_path)
+{
+    for (std::size_t begin = 0; begin < sysfs_path.size();) {
+        const auto end = std::min(sysfs_path.find('/', begin), sysfs_path.size());
+        if (!usb_bus(sysfs_path.substr(begin, end - begin)).empty())
+            return sysfs_path.substr(0, end);
+        begin = end + 1;
+    }
+    return {};
+}
+
+std::string stable_card_id(const SoundCard &card, std::string_view sysfs_path,
+                           std::string_view usb_speed)
 {
     std::string id;
     std::string bus_prefix; // of the devices on a USB bus: "1-" in "1-2.1:1.0"
@@ -53,13 +65,17 @@ std::string stable_card_id(const SoundCard &card, std::string_view sysfs_path)
         sysfs_path.remove_prefix(std::min(directory.size() + 1, sysfs_path.size()));
         if (directory.empty())
             continue;
-        if (const auto bus = usb_bus(directory); !bus.empty()) {
+        const auto bus = usb_bus(directory);
+        const bool is_root_hub = !bus.empty();
+        if (is_root_hub) {
             bus_prefix = std::string(bus) + "-";
             directory.remove_suffix(bus.size());
         } else if (!bus_prefix.empty() && directory.starts_with(bus_prefix)) {
             directory.remove_prefix(bus_prefix.size());
         }
         id += (id.empty() ? "" : "/") + std::string(directory);
+        if (is_root_hub)
+            id += usb_speed;
     }
     return id.empty() ? card.id : id;
 }

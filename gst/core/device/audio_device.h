@@ -12,7 +12,7 @@
 
 namespace jkvm {
 
-/// What a device can be configured to, as far as the elements support it.
+/// The configurations of a device that the elements support.
 struct DeviceFormats {
     std::vector<std::string> samples; ///< ALSA's names: "S16_LE"
     std::vector<unsigned> rates;      ///< Hz, the usual ones among those supported
@@ -25,13 +25,13 @@ struct DeviceFormats {
 struct AudioDevice {
     enum class Direction { capture, playback };
 
-    std::string id; ///< unique; the same after re-plugging into the same port
+    std::string id; ///< the same after re-plugging into the same port
     SoundCard card;
     unsigned number = 0; ///< of the PCM device on its card
     std::string name;    ///< of the PCM device: "USB Audio"
     Direction direction = Direction::capture;
     std::string property;                 ///< value of the elements' property `device`
-    std::optional<DeviceFormats> formats; ///< unknown while another process uses the device
+    std::optional<DeviceFormats> formats; ///< unknown if another process used the device
 
     bool operator==(const AudioDevice &) const = default;
     /// Name for snd_pcm_open() while the card is plugged in.
@@ -47,8 +47,13 @@ std::string device_property(const SoundCard &card, unsigned number,
 
 /// Returns an id for the card that is derived from the port to which it is connected: from
 /// `sysfs_path`, the directory of its hardware below /sys/devices. The numbers of USB buses, which
-/// depend on the order of their drivers, are removed. An empty path yields the card's own id, which
-/// the kernel derives from the name of the product.
-std::string stable_card_id(const SoundCard &card, std::string_view sysfs_path);
+/// depend on the order of their drivers, are replaced by `usb_speed`, by which the two root hubs of
+/// a USB 3 controller differ. An empty path yields the card's own id, which the kernel derives from
+/// the name of the product.
+std::string stable_card_id(const SoundCard &card, std::string_view sysfs_path,
+                           std::string_view usb_speed);
+
+/// The part of a card's `sysfs_path` up to its USB root hub; empty if it is not a USB device.
+std::string_view usb_root_hub(std::string_view sysfs_path);
 
 } // namespace jkvm

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <system_error>
 #include <utility>
 
 namespace jkvm {
@@ -25,7 +26,8 @@ std::vector<AudioDevice> list_with_formats(DeviceSource &source,
 {
     auto devices = source.list();
     for (auto &device : devices) {
-        if (const auto *before = find(known, device.id))
+        const auto *before = find(known, device.id);
+        if (before != nullptr && before->card == device.card && before->name == device.name)
             device.formats = before->formats;
         if (!device.formats)
             device.formats = source.query_formats(device);
@@ -33,13 +35,18 @@ std::vector<AudioDevice> list_with_formats(DeviceSource &source,
     return devices;
 }
 
-void DeviceMonitor::start()
+bool DeviceMonitor::start()
 {
     stop();
     devices_.clear();
     stopped_.clear();
     update();
-    thread_ = std::thread([this] { run(); });
+    try {
+        thread_ = std::thread([this] { run(); });
+    } catch (const std::system_error &) {
+        return false;
+    }
+    return true;
 }
 
 void DeviceMonitor::stop()

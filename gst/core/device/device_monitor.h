@@ -31,7 +31,7 @@ protected:
 };
 
 /// Lists all devices with their formats. `known`: devices of an earlier call, whose formats are
-/// taken over, so that no device is opened more often than needed.
+/// taken over if it is the same card, so that no device is opened more often than needed.
 std::vector<AudioDevice> list_with_formats(DeviceSource &source,
                                            const std::vector<AudioDevice> &known);
 
@@ -59,8 +59,9 @@ public:
     DeviceMonitor(const DeviceMonitor &) = delete;
     DeviceMonitor &operator=(const DeviceMonitor &) = delete;
 
-    /// Reports all present devices as added before it returns.
-    void start();
+    /// Reports all present devices as added before it returns. Fails without a thread, so that
+    /// changes are not noticed.
+    [[nodiscard]] bool start();
     /// Returns after the last call of the host. Devices are not reported as removed.
     void stop();
 

@@ -32,7 +32,7 @@ public:
     /// never. Returns the state if it changed.
     std::optional<Change> record(std::span<const std::int16_t> samples, unsigned channels,
                                  nanoseconds duration, nanoseconds silence_after);
-    /// There is no input at present; the silent time starts over.
+    /// There is no input at present; the silent time is reset.
     void interrupt() { silent_time_ = nanoseconds(0); }
     [[nodiscard]] State state() const { return state_; }
 

@@ -96,20 +96,20 @@ std::optional<LoadSample> ProcSystemLoad::sample()
 
 void LoadGauge::restart()
 {
-    auto reading = reading_.lock();
-    reading->last.reset();
-    (void)reading->load->sample();
+    const auto source = source_.lock();
+    last_.lock()->reset();
+    (void)source->load->sample();
 }
 
 std::optional<LoadSample> LoadGauge::measure(MonotonicTime now)
 {
-    auto reading = reading_.lock();
-    if (reading->last && now - reading->time < interval)
-        return reading->last;
-    reading->time = now;
-    if (const auto sample = reading->load->sample())
-        reading->last = sample;
-    return reading->last;
+    const auto source = source_.lock();
+    if (sample() && now - source->measured < interval)
+        return sample();
+    source->measured = now;
+    if (const auto load = source->load->sample())
+        *last_.lock() = load;
+    return sample();
 }
 
 std::optional<ProcSystemLoad::Counters> ProcSystemLoad::read_counters() const

@@ -64,23 +64,23 @@ public:
     static constexpr nanoseconds interval = std::chrono::milliseconds(250);
 
     /// `load` is borrowed.
-    explicit LoadGauge(SystemLoad &load) : reading_(Reading{&load}) {}
+    explicit LoadGauge(SystemLoad &load) : source_(Source{&load}) {}
 
     /// Starts a measurement of the processor load.
     void restart();
     /// The load since the previous measurement; the result of that one if it is more recent than
     /// `interval`.
     std::optional<LoadSample> measure(MonotonicTime now = monotonic_now());
-    /// The result of the last measurement.
-    std::optional<LoadSample> sample() override { return reading_.lock()->last; }
+    /// The result of the last measurement. Does not wait for one.
+    std::optional<LoadSample> sample() override { return last_.snapshot(); }
 
 private:
-    struct Reading {
+    struct Source {
         SystemLoad *load;
-        std::optional<LoadSample> last = {};
-        MonotonicTime time = {}; // of the last measurement
+        MonotonicTime measured = {}; // the last time
     };
-    Guarded<Reading> reading_;
+    Guarded<Source> source_; // locked during a measurement, before last_
+    Guarded<std::optional<LoadSample>> last_;
 };
 
 } // namespace jkvm

@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
+#include <utility>
 
 namespace jkvm {
 namespace {
@@ -54,6 +56,43 @@ TEST_F(AlsaDeviceSourceTest, IdDoesNotDependOnTheNumberOfTheCard)
     }
     EXPECT_EQ(ids[0], "platform/soc/usb/2/2:1.0/pcm0c");
     EXPECT_EQ(ids[1], ids[0]);
+}
+
+/// Connects simulated cards to directories of a simulated sysfs.
+void connect_cards(const testing::TemporaryDirectory &sysfs, const std::string &first,
+                   const std::string &second)
+{
+    for (const auto &[number, port] : {std::pair(0, first), std::pair(1, second)}) {
+        const auto hardware = sysfs.path() / "devices" / port;
+        const auto card = sysfs.path() / "class/sound" / ("card" + std::to_string(number));
+        std::filesystem::create_directories(hardware);
+        std::filesystem::create_directories(card);
+        std::filesystem::create_directory_symlink(hardware, card / "device");
+    }
+    testing::set_fake_cards({{0, {"MS2109", "USB capture", "jkvmtest", ""}},
+                             {1, {"MS2109_1", "USB capture", "jkvmtest", ""}}});
+}
+
+TEST_F(AlsaDeviceSourceTest, IdNamesTheRootHubOfAControllerByItsSpeed)
+{
+    const testing::TemporaryDirectory sysfs;
+    connect_cards(sysfs, "xhci/usb1/1-2/1-2:1.2", "xhci/usb2/2-2/2-2:1.2");
+    std::ofstream(sysfs.path() / "devices/xhci/usb1/speed") << "480\n";
+    std::ofstream(sysfs.path() / "devices/xhci/usb2/speed") << "5000\n";
+    const auto devices = list_audio_devices(sysfs.path().string());
+    ASSERT_EQ(devices.size(), 2U);
+    EXPECT_EQ(devices[0].id, "xhci/usb480/2/2:1.2/pcm0c");
+    EXPECT_EQ(devices[1].id, "xhci/usb5000/2/2:1.2/pcm0c");
+}
+
+TEST_F(AlsaDeviceSourceTest, IdsOfCardsAtOnePortDiffer)
+{
+    const testing::TemporaryDirectory sysfs;
+    connect_cards(sysfs, "platform/sound", "platform/sound");
+    const auto devices = list_audio_devices(sysfs.path().string());
+    ASSERT_EQ(devices.size(), 2U);
+    EXPECT_EQ(devices[0].id, "platform/sound/pcm0c/MS2109");
+    EXPECT_EQ(devices[1].id, "platform/sound/pcm0c/MS2109_1");
 }
 
 TEST_F(AlsaDeviceSourceTest, IdFallsBackToThatOfTheCard)

@@ -66,8 +66,7 @@ void test_device_provider_init(TestDeviceProvider *) {}
 void test_device_provider_class_init(TestDeviceProviderClass *klass)
 {
     klass->start = [](GstDeviceProvider *self) noexcept -> gboolean {
-        reinterpret_cast<TestDeviceProvider *>(self)->devices->start();
-        return TRUE;
+        return reinterpret_cast<TestDeviceProvider *>(self)->devices->start();
     };
     klass->stop = [](GstDeviceProvider *self) noexcept {
         reinterpret_cast<TestDeviceProvider *>(self)->devices->stop();
@@ -192,6 +191,19 @@ TEST_F(DeviceProviderTest, ReportsDevicesThatArePluggedInAndOut)
     const auto again = wait_for(GST_MESSAGE_DEVICE_ADDED);
     ASSERT_TRUE(again);
     EXPECT_EQ(property_of(again.get(), "device.id"), property_of(added.get(), "device.id"));
+}
+
+TEST_F(DeviceProviderTest, ToleratesTwoDevicesWithOneId)
+{
+    source_->plug_in(receiver());
+    source_->plug_in(receiver());
+    start();
+    wait_for(GST_MESSAGE_DEVICE_ADDED);
+    wait_for(GST_MESSAGE_DEVICE_ADDED);
+    source_->unplug(receiver().id);
+    wait_for(GST_MESSAGE_DEVICE_REMOVED);
+    source_->plug_in(gadget());
+    EXPECT_TRUE(wait_for(GST_MESSAGE_DEVICE_ADDED));
 }
 
 TEST_F(DeviceProviderTest, ReportsTheFormatsOfADeviceThatWasBusy)

@@ -45,6 +45,16 @@ protected:
         return result;
     }
 
+    /// Returns the fields of the receiver's sticky event.
+    std::string state_downstream()
+    {
+        const auto pad =
+            GstRef<GstPad>::adopt(gst_element_get_static_pad(receiving_.element("src"), "src"));
+        const auto event = GstRef<GstEvent>::adopt(
+            gst_pad_get_sticky_event(pad.get(), GST_EVENT_CUSTOM_DOWNSTREAM_STICKY, 0));
+        return event ? text_of(gst_event_get_structure(event.get())) : "nothing";
+    }
+
     testing::TemporaryDirectory directory_;
     std::string path_;
     Pipeline sending_;
@@ -81,6 +91,14 @@ TEST_P(SourceStatePath, IncludesTheMuteOfTheSendingElement)
     EXPECT_EQ(next_state(receiving_), "jkvm-source, muted=(boolean)true, listeners=(uint)1;");
 }
 
+TEST_P(SourceStatePath, IncludesAMuteThatWasSetBeforeTheStart)
+{
+    g_object_set(sending_.element("sink"), "mute", TRUE, nullptr);
+    sending_.play();
+    receiving_.play();
+    EXPECT_EQ(next_state(receiving_), "jkvm-source, muted=(boolean)true, listeners=(uint)1;");
+}
+
 TEST_P(SourceStatePath, IsInTheStatisticsAndDownstreamOfTheReceiver)
 {
     sending_.play();
@@ -94,18 +112,13 @@ TEST_P(SourceStatePath, IsInTheStatisticsAndDownstreamOfTheReceiver)
     EXPECT_EQ(text_of(gst_value_get_structure(value)),
               "jkvm-source, device-state=(string)run, listeners=(uint)1;");
 
-    const auto pad =
-        GstRef<GstPad>::adopt(gst_element_get_static_pad(receiving_.element("src"), "src"));
-    const auto event = GstRef<GstEvent>::adopt(
-        gst_pad_get_sticky_event(pad.get(), GST_EVENT_CUSTOM_DOWNSTREAM_STICKY, 0));
-    ASSERT_TRUE(event);
-    EXPECT_EQ(text_of(gst_event_get_structure(event.get())),
-              "jkvm-source, device-state=(string)run;");
+    EXPECT_EQ(state_downstream(), "jkvm-source, device-state=(string)run;");
 
     sending_.set_state(GST_STATE_NULL);
     receiving_.wait_for_element_message("jkvm-link", "closed");
     EXPECT_FALSE(
         gst_structure_has_field(testing::stats_of(receiving_.element("src")).get(), "source"));
+    EXPECT_EQ(state_downstream(), "jkvm-source;");
 }
 
 TEST_P(SourceStatePath, CrossesTwoSocketsAsRequestsDo)

@@ -37,13 +37,14 @@ TEST(AudioDevice, IsFoundByItsPcmNameIfItIsNotTheFirstOfItsCard)
 TEST(AudioDevice, IdNamesThePort)
 {
     const SoundCard card{"UAC2Gadget", "UAC2 Gadget", 2};
-    EXPECT_EQ(stable_card_id(card, "/platform/ff580000.i2s/sound"), "platform/ff580000.i2s/sound");
-    EXPECT_EQ(stable_card_id(card, "pci0000:00/0000:00:14.0/usb1/1-2/1-2.1/1-2.1:1.0"),
-              "pci0000:00/0000:00:14.0/usb/2/2.1/2.1:1.0");
-    EXPECT_EQ(stable_card_id(card, "pci0000:00/0000:00:14.0/usb3/3-2/3-2.1/3-2.1:1.0"),
-              "pci0000:00/0000:00:14.0/usb/2/2.1/2.1:1.0");
-    EXPECT_EQ(stable_card_id(card, "platform/usbdev/1-2"), "platform/usbdev/1-2");
-    EXPECT_EQ(stable_card_id(card, ""), "UAC2Gadget");
+    EXPECT_EQ(stable_card_id(card, "/platform/ff580000.i2s/sound", ""),
+              "platform/ff580000.i2s/sound");
+    EXPECT_EQ(stable_card_id(card, "pci0000:00/0000:00:14.0/usb1/1-2/1-2.1/1-2.1:1.0", "480"),
+              "pci0000:00/0000:00:14.0/usb480/2/2.1/2.1:1.0");
+    EXPECT_EQ(stable_card_id(card, "pci0000:00/0000:00:14.0/usb3/3-2/3-2.1/3-2.1:1.0", "480"),
+              "pci0000:00/0000:00:14.0/usb480/2/2.1/2.1:1.0");
+    EXPECT_EQ(stable_card_id(card, "platform/usbdev/1-2", ""), "platform/usbdev/1-2");
+    EXPECT_EQ(stable_card_id(card, "", ""), "UAC2Gadget");
 }
 
 } // namespace

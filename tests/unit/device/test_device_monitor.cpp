@@ -59,7 +59,7 @@ TEST_F(DeviceMonitorTest, ReportsPresentDevicesBeforeStartReturns)
 {
     source_.plug_in(make_device("a"));
     source_.plug_in(make_device("b"));
-    monitor_.start();
+    ASSERT_TRUE(monitor_.start());
     EXPECT_EQ(host_.wait_for(0), (Calls{"+a", "+b"}));
     EXPECT_EQ(host_.last().formats, FakeDeviceSource::formats);
 }
@@ -67,7 +67,7 @@ TEST_F(DeviceMonitorTest, ReportsPresentDevicesBeforeStartReturns)
 TEST_F(DeviceMonitorTest, ReportsDevicesThatArePluggedInAndOut)
 {
     source_.plug_in(make_device("a"));
-    monitor_.start();
+    ASSERT_TRUE(monitor_.start());
     source_.plug_in(make_device("b"));
     EXPECT_EQ(host_.wait_for(2), (Calls{"+a", "+b"}));
     source_.unplug("a");
@@ -80,7 +80,7 @@ TEST_F(DeviceMonitorTest, QueriesTheFormatsOfABusyDeviceAgain)
 {
     source_.set_busy(true);
     source_.plug_in(make_device("a"));
-    monitor_.start();
+    ASSERT_TRUE(monitor_.start());
     EXPECT_FALSE(host_.last().formats);
     source_.set_busy(false);
     source_.plug_in(make_device("b"));
@@ -91,20 +91,30 @@ TEST_F(DeviceMonitorTest, QueriesTheFormatsOfABusyDeviceAgain)
 TEST_F(DeviceMonitorTest, OpensADeviceOnlyUntilItsFormatsAreKnown)
 {
     source_.plug_in(make_device("a"));
-    monitor_.start();
+    ASSERT_TRUE(monitor_.start());
     source_.plug_in(make_device("b"));
     (void)host_.wait_for(2);
     monitor_.stop();
     EXPECT_EQ(source_.queries(), 2U);
 }
 
+TEST_F(DeviceMonitorTest, QueriesTheFormatsOfAnotherCardAtTheSamePort)
+{
+    auto before = make_device("a");
+    before.formats = DeviceFormats{};
+    auto after = make_device("a");
+    after.card.name = "another";
+    source_.plug_in(after);
+    EXPECT_EQ(list_with_formats(source_, {before}).at(0).formats, FakeDeviceSource::formats);
+}
+
 TEST_F(DeviceMonitorTest, ReportsNothingWhileStopped)
 {
-    monitor_.start();
+    ASSERT_TRUE(monitor_.start());
     monitor_.stop();
     source_.plug_in(make_device("a"));
     EXPECT_EQ(host_.wait_for(0), Calls{});
-    monitor_.start();
+    ASSERT_TRUE(monitor_.start());
     EXPECT_EQ(host_.wait_for(0), Calls{"+a"});
 }
 
