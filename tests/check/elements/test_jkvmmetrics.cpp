@@ -176,7 +176,7 @@ TEST(Metrics, ContainTheElementsOfAWorker)
     EXPECT_EQ(value(collector, "jkvm_frames_total", labels), 0);
     EXPECT_EQ(value(collector, "jetkvm_audio_config_quality", labels), 2);
     pipeline.play();
-    const auto deadline = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+    const auto deadline = g_get_monotonic_time() + gint64{20} * G_USEC_PER_SEC;
     while (value(collector, "jkvm_frames_total", labels) == 0) {
         ASSERT_LT(g_get_monotonic_time(), deadline);
         g_usleep(1000);

@@ -22,13 +22,16 @@ protected:
     /// process.
     static constexpr auto lead = 1s;
 
-    PlaybackThreadTest()
+    // The thread calls virtual functions, so it must not run while the object is constructed or
+    // destroyed.
+    void SetUp() override
     {
         pcm_.record_playback();
         playback_.emplace(
             PlaybackThread::Config{.engine = {.devices = {pcm_.device()}, .buffer_time = 3s}},
             *this);
     }
+    void TearDown() override { playback_.reset(); }
 
     testing::TestPcm pcm_;
     std::optional<PlaybackThread> playback_;
