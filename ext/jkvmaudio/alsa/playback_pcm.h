@@ -37,6 +37,8 @@ public:
     [[nodiscard]] std::uint64_t written() const { return written_; }
     /// Frames for which the ring has room, as of the last update().
     [[nodiscard]] std::size_t room() const;
+    /// Whether writing has failed since the last update(), which handles the error.
+    [[nodiscard]] bool has_failed() const { return write_error_ != 0; }
     /// Delay of the driver and the hardware behind the ring.
     [[nodiscard]] nanoseconds driver_delay();
 

@@ -160,6 +160,8 @@ MonotonicTime PlaybackEngine::step()
     report_changes();
     if (!supervisor().is_open())
         return std::min(supervisor().next_event(), now + longest_sleep);
+    if (output_.has_failed())
+        return now;
     conceal_late_packet(now);
     const bool is_announced = output_.next_due().value_or(MonotonicTime::max()) < announced_until_;
     if (!can_conceal() && output_.keep_playing(now) && is_stream_active_) {
@@ -175,7 +177,8 @@ MonotonicTime PlaybackEngine::step()
 
 void PlaybackEngine::play_items(MonotonicTime now)
 {
-    while (has_item_ || queue_.pop(item_)) {
+    // After an underrun, the packets wait until the device was restarted.
+    while (!output_.has_failed() && (has_item_ || queue_.pop(item_))) {
         has_item_ = !play(now);
         if (has_item_)
             break;

@@ -60,6 +60,9 @@ public:
 
     /// Remaining playing time of the written audio, including silence. Requires is_ready().
     [[nodiscard]] nanoseconds ahead(MonotonicTime now) const;
+    /// Whether writing has failed since the last update(), which handles the error. Packets that
+    /// are written until then are lost.
+    [[nodiscard]] bool has_failed() const { return pcm_ && pcm_->has_failed(); }
     /// Whether that many frames of the stream fit into the ring.
     [[nodiscard]] bool has_room(std::size_t stream_frames) const;
     /// Adds silence if the ring runs low. Returns whether the silence follows audio directly.

@@ -231,9 +231,23 @@ protected:
     testing::TestPcm pcm_;
 };
 
+/// Makes GstDeviceMonitor ignore other providers: that of PulseAudio leaks if no server runs.
+void disable_other_providers()
+{
+    auto *features =
+        gst_registry_get_feature_list(gst_registry_get(), GST_TYPE_DEVICE_PROVIDER_FACTORY);
+    for (const auto *item = features; item != nullptr; item = item->next) {
+        auto *feature = GST_PLUGIN_FEATURE(item->data);
+        if (!g_str_has_prefix(gst_plugin_feature_get_name(feature), "jkvm"))
+            gst_plugin_feature_set_rank(feature, GST_RANK_NONE);
+    }
+    gst_plugin_feature_list_free(features);
+}
+
 /// The devices of a class that the provider of this project reports.
 std::vector<GstRef<GstDevice>> monitored_devices(const char *classes, bool is_started)
 {
+    disable_other_providers();
     const auto monitor = GstRef<GstDeviceMonitor>::adopt(gst_device_monitor_new());
     gst_device_monitor_add_filter(monitor.get(), classes, nullptr);
     if (is_started) {

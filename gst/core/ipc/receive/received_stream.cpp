@@ -79,7 +79,7 @@ ReceivedStream::Outcome ReceivedStream::take_frame(const wire::OpusFrame &frame,
     const bool is_by_capture = is_plausible && mode_ != TimestampMode::arrival;
     // Without a capture time: the first sample is at least as old as the frame is long.
     const auto begin = is_by_capture ? now.running_of(captured) : now.running - duration;
-    captured_end_ = captured + duration;
+    captured_end_ = is_plausible ? std::optional(captured + duration) : std::nullopt;
     latency_.record(now.running - begin);
     if (begin < nanoseconds(0)) {
         ++stats_.dropped_early;
